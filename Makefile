@@ -1,0 +1,171 @@
+# bramble: SD-card images that become one Neo4j HA cluster
+#
+#   make            bramble, bramble-proxy and bramble-agent in build/, the card programs in build/ARCH/
+#   make demo       four images become one cluster and survive a power cut (CI=1 ends by itself)
+#   make check      every test this machine can run; the last line counts them
+#   make check-fast unit and golden tests only: no root, no network, under a minute
+#   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
+#   make deps       install what the build and the tests need (Debian packages; sudo when not root)
+#   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
+#   make lint       formatting, static analysis, shell scripts, lengths, no NSS in static programs
+#   make bench      the numbers of docs/BENCHMARKS.md
+#   make install    PREFIX=/usr/local, DESTDIR honoured
+#   make clean      remove build/
+#
+#   V=1 shows the commands, SANITIZE=1 builds with ASan and UBSan (in build/sanitize),
+#   DEVELOPER=1 makes warnings errors.
+
+V ?= 0
+SANITIZE ?= 0
+DEVELOPER ?= 0
+PREFIX ?= /usr/local
+DESTDIR ?=
+CC = gcc
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format-14
+export LC_ALL = C
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+
+CACHE := $(or $(BRAMBLE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bramble)
+VERSION := $(shell git describe --always --dirty --match 'v*' 2>/dev/null || echo unknown)
+ARCHES = amd64 arm64 armhf
+B := build$(if $(filter 1,$(SANITIZE)),/sanitize)
+
+CC_amd64 = x86_64-linux-gnu-gcc
+CC_arm64 = aarch64-linux-gnu-gcc
+CC_armhf = arm-linux-gnueabihf-gcc
+TRIPLET_amd64 = x86_64-linux-gnu
+TRIPLET_arm64 = aarch64-linux-gnu
+TRIPLET_armhf = arm-linux-gnueabihf
+
+ifneq ($(V),1)
+quiet = @printf '  %-7s %s\n' $(1) $(2);
+.SILENT:
+endif
+
+WARN = -Wall -Wextra -Wshadow -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef \
+  -Wdate-time -Wswitch-enum -Wpointer-arith -Wwrite-strings -Wno-format-nonliteral \
+  $(if $(filter 1,$(DEVELOPER)),-Werror)
+CFLAGS ?= -O2 -g
+BASE_CFLAGS = -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(WARN) \
+  -fstack-protector-strong -ffile-prefix-map=$(CURDIR)=. -MMD -MP \
+  -DBRAMBLE_VERSION='"$(VERSION)"' -Icommon
+FORTIFY = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+ifeq ($(SANITIZE),1)
+SAN = -fsanitize=address,undefined -fno-omit-frame-pointer
+FORTIFY =
+endif
+LDFLAGS += -Wl,-z,relro,-z,now -Wl,--build-id=none
+
+COMMON_SRC := $(sort $(wildcard common/*.c))
+BUILDER_SRC := $(sort $(wildcard builder/*.c builder/*/*.c))
+PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
+AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
+
+BUILDER_PKGS = libarchive fdisk libconfuse ext2fs com_err libsodium jansson
+BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
+BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
+CARD_LIBS = -lconfuse -ljansson -lsodium
+
+.PHONY: all
+all: $(B)/bramble $(B)/bramble-proxy $(B)/bramble-agent
+
+# --- this machine's own programs (dynamic; the cards get static ones below)
+
+host_obj = $(patsubst %.c,$(B)/host/%.o,$(1))
+HOST_OBJ := $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC) $(PROXY_SRC) $(AGENT_SRC))
+
+$(B)/host/%.o: %.c | $(B)/flags
+	$(call quiet,CC,$<) mkdir -p $(@D) && \
+	$(CC) $(BASE_CFLAGS) $(FORTIFY) $(CFLAGS) $(SAN) $(BUILDER_CFLAGS) -I$(firstword $(subst /, ,$<)) -c -o $@ $<
+
+$(B)/bramble-proxy: $(call host_obj,$(COMMON_SRC) $(PROXY_SRC))
+$(B)/bramble-agent: $(call host_obj,$(COMMON_SRC) $(AGENT_SRC))
+$(B)/bramble-proxy $(B)/bramble-agent:
+	$(call quiet,LINK,$@) $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(CARD_LIBS)
+
+$(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
+	$(call quiet,LINK,$@) $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(BUILDER_LIBS)
+
+# --- the cards' programs, static, one set per architecture
+
+define card_rules
+build/$(1)/obj/%.o: %.c | build/$(1)/sysroot
+	$$(call quiet,CC-$(1),$$<) mkdir -p $$(@D) && \
+	$$(CC_$(1)) $$(BASE_CFLAGS) $$(FORTIFY) -Os -g -ffunction-sections -fdata-sections \
+	  -isystem build/$(1)/sysroot/usr/include -isystem build/$(1)/sysroot/usr/include/$$(TRIPLET_$(1)) \
+	  -I$$(firstword $$(subst /, ,$$<)) -c -o $$@ $$<
+build/$(1)/bramble-proxy: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(PROXY_SRC))
+build/$(1)/bramble-agent: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(AGENT_SRC))
+build/$(1)/bramble-proxy build/$(1)/bramble-agent:
+	$$(call quiet,LINK,$$@) $$(CC_$(1)) -Os -g $$(LDFLAGS) -Wl,--gc-sections -Wl,--fatal-warnings \
+	  -static -o $$@.full $$^ -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) && \
+	$$(TRIPLET_$(1))-strip -o $$@ $$@.full
+build/$(1)/sysroot:
+	images/sysroot.sh $(1)
+	mkdir -p build/$(1) && ln -sfn $$(CACHE)/sysroot/$(1) $$@
+CARD_DEPS += $$(patsubst %.c,build/$(1)/obj/%.d,$$(COMMON_SRC) $$(PROXY_SRC) $$(AGENT_SRC))
+endef
+$(foreach a,$(ARCHES),$(eval $(call card_rules,$(a))))
+CARD_PROGRAMS = $(foreach a,$(ARCHES),build/$(a)/bramble-proxy build/$(a)/bramble-agent)
+
+# --- assets: overlays and the cards' programs in one deterministic tar inside bramble
+
+OVERLAY_FILES := $(shell find overlays -type f -o -type l 2>/dev/null | sort)
+build/assets.tar: $(OVERLAY_FILES) $(CARD_PROGRAMS)
+	$(call quiet,TAR,$@) rm -rf build/assets && mkdir -p build/assets/overlays && \
+	cp -a overlays/. build/assets/overlays/ && \
+	for a in $(ARCHES); do install -D -t build/assets/programs/$$a -m 0755 \
+	  build/$$a/bramble-proxy build/$$a/bramble-agent; done && \
+	tar --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
+	  --mode=u=rwX,go=rX -C build/assets -cf $@ overlays programs
+$(B)/host/assets.o: builder/assets.S build/assets.tar
+	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -o $@ $<
+
+# Remembers the flags, so that changing them rebuilds.
+FLAGS_NOW = $(CC) $(CFLAGS) $(SAN) $(DEVELOPER) $(VERSION)
+$(B)/flags: FORCE
+	@mkdir -p $(@D); echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' > $@
+.PHONY: FORCE
+FORCE:
+
+-include $(HOST_OBJ:.o=.d) $(CARD_DEPS)
+
+# --- unit tests: tests/unit/NAME.c, each linked with common and what it names in tests/unit/NAME.use
+
+UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c)))
+UNIT_BIN = $(UNIT:%=$(B)/unit/%)
+$(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
+	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) $(SAN) $(BUILDER_CFLAGS) \
+	  -I. -Itests/unit -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
+	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
+
+.PHONY: unit-tests
+unit-tests: $(UNIT_BIN)
+
+.PHONY: check check-fast check-pi check-cluster demo inputs lint bench deps clean help install
+check: deps
+	$(MAKE) --no-print-directory all unit-tests
+	tests/run all
+check-fast: all unit-tests
+	tests/run fast
+check-cluster: all inputs
+	tests/run cluster
+check-pi: all
+	tests/run pi
+inputs:
+	images/inputs.sh
+demo:
+	tests/demo.sh $(if $(CI),--ci)
+lint:
+	tests/lint.sh
+bench: all
+	tests/bench/run.sh
+deps:
+	tests/deps.sh
+help:
+	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile; sed -n '/^#   V=1/,/^$$/s/^# \{0,1\}//p' Makefile
+clean:
+	rm -rf build
+install: all
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin build/bramble

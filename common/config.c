@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * libconfuse calls an option's validcb after each scalar it sets, after each element of a list and
+ * again at the list's end, and after each section it closes. Every option of a table gets ours,
+ * which remembers what was completed in this parse: anything more for the same option is a
+ * repeated key. Callbacks carry no user pointer, hence the file-static parse state; a parse never
+ * nests.
+ *
+ * libconfuse takes the end of the file for a missing "}". The text is therefore parsed with a call
+ * of the function END_MARK behind it, which exists at the top level only.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "buf.h"
+#include "config.h"
+#include "io.h"
+
+#define CONFIG_MAX (1u << 20)
+#define END_MARK "__end_of_file"
+
+struct seen_option {
+	cfg_opt_t *opt;
+	unsigned size; /* of a list, when last called */
+	bool complete;
+};
+
+static struct {
+	struct err *err;
+	const char *name;
+	struct seen_option *seen;
+	size_t seen_len;
+	bool reached_end;
+} parse;
+
+static PRINTF(2, 0) void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char msg[512];
+
+	if (parse.err->code)
+		return;
+	vsnprintf(msg, sizeof(msg), fmt, ap);
+	err_code(parse.err, EXIT_CONFIG, "%s:%d: %s", parse.name, cfg ? cfg->line : 0,
+		strstr(msg, END_MARK) ? "the file ends inside a section: \"}\" is missing" : msg);
+}
+
+static int on_end_mark(cfg_t *cfg, cfg_opt_t *opt, int argc, const char **argv)
+{
+	(void)cfg, (void)opt, (void)argc, (void)argv;
+	parse.reached_end = true;
+	return 0;
+}
+
+static struct seen_option *seen_option(cfg_opt_t *opt)
+{
+	for (size_t i = 0; i < parse.seen_len; i++) {
+		if (parse.seen[i].opt == opt)
+			return &parse.seen[i];
+	}
+	parse.seen = xreallocarray(parse.seen, parse.seen_len + 1, sizeof(*parse.seen));
+	parse.seen[parse.seen_len] = (struct seen_option){.opt = opt};
+	return &parse.seen[parse.seen_len++];
+}
+
+static int refuse_repetition(cfg_t *cfg, cfg_opt_t *opt)
+{
+	if (opt->flags & CFGF_MULTI)
+		return 0;
+	struct seen_option *s = seen_option(opt);
+	if (s->complete) {
+		cfg_error(cfg, "%s is set twice", cfg_opt_name(opt));
+		return -1;
+	}
+	unsigned size = cfg_opt_size(opt);
+	s->complete = !(opt->flags & CFGF_LIST) || size == s->size;
+	s->size = size;
+	return 0;
+}
+
+static void add_checks(cfg_opt_t *opts)
+{
+	for (; opts->name; opts++) {
+		opts->validcb = refuse_repetition;
+		if (opts->type == CFGT_SEC)
+			add_checks(opts->subopts);
+	}
+}
+
+/* libconfuse copies the table in cfg_init, so ours may go right after it. */
+static cfg_t *init_with_end_mark(cfg_opt_t *opts)
+{
+	size_t n = 0;
+
+	while (opts[n].name)
+		n++;
+	_cleanup_free_ cfg_opt_t *with_end = xcalloc(n + 2, sizeof(*opts));
+	memcpy(with_end, opts, n * sizeof(*opts));
+	with_end[n] = (cfg_opt_t)CFG_FUNC(END_MARK, on_end_mark);
+	with_end[n + 1] = (cfg_opt_t)CFG_END();
+	add_checks(opts);
+	for (size_t i = 0; i < n; i++)
+		with_end[i].validcb = refuse_repetition;
+	return cfg_init(with_end, CFGF_NONE);
+}
+
+static int refuse_expansion(const char *name, const char *text, struct err *e)
+{
+	const char *at = strstr(text, "${");
+	int line = 1;
+
+	if (!at)
+		return 0;
+	for (const char *p = text; p < at; p++)
+		line += *p == '\n';
+	return err_code(e, EXIT_CONFIG,
+		"%s:%d: \"${\" is not allowed: nothing here is taken from the environment", name,
+		line);
+}
+
+cfg_t *config_parse(const char *name, const char *text, cfg_opt_t *opts, struct err *e)
+{
+	if (refuse_expansion(name, text, e) < 0)
+		return NULL;
+	_cleanup_cfg_ cfg_t *cfg = init_with_end_mark(opts);
+	if (!cfg) {
+		err_set(e, "%s: cannot start the parser", name);
+		return NULL;
+	}
+	_cleanup_free_ char *marked = xasprintf("%s\n" END_MARK "()\n", text);
+	_cleanup_fclose_ FILE *f = fmemopen(marked, strlen(marked), "r");
+	if (!f) {
+		err_errno(e, "%s", name);
+		return NULL;
+	}
+	free(cfg->filename);
+	cfg->filename = strdup(name);
+	cfg_set_error_function(cfg, on_error);
+	parse.err = e;
+	parse.name = name;
+	e->code = 0;
+	bool ok = cfg_parse_fp(cfg, f) == CFG_SUCCESS && parse.reached_end;
+	free(parse.seen);
+	memset(&parse, 0, sizeof(parse));
+	if (ok)
+		return steal(&cfg);
+	if (!e->code)
+		err_code(e, EXIT_CONFIG, "%s: cannot be parsed", name);
+	return NULL;
+}
+
+cfg_t *config_load(const char *path, cfg_opt_t *opts, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	if (io_read_file(path, CONFIG_MAX, &b, e) < 0) {
+		e->code = EXIT_CONFIG;
+		return NULL;
+	}
+	if (b.len && memchr(b.data, '\0', b.len)) {
+		err_code(e, EXIT_CONFIG, "%s: holds a NUL byte, this is no text file", path);
+		return NULL;
+	}
+	return config_parse(path, buf_str(&b), opts, e);
+}
+
+const char *config_where(cfg_t *sec)
+{
+	static char where[512];
+
+	snprintf(where, sizeof(where), "%s:%d", sec->filename ? sec->filename : "?", sec->line);
+	return where;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_HTTP_CLIENT_H
+#define BRAMBLE_HTTP_CLIENT_H
+
+#include <netinet/in.h>
+#include "buf.h"
+#include "http_head.h"
+#include "loop.h"
+
+/*
+ * One small request at a time over a kept-alive connection: how the proxy probes members and the
+ * agent asks Neo4j. An http_client belongs to one server address. Every request ends in exactly
+ * one call of done, also on timeout (status 0).
+ */
+struct http_client;
+
+struct http_result {
+	unsigned status;   /* 0: no answer; why says what went wrong */
+	struct slice body; /* at most max_body bytes, valid during the call of done */
+	const char *why;   /* "" when there is an answer */
+	int64_t took_ms;
+};
+
+typedef void http_done_fn(void *arg, const struct http_result *r);
+
+/* max_body: an answer with a longer body counts as no answer. */
+MUST_CHECK struct http_client *http_client_new(
+	struct loop *l, const struct sockaddr_in *to, size_t max_body);
+void http_client_free(struct http_client *c);
+
+/*
+ * Sends method (GET or POST with a JSON body; body may be "") for target with the given extra
+ * field lines ("" or "Name: value\r\n"...). A request under way is cancelled first, without a
+ * call of done. A kept connection that turns out to be closed is retried once on a new one.
+ */
+void http_client_send(struct http_client *c, const char *method, const char *target,
+	const char *fields, const char *body, int64_t timeout_ms, http_done_fn *done, void *arg);
+bool http_client_busy(const struct http_client *c);
+void http_client_cancel(struct http_client *c);
+
+/* "A.B.C.D:PORT" -> *to; -1 if it is anything else. */
+int parse_inet(const char *text, struct sockaddr_in *to);
+
+#endif

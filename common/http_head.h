@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_HTTP_HEAD_H
+#define BRAMBLE_HTTP_HEAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * HTTP/1.1 message heads and chunked framing (RFC 9112), strict: what a neighbour could read in
+ * two ways is refused (facts: RFC 9112 2.2, 5.1, 5.2, 6.1, 6.3, 7.1; RFC 9110 7.6.1). Zero-copy:
+ * slices point into the caller's bytes and live as long as those stay where they are.
+ */
+struct slice {
+	const char *p;
+	size_t n;
+};
+
+#define HTTP_MAX_FIELDS 64
+#define HTTP_MAX_HEAD 20480 /* Neo4j's own limit (unsupported.dbms.max_http_request_header_size) */
+
+struct http_field {
+	struct slice name, value; /* value without surrounding white space */
+};
+
+enum http_framing {
+	HTTP_BODY_NONE,
+	HTTP_BODY_LENGTH,
+	HTTP_BODY_CHUNKED,
+	HTTP_BODY_UNTIL_CLOSE, /* responses only */
+};
+
+struct http_head {
+	struct slice method, target; /* requests */
+	unsigned status;	     /* responses */
+	struct slice reason;
+	unsigned minor; /* HTTP/1.minor: 0 or 1 */
+	struct http_field fields[HTTP_MAX_FIELDS];
+	size_t nfields;
+	size_t len; /* bytes of the head, its empty line included */
+	enum http_framing framing;
+	uint64_t content_length; /* with HTTP_BODY_LENGTH */
+	bool keep_alive;	 /* may the connection be used again after this message? */
+	bool expect_continue;
+};
+
+/*
+ * Return > 0: the head's length, *h is filled. 0: more bytes are needed. < 0: refused; for a
+ * request the negative status to answer with (-400, -414, -431, -501, -505), for a response -502.
+ * method is the request's that the response answers (HEAD and CONNECT change the framing).
+ */
+int http_parse_request(const char *p, size_t n, struct http_head *h);
+int http_parse_response(const char *p, size_t n, struct slice method, struct http_head *h);
+
+/* The first field of that name (case-insensitive), or NULL. */
+const struct http_field *http_find(const struct http_head *h, const char *name);
+bool slice_eq(struct slice s, const char *text);
+bool slice_ieq(struct slice s, const char *text);
+/* Is token one of the comma-separated members of this list field (case-insensitive)? */
+bool http_list_has(struct slice value, const char *token);
+
+/*
+ * Chunked decoder state; zero it before the first byte. http_chunked_next looks at the n bytes at
+ * p and says how many belong to the message as sent (framing included, to relay it unchanged),
+ * and which part of them is body data.
+ */
+struct http_chunked {
+	int state;
+	uint64_t left; /* of the current chunk */
+	unsigned line; /* bytes of the current size or trailer line, bounded */
+	bool done;
+};
+
+/*
+ * Consumes at most n bytes and at most one run of data: returns the bytes consumed (0: more are
+ * needed), sets *data to the run of body bytes among them (n = 0 when none); -1 when malformed.
+ * c->done is set with the last byte of the trailer section.
+ */
+long http_chunked_next(struct http_chunked *c, const char *p, size_t n, struct slice *data);
+
+const char *http_reason(unsigned status);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_HTTP_SERVER_H
+#define BRAMBLE_HTTP_SERVER_H
+
+#include "buf.h"
+#include "http_head.h"
+#include "loop.h"
+
+/*
+ * The small HTTP/1.1 server behind the agent's API and the proxy's stats page: GET, HEAD and
+ * OPTIONS without bodies (anything with a body gets 413 and the connection closes), keep-alive,
+ * answers built whole in memory. Bounded: at most `max_conns` connections (the longest idle one
+ * is closed for a newcomer), 10 s for a head to arrive, 10 s to take an answer.
+ */
+struct http_server;
+
+struct http_answer {
+	unsigned status;	   /* preset to 200 */
+	const char *content_type;  /* preset to "text/plain; charset=utf-8" */
+	struct buf fields;	   /* further "Name: value\r\n" lines */
+	struct buf body;	   /* dropped by the server for HEAD */
+};
+
+/* Fills *a for a request; h is valid during the call only. */
+typedef void http_handler_fn(void *arg, const struct http_head *h, struct http_answer *a);
+
+/* listen is "ADDR:PORT" or "*:PORT" (numeric; IPv6 in brackets). */
+MUST_CHECK struct http_server *http_server_new(struct loop *l, const char *listen,
+	size_t max_conns, http_handler_fn *fn, void *arg, struct err *e);
+void http_server_free(struct http_server *s);
+
+/* Does the Authorization field hold Basic credentials equal to user:password? Constant time. */
+bool http_basic_auth_ok(const struct http_head *h, const char *user, const char *password);
+
+#endif

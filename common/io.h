@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_IO_H
+#define BRAMBLE_IO_H
+
+#include <sys/types.h>
+#include "buf.h"
+
+/* Whole-file and exact-length I/O. All retry on EINTR; errors name the path. */
+
+/* Appends the whole file to b; a file larger than max bytes is an error. */
+MUST_CHECK int io_read_file(const char *path, size_t max, struct buf *b, struct err *e);
+
+/*
+ * Replaces path by n bytes at p: same-directory temporary, fchmod(mode), fsync, rename, fsync of
+ * the directory. After a crash the file is the old one or the new one, never torn.
+ */
+MUST_CHECK int io_write_atomic(
+	const char *path, const void *p, size_t n, mode_t mode, struct err *e);
+
+/* All n bytes or -1 with errno set (a short read at end of file: errno = ENODATA). */
+MUST_CHECK int io_pread_full(int fd, void *p, size_t n, off_t off);
+MUST_CHECK int io_pwrite_full(int fd, const void *p, size_t n, off_t off);
+MUST_CHECK int io_write_full(int fd, const void *p, size_t n);
+
+/* mkdir -p: missing directories get mode; an existing one keeps its own. */
+MUST_CHECK int io_mkdir_p(const char *path, mode_t mode, struct err *e);
+
+/* rm -rf without following links or leaving the filesystem; a missing path is fine. */
+MUST_CHECK int io_remove_tree(const char *path, struct err *e);
+
+#endif

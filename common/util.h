@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_UTIL_H
+#define BRAMBLE_UTIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "err.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/*
+ * Scope-bound cleanup: `_cleanup_free_ char *s = xasprintf(...)`. Hand the value on with
+ * steal(), which empties the variable. House rule: these instead of goto chains.
+ */
+#define _cleanup_(f) __attribute__((cleanup(f)))
+#define _cleanup_free_ _cleanup_(cleanup_free)
+#define _cleanup_close_ _cleanup_(cleanup_close)
+#define _cleanup_fclose_ _cleanup_(cleanup_fclose)
+#define steal(p)                                                                                   \
+	__extension__({                                                                            \
+		__typeof__(*(p)) *_sp = (p);                                                       \
+		__typeof__(*(p)) _sv = *_sp;                                                       \
+		*_sp = NULL;                                                                       \
+		_sv;                                                                               \
+	})
+
+static inline void cleanup_free(void *p)
+{
+	free(*(void **)p);
+}
+static inline void cleanup_close(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+}
+static inline void cleanup_fclose(FILE **f)
+{
+	if (*f)
+		fclose(*f);
+}
+static inline int steal_fd(int *fd)
+{
+	int v = *fd;
+	*fd = -1;
+	return v;
+}
+
+/*
+ * Allocation for programs that may die of it: prints "out of memory" and exits 1. The proxy and
+ * the agent use these only at start and for configuration, never for a peer's request.
+ */
+void *xcalloc(size_t n, size_t size);
+void *xreallocarray(void *p, size_t n, size_t size);
+char *xstrdup(const char *s);
+char *xstrndup(const char *s, size_t n);
+char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
+
+bool str_starts(const char *s, const char *prefix);
+bool str_ends(const char *s, const char *suffix);
+
+/* Lower-case hex of src, 2n characters and a NUL into dst. */
+void hex_encode(char *dst, const uint8_t *src, size_t n);
+/* Exactly n bytes from 2n hex digits and nothing after them; 0 or -1. */
+int hex_decode(uint8_t *dst, size_t n, const char *hex);
+
+/* CLOCK_BOOTTIME in milliseconds: never jumps, counts suspended time. */
+int64_t boottime_ms(void);
+
+#endif
