@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_CLUSTER_H
+#define BRAMBLE_CLUSTER_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "util.h"
+
+/*
+ * What cluster.conf says, checked: after cluster_load every address parses, names, ids and
+ * addresses are unique, and there is a data node. Strings belong to the cluster.
+ */
+#define CLUSTER_MAX_NODES 127 /* server ids fit the proxy's transaction ids: 1..127 */
+
+enum role {
+	ROLE_DATA = 1 << 0,
+	ROLE_ARBITER = 1 << 1,
+	ROLE_PROXY = 1 << 2,
+};
+
+struct node {
+	char *name; /* also the host name: RFC 1123 label, lower case */
+	unsigned roles;
+	unsigned id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
+	char *address; /* dotted IPv4 */
+};
+
+struct cluster {
+	char *path; /* of the file it was read from */
+	char *name;
+	char *base, *neo4j, *java; /* as written */
+	uint64_t size;		   /* bytes: the smallest card an image must fit */
+	uint64_t root_size;	   /* bytes of p2; 0: as large as needed plus headroom */
+	struct {
+		struct in_addr subnet, gateway; /* gateway.s_addr 0: none */
+		unsigned prefix;
+	} network;
+	struct {
+		char *user;
+		char *ssh_key; /* path, as written with ~ expanded; NULL: no login */
+	} access;
+	struct {
+		unsigned maxconn; /* proxy.conf limits { maxconn } */
+		char *balance;
+		char *stats_user;
+	} proxy;
+	struct node *nodes;
+	size_t nnodes;
+};
+
+MUST_CHECK struct cluster *cluster_load(const char *path, struct err *e);
+void cluster_free(struct cluster *c);
+static inline void cleanup_cluster(struct cluster **c)
+{
+	cluster_free(*c);
+}
+#define _cleanup_cluster_ _cleanup_(cleanup_cluster)
+
+const struct node *cluster_node(const struct cluster *c, const char *name);
+size_t cluster_count(const struct cluster *c, enum role role);
+
+/* "data", "proxy", "data,proxy": the roles as written in files and tables. Static storage. */
+const char *roles_text(unsigned roles);
+
+/* "16GB", "512MiB", "1.5GiB": bytes; -1 for anything else. */
+int size_parse(const char *text, uint64_t *bytes);
+
+/*
+ * Where the files of a cluster go, beside its cluster.conf: "garden.images/" and "garden.state/"
+ * for garden.conf. The caller frees.
+ */
+char *cluster_images_dir(const struct cluster *c);
+char *cluster_state_dir(const struct cluster *c);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "cmd.h"
+#include "util.h"
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, struct err *e);
+	const char *synopsis, *help;
+};
+
+static const struct command commands[] = {
+	{"init", cmd_init, "[FILE]", "write a cluster.conf to start from"},
+	{"check", cmd_check, "FILE", "say what is wrong with a cluster.conf and its inputs"},
+	{"build", cmd_build, "FILE", "make one image per node"},
+	{"rehearse", cmd_rehearse, "FILE | exec | cut | boot | stop ...",
+		"run the images as machines on this computer"},
+	{"status", cmd_status, "[HOST]", "show a live cluster as a table"},
+	{"assets", cmd_assets, "[list | extract DIR]", "show what is embedded in this program"},
+};
+
+volatile int interrupted;
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	interrupted = 1;
+}
+
+/* No SA_RESTART: a blocked read or write returns, so that the work can stop. */
+static void catch_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction sa = {.sa_handler = on_signal};
+
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaction(signals[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+int check_interrupted(struct err *e)
+{
+	return interrupted ? err_code(e, EXIT_INTERRUPTED, "interrupted") : 0;
+}
+
+static void usage(FILE *f)
+{
+	fputs("usage: bramble COMMAND [OPTION...] [ARGUMENT...]\n\n", f);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].help);
+	fputs("\n`bramble COMMAND --help` tells a command's options; bramble(1) tells all.\n", f);
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+
+	if (argc < 2) {
+		usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("bramble " BRAMBLE_VERSION);
+		return 0;
+	}
+	const struct command *c = find_command(argv[1]);
+	if (!c) {
+		fprintf(stderr, "bramble: no command \"%s\"; see bramble --help\n", argv[1]);
+		return EXIT_USAGE;
+	}
+	catch_signals();
+	if (c->run(argc - 1, argv + 1, &e) == 0)
+		return 0;
+	if (e.msg[0])
+		fprintf(stderr, "bramble: %s\n", e.msg);
+	return e.code ? e.code : EXIT_FAILED;
+}
