@@ -15,11 +15,11 @@
 
 /* Exit codes of bramble, documented in bramble(1). */
 enum exit_code {
-	EXIT_FAILED = 1,   /* the work could not be done: I/O, no space, a peer said no */
-	EXIT_USAGE = 2,	   /* the command line is wrong */
-	EXIT_CONFIG = 3,   /* cluster.conf, node.conf or proxy.conf is wrong */
-	EXIT_INPUT = 4,	   /* an input (image, archive, package) is missing, damaged or unfit */
-	EXIT_BUSY = 5,	   /* somebody else is at the same work in the same place */
+	EXIT_FAILED = 1, /* the work could not be done: I/O, no space, a peer said no */
+	EXIT_USAGE = 2,  /* the command line is wrong */
+	EXIT_CONFIG = 3, /* cluster.conf, node.conf or proxy.conf is wrong */
+	EXIT_INPUT = 4,  /* an input (image, archive, package) is missing, damaged or unfit */
+	EXIT_BUSY = 5,   /* somebody else is at the same work in the same place */
 	EXIT_INTERRUPTED = 130,
 };
 

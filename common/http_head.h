@@ -17,7 +17,8 @@ struct slice {
 };
 
 #define HTTP_MAX_FIELDS 64
-#define HTTP_MAX_HEAD 20480 /* Neo4j's own limit (unsupported.dbms.max_http_request_header_size) */
+#define HTTP_MAX_HEAD 20480 /* Neo4j's own limit (unsupported.dbms.max_http_request_header_size) \
+			     */
 
 struct http_field {
 	struct slice name, value; /* value without surrounding white space */
@@ -32,7 +33,7 @@ enum http_framing {
 
 struct http_head {
 	struct slice method, target; /* requests */
-	unsigned status;	     /* responses */
+	unsigned status;             /* responses */
 	struct slice reason;
 	unsigned minor; /* HTTP/1.minor: 0 or 1 */
 	struct http_field fields[HTTP_MAX_FIELDS];
@@ -40,7 +41,7 @@ struct http_head {
 	size_t len; /* bytes of the head, its empty line included */
 	enum http_framing framing;
 	uint64_t content_length; /* with HTTP_BODY_LENGTH */
-	bool keep_alive;	 /* may the connection be used again after this message? */
+	bool keep_alive;         /* may the connection be used again after this message? */
 	bool expect_continue;
 };
 

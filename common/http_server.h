@@ -15,18 +15,18 @@
 struct http_server;
 
 struct http_answer {
-	unsigned status;	   /* preset to 200 */
-	const char *content_type;  /* preset to "text/plain; charset=utf-8" */
-	struct buf fields;	   /* further "Name: value\r\n" lines */
-	struct buf body;	   /* dropped by the server for HEAD */
+	unsigned status;          /* preset to 200 */
+	const char *content_type; /* preset to "text/plain; charset=utf-8" */
+	struct buf fields;        /* further "Name: value\r\n" lines */
+	struct buf body;          /* dropped by the server for HEAD */
 };
 
 /* Fills *a for a request; h is valid during the call only. */
 typedef void http_handler_fn(void *arg, const struct http_head *h, struct http_answer *a);
 
 /* listen is "ADDR:PORT" or "*:PORT" (numeric; IPv6 in brackets). */
-MUST_CHECK struct http_server *http_server_new(struct loop *l, const char *listen,
-	size_t max_conns, http_handler_fn *fn, void *arg, struct err *e);
+MUST_CHECK struct http_server *http_server_new(struct loop *l, const char *listen, size_t max_conns,
+	http_handler_fn *fn, void *arg, struct err *e);
 void http_server_free(struct http_server *s);
 
 /* Does the Authorization field hold Basic credentials equal to user:password? Constant time. */

@@ -25,48 +25,47 @@ struct neo4j_profile {
  * from it after 3 s instead of 20 (a real power cut then costs 14 s, not 25); at least one slave
  * holds an acknowledged write.
  */
-static const char ha3_conf[] =
-	"dbms.mode=HA\n"
-	"ha.server_id=%(id)\n"
-	"ha.initial_hosts=%(hosts)\n"
-	"ha.host.coordination=%(address):5001\n"
-	"ha.host.data=%(address):6001\n"
-	"dbms.connectors.default_listen_address=0.0.0.0\n"
-	"dbms.connectors.default_advertised_address=%(address)\n"
-	"\n"
-	"ha.join_timeout=600s\n"
-	"ha.heartbeat_interval=2s\n"
-	"ha.heartbeat_timeout=10s\n"
-	"ha.slave_read_timeout=3s\n"
-	"ha.pull_interval=500ms\n"
-	"ha.tx_push_factor=%(push)\n"
-	"ha.branched_data_policy=keep_last\n"
-	"\n"
-	"dbms.directories.data=%(data)/data\n"
-	"dbms.directories.logs=%(data)/logs\n"
-	"dbms.directories.run=/run/neo4j\n"
-	"dbms.logs.debug.level=INFO\n"
-	"dbms.logs.debug.rotation.size=5m\n"
-	"dbms.logs.debug.rotation.keep_number=3\n"
-	"dbms.tx_log.rotation.retention_policy=100M size\n"
-	"\n"
-	"dbms.connector.http.enabled=true\n"
-	"dbms.connector.http.listen_address=:7474\n"
-	"dbms.connector.https.enabled=false\n"
-	"dbms.connector.bolt.enabled=true\n"
-	"dbms.connector.bolt.listen_address=:7687\n"
-	"dbms.connector.bolt.tls_level=DISABLED\n"
-	"dbms.backup.enabled=false\n"
-	"dbms.security.auth_enabled=false\n"
-	"dbms.security.ha_status_auth_enabled=false\n"
-	"dbms.usage_report.enabled=false\n"
-	"\n"
-	"dbms.memory.heap.initial_size=%(heap)m\n"
-	"dbms.memory.heap.max_size=%(heap)m\n"
-	"dbms.memory.pagecache.size=%(pagecache)m\n"
-	"dbms.jvm.additional=-XX:+UseSerialGC\n"
-	"dbms.jvm.additional=-Xss512k\n"
-	"%{add-opens}dbms.jvm.additional=--add-opens=%(open)=ALL-UNNAMED\n";
+static const char ha3_conf[] = "dbms.mode=HA\n"
+			       "ha.server_id=%(id)\n"
+			       "ha.initial_hosts=%(hosts)\n"
+			       "ha.host.coordination=%(address):5001\n"
+			       "ha.host.data=%(address):6001\n"
+			       "dbms.connectors.default_listen_address=0.0.0.0\n"
+			       "dbms.connectors.default_advertised_address=%(address)\n"
+			       "\n"
+			       "ha.join_timeout=600s\n"
+			       "ha.heartbeat_interval=2s\n"
+			       "ha.heartbeat_timeout=10s\n"
+			       "ha.slave_read_timeout=3s\n"
+			       "ha.pull_interval=500ms\n"
+			       "ha.tx_push_factor=%(push)\n"
+			       "ha.branched_data_policy=keep_last\n"
+			       "\n"
+			       "dbms.directories.data=%(data)/data\n"
+			       "dbms.directories.logs=%(data)/logs\n"
+			       "dbms.directories.run=/run/neo4j\n"
+			       "dbms.logs.debug.level=INFO\n"
+			       "dbms.logs.debug.rotation.size=5m\n"
+			       "dbms.logs.debug.rotation.keep_number=3\n"
+			       "dbms.tx_log.rotation.retention_policy=100M size\n"
+			       "\n"
+			       "dbms.connector.http.enabled=true\n"
+			       "dbms.connector.http.listen_address=:7474\n"
+			       "dbms.connector.https.enabled=false\n"
+			       "dbms.connector.bolt.enabled=true\n"
+			       "dbms.connector.bolt.listen_address=:7687\n"
+			       "dbms.connector.bolt.tls_level=DISABLED\n"
+			       "dbms.backup.enabled=false\n"
+			       "dbms.security.auth_enabled=false\n"
+			       "dbms.security.ha_status_auth_enabled=false\n"
+			       "dbms.usage_report.enabled=false\n"
+			       "\n"
+			       "dbms.memory.heap.initial_size=%(heap)m\n"
+			       "dbms.memory.heap.max_size=%(heap)m\n"
+			       "dbms.memory.pagecache.size=%(pagecache)m\n"
+			       "dbms.jvm.additional=-XX:+UseSerialGC\n"
+			       "dbms.jvm.additional=-Xss512k\n"
+			       "%{add-opens}dbms.jvm.additional=--add-opens=%(open)=ALL-UNNAMED\n";
 
 static const char ha2_server[] =
 	"org.neo4j.server.database.mode=HA\n"
@@ -80,23 +79,22 @@ static const char ha2_server[] =
 	"dbms.security.auth_enabled=false\n"
 	"dbms.security.ha_status_auth_enabled=false\n";
 
-static const char ha2_properties[] =
-	"ha.server_id=%(id)\n"
-	"ha.initial_hosts=%(hosts)\n"
-	"ha.cluster_server=%(address):5001\n"
-	"ha.server=%(address):6001\n"
-	"\n"
-	"ha.join_timeout=600s\n"
-	"ha.heartbeat_interval=2s\n"
-	"ha.heartbeat_timeout=10s\n"
-	"ha.read_timeout=3s\n"
-	"ha.pull_interval=500ms\n"
-	"ha.tx_push_factor=%(push)\n"
-	"ha.branched_data_policy=keep_last\n"
-	"online_backup_enabled=false\n"
-	"remote_shell_enabled=false\n"
-	"dbms.pagecache.memory=%(pagecache)m\n"
-	"keep_logical_logs=100M size\n";
+static const char ha2_properties[] = "ha.server_id=%(id)\n"
+				     "ha.initial_hosts=%(hosts)\n"
+				     "ha.cluster_server=%(address):5001\n"
+				     "ha.server=%(address):6001\n"
+				     "\n"
+				     "ha.join_timeout=600s\n"
+				     "ha.heartbeat_interval=2s\n"
+				     "ha.heartbeat_timeout=10s\n"
+				     "ha.read_timeout=3s\n"
+				     "ha.pull_interval=500ms\n"
+				     "ha.tx_push_factor=%(push)\n"
+				     "ha.branched_data_policy=keep_last\n"
+				     "online_backup_enabled=false\n"
+				     "remote_shell_enabled=false\n"
+				     "dbms.pagecache.memory=%(pagecache)m\n"
+				     "keep_logical_logs=100M size\n";
 
 static const char ha2_wrapper[] =
 	"wrapper.java.initmemory=%(heap)\n"
@@ -165,8 +163,8 @@ int neo4j_check_java(const struct neo4j_profile *p, unsigned java_major, struct 
 			return 0;
 		buf_printf(&list, "%s%u", i ? ", " : "", p->java[i]);
 	}
-	return err_code(e, EXIT_INPUT, "Neo4j %s does not run on Java %u; it needs Java %s", p->name,
-		java_major, buf_str(&list));
+	return err_code(e, EXIT_INPUT, "Neo4j %s does not run on Java %u; it needs Java %s",
+		p->name, java_major, buf_str(&list));
 }
 
 static int by_id(const void *a, const void *b)

@@ -21,8 +21,9 @@ enum neo4j_role {
 
 #define NEO4J_HA_AVAILABLE "/db/manage/server/ha/available"
 /* JMX bean with InstanceId, Role, LastCommittedTxId, InstancesInCluster (2.x, 3.x). */
-#define NEO4J_HA_BEAN                                                                              \
-	"/db/manage/server/jmx/domain/org.neo4j/instance%3Dkernel%230%2Cname%3DHigh%20Availability"
+#define NEO4J_HA_BEAN                             \
+	"/db/manage/server/jmx/domain/org.neo4j/" \
+	"instance%3Dkernel%230%2Cname%3DHigh%20Availability"
 
 enum neo4j_role neo4j_role_of_available(unsigned status, struct slice body);
 /* "down", "unknown", "slave", "master". */
@@ -38,8 +39,9 @@ struct neo4j_member {
 /* Everything a configuration depends on. Strings belong to the caller. */
 struct neo4j_settings {
 	unsigned id;
-	const char *address;	  /* this member's */
-	struct neo4j_member *members; /* all of them, this one included; the renderer sorts a copy */
+	const char *address; /* this member's */
+	struct neo4j_member
+		*members; /* all of them, this one included; the renderer sorts a copy */
 	size_t nmembers;
 	unsigned java_major; /* 8, 11, 17: decides the JVM flags */
 	unsigned heap_mb, pagecache_mb;
@@ -54,11 +56,10 @@ const char *neo4j_profile_name(const struct neo4j_profile *p);
 
 /* Name of the i-th file (relative to Neo4j's home) or NULL past the last. */
 const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i);
-void neo4j_render(const struct neo4j_profile *p, size_t i, const struct neo4j_settings *s,
-	struct buf *out);
+void neo4j_render(
+	const struct neo4j_profile *p, size_t i, const struct neo4j_settings *s, struct buf *out);
 
 /* Can this version run on this Java? On -1 the error says which Java it needs. */
-MUST_CHECK int neo4j_check_java(
-	const struct neo4j_profile *p, unsigned java_major, struct err *e);
+MUST_CHECK int neo4j_check_java(const struct neo4j_profile *p, unsigned java_major, struct err *e);
 
 #endif

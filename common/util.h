@@ -20,12 +20,12 @@
 #define _cleanup_free_ _cleanup_(cleanup_free)
 #define _cleanup_close_ _cleanup_(cleanup_close)
 #define _cleanup_fclose_ _cleanup_(cleanup_fclose)
-#define steal(p)                                                                                   \
-	__extension__({                                                                            \
-		__typeof__(*(p)) *_sp = (p);                                                       \
-		__typeof__(*(p)) _sv = *_sp;                                                       \
-		*_sp = NULL;                                                                       \
-		_sv;                                                                               \
+#define steal(p)                             \
+	__extension__({                      \
+		__typeof__(*(p)) *_sp = (p); \
+		__typeof__(*(p)) _sv = *_sp; \
+		*_sp = NULL;                 \
+		_sv;                         \
 	})
 
 static inline void cleanup_free(void *p)

@@ -22,7 +22,8 @@ enum role {
 struct node {
 	char *name; /* also the host name: RFC 1123 label, lower case */
 	unsigned roles;
-	unsigned id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
+	unsigned
+		id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
 	char *address; /* dotted IPv4 */
 };
 
@@ -30,8 +31,8 @@ struct cluster {
 	char *path; /* of the file it was read from */
 	char *name;
 	char *base, *neo4j, *java; /* as written */
-	uint64_t size;		   /* bytes: the smallest card an image must fit */
-	uint64_t root_size;	   /* bytes of p2; 0: as large as needed plus headroom */
+	uint64_t size;             /* bytes: the smallest card an image must fit */
+	uint64_t root_size;        /* bytes of p2; 0: as large as needed plus headroom */
 	struct {
 		struct in_addr subnet, gateway; /* gateway.s_addr 0: none */
 		unsigned prefix;

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+#include <string.h>
+#include "cluster.h"
+#include "config.h"
+
+struct named_role {
+	const char *name;
+	enum role role;
+};
+
+static const struct named_role roles[] = {
+	{"data", ROLE_DATA},
+	{"arbiter", ROLE_ARBITER},
+	{"proxy", ROLE_PROXY},
+};
+
+struct size_unit {
+	const char *suffix;
+	uint64_t bytes;
+};
+
+/* Card makers count in thousands, partition tools in 1024s: both are written out. */
+static const struct size_unit units[] = {
+	{"KiB", UINT64_C(1) << 10},
+	{"MiB", UINT64_C(1) << 20},
+	{"GiB", UINT64_C(1) << 30},
+	{"TiB", UINT64_C(1) << 40},
+	{"MB", UINT64_C(1000000)},
+	{"GB", UINT64_C(1000000000)},
+	{"TB", UINT64_C(1000000000000)},
+};
+
+int size_parse(const char *text, uint64_t *bytes)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -1;
+	double n = strtod(text, &end);
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].suffix) != 0)
+			continue;
+		double v = n * (double)units[i].bytes;
+		if (!(v >= 0 && v < 9e15))
+			return -1;
+		*bytes = (uint64_t)v;
+		return 0;
+	}
+	return -1;
+}
+
+const char *roles_text(unsigned set)
+{
+	static char text[32];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		if (set & roles[i].role)
+			n += (size_t)snprintf(
+				text + n, sizeof(text) - n, "%s%s", n ? "," : "", roles[i].name);
+	}
+	return text;
+}
+
+/* RFC 1123 2.1: letters, digits and hyphens, no hyphen at either end; we want lower case. */
+static bool is_label(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-')
+		return false;
+	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+static int read_roles(cfg_t *sec, struct node *n, struct err *e)
+{
+	for (unsigned i = 0; i < cfg_size(sec, "roles"); i++) {
+		const char *name = cfg_getnstr(sec, "roles", i);
+		size_t k = 0;
+		while (k < ARRAY_SIZE(roles) && strcmp(roles[k].name, name) != 0)
+			k++;
+		if (k == ARRAY_SIZE(roles))
+			return err_code(e, EXIT_CONFIG,
+				"role \"%s\" is none of data, arbiter, proxy", name);
+		n->roles |= roles[k].role;
+	}
+	if (cfg_getbool(sec, "proxy"))
+		n->roles |= ROLE_PROXY;
+	if (!n->roles)
+		return err_code(e, EXIT_CONFIG,
+			"roles is missing; write roles = {\"data\"} or {\"proxy\"}");
+	if ((n->roles & ROLE_DATA) && (n->roles & ROLE_ARBITER))
+		return err_code(e, EXIT_CONFIG, "a data node has a vote already; drop \"arbiter\"");
+	if (n->roles & ROLE_ARBITER)
+		return err_code(e, EXIT_CONFIG, "arbiters are not built yet; use data and proxy");
+	return 0;
+}
+
+static int read_id(cfg_t *sec, struct node *n, struct err *e)
+{
+	long id = cfg_getint(sec, "id");
+	bool voter = n->roles & (ROLE_DATA | ROLE_ARBITER);
+
+	if (voter && (id < 1 || id > CLUSTER_MAX_NODES))
+		return err_code(e, EXIT_CONFIG,
+			"id = %ld: a data node needs an id from 1 to %d that never changes", id,
+			CLUSTER_MAX_NODES);
+	if (!voter && id)
+		return err_code(e, EXIT_CONFIG, "id = %ld: only data nodes have one", id);
+	n->id = (unsigned)id;
+	return 0;
+}
+
+static bool in_subnet(const struct cluster *c, struct in_addr a)
+{
+	uint32_t mask = c->network.prefix ? ~UINT32_C(0) << (32 - c->network.prefix) : 0;
+	uint32_t host = ntohl(a.s_addr) & ~mask;
+
+	return (ntohl(a.s_addr) & mask) == ntohl(c->network.subnet.s_addr) && host != 0 &&
+	       host != ~mask;
+}
+
+static int read_address(struct cluster *c, cfg_t *sec, struct node *n, struct err *e)
+{
+	const char *address = cfg_getstr(sec, "address");
+	struct in_addr a;
+
+	if (!address)
+		return err_code(e, EXIT_CONFIG, "address is missing");
+	if (inet_pton(AF_INET, address, &a) != 1)
+		return err_code(e, EXIT_CONFIG, "address \"%s\" is no IPv4 address", address);
+	if (!in_subnet(c, a))
+		return err_code(
+			e, EXIT_CONFIG, "address %s is no host of the network's subnet", address);
+	if (a.s_addr == c->network.gateway.s_addr)
+		return err_code(e, EXIT_CONFIG, "address %s is the gateway's", address);
+	n->address = xstrdup(address);
+	return 0;
+}
+
+static int check_unique(const struct cluster *c, const struct node *n, struct err *e)
+{
+	for (const struct node *o = c->nodes; o < n; o++) {
+		if (strcmp(o->address, n->address) == 0)
+			return err_code(
+				e, EXIT_CONFIG, "address %s is already %s's", n->address, o->name);
+		if (n->id && o->id == n->id)
+			return err_code(e, EXIT_CONFIG, "id %u is already %s's", n->id, o->name);
+	}
+	return 0;
+}
+
+static int read_node(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	struct node *n = &c->nodes[c->nnodes++];
+
+	n->name = xstrdup(cfg_title(sec));
+	if (!is_label(n->name))
+		return err_code(e, EXIT_CONFIG,
+			"the name must be a host name: a-z, 0-9 and \"-\", at most 63 characters");
+	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_address(c, sec, n, e) < 0)
+		return -1;
+	return check_unique(c, n, e);
+}
+
+static int read_nodes(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	unsigned n = cfg_size(sec, "node");
+
+	if (n == 0 || n > CLUSTER_MAX_NODES)
+		return err_code(e, EXIT_CONFIG, "%s: a cluster has 1 to %d nodes, this one %u",
+			config_where(sec), CLUSTER_MAX_NODES, n);
+	c->nodes = xcalloc(n, sizeof(*c->nodes));
+	for (unsigned i = 0; i < n; i++) {
+		cfg_t *node = cfg_getnsec(sec, "node", i);
+		if (read_node(c, node, e) < 0)
+			return err_prefix(
+				e, "%s: node \"%s\"", config_where(node), cfg_title(node));
+	}
+	if (!cluster_count(c, ROLE_DATA))
+		return err_code(e, EXIT_CONFIG, "%s: no node has the role \"data\"", c->path);
+	return 0;
+}
+
+static int read_subnet(struct cluster *c, const char *text, struct err *e)
+{
+	char address[INET_ADDRSTRLEN] = "";
+	int end = 0;
+
+	if (!text)
+		return err_code(e, EXIT_CONFIG, "subnet is missing");
+	if (sscanf(text, "%15[0-9.]/%2u%n", address, &c->network.prefix, &end) != 2 || text[end] ||
+		inet_pton(AF_INET, address, &c->network.subnet) != 1 || c->network.prefix < 8 ||
+		c->network.prefix > 30)
+		return err_code(e, EXIT_CONFIG,
+			"subnet \"%s\" is no IPv4 network such as 192.168.2.0/24", text);
+	uint32_t host = ntohl(c->network.subnet.s_addr) << c->network.prefix;
+	if (host)
+		return err_code(e, EXIT_CONFIG, "subnet \"%s\" has bits behind its prefix", text);
+	return 0;
+}
+
+static int read_network(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *mode = cfg_getstr(sec, "mode"), *gateway = cfg_getstr(sec, "gateway");
+
+	if (strcmp(mode, "static") != 0)
+		return err_code(
+			e, EXIT_CONFIG, "mode \"%s\" is not built yet; use \"static\"", mode);
+	if (read_subnet(c, cfg_getstr(sec, "subnet"), e) < 0)
+		return -1;
+	if (!gateway)
+		return 0;
+	if (inet_pton(AF_INET, gateway, &c->network.gateway) != 1 ||
+		!in_subnet(c, c->network.gateway))
+		return err_code(
+			e, EXIT_CONFIG, "gateway \"%s\" is no address of the subnet", gateway);
+	return 0;
+}
+
+static char *expand_home(const char *path)
+{
+	const char *home = getenv("HOME");
+
+	if (!path)
+		return NULL;
+	return str_starts(path, "~/") && home ? xasprintf("%s%s", home, path + 1) : xstrdup(path);
+}
+
+static bool is_user_name(const char *s)
+{
+	return is_label(s) && s[0] >= 'a' && s[0] <= 'z' && strlen(s) <= 31;
+}
+
+static int read_access(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	c->access.user = xstrdup(cfg_getstr(sec, "user"));
+	c->access.ssh_key = expand_home(cfg_getstr(sec, "ssh_key"));
+	if (!is_user_name(c->access.user))
+		return err_code(e, EXIT_CONFIG, "user \"%s\" is no user name", c->access.user);
+	return 0;
+}
+
+static int read_proxy(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	long maxconn = cfg_getint(sec, "maxconn");
+
+	c->proxy.balance = xstrdup(cfg_getstr(sec, "balance"));
+	c->proxy.stats_user = xstrdup(cfg_getstr(sec, "stats_user"));
+	if (maxconn < 1 || maxconn > 1000000)
+		return err_code(e, EXIT_CONFIG, "maxconn = %ld is not 1 to 1000000", maxconn);
+	c->proxy.maxconn = (unsigned)maxconn;
+	if (strcmp(c->proxy.balance, "least") != 0 && strcmp(c->proxy.balance, "roundrobin") != 0)
+		return err_code(e, EXIT_CONFIG, "balance \"%s\" is neither least nor roundrobin",
+			c->proxy.balance);
+	if (!is_user_name(c->proxy.stats_user))
+		return err_code(
+			e, EXIT_CONFIG, "stats_user \"%s\" is no user name", c->proxy.stats_user);
+	return 0;
+}
+
+static int read_size(cfg_t *sec, const char *key, uint64_t *bytes, struct err *e)
+{
+	const char *text = cfg_getstr(sec, key);
+
+	if (!text)
+		return 0;
+	if (size_parse(text, bytes) < 0)
+		return err_code(e, EXIT_CONFIG, "%s: %s = \"%s\" is no size such as 16GB or 4GiB",
+			config_where(sec), key, text);
+	return 0;
+}
+
+static int require(cfg_t *sec, const char *key, char **value, struct err *e)
+{
+	const char *text = cfg_getstr(sec, key);
+
+	if (!text || !*text)
+		return err_code(e, EXIT_CONFIG, "%s: %s is missing", config_where(sec), key);
+	*value = xstrdup(text);
+	return 0;
+}
+
+struct part {
+	const char *name;
+	int (*read)(struct cluster *c, cfg_t *sec, struct err *e);
+};
+
+static const struct part parts[] = {
+	{"network", read_network},
+	{"access", read_access},
+	{"proxy", read_proxy},
+};
+
+static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	c->name = xstrdup(cfg_title(sec));
+	if (!is_label(c->name) || strlen(c->name) > 32)
+		return err_code(e, EXIT_CONFIG,
+			"%s: cluster \"%s\": the name must be a-z, 0-9, \"-\"", config_where(sec),
+			c->name);
+	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
+		require(sec, "java", &c->java, e) < 0 || read_size(sec, "size", &c->size, e) < 0 ||
+		read_size(sec, "root_size", &c->root_size, e) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		cfg_t *part = cfg_getsec(sec, parts[i].name);
+		if (parts[i].read(c, part, e) < 0)
+			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
+	}
+	return read_nodes(c, sec, e);
+}
+
+struct cluster *cluster_load(const char *path, struct err *e)
+{
+	cfg_opt_t node[] = {
+		CFG_STR_LIST("roles", "{}", CFGF_NONE),
+		CFG_BOOL("proxy", cfg_false, CFGF_NONE),
+		CFG_STR("address", NULL, CFGF_NONE),
+		CFG_INT("id", 0, CFGF_NONE),
+		CFG_END(),
+	};
+	cfg_opt_t network[] = {
+		CFG_STR("mode", "static", CFGF_NONE),
+		CFG_STR("subnet", NULL, CFGF_NONE),
+		CFG_STR("gateway", NULL, CFGF_NONE),
+		CFG_END(),
+	};
+	cfg_opt_t access[] = {
+		CFG_STR("user", "pi", CFGF_NONE),
+		CFG_STR("ssh_key", NULL, CFGF_NONE),
+		CFG_END(),
+	};
+	cfg_opt_t proxy[] = {
+		CFG_INT("maxconn", 2000, CFGF_NONE),
+		CFG_STR("balance", "least", CFGF_NONE),
+		CFG_STR("stats_user", "admin", CFGF_NONE),
+		CFG_END(),
+	};
+	cfg_opt_t cluster[] = {
+		CFG_STR("base", NULL, CFGF_NONE),
+		CFG_STR("neo4j", NULL, CFGF_NONE),
+		CFG_STR("java", "base", CFGF_NONE),
+		CFG_STR("size", "16GB", CFGF_NONE),
+		CFG_STR("root_size", NULL, CFGF_NONE),
+		CFG_SEC("network", network, CFGF_NONE),
+		CFG_SEC("access", access, CFGF_NONE),
+		CFG_SEC("proxy", proxy, CFGF_NONE),
+		CFG_SEC("node", node, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_END(),
+	};
+	cfg_opt_t top[] = {
+		CFG_SEC("cluster", cluster, CFGF_MULTI | CFGF_TITLE),
+		CFG_END(),
+	};
+	_cleanup_cfg_ cfg_t *cfg = config_load(path, top, e);
+	if (!cfg)
+		return NULL;
+	_cleanup_cluster_ struct cluster *c = xcalloc(1, sizeof(*c));
+	c->path = xstrdup(path);
+	if (cfg_size(cfg, "cluster") != 1) {
+		err_code(e, EXIT_CONFIG, "%s: holds %u clusters; one file is one cluster", path,
+			cfg_size(cfg, "cluster"));
+		return NULL;
+	}
+	return read_cluster(c, cfg_getnsec(cfg, "cluster", 0), e) < 0 ? NULL : steal(&c);
+}
+
+void cluster_free(struct cluster *c)
+{
+	if (!c)
+		return;
+	for (size_t i = 0; i < c->nnodes; i++) {
+		free(c->nodes[i].name);
+		free(c->nodes[i].address);
+	}
+	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->java, c->access.user,
+		c->access.ssh_key, c->proxy.balance, c->proxy.stats_user};
+	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+		free(strings[i]);
+	free(c->nodes);
+	free(c);
+}
+
+const struct node *cluster_node(const struct cluster *c, const char *name)
+{
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (strcmp(c->nodes[i].name, name) == 0)
+			return &c->nodes[i];
+	}
+	return NULL;
+}
+
+size_t cluster_count(const struct cluster *c, enum role role)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->nnodes; i++)
+		n += (c->nodes[i].roles & role) != 0;
+	return n;
+}
+
+static char *beside(const struct cluster *c, const char *suffix)
+{
+	size_t n = strlen(c->path) - (str_ends(c->path, ".conf") ? strlen(".conf") : 0);
+
+	return xasprintf("%.*s%s", (int)n, c->path, suffix);
+}
+
+char *cluster_images_dir(const struct cluster *c)
+{
+	return beside(c, ".images");
+}
+
+char *cluster_state_dir(const struct cluster *c)
+{
+	return beside(c, ".state");
+}

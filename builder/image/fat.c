@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "fat.h"
+#include "run.h"
+
+int fat_read(const char *image, uint64_t offset, const char *name, struct buf *b, struct err *e)
+{
+	_cleanup_free_ char *where = xasprintf("%s@@%llu", image, (unsigned long long)offset);
+	_cleanup_free_ char *file = xasprintf("::/%s", name);
+	const char *const argv[] = {"mcopy", "-n", "-i", where, file, "-", NULL};
+
+	if (run_tool(argv, NULL, b, 0, e) < 0)
+		return err_prefix(e, "%s: boot partition: %s", image, name);
+	return 0;
+}
+
+int fat_write(
+	const char *image, uint64_t offset, const char *name, const struct buf *b, struct err *e)
+{
+	_cleanup_free_ char *where = xasprintf("%s@@%llu", image, (unsigned long long)offset);
+	_cleanup_free_ char *file = xasprintf("::/%s", name);
+	const char *const argv[] = {"mcopy", "-o", "-i", where, "-", file, NULL};
+
+	if (run_tool(argv, b, NULL, 0, e) < 0)
+		return err_prefix(e, "%s: boot partition: %s", image, name);
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_FAT_H
+#define BRAMBLE_FAT_H
+
+#include <stdint.h>
+#include "buf.h"
+
+/*
+ * Files in the root folder of a FAT filesystem that starts at byte `offset` of an image, by
+ * mtools: no root, no mount.
+ */
+MUST_CHECK int fat_read(
+	const char *image, uint64_t offset, const char *name, struct buf *b, struct err *e);
+MUST_CHECK int fat_write(
+	const char *image, uint64_t offset, const char *name, const struct buf *b, struct err *e);
+
+#endif

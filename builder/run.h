@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_RUN_H
+#define BRAMBLE_RUN_H
+
+#include "buf.h"
+
+/*
+ * Runs a tool by argument vector (argv[0] looked up in PATH and the sbin folders), never through
+ * a shell. Its environment is fixed (C locale, UTC, no host configuration of mke2fs or mtools).
+ * in, when not NULL, becomes its standard input; out, when not NULL, gets its standard output.
+ * Fails with the tool's first line of standard error when the exit status is above ok_max.
+ */
+MUST_CHECK int run_tool(
+	const char *const argv[], const struct buf *in, struct buf *out, int ok_max, struct err *e);
+
+/* Where a tool is, or NULL: for saying what is missing before work begins. Static storage. */
+const char *run_find(const char *tool);
+
+#endif
