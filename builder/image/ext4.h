@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_EXT4_H
+#define BRAMBLE_EXT4_H
+
+#include <sys/types.h>
+#include "buf.h"
+
+/*
+ * Edits an ext4 filesystem inside an image file, in place, through libext2fs: no root, no mount,
+ * no loop device. Paths are absolute inside the filesystem; symbolic links on the way are
+ * followed there, never on the host. Missing parent directories are made (root, 0755).
+ *
+ * ext4_open refuses what could be damaged by an edit: a journal that must be replayed, a
+ * filesystem marked with errors or not cleanly unmounted, orphans (libext2fs itself checks none
+ * of these), features the library does not know.
+ *
+ * Times are the filesystem's own last write time, so that the same inputs give the same bytes.
+ */
+struct ext4;
+
+MUST_CHECK struct ext4 *ext4_open(const char *image, uint64_t offset, struct err *e);
+MUST_CHECK struct ext4 *ext4_open_readonly(const char *image, uint64_t offset, struct err *e);
+
+/* Writes everything out. *fs is NULL afterwards, whatever happens. Nothing is safe before. */
+MUST_CHECK int ext4_close(struct ext4 **fs, struct err *e);
+
+/* Lets go without writing what is still cached; for the way out after an error. */
+void ext4_abandon(struct ext4 **fs);
+#define _cleanup_ext4_ _cleanup_(ext4_abandon)
+
+struct ext4_owner {
+	uid_t uid;
+	gid_t gid;
+	mode_t mode; /* permission bits */
+};
+#define EXT4_ROOT(m) ((struct ext4_owner){.mode = (m)})
+
+bool ext4_exists(struct ext4 *fs, const char *path);
+MUST_CHECK int ext4_read(struct ext4 *fs, const char *path, struct buf *b, struct err *e);
+
+/* Creates or replaces a file. A replaced file keeps its inode and gets the new owner and mode. */
+MUST_CHECK int ext4_write(struct ext4 *fs, const char *path, const void *p, size_t n,
+	struct ext4_owner owner, struct err *e);
+/* Replaces the content only: owner, mode and the rest of an existing file stay. */
+MUST_CHECK int ext4_rewrite(
+	struct ext4 *fs, const char *path, const void *p, size_t n, struct err *e);
+/* An existing directory gets owner and mode. */
+MUST_CHECK int ext4_mkdir(
+	struct ext4 *fs, const char *path, struct ext4_owner owner, struct err *e);
+/* An existing link is replaced; an existing file or directory is an error. */
+MUST_CHECK int ext4_symlink(struct ext4 *fs, const char *path, const char *target, struct err *e);
+/* A second name for a file; replaces an existing file of that name. */
+MUST_CHECK int ext4_hardlink(
+	struct ext4 *fs, const char *path, const char *existing, struct err *e);
+/* Removes a file or link; a missing one is fine. */
+MUST_CHECK int ext4_remove(struct ext4 *fs, const char *path, struct err *e);
+
+/*
+ * A file written piece by piece (archives). size is what will come; one file at a time.
+ * ext4_file_end must be called for each successful begin.
+ */
+MUST_CHECK int ext4_file_begin(
+	struct ext4 *fs, const char *path, uint64_t size, struct ext4_owner owner, struct err *e);
+MUST_CHECK int ext4_file_add(struct ext4 *fs, const void *p, size_t n, struct err *e);
+MUST_CHECK int ext4_file_end(struct ext4 *fs, struct err *e);
+
+/* Bytes in use and in all, before and after edits. */
+void ext4_usage(struct ext4 *fs, uint64_t *used, uint64_t *size);
+
+/* Makes an empty ext4 with fixed features (facts: those every supported release can mount). */
+MUST_CHECK int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *label,
+	const uint8_t uuid[static 16], struct err *e);
+
+/* Grows the ext4 that fills the whole of a file to the file's present size (resize2fs). */
+MUST_CHECK int ext4_grow_file(const char *path, struct err *e);
+
+#endif

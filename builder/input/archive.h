@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_ARCHIVE_H
+#define BRAMBLE_ARCHIVE_H
+
+#include "image/ext4.h"
+#include "progress.h"
+
+/* Reading compressed images, tars and .deb files through libarchive, into files and into ext4. */
+
+/*
+ * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the single file of a .zip)
+ * to the new file `out`, sparsely. A truncated or damaged input is EXIT_INPUT.
+ */
+MUST_CHECK int archive_decompress(
+	const char *in, const char *out, struct progress *p, struct err *e);
+
+/* The name of the first entry's top folder ("neo4j-enterprise-3.5.0"); the caller frees. */
+MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
+
+/*
+ * Unpacks every entry below the top folder of a tar into `dest` of an ext4; everything belongs to
+ * root. Refused before anything of them is written: paths that leave the archive, links that
+ * point out of it, devices.
+ */
+MUST_CHECK int archive_unpack_below(
+	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
+
+/* Unpacks entries whose path starts with prefix ("overlays/data/") from a tar in memory to "/". */
+MUST_CHECK int archive_unpack_memory(
+	const void *tar, size_t n, const char *prefix, struct ext4 *fs, struct err *e);
+
+/*
+ * What dpkg keeps about a package, from a .deb's control.tar. All strings are the caller's.
+ */
+struct deb {
+	char *package, *version, *architecture;
+	bool multi_arch_same;
+	bool has_postinst;
+	struct buf control; /* the stanza as shipped */
+	struct buf md5sums; /* may be empty */
+	struct buf conffiles;
+	struct buf list; /* every path of data.tar, as dpkg's .list has them */
+};
+
+/* Reads control.tar only. */
+MUST_CHECK int deb_read_control(const char *path, struct deb *d, struct err *e);
+/* Unpacks data.tar to "/" with its own owners and modes, and fills d->list. */
+MUST_CHECK int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e);
+void deb_free(struct deb *d);
+#define _cleanup_deb_ _cleanup_(deb_free)
+
+#endif

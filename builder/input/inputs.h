@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_INPUTS_H
+#define BRAMBLE_INPUTS_H
+
+#include "cluster/cluster.h"
+#include "neo4j.h"
+
+/*
+ * The inputs a cluster.conf names, found and looked into. A name is looked for beside the
+ * cluster.conf, then in the inputs folder ($BRAMBLE_INPUTS, else CACHE/inputs).
+ */
+enum arch { ARCH_UNKNOWN, ARCH_AMD64, ARCH_ARM64, ARCH_ARMHF };
+
+const char *arch_name(enum arch a); /* Debian's: "amd64", "arm64", "armhf" */
+
+struct inputs {
+	char *base, *neo4j;
+	char *java;          /* a folder of .deb files; NULL: java = "base" */
+	enum arch arch;      /* of the base image */
+	unsigned java_major; /* 0 until known */
+	char *neo4j_version;
+	const struct neo4j_profile *profile;
+};
+
+/* BRAMBLE_CACHE, XDG_CACHE_HOME/bramble or ~/.cache/bramble; the caller frees. */
+char *cache_dir(void);
+
+/*
+ * Finds base and archive and reads the Neo4j version. With twin the base is the amd64 one of the
+ * inputs folder, whatever cluster.conf says.
+ */
+MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e);
+
+/*
+ * The second half, once the base is decompressed: architecture, Java set for it, whether Java
+ * and Neo4j fit. root: p2's offset in the decompressed image.
+ */
+MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image, uint64_t root,
+	struct inputs *in, struct err *e);
+
+void inputs_free(struct inputs *in);
+#define _cleanup_inputs_ _cleanup_(inputs_free)
+
+#endif
