@@ -16,7 +16,7 @@
 # even that unless it was killed outright (then the next run does); nothing is made twice.
 
 set -euo pipefail
-export LC_ALL=C
+export LC_ALL=C TZ=UTC
 umask 022
 
 IMAGES=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -9,6 +9,7 @@
 # libc and the kernel's headers are the cross compiler's own (libc6-dev-ARCH-cross). A private apt
 # configuration per architecture, so that the host's apt never has to know a foreign index. No root.
 
+# shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 PACKAGES=(libconfuse-dev libconfuse2 libjansson-dev libjansson4 libsodium-dev libsodium23)
