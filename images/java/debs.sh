@@ -119,7 +119,7 @@ make_debs()
 		fetch_newest "$work/apt"
 		tell "not all of $(basename "$pins") is offered any more: took the newest ($(
 			grep "^$java " "$work/apt/newest"))"
-		instead "$(pins_of ./*.deb | key_of "$java-$arch" "${BASH_SOURCE[0]}" -)"
+		instead "$(pins_of ./*.deb | key_of "$java-$arch" "$IMAGES/java/debs.sh" -)"
 	fi
 	pins_of ./*.deb >"$out/pins"
 	cd "$work"
