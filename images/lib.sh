@@ -32,6 +32,7 @@ EX_UNAVAILABLE=75	# the world does not offer it (any more): a test skips, it doe
 recipe_name=${0##*/}
 recipe_work=
 recipe_instead=
+also_at_exit=:	# a function of the recipe's, for what a temporary folder does not hold
 
 # ---- talking ----------------------------------------------------------------
 
@@ -119,6 +120,7 @@ cleanup()
 	local status=$?
 
 	trap - EXIT
+	"$also_at_exit" || true
 	if [ -n "$recipe_work" ]; then
 		rm -rf "$recipe_work"
 	fi
