@@ -176,6 +176,13 @@ keep()
 	printf '%s\n' "$target"
 }
 
+# found LINK PRODUCT TARGET: the thing is in the store.
+found()
+{
+	point "$1" "store/$3${2#.}"
+	tell "cached: $CACHE/$1"
+}
+
 recipe()
 {
 	local name=$1 link=$2 product=$3 make=$4 id target
@@ -184,17 +191,18 @@ recipe()
 	recipe_name=$name
 	id=$name-$(key_of "$name" "$@")
 	if target=$(stored "$id"); then
-		point "$link" "store/$target${product#.}"
-		tell "cached: $CACHE/$link"
+		found "$link" "$product" "$target"
 		return
 	fi
 	hold_lock "$name"
-	if ! target=$(stored "$id"); then
-		scratch "$name"
-		mkdir "$recipe_work/out"
-		"$make" "$recipe_work/out" "$recipe_work"
-		target=$(keep "$name" "$id")
+	if target=$(stored "$id"); then
+		found "$link" "$product" "$target"
+		return
 	fi
+	scratch "$name"
+	mkdir "$recipe_work/out"
+	"$make" "$recipe_work/out" "$recipe_work"
+	target=$(keep "$name" "$id")
 	point "$link" "store/$target${product#.}"
 	tell "made in $SECONDS s: $CACHE/$link ($(du -shL "$CACHE/$link" | cut -f1))"
 }

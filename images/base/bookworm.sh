@@ -33,7 +33,7 @@ make_tree()
 	while read -r option; do
 		options+=("--aptopt=${option%;}")
 	done < <(host_acquire)
-	mmdebstrap --quiet --variant=minbase --architectures="$arch" \
+	mmdebstrap --quiet --skip=check/qemu --variant=minbase --architectures="$arch" \
 		--include="$(IFS=,; echo "${INCLUDE[*]}")" "${options[@]}" \
 		--dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
@@ -57,7 +57,7 @@ make_base()
 {
 	local out=$1 work=$2
 
-	say "installing ${#INCLUDE[@]} packages and what they need (1 min; foreign architecture 5 min)"
+	say "installing ${#INCLUDE[@]} packages and what they need ($([ "$arch" = "$(dpkg --print-architecture)" ] && echo 1 || echo 3) min)"
 	with_foreign_programs "$arch" make_tree_or_less "$work/root.tar"
 	if [ "$arch" = arm64 ]; then
 		say 'adding the kernel, its modules and an initramfs'
@@ -79,7 +79,8 @@ packages_of()
 
 need mmdebstrap mke2fs mkfs.vfat mcopy sfdisk zstd e2fsck fsck.vfat systemctl
 [ "$(id -u)" = 0 ] || need fakeroot
-mapfile -t laid < <(find "$BASE/root" "$BASE/boot" -type f | sort)
+[ "$arch" != arm64 ] || need depmod cpio
+mapfile -t laid < <(find "$BASE/root" "$BASE/boot" "$BASE/pi3" -type f | sort)
 recipe "bookworm-$arch" "inputs/bookworm-$arch.img.zst" "./bookworm-$arch.img.zst" make_base \
 	"${BASH_SOURCE[0]}" "$BASE/card.sh" "$BASE/pi3.sh" "$BASE/customize.sh" \
 	"$BASE/packages.list" "${laid[@]}"

@@ -27,6 +27,7 @@ install_files()
 	cp -r --no-preserve=ownership "$base/root/." "$tree/"
 	chmod 0440 "$tree/etc/sudoers.d/010_pi-nopasswd"
 	mkdir -p "$tree/boot/firmware" "$tree/var/log/journal"
+	mkdir -p "$tree/usr/share/man/man1"	# update-alternatives, and so Java's package, needs it
 	chmod 2755 "$tree/var/log/journal"
 	chgrp "$(awk -F: '$1 == "systemd-journal" { print $3 }' "$tree/etc/group")" "$tree/var/log/journal"
 }
