@@ -3,6 +3,7 @@
 #define BRAMBLE_BUILD_H
 
 #include "cluster/state.h"
+#include "hash.h"
 #include "image/ext4.h"
 #include "image/table.h"
 #include "input/inputs.h"
@@ -26,9 +27,9 @@ struct build {
 	struct state state;
 	struct inputs inputs;
 	bool twin;
-	char *cache;	  /* CACHE/stages */
-	char *out;	  /* the images folder */
-	char *work;	  /* out/.build: cleared at the start, gone at the end */
+	char *cache;      /* CACHE/stages */
+	char *out;        /* the images folder */
+	char *work;       /* out/.build: cleared at the start, gone at the end */
 	char *base_image; /* the decompressed base, in the cache */
 	struct table base_table;
 	struct table table; /* of every stage's image: base's with p2 grown and p3 added */
@@ -47,13 +48,12 @@ struct build {
 
 struct build_options {
 	const char *out; /* NULL: beside the cluster.conf */
-	bool twin;	 /* amd64 images of the same cluster, for rehearsals */
+	bool twin;       /* amd64 images of the same cluster, for rehearsals */
 	bool quiet;
 };
 
 /* Builds all nodes' images. */
-MUST_CHECK int build_cluster(
-	const struct cluster *c, const struct build_options *o, struct err *e);
+MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
 
 /* The stages, in order: each edits a copy of the image before it, in place. */
 struct stage {
@@ -67,11 +67,10 @@ struct stage {
 extern const struct stage stage_os, stage_java, stage_neo4j;
 
 /* Turns a copy of a stage's image into the node's own. */
-MUST_CHECK int node_finish(
-	struct build *b, const struct node *n, const char *image, struct err *e);
+MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
 
 /* Adds a system user and its group to /etc/passwd, shadow and group, unless it is there. */
-MUST_CHECK int add_system_user(struct ext4 *fs, const char *name, unsigned uid, const char *home,
-	struct err *e);
+MUST_CHECK int add_system_user(
+	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
 
 #endif

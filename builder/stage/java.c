@@ -8,7 +8,6 @@
 #include <dirent.h>
 #include <string.h>
 #include "build.h"
-#include "hash.h"
 #include "input/archive.h"
 
 #define INFO "/var/lib/dpkg/info"
@@ -25,16 +24,16 @@ static int configure_openjdk(struct ext4 *fs, const struct deb *d, struct err *e
 
 	if (sscanf(d->package, "openjdk-%u-", &major) != 1)
 		return err_set(e, "%s: no version in its name", d->package);
-	_cleanup_free_ char *java = xasprintf(
-		"/usr/lib/jvm/java-%u-openjdk-%s/bin/java", major, d->architecture);
+	_cleanup_free_ char *java =
+		xasprintf("/usr/lib/jvm/java-%u-openjdk-%s/bin/java", major, d->architecture);
 	_cleanup_free_ char *record =
 		xasprintf("auto\n/usr/bin/java\n\n%s\n%u\n\n", java, major * 100 + 11);
 
 	if (ext4_symlink(fs, "/etc/alternatives/java", java, e) < 0 ||
 		ext4_symlink(fs, "/usr/bin/java", "/etc/alternatives/java", e) < 0)
 		return -1;
-	return ext4_write(fs, "/var/lib/dpkg/alternatives/java", record, strlen(record),
-		EXT4_ROOT(0644), e);
+	return ext4_write(
+		fs, "/var/lib/dpkg/alternatives/java", record, strlen(record), EXT4_ROOT(0644), e);
 }
 
 struct postinst {
@@ -56,8 +55,8 @@ static const struct postinst *find_postinst(const char *package)
 	return NULL;
 }
 
-static int write_info(struct ext4 *fs, const struct deb *d, const char *kind, const struct buf *b,
-	struct err *e)
+static int write_info(
+	struct ext4 *fs, const struct deb *d, const char *kind, const struct buf *b, struct err *e)
 {
 	if (!b->len)
 		return 0;

@@ -2,7 +2,6 @@
 /* Stage neo4j: the archive in /opt, its user, and the units of a data node. */
 #include "assets.h"
 #include "build.h"
-#include "hash.h"
 #include "input/archive.h"
 
 static int neo4j_key(struct build *b, struct hash *h, struct err *e)
@@ -21,8 +20,7 @@ static int neo4j_run(struct build *b, const char *image, struct err *e)
 	if (archive_unpack_below(b->inputs.neo4j, fs, dest, &b->progress, e) < 0 ||
 		ext4_symlink(fs, "/opt/neo4j", folder, e) < 0 ||
 		add_system_user(fs, "neo4j", NEO4J_UID, DATA_DIR, e) < 0 ||
-		archive_unpack_memory(
-			assets_start, assets_size(), "overlays/data/", fs, "", e) < 0)
+		archive_unpack_memory(assets_start, assets_size(), "overlays/data/", fs, "", e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include "assets.h"
 #include "build.h"
-#include "hash.h"
 #include "image/sparse.h"
 #include "input/archive.h"
 #include "io.h"
@@ -72,7 +71,8 @@ static int append_line(struct ext4 *fs, const char *path, const char *line, stru
 }
 
 /* Is there a line "name:..." in a file such as /etc/passwd? */
-static int has_entry(struct ext4 *fs, const char *path, const char *name, bool *found, struct err *e)
+static int has_entry(
+	struct ext4 *fs, const char *path, const char *name, bool *found, struct err *e)
 {
 	_cleanup_buf_ struct buf b = {0};
 	size_t n = strlen(name);
@@ -120,8 +120,8 @@ static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (archive_unpack_memory(assets_start, assets_size(), parts[i].prefix, fs,
-			    parts[i].dest, e) < 0)
+		if (archive_unpack_memory(
+			    assets_start, assets_size(), parts[i].prefix, fs, parts[i].dest, e) < 0)
 			return -1;
 	}
 	return 0;
