@@ -169,7 +169,7 @@ static void peer_accept(struct loop_source *s, uint32_t events)
 		close(fd);
 }
 
-static struct http_client *peer_start(const char *const *script)
+static struct http_client *peer_start(const char *const *script, size_t max_body)
 {
 	struct err e;
 
@@ -178,7 +178,7 @@ static struct http_client *peer_start(const char *const *script)
 		.fd = net_listen("127.0.0.1:0", &e), .events = EPOLLIN, .ready = peer_accept};
 	if (peer.listener.fd < 0 || loop_add(loop, &peer.listener) < 0)
 		return NULL;
-	return client_for(net_port(peer.listener.fd), 1000);
+	return client_for(net_port(peer.listener.fd), max_body);
 }
 
 static void peer_stop(struct http_client *c)
@@ -199,13 +199,16 @@ static void test_framings(void)
 	static const char *const script[] = {OK_HEAD
 		"Transfer-Encoding: chunked\r\n\r\n3\r\nmas\r\n3;x=y\r\nter\r\n0\r\nA: b\r\n\r\n",
 		"HTTP/1.1 100 Continue\r\n\r\n" OK_HEAD "Content-Length: 5\r\n\r\nslave",
+		OK_HEAD "Transfer-Encoding: chunked\r\n\r\n6\r\n123456\r\n6\r\n123456\r\n0\r\n\r\n",
 		"!" OK_HEAD "\r\nuntil close", "!" OK_HEAD "Content-Length: 9\r\n\r\nshort",
 		"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
 		OK_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n", NULL};
-	struct http_client *c = peer_start(script);
+	struct http_client *c = peer_start(script, 11);
 
 	is_str(request(c, "GET", "/", "", "", 20000).body, "master", "chunked");
 	is_str(request(c, "GET", "/", "", "", 20000).body, "slave", "100 first, then a length");
+	is_str(request(c, "GET", "/", "", "", 20000).why, "answer too large",
+		"chunks that are too large together");
 	is_str(request(c, "GET", "/", "", "", 20000).body, "until close", "until close");
 	is_int(request(c, "GET", "/", "", "", 20000).status, 0, "cut short");
 	is_str(request(c, "GET", "/", "", "", 20000).why, "malformed answer", "bare LF");
@@ -217,7 +220,7 @@ static void test_stale_connection(void)
 {
 	static const char *const script[] = {OK_HEAD "Content-Length: 1\r\n\r\na", "",
 		OK_HEAD "Content-Length: 1\r\n\r\nb", "", "", NULL};
-	struct http_client *c = peer_start(script);
+	struct http_client *c = peer_start(script, 11);
 
 	is_str(request(c, "GET", "/", "", "", 20000).body, "a", "first");
 	is_str(request(c, "GET", "/", "", "", 20000).body, "b",
@@ -233,7 +236,7 @@ static void test_stale_connection(void)
 static void test_timeout_and_refusal(void)
 {
 	static const char *const script[] = {NULL};
-	struct http_client *c = peer_start(script);
+	struct http_client *c = peer_start(script, 11);
 	struct outcome o = request(c, "GET", "/", "", "", 30);
 
 	is_str(o.why, "timeout", "a silent peer: timeout");

@@ -49,6 +49,7 @@ static const struct vector requests[] = {
 	{"method with a control character", "G\x02T / HTTP/1.1\r\nHost: a\r\n\r\n", -400},
 	{"bare LF in the request line", "GET / HTTP/1.1\nHost: a\r\n\r\n", -400},
 	{"bare LF in a field", "GET / HTTP/1.1\r\nHost: a\n\r\n", -400},
+	{"bare LF in a field nobody reads", GET "X: ab\n\r\n", -400},
 	{"bare LF at the end", GET "\n", -400},
 	{"bare CR in a value", GET "X: a\rb\r\n\r\n", -400},
 	{"bare CR in the request line", "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n", -400},
