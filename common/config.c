@@ -37,7 +37,8 @@ static PRINTF(2, 0) void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char msg[512];
 
-	if (parse.err->code)
+	/* libconfuse also calls this after the parse, when a missing section is asked for. */
+	if (!parse.err || parse.err->code)
 		return;
 	vsnprintf(msg, sizeof(msg), fmt, ap);
 	err_code(parse.err, EXIT_CONFIG, "%s:%d: %s", parse.name, cfg ? cfg->line : 0,

@@ -2,15 +2,16 @@
 #ifndef BRAMBLE_HTTP_CLIENT_H
 #define BRAMBLE_HTTP_CLIENT_H
 
-#include <netinet/in.h>
 #include "buf.h"
 #include "http_head.h"
 #include "loop.h"
+#include "net.h"
 
 /*
  * One small request at a time over a kept-alive connection: how the proxy probes members and the
  * agent asks Neo4j. An http_client belongs to one server address. Every request ends in exactly
- * one call of done, also on timeout (status 0).
+ * one call of done, also on timeout (status 0); never from inside http_client_send, so a caller
+ * may retry from done. done may send the next request or free the client.
  */
 struct http_client;
 
@@ -31,14 +32,13 @@ void http_client_free(struct http_client *c);
 /*
  * Sends method (GET or POST with a JSON body; body may be "") for target with the given extra
  * field lines ("" or "Name: value\r\n"...). A request under way is cancelled first, without a
- * call of done. A kept connection that turns out to be closed is retried once on a new one.
+ * call of done. A GET on a kept connection that turns out to be closed is sent once more on a new
+ * one; a POST always travels on a new connection, because nobody could tell whether it may be
+ * sent again. method, target, fields and body are copied.
  */
 void http_client_send(struct http_client *c, const char *method, const char *target,
 	const char *fields, const char *body, int64_t timeout_ms, http_done_fn *done, void *arg);
 bool http_client_busy(const struct http_client *c);
 void http_client_cancel(struct http_client *c);
-
-/* "A.B.C.D:PORT" -> *to; -1 if it is anything else. */
-int parse_inet(const char *text, struct sockaddr_in *to);
 
 #endif

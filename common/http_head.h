@@ -17,8 +17,9 @@ struct slice {
 };
 
 #define HTTP_MAX_FIELDS 64
-#define HTTP_MAX_HEAD 20480 /* Neo4j's own limit (unsupported.dbms.max_http_request_header_size) \
-			     */
+#define HTTP_MAX_HEAD                                                              \
+	20480 /* Neo4j's own limit (unsupported.dbms.max_http_request_header_size) \
+	       */
 
 struct http_field {
 	struct slice name, value; /* value without surrounding white space */
@@ -47,28 +48,34 @@ struct http_head {
 
 /*
  * Return > 0: the head's length, *h is filled. 0: more bytes are needed. < 0: refused; for a
- * request the negative status to answer with (-400, -414, -431, -501, -505), for a response -502.
- * method is the request's that the response answers (HEAD and CONNECT change the framing).
+ * request the negative status to answer with (-400, -414, -417, -431, -501, -505), for a response
+ * -502. method is the request's that the response answers (HEAD changes the framing).
+ *
+ * The answer for n bytes does not depend on how they arrived. One empty line before a request is
+ * skipped (RFC 9112 2.2) and counted in len. CONNECT is always -501.
  */
 int http_parse_request(const char *p, size_t n, struct http_head *h);
 int http_parse_response(const char *p, size_t n, struct slice method, struct http_head *h);
 
 /* The first field of that name (case-insensitive), or NULL. */
 const struct http_field *http_find(const struct http_head *h, const char *name);
+/* The authority of an absolute-form target ("http://host:port/..."); n = 0 for other forms. */
+struct slice http_target_authority(struct slice target);
+bool http_is_token(struct slice s);
 bool slice_eq(struct slice s, const char *text);
 bool slice_ieq(struct slice s, const char *text);
 /* Is token one of the comma-separated members of this list field (case-insensitive)? */
 bool http_list_has(struct slice value, const char *token);
 
 /*
- * Chunked decoder state; zero it before the first byte. http_chunked_next looks at the n bytes at
- * p and says how many belong to the message as sent (framing included, to relay it unchanged),
- * and which part of them is body data.
+ * Chunked decoder state; zero it before the first byte. Chunk extensions and trailer fields are
+ * checked and skipped: who relays a body frames it anew, so that nobody behind it has to read
+ * what a peer wrote as framing.
  */
 struct http_chunked {
-	int state;
+	int state;     /* private to http_chunked.c */
 	uint64_t left; /* of the current chunk */
-	unsigned line; /* bytes of the current size or trailer line, bounded */
+	unsigned line; /* bytes of the current size line or of all trailer lines, bounded */
 	bool done;
 };
 
@@ -79,6 +86,7 @@ struct http_chunked {
  */
 long http_chunked_next(struct http_chunked *c, const char *p, size_t n, struct slice *data);
 
+/* The reason phrase of the statuses used here; "Unknown" for others. */
 const char *http_reason(unsigned status);
 
 #endif

@@ -12,6 +12,9 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+/* The object of that type whose member p points to: from a loop source or timer to its owner. */
+#define container_of(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
+
 /*
  * Scope-bound cleanup: `_cleanup_free_ char *s = xasprintf(...)`. Hand the value on with
  * steal(), which empties the variable. House rule: these instead of goto chains.

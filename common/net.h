@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_NET_H
+#define BRAMBLE_NET_H
+
+#include <netinet/in.h>
+#include "err.h"
+
+/* TCP by number: nothing here asks a resolver, so it is safe in static programs. */
+
+/* "A.B.C.D:PORT" -> *to; -1 if it is anything else (port 0 included). */
+int parse_inet(const char *text, struct sockaddr_in *to);
+
+/*
+ * A listening, non-blocking socket on "ADDR:PORT", "[V6ADDR]:PORT" or "*:PORT" (IPv6 and IPv4,
+ * or IPv4 alone where the kernel has no IPv6). Port 0 lets the kernel choose (tests).
+ */
+MUST_CHECK int net_listen(const char *where, struct err *e);
+/* Could net_listen take this text? For checking a configuration. */
+MUST_CHECK int net_check_listen(const char *where, struct err *e);
+/* The port a socket is bound to; 0 if it is not. */
+unsigned net_port(int fd);
+
+/* A new connection from fd, non-blocking and without Nagle's delay, or -1 with errno. */
+int net_accept(int fd, struct sockaddr_storage *from);
+/* A non-blocking socket that is connecting, or -1 with errno. Writable or in error when done. */
+int net_connect(const struct sockaddr_in *to);
+/* The outcome of net_connect once writable: 0 or an errno. */
+int net_error(int fd);
+
+/* The numeric address without the port; IPv4 in IPv6 is shown as IPv4. */
+#define NET_ADDRESS_MAX INET6_ADDRSTRLEN
+void net_address(const struct sockaddr_storage *ss, char text[static NET_ADDRESS_MAX]);
+
+#endif
