@@ -119,8 +119,8 @@ build/assets.tar: $(OVERLAY_FILES) $(CARD_PROGRAMS)
 	  build/$$a/bramble-proxy build/$$a/bramble-agent; done && \
 	tar --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
 	  --mode=u=rwX,go=rX -C build/assets -cf $@ overlays programs
-$(B)/host/assets.o: builder/assets.S build/assets.tar
-	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -o $@ $<
+$(B)/host/assets.o: builder/assets.S build/assets.tar examples/garden.conf
+	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -Wa,-I. -o $@ $<
 
 # Remembers the flags, so that changing them rebuilds.
 FLAGS_NOW = $(CC) $(CFLAGS) $(SAN) $(DEVELOPER) $(VERSION)

@@ -10,6 +10,9 @@
  */
 extern const unsigned char assets_start[], assets_end[];
 
+/* examples/garden.conf, what `bramble init` writes. */
+extern const char garden_conf[], garden_conf_end[];
+
 static inline size_t assets_size(void)
 {
 	return (size_t)(assets_end - assets_start);

@@ -22,7 +22,8 @@ static void draw(struct progress *p)
 
 void progress_begin(struct progress *p, FILE *out, unsigned steps)
 {
-	*p = (struct progress){.out = out, .terminal = isatty(fileno(out)), .steps = steps};
+	*p = (struct progress){.out = out, .steps = steps};
+	p->terminal = out && isatty(fileno(out));
 }
 
 void progress_step(struct progress *p, const char *fmt, ...)
@@ -38,9 +39,8 @@ void progress_step(struct progress *p, const char *fmt, ...)
 	p->started_ms = boottime_ms();
 	if (p->terminal)
 		draw(p);
-	else
+	else if (p->out)
 		fprintf(p->out, "[%u/%u] %s\n", p->step, p->steps, p->what);
-	fflush(p->out);
 }
 
 void progress_at(struct progress *p, uint64_t done, uint64_t total)
@@ -55,5 +55,4 @@ void progress_end(struct progress *p)
 {
 	if (p->terminal && p->step)
 		fputs("\r\033[K", p->out);
-	fflush(p->out);
 }

@@ -20,6 +20,7 @@ struct progress {
 	uint64_t done, total;
 };
 
+/* out NULL: nothing is shown. */
 void progress_begin(struct progress *p, FILE *out, unsigned steps);
 /* Ends the step before and starts the next one. */
 void progress_step(struct progress *p, const char *fmt, ...) PRINTF(2, 3);

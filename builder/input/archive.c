@@ -264,13 +264,13 @@ int archive_unpack_below(
 	return unpack_all(&u, a, prefix, p, e);
 }
 
-int archive_unpack_memory(
-	const void *tar, size_t n, const char *prefix, struct ext4 *fs, struct err *e)
+int archive_unpack_memory(const void *tar, size_t n, const char *prefix, struct ext4 *fs,
+	const char *dest, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 	struct unpack u = {.path = "assets",
 		.fs = fs,
-		.dest = "",
+		.dest = dest,
 		.trusted_links = true,
 		.strip = strlen(prefix)};
 

@@ -25,9 +25,9 @@ MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 MUST_CHECK int archive_unpack_below(
 	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
 
-/* Unpacks entries whose path starts with prefix ("overlays/data/") from a tar in memory to "/". */
-MUST_CHECK int archive_unpack_memory(
-	const void *tar, size_t n, const char *prefix, struct ext4 *fs, struct err *e);
+/* Unpacks entries whose path starts with prefix ("overlays/data/") from a tar in memory to dest. */
+MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *prefix, struct ext4 *fs,
+	const char *dest, struct err *e);
 
 /*
  * What dpkg keeps about a package, from a .deb's control.tar. All strings are the caller's.

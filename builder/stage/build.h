@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_BUILD_H
+#define BRAMBLE_BUILD_H
+
+#include "cluster/state.h"
+#include "hash.h"
+#include "image/ext4.h"
+#include "image/table.h"
+#include "input/inputs.h"
+#include "progress.h"
+
+/*
+ * The pipeline:
+ *
+ *	base -> os -> java -> neo4j -> one image per node
+ *
+ * base is the decompressed input. Each stage after it is a file of the cache, made from the one
+ * before, under a key that is the hash of that one's key and of everything else the stage reads,
+ * this program's own bytes included: a stage runs only when something it depends on changed. A
+ * node that is only a proxy is made from os, a data node from neo4j.
+ *
+ * Files appear by rename; one build at a time works in an images folder (flock), any number share
+ * the cache.
+ */
+struct build {
+	const struct cluster *cluster;
+	struct state state;
+	struct inputs inputs;
+	bool twin;
+	char *cache;      /* CACHE/stages */
+	char *out;        /* the images folder */
+	char *work;       /* out/.build: cleared at the start, gone at the end */
+	char *base_image; /* the decompressed base, in the cache */
+	struct table base_table;
+	struct table table; /* of every stage's image: base's with p2 grown and p3 added */
+	struct progress progress;
+};
+
+#define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
+#define ROOT_DEFAULT (UINT64_C(3) << 30)
+
+/* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
+#define NEO4J_UID 7474
+#define PROXY_UID 7480
+
+/* Where Neo4j keeps its store and logs: on p3. */
+#define DATA_DIR "/srv/bramble/neo4j"
+
+struct build_options {
+	const char *out; /* NULL: beside the cluster.conf */
+	bool twin;       /* amd64 images of the same cluster, for rehearsals */
+	bool quiet;
+};
+
+/* Builds all nodes' images. */
+MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
+
+/* The stages, in order: each edits a copy of the image before it, in place. */
+struct stage {
+	const char *name;
+	/* Adds to the key what the stage reads besides the image before it. */
+	int (*key)(struct build *b, struct hash *h, struct err *e);
+	int (*run)(struct build *b, const char *image, struct err *e);
+	unsigned roles; /* nodes that need it; a node is made from the last stage it needs */
+};
+
+extern const struct stage stage_os, stage_java, stage_neo4j;
+
+/* Turns a copy of a stage's image into the node's own. */
+MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
+
+/* Adds a system user and its group to /etc/passwd, shadow and group, unless it is there. */
+MUST_CHECK int add_system_user(
+	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The last step: a copy of a stage's image becomes one node's card. Ids are derived from the
+ * cluster's id and the node's name, so that a card built again is the same node: disk id (hence
+ * PARTUUIDs), p3's UUID, machine-id. ssh host keys are not made here: the base makes them on first
+ * boot, so no two cards and no image share one.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include "build.h"
+#include "image/fat.h"
+#include "io.h"
+
+struct paint {
+	struct build *b;
+	const struct node *node;
+	const char *image;
+	struct ext4 *fs; /* p2 */
+	uint32_t disk_id;
+};
+
+static int put(struct paint *p, const char *path, struct buf *text, mode_t mode, struct err *e)
+{
+	if (!buf_ok(text))
+		return err_set(e, "%s: out of memory", path);
+	return ext4_write(p->fs, path, text->data, text->len, EXT4_ROOT(mode), e);
+}
+
+static int put_identity(struct paint *p, struct err *e)
+{
+	uint8_t id[16];
+	char hex[33];
+	_cleanup_buf_ struct buf hostname = {0}, machine = {0}, hosts = {0};
+	const struct cluster *c = p->b->cluster;
+
+	hash_derive(id, sizeof(id), p->b->state.id, "machine-id", p->node->name);
+	hex_encode(hex, id, sizeof(id));
+	buf_printf(&machine, "%s\n", hex);
+	buf_printf(&hostname, "%s\n", p->node->name);
+	buf_puts(&hosts, "127.0.0.1\tlocalhost\n"
+			 "::1\t\tlocalhost ip6-localhost ip6-loopback\n"
+			 "ff02::1\t\tip6-allnodes\n"
+			 "ff02::2\t\tip6-allrouters\n\n");
+	buf_printf(&hosts, "127.0.1.1\t%s\n\n# cluster %s\n", p->node->name, c->name);
+	for (size_t i = 0; i < c->nnodes; i++)
+		buf_printf(&hosts, "%s\t%s\n", c->nodes[i].address, c->nodes[i].name);
+	if (put(p, "/etc/hostname", &hostname, 0644, e) < 0 ||
+		put(p, "/etc/hosts", &hosts, 0644, e) < 0)
+		return -1;
+	return put(p, "/etc/machine-id", &machine, 0444, e);
+}
+
+/*
+ * IPv6AcceptRA=no: waiting for router advertisements on a network without a router costs 13 s of
+ * every boot (tried). host0 is the interface's name in a rehearsal.
+ */
+static int put_network(struct paint *p, struct err *e)
+{
+	const struct cluster *c = p->b->cluster;
+	char gateway[INET_ADDRSTRLEN];
+	_cleanup_buf_ struct buf b = {0};
+
+	buf_printf(&b, "[Match]\nName=eth* en* host0\n\n[Network]\nAddress=%s/%u\n",
+		p->node->address, c->network.prefix);
+	if (c->network.gateway.s_addr) {
+		inet_ntop(AF_INET, &c->network.gateway, gateway, sizeof(gateway));
+		buf_printf(&b, "Gateway=%s\nDNS=%s\n", gateway, gateway);
+	}
+	buf_puts(&b, "LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nMulticastDNS=no\n");
+	return put(p, "/etc/systemd/network/10-bramble.network", &b, 0644, e);
+}
+
+static void replace_all(struct buf *b, const char *from, const char *to)
+{
+	size_t n = strlen(from);
+	struct buf out = {0};
+	const char *p = buf_str(b), *at;
+
+	while ((at = strcasestr(p, from))) {
+		buf_add(&out, p, (size_t)(at - p));
+		buf_puts(&out, to);
+		p = at + n;
+	}
+	buf_puts(&out, p);
+	buf_free(b);
+	*b = out;
+}
+
+/* Everything that names the base's PARTUUIDs must name ours; p3 must never stop a boot: nofail. */
+static int put_disk_ids(struct paint *p, struct err *e)
+{
+	char old[16], id[16];
+	uint64_t boot = p->b->table.part[0].start;
+	_cleanup_buf_ struct buf fstab = {0}, cmdline = {0};
+
+	snprintf(old, sizeof(old), "%08x-", p->b->base_table.disk_id);
+	snprintf(id, sizeof(id), "%08x-", p->disk_id);
+	if (ext4_read(p->fs, "/etc/fstab", &fstab, e) < 0 ||
+		fat_read(p->image, boot, "cmdline.txt", &cmdline, e) < 0)
+		return -1;
+	if (!strcasestr(buf_str(&fstab), old) || !strcasestr(buf_str(&cmdline), old))
+		return err_code(e, EXIT_INPUT,
+			"%s: fstab or cmdline.txt does not name the card by PARTUUID %s02: a "
+			"release "
+			"bramble does not know",
+			p->b->inputs.base, old);
+	replace_all(&fstab, old, id);
+	replace_all(&cmdline, old, id);
+	buf_printf(&fstab,
+		"PARTUUID=%s03  /srv/bramble  ext4  "
+		"defaults,noatime,nofail,x-systemd.device-timeout=30s  0  2\n",
+		id);
+	if (ext4_rewrite(p->fs, "/etc/fstab", fstab.data, fstab.len, e) < 0)
+		return -1;
+	return fat_write(p->image, boot, "cmdline.txt", &cmdline, e);
+}
+
+static void roles_list(struct buf *b, unsigned roles)
+{
+	_cleanup_free_ char *text = xstrdup(roles_text(roles));
+	char *save = NULL;
+	const char *sep = "";
+
+	buf_puts(b, "{");
+	for (char *r = strtok_r(text, ",", &save); r; r = strtok_r(NULL, ",", &save)) {
+		buf_printf(b, "%s\"%s\"", sep, r);
+		sep = ", ";
+	}
+	buf_puts(b, "}");
+}
+
+static int put_node_conf(struct paint *p, struct err *e)
+{
+	const struct build *b = p->b;
+	_cleanup_buf_ struct buf conf = {0}, secret = {0};
+
+	buf_printf(&conf,
+		"# Written by bramble from cluster.conf; a change here is undone.\n"
+		"cluster { id = \"%s\" name = \"%s\" generation = %u }\n"
+		"node { name = \"%s\" }\n",
+		b->state.id, b->cluster->name, b->state.generation, p->node->name);
+	if (p->node->roles & ROLE_DATA)
+		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\" }\n",
+			b->inputs.neo4j_version, neo4j_profile_name(b->inputs.profile));
+	for (size_t i = 0; i < b->cluster->nnodes; i++) {
+		const struct node *n = &b->cluster->nodes[i];
+		buf_printf(&conf, "member \"%s\" { id = %u roles = ", n->name, n->id);
+		roles_list(&conf, n->roles);
+		buf_printf(&conf, " address = \"%s\" }\n", n->address);
+	}
+	buf_printf(&secret, "%s\n", b->state.secret);
+	if (put(p, "/etc/bramble/node.conf", &conf, 0644, e) < 0)
+		return -1;
+	return put(p, "/etc/bramble/cluster.secret", &secret, 0600, e);
+}
+
+static int put_proxy_conf(struct paint *p, struct err *e)
+{
+	const struct cluster *c = p->b->cluster;
+	_cleanup_buf_ struct buf b = {0}, password = {0};
+	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
+
+	buf_printf(&b,
+		"# Written by bramble from cluster.conf; a change here is undone.\n"
+		"limits { maxconn = %u }\n"
+		"timeouts { connect_ms = 5000 client_ms = 50000 server_ms = 50000 }\n"
+		"http { listen = \"*:8090\" }\n"
+		"stats { listen = \"*:8080\" user = \"%s\" password_file = "
+		"\"/etc/bramble/stats.password\" }\n"
+		"members { maxconn = 10 check_interval_ms = 500 hold_ms = 45000 hold_max = 256 "
+		"balance = \"%s\" dialect = \"auto\" }\n",
+		c->proxy.maxconn, c->proxy.stats_user, c->proxy.balance);
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct node *n = &c->nodes[i];
+		if (n->roles & ROLE_DATA)
+			buf_printf(&b,
+				"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
+				"agent = \"%s:7470\" }\n",
+				n->name, n->id, n->address, n->address, n->address);
+	}
+	if (put(p, "/etc/bramble/proxy.conf", &b, 0644, e) < 0)
+		return -1;
+	buf_printf(&password, "%s\n", p->b->state.stats_password);
+	return ext4_write(
+		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
+}
+
+/*
+ * Heap and page cache for the smallest board a cluster may have, 1 GB: both and about 200 MB that
+ * Java takes besides must leave the system room.
+ */
+static int put_neo4j_conf(struct paint *p, struct err *e)
+{
+	const struct build *b = p->b;
+	_cleanup_free_ struct neo4j_member *members = xcalloc(b->cluster->nnodes, sizeof(*members));
+	struct neo4j_settings s = {
+		.id = p->node->id,
+		.address = p->node->address,
+		.members = members,
+		.java_major = b->inputs.java_major,
+		.heap_mb = 256,
+		.pagecache_mb = 64,
+		.data_dir = DATA_DIR,
+	};
+
+	for (size_t i = 0; i < b->cluster->nnodes; i++) {
+		const struct node *n = &b->cluster->nodes[i];
+		if (n->roles & ROLE_DATA)
+			members[s.nmembers++] = (struct neo4j_member){n->id, n->address};
+	}
+	for (size_t i = 0; neo4j_profile_file(b->inputs.profile, i); i++) {
+		_cleanup_buf_ struct buf text = {0};
+		_cleanup_free_ char *path =
+			xasprintf("/opt/neo4j/%s", neo4j_profile_file(b->inputs.profile, i));
+		neo4j_render(b->inputs.profile, i, &s, &text);
+		if (put(p, path, &text, 0644, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A unit's link as `systemctl enable` makes it. */
+static int enable_unit(struct paint *p, const char *target, const char *unit, struct err *e)
+{
+	_cleanup_free_ char *link = xasprintf("/etc/systemd/system/%s.wants/%s", target, unit);
+	_cleanup_free_ char *to = xasprintf("/usr/lib/systemd/system/%s", unit);
+
+	return ext4_symlink(p->fs, link, to, e);
+}
+
+struct unit {
+	const char *name, *target;
+	unsigned roles;
+};
+
+/* neo4j.service is not here: only the agent starts Neo4j. */
+static const struct unit enabled_units[] = {
+	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER},
+	{"bramble-agent.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
+	{"bramble-proxy.service", "multi-user.target", ROLE_PROXY},
+};
+
+static int enable_units(struct paint *p, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(enabled_units); i++) {
+		const struct unit *u = &enabled_units[i];
+		if ((u->roles & p->node->roles) && enable_unit(p, u->target, u->name, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int put_ssh_key(struct paint *p, struct err *e)
+{
+	const char *key = p->b->cluster->access.ssh_key, *user = p->b->cluster->access.user;
+	struct ext4_owner owner = {.uid = 1000, .gid = 1000, .mode = 0700};
+	_cleanup_buf_ struct buf text = {0};
+
+	if (!key)
+		return 0;
+	_cleanup_free_ char *home = xasprintf("/home/%s", user);
+	if (!ext4_exists(p->fs, home))
+		return err_code(
+			e, EXIT_CONFIG, "access: user \"%s\" has no home in the base image", user);
+	if (io_read_file(key, 16384, &text, e) < 0)
+		return err_prefix(e, "access: ssh_key");
+	_cleanup_free_ char *dir = xasprintf("%s/.ssh", home);
+	_cleanup_free_ char *file = xasprintf("%s/authorized_keys", dir);
+	if (ext4_mkdir(p->fs, dir, owner, e) < 0)
+		return -1;
+	owner.mode = 0600;
+	return ext4_write(p->fs, file, text.data, text.len, owner, e);
+}
+
+struct painter {
+	unsigned roles;
+	int (*run)(struct paint *p, struct err *e);
+};
+
+static const struct painter painters[] = {
+	{~0u, put_identity},
+	{~0u, put_network},
+	{~0u, put_disk_ids},
+	{~0u, put_ssh_key},
+	{~0u, put_node_conf},
+	{ROLE_DATA, put_neo4j_conf},
+	{ROLE_PROXY, put_proxy_conf},
+	{~0u, enable_units},
+};
+
+static int edit_root(struct paint *p, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *fs = ext4_open(p->image, p->b->table.part[1].start, e);
+
+	if (!fs)
+		return -1;
+	p->fs = fs;
+	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
+		if ((painters[i].roles & p->node->roles) && painters[i].run(p, e) < 0)
+			return -1;
+	}
+	return ext4_close(&fs, e);
+}
+
+/* p3 with the marker the agent wants to see before it writes anything there. */
+static int make_data_partition(struct paint *p, struct err *e)
+{
+	const struct extent *x = &p->b->table.part[2];
+	struct ext4_owner neo4j = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0755};
+	_cleanup_buf_ struct buf marker = {0};
+	uint8_t uuid[16];
+
+	hash_derive(uuid, sizeof(uuid), p->b->state.id, "data-uuid", p->node->name);
+	if (ext4_format(p->image, x->start, x->size, "bramble-data", uuid, e) < 0)
+		return -1;
+	_cleanup_ext4_ struct ext4 *fs = ext4_open(p->image, x->start, e);
+	if (!fs)
+		return -1;
+	buf_printf(&marker, "cluster = \"%s\"\nnode = \"%s\"\nlayout = 1\nstate = \"virgin\"\n",
+		p->b->state.id, p->node->name);
+	if (ext4_write(fs, "/bramble.marker", marker.data, marker.len, EXT4_ROOT(0644), e) < 0)
+		return -1;
+	if ((p->node->roles & ROLE_DATA) && ext4_mkdir(fs, "/neo4j", neo4j, e) < 0)
+		return -1;
+	return ext4_close(&fs, e);
+}
+
+int node_finish(struct build *b, const struct node *n, const char *image, struct err *e)
+{
+	struct table t = b->table;
+	uint8_t id[4];
+
+	hash_derive(id, sizeof(id), b->state.id, "disk-id", n->name);
+	memcpy(&t.disk_id, id, sizeof(id));
+	t.disk_id |= 1; /* 0 means "none" to the kernel */
+	struct paint p = {.b = b, .node = n, .image = image, .disk_id = t.disk_id};
+	if (table_write(image, &t, e) < 0 || edit_root(&p, e) < 0)
+		return -1;
+	return make_data_partition(&p, e);
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Stage os: the base image with p2 grown, room for p3, bramble's programs and units. Growing
+ * happens on p2 in a file of its own: resize2fs on a file with an offset cuts the file off behind
+ * the filesystem (e2fsprogs 1.47, resize/main.c).
+ */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "assets.h"
+#include "build.h"
+#include "image/sparse.h"
+#include "input/archive.h"
+#include "io.h"
+
+static int os_key(struct build *b, struct hash *h, struct err *e)
+{
+	(void)e;
+	hash_bytes(h, &b->table.part, sizeof(b->table.part));
+	return 0;
+}
+
+static int grow_root(const struct build *b, const char *part, int src, struct err *e)
+{
+	const struct extent *old = &b->base_table.part[1];
+	_cleanup_close_ int fd = open(part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, "%s", part);
+	if (ftruncate(fd, (off_t)b->table.part[1].size) < 0)
+		return err_errno(e, "%s", part);
+	if (sparse_copy_range(src, (off_t)old->start, fd, 0, old->size, e) < 0)
+		return err_prefix(e, "%s", part);
+	return ext4_grow_file(part, e);
+}
+
+/* The image without what a base has behind p1: that space is p2's and p3's now. */
+static int compose(struct build *b, const char *image, struct err *e)
+{
+	_cleanup_free_ char *part = xasprintf("%s.p2", image);
+	const struct extent *root = &b->table.part[1];
+	_cleanup_close_ int src = open(b->base_image, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int dst = open(image, O_RDWR | O_TRUNC | O_CLOEXEC);
+
+	if (src < 0 || dst < 0 || ftruncate(dst, (off_t)b->table.image_size) < 0)
+		return err_errno(e, "%s", image);
+	if (sparse_copy_range(src, 0, dst, 0, b->base_table.part[1].start, e) < 0)
+		return err_prefix(e, "%s", image);
+	int rc = grow_root(b, part, src, e);
+	_cleanup_close_ int grown = rc < 0 ? -1 : open(part, O_RDONLY | O_CLOEXEC);
+	unlink(part);
+	if (rc < 0)
+		return -1;
+	if (grown < 0)
+		return err_errno(e, "%s", part);
+	if (sparse_copy_range(grown, 0, dst, (off_t)root->start, root->size, e) < 0)
+		return err_prefix(e, "%s", image);
+	return table_write(image, &b->table, e);
+}
+
+static int append_line(struct ext4 *fs, const char *path, const char *line, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	if (ext4_read(fs, path, &b, e) < 0)
+		return -1;
+	if (b.len && b.data[b.len - 1] != '\n')
+		buf_puts(&b, "\n");
+	buf_puts(&b, line);
+	return ext4_rewrite(fs, path, b.data, b.len, e);
+}
+
+/* Is there a line "name:..." in a file such as /etc/passwd? */
+static int has_entry(
+	struct ext4 *fs, const char *path, const char *name, bool *found, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+	size_t n = strlen(name);
+
+	if (ext4_read(fs, path, &b, e) < 0)
+		return -1;
+	*found = false;
+	for (const char *line = buf_str(&b); *line && !*found; line = strchrnul(line, '\n')) {
+		line += *line == '\n';
+		*found = strncmp(line, name, n) == 0 && line[n] == ':';
+	}
+	return 0;
+}
+
+int add_system_user(
+	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e)
+{
+	bool found;
+	_cleanup_free_ char *passwd =
+		xasprintf("%s:x:%u:%u::%s:/usr/sbin/nologin\n", name, uid, uid, home);
+	_cleanup_free_ char *group = xasprintf("%s:x:%u:\n", name, uid);
+	_cleanup_free_ char *shadow = xasprintf("%s:!:19000::::::\n", name);
+	_cleanup_free_ char *gshadow = xasprintf("%s:!::\n", name);
+
+	if (has_entry(fs, "/etc/passwd", name, &found, e) < 0)
+		return -1;
+	if (found)
+		return 0;
+	if (append_line(fs, "/etc/passwd", passwd, e) < 0 ||
+		append_line(fs, "/etc/group", group, e) < 0 ||
+		append_line(fs, "/etc/shadow", shadow, e) < 0)
+		return -1;
+	return ext4_exists(fs, "/etc/gshadow") ? append_line(fs, "/etc/gshadow", gshadow, e) : 0;
+}
+
+static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
+{
+	_cleanup_free_ char *prefix = xasprintf("programs/%s/", arch_name(b->inputs.arch));
+	const struct asset_dest {
+		const char *prefix, *dest;
+	} parts[] = {
+		{"overlays/common/", ""},
+		{"overlays/proxy/", ""},
+		{prefix, "/usr/lib/bramble"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		if (archive_unpack_memory(
+			    assets_start, assets_size(), parts[i].prefix, fs, parts[i].dest, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int os_run(struct build *b, const char *image, struct err *e)
+{
+	if (compose(b, image, e) < 0)
+		return -1;
+	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
+	if (!fs)
+		return -1;
+	if (install_programs(b, fs, e) < 0 ||
+		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
+		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
+		add_system_user(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
+		return -1;
+	return ext4_close(&fs, e);
+}
+
+const struct stage stage_os = {
+	.name = "os",
+	.key = os_key,
+	.run = os_run,
+	.roles = ROLE_DATA | ROLE_ARBITER | ROLE_PROXY,
+};

@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# Neo4j Enterprise with high availability, packed as the official archive is.
+#
+#     images/neo4j/bundle.sh 3.5.0-beta03|2.3.1   ->  $CACHE/inputs/neo4j-enterprise-VERSION.tar.gz
+#     images/neo4j/bundle.sh --pin VERSION        renews images/neo4j/VERSION.pins
+#
+# Inputs: org.neo4j.app:neo4j-server-enterprise and what it depends on, from Maven Central, every jar checked
+# against its pinned sha256.
+#     3.5.0-beta03  AGPL-3 with the Commons Clause (it may not be sold), community parts GPL-3
+#     2.3.1         AGPL-3, community parts GPL-3
+# The libraries beside them are free software; JARS.txt inside names each jar's coordinates and licence.
+# What is ours inside (bin/, conf/, the launcher class for 3.5) is marked so in README.txt.
+# The same pins give the same bytes.
+
+# shellcheck source=../lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+HERE=$IMAGES/neo4j
+
+#       version       family  main class                                               launcher  licence
+TABLE='
+	3.5.0-beta03  3       bramble.Neo4jEnterprise                                  yes       AGPL-3 with the Commons Clause
+	2.3.1         2       org.neo4j.server.enterprise.EnterpriseBootstrapper       no        AGPL-3
+'
+
+pin=
+if [ "${1:-}" = --pin ]; then
+	pin=yes
+	shift
+fi
+version=${1:?usage: bundle.sh [--pin] 3.5.0-beta03|2.3.1}
+mapfile -t known < <(awk 'NF { print $1 }' <<<"$TABLE")
+one_of "$version" "${known[@]}"
+read -r _ family main launcher licence < <(grep -F "	$version " <<<"$TABLE")
+top=neo4j-enterprise-$version
+pins=$HERE/$version.pins
+
+# One maven at a time: two would write the same files of its local repository.
+maven()
+{
+	flock "$CACHE/lock/maven" mvn -q -B -ntp -f "$HERE/pom.xml" "-Dneo4j.version=$version" "$@"
+}
+
+fetch_jars()
+{
+	local work=$1
+
+	say 'fetching jars from Maven Central (1 min the first time)'
+	quietly maven dependency:copy-dependencies dependency:list -DincludeScope=runtime \
+		-Dmdep.copyPom=true -Dmdep.addParentPoms=true "-DoutputDirectory=$work/jars" "-DoutputFile=$work/list" ||
+		die "Maven Central does not give $top" "$EX_UNAVAILABLE"
+	mkdir -p "$work/poms"
+	mv "$work/jars"/*.pom "$work/poms/"
+}
+
+pins_of_jars()
+{
+	(cd "$1/jars" && sha256sum -- *.jar)
+}
+
+check_pins()
+{
+	diff <(grep -v '^#' "$pins") <(pins_of_jars "$1") >&2 || die 'a jar does not have its pinned sha256'
+}
+
+# parent_of POM: the file name of its parent POM.
+parent_of()
+{
+	sed -n '/<parent>/,/<\/parent>/p' "$1" | tr -d '\r\n' |
+		sed -n 's|.*<artifactId>\s*\(\S*\)\s*</artifactId>.*<version>\s*\(\S*\)\s*</version>.*|\1-\2.pom|p'
+}
+
+# licence_of POM: the names in its <licenses>, or in those of the nearest parent that has any.
+licence_of()
+{
+	local dir=${1%/*} pom=${1##*/} names
+
+	while [ -f "$dir/$pom" ]; do
+		names=$(sed -n '/<licenses>/,/<\/licenses>/ s|.*<name>\(.*\)</name>.*|\1|p' "$dir/$pom" |
+			tr -d '\r' | paste -sd/)
+		[ -z "$names" ] || { printf '%s\n' "$names"; return; }
+		pom=$(parent_of "$dir/$pom")
+		[ -n "$pom" ] || break
+	done
+	echo 'not named in its POM'
+}
+
+# "file  group:artifact:version  licence" for every jar
+list_jars()
+{
+	local work=$1 group artifact version file licence
+
+	sed -n 's/^ *\([^ :]*:[^ :]*\):jar:\([^ ]*\):[a-z]*\( .*\)\?$/\1:\2/p' "$work/list" | sort |
+		while IFS=: read -r group artifact version; do
+			file=$artifact-${version#*:}
+			[ "$version" = "${version#*:}" ] || file+=-${version%%:*}	# a classifier
+			licence=$(licence_of "$work/poms/$artifact-${version#*:}.pom")
+			printf '%s.jar\t%s:%s:%s\t%s\n' "$file" "$group" "$artifact" "${version#*:}" \
+				"$licence"
+		done
+}
+
+write_readme()
+{
+	cat <<-END
+		$top, packed by bramble in the layout of the official archive.
+
+		This is not an official Neo4j distribution. The jars in lib/ are Neo4j's and its dependencies',
+		unchanged, from Maven Central; JARS.txt names the coordinates and the licence of each. Neo4j Enterprise
+		$version is under $licence: see LICENSE.txt, LICENSES.txt and NOTICE.txt.
+
+		Made by bramble: bin/, conf/$([ "$launcher" = no ] || echo ', lib/bramble-launcher.jar (the published jar has no class that starts the server)').
+	END
+}
+
+install_script()
+{
+	sed "s/@MAIN@/$main/; s/@FAMILY@/$family/" "$HERE/neo4j.sh" >"$1/bin/neo4j"
+	chmod 0755 "$1/bin/neo4j"
+	if [ "$family" = 3 ]; then
+		install -m 0755 "$HERE/neo4j-admin.sh" "$1/bin/neo4j-admin"
+	fi
+}
+
+install_licences()
+{
+	local dir=$1 name
+
+	for name in LICENSE NOTICE LICENSES; do
+		unzip -qp "$dir/lib/neo4j-server-enterprise-$version.jar" "META-INF/$name.txt" \
+			>"$dir/$name.txt" 2>/dev/null || rm -f "$dir/$name.txt"
+	done
+	[ -s "$dir/LICENSE.txt" ] || unzip -qp "$dir/lib/neo4j-ha-$version.jar" META-INF/LICENSE.txt >"$dir/LICENSE.txt"
+}
+
+build_launcher()
+{
+	local dir=$1 work=$2
+
+	say 'compiling the launcher'
+	quietly javac --release 8 -g:none -Xlint:-options -cp "$dir/lib/*" -d "$work/classes" \
+		"$HERE/launcher/bramble/Neo4jEnterprise.java"
+	jar --create --file "$dir/lib/bramble-launcher.jar" --date=2024-11-19T00:00:00Z \
+		-C "$work/classes" bramble
+}
+
+lay_out()
+{
+	local dir=$1 work=$2
+
+	mkdir -p "$dir"/{bin,conf,plugins,data}
+	case $family in
+	3) mkdir -p "$dir"/{logs,run,import} ;;
+	2) mkdir -p "$dir/data/log" ;;
+	esac
+	mv "$work/jars" "$dir/lib"
+	cp "$HERE/conf-$family"/* "$dir/conf/"
+	install_script "$dir"
+	install_licences "$dir"
+	list_jars "$work" >"$dir/JARS.txt"
+	write_readme >"$dir/README.txt"
+	[ "$launcher" = no ] || build_launcher "$dir" "$work"
+}
+
+make_bundle()
+{
+	local out=$1 work=$2
+
+	fetch_jars "$work"
+	check_pins "$work"
+	lay_out "$work/$top" "$work"
+	say 'packing'
+	chmod -R u=rwX,go=rX "$work/$top"
+	tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --format=gnu \
+		-C "$work" -cf - "$top" | gzip -n -6 >"$out/$top.tar.gz"
+}
+
+renew_pins()
+{
+	recipe_name=$top
+	hold_lock "$top-pins"
+	scratch "$top-pins"
+	fetch_jars "$recipe_work"
+	{
+		echo "# the jars of $top: sha256 name (bundle.sh --pin $version)"
+		pins_of_jars "$recipe_work"
+	} >"$recipe_work/pins"
+	mv "$recipe_work/pins" "$pins"
+	tell "$(grep -vc '^#' "$pins") jars: $pins"
+}
+
+need mvn javac jar unzip flock
+if [ -n "$pin" ]; then
+	renew_pins
+	exit
+fi
+[ -r "$pins" ] || die "there are no pins: $pins (bundle.sh --pin $version makes them)"
+mapfile -t ours < <(find "$HERE/launcher" "$HERE/conf-$family" -type f | sort)
+recipe "$top" "inputs/$top.tar.gz" "./$top.tar.gz" make_bundle "$HERE/bundle.sh" "$pins" \
+	"$HERE/pom.xml" "$HERE/neo4j.sh" "$HERE/neo4j-admin.sh" "${ours[@]}"
