@@ -182,7 +182,8 @@ enum hello_fate hello_check(struct hello_link *l, const struct hello *h,
 			adopt(l, h, false);
 		return HELLO_UNPROVEN;
 	}
-	if (h->echo_seq > my_seq || my_seq - h->echo_seq > HELLO_WINDOW)
+	/* Unsigned: an echo of a round yet to come is further off than any window. */
+	if (my_seq - h->echo_seq > HELLO_WINDOW)
 		return HELLO_STALE;
 	adopt(l, h, true);
 	return HELLO_COUNTS;

@@ -34,7 +34,7 @@ static void test_last_tx(void)
 		"a number");
 	ok(tx("[{\"attributes\":[{\"name\":\"LastCommittedTxId\",\"value\":\"43\"}]}]") == 43,
 		"a string of one");
-	ok(tx("[{\"attributes\":[{\"name\":\"LastCommittedTxId\",\"value\":-1}]}]") == TX_UNKNOWN,
+	ok(tx("[{\"attributes\":[{\"name\":\"LastCommittedTxId\",\"value\":-2}]}]") == TX_UNKNOWN,
 		"a negative one");
 	ok(tx("[{\"attributes\":[{\"name\":\"LastCommittedTxId\",\"value\":\"4x\"}]}]") ==
 			TX_UNKNOWN,

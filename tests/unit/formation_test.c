@@ -254,6 +254,15 @@ static void test_backoff(void)
 		"Neo4j ended by itself (3 in a row); pauses 8 s", "why it pauses");
 }
 
+static void test_served_between(void)
+{
+	struct formation f = {.failures = 3};
+
+	at(&f, 0, SERVICE_RUNNING, NEO4J_SLAVE);
+	at(&f, 1000, SERVICE_STOPPED, 0);
+	ok(at(&f, 3000, SERVICE_STOPPED, 0).start, "having served, it pauses 2 s again");
+}
+
 static void test_never_seen_running(void)
 {
 	struct formation f = {0};
@@ -291,6 +300,7 @@ int main(void)
 	test_table();
 	test_life();
 	test_backoff();
+	test_served_between();
 	test_never_seen_running();
 	test_long_list();
 	return done();

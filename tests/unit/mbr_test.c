@@ -55,6 +55,18 @@ static void test_growth(void)
 	}
 }
 
+/* Rounding must not take a few sectors for a reason to write. */
+static void test_odd_length(void)
+{
+	struct mbr m = card();
+	struct err e = {0};
+	uint32_t sectors = 0;
+
+	mbr_resize(&m, 3, 512 * MIB - 100);
+	is_int(mbr_target(&m, 3, 2 * GIB, 2 * GIB + 512 * MIB, &sectors, &e), 0, "odd length");
+	is_int(sectors, 512 * MIB - 100, "100 sectors are not worth it");
+}
+
 static int target(const struct mbr *m, unsigned number, uint64_t start, uint64_t disk)
 {
 	struct err e = {0};
@@ -101,6 +113,7 @@ static void test_bytes(void)
 int main(void)
 {
 	test_growth();
+	test_odd_length();
 	test_refusals();
 	test_bytes();
 	return done();
