@@ -29,7 +29,10 @@ qemu-system-aarch64 -M raspi3b -smp 4 -m 1G -kernel "$scratch/kernel8.img" -init
   -netdev "user,id=n0,net=192.168.2.0/24,host=192.168.2.1,dns=192.168.2.3,hostfwd=tcp:127.0.0.1:$port-192.168.2.7:7470" \
   -device usb-net,netdev=n0,mac=52:54:00:00:00:01 >"$scratch/qemu.log" 2>&1 &
 qemu=$!
-kill_qemu() { kill -9 $qemu 2>/dev/null; }
+kill_qemu() {
+  kill -9 $qemu
+  wait $qemu
+} 2>/dev/null
 cleanup_hooks=(kill_qemu "${cleanup_hooks[@]}")
 
 answer=
@@ -38,12 +41,17 @@ for _ in $(seq 400); do
   kill -0 $qemu 2>/dev/null || break
   sleep 1
 done
-like "$answer" '"name":"pi1"' "the agent on the Pi answers /cluster" || true
+like "$answer" '"name":"pi1"' "the agent on the Pi answers /cluster"
 [[ $answer == *'"name":"pi1"'* ]] || tail -n 40 "$scratch"/uart?.log "$scratch/qemu.log" | sed 's/^/# /'
-like "$answer" 'pi2' "it names the nodes it waits for"
-code=$(curl -s -m 10 -o "$scratch/health" -w '%{http_code}' "http://127.0.0.1:$port/health")
-like "$code" '^(200|503)$' "/health answers"
-like "$(cat "$scratch/health")" 'pi2|pi3' "and says why it waits: the other data nodes are not there"
+why=
+for _ in $(seq 120); do
+  code=$(curl -s -m 10 -o "$scratch/health" -w '%{http_code}' "http://127.0.0.1:$port/health")
+  why=$(cat "$scratch/health")
+  [[ $why =~ pi2 ]] && break
+  sleep 1
+done
+is "$code" 503 "/health answers, and not yet 200"
+like "$why" 'pi2' "because it waits for the other data nodes"
 # Growth runs before the agent; its write to the card may still be in QEMU's hands.
 for _ in $(seq 60); do
   partition "$card" 3
