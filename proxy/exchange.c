@@ -64,7 +64,8 @@ static void fail(struct client *c, unsigned status, const char *code, const char
 		client_close(c); /* in mid-answer only a cut tells the client */
 		return;
 	}
-	buf_free(&c->out);
+	if (x->relayed)
+		buf_free(&c->out);
 	client_answer(c, status, code, unknown ? OUTCOME_UNKNOWN : "", "%s: %s%s", m->conf->name,
 		why, unknown ? "; whether the request was carried out is unknown" : "");
 }

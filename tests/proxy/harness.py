@@ -12,7 +12,7 @@ import urllib.request
 
 from fake_member import FakeMember, Reader
 
-PROXY = os.environ.get("BRAMBLE_PROXY", "build/bramble-proxy")
+PROXY = os.environ.get("BRAMBLE_PROXY") or os.environ.get("BRAMBLE_BUILD", "build") + "/bramble-proxy"
 PATIENCE_S = 60  # how long anything may take before a test fails; it never decides one
 
 count = failed = 0
