@@ -22,7 +22,8 @@ import time
 import urllib.error
 import urllib.request
 
-AGENT = sys.argv[1] if len(sys.argv) > 1 else "build/bramble-agent"
+AGENT = (sys.argv[1] if len(sys.argv) > 1 else
+         os.path.join(os.environ.get("BRAMBLE_BUILD", "build"), "bramble-agent"))
 CLUSTER_ID = "00112233445566778899aabbccddeeff"
 SECRET = "5a" * 32
 # Addresses of this run's own, so that two runs at once do not meet.
