@@ -275,7 +275,7 @@ static errcode_t preallocate(struct ext4 *x, ext2_ino_t ino, uint64_t size)
 
 	if (!blocks || !ext2fs_has_feature_extents(x->fs->super))
 		return 0;
-	return ext2fs_fallocate(x->fs, EXT2_FALLOCATE_FORCE_INIT, ino, NULL, 0, 0, blocks);
+	return ext2fs_fallocate(x->fs, EXT2_FALLOCATE_FORCE_INIT, ino, NULL, ~0ULL, 0, blocks);
 }
 
 /* An open file keeps its own copy of the inode: what changes the inode otherwise comes before. */
