@@ -108,7 +108,7 @@ static int put_disk_ids(struct paint *p, struct err *e)
 	replace_all(&cmdline, old, id);
 	buf_printf(&fstab,
 		"PARTUUID=%s03  /srv/bramble  ext4  "
-		"defaults,noatime,nofail,x-systemd.device-timeout=30s  0  2\n",
+		"defaults,noatime,nofail,x-systemd.device-timeout=90s  0  2\n",
 		id);
 	if (ext4_rewrite(p->fs, "/etc/fstab", fstab.data, fstab.len, e) < 0)
 		return -1;
@@ -233,7 +233,7 @@ struct unit {
 
 /* neo4j.service is not here: only the agent starts Neo4j. */
 static const struct unit enabled_units[] = {
-	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER},
+	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-agent.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-proxy.service", "multi-user.target", ROLE_PROXY},
 };
