@@ -59,6 +59,7 @@ LDFLAGS += -Wl,-z,relro,-z,now -Wl,--build-id=none
 
 COMMON_SRC := $(sort $(wildcard common/*.c))
 BUILDER_SRC := $(sort $(wildcard builder/*.c builder/*/*.c))
+STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static programs only
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
@@ -95,8 +96,8 @@ build/$(1)/obj/%.o: %.c | build/$(1)/sysroot
 	$$(CC_$(1)) $$(BASE_CFLAGS) $$(FORTIFY) -Os -g -ffunction-sections -fdata-sections \
 	  -isystem build/$(1)/sysroot/usr/include -isystem build/$(1)/sysroot/usr/include/$$(TRIPLET_$(1)) \
 	  -I$$(firstword $$(subst /, ,$$<)) -c -o $$@ $$<
-build/$(1)/bramble-proxy: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(PROXY_SRC))
-build/$(1)/bramble-agent: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(AGENT_SRC))
+build/$(1)/bramble-proxy: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(PROXY_SRC))
+build/$(1)/bramble-agent: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(AGENT_SRC))
 build/$(1)/bramble-proxy build/$(1)/bramble-agent:
 	$$(call quiet,LINK,$$@) $$(CC_$(1)) -Os -g $$(LDFLAGS) -Wl,--gc-sections -Wl,--fatal-warnings \
 	  -static -o $$@.full $$^ -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) && \

@@ -30,6 +30,7 @@ struct http_client {
 	bool is_head;
 	int64_t started_ms;
 	const char *why;
+	int error;
 	struct buf request;
 	size_t sent;
 	http_done_fn *done;
@@ -54,6 +55,12 @@ static void disconnect(struct http_client *c)
 	c->source.fd = -1;
 }
 
+static const char *error_text(struct http_client *c, int error)
+{
+	c->error = error;
+	return strerror(error);
+}
+
 static void reset_answer(struct http_client *c)
 {
 	buf_free(&c->in);
@@ -71,6 +78,7 @@ static void finish(struct http_client *c, unsigned status, const char *why)
 		.status = status,
 		.body = {buf_str(&body), status ? body.len : 0},
 		.why = why,
+		.error = c->error,
 		.took_ms = boottime_ms() - c->started_ms,
 	};
 	http_done_fn *done = c->done;
@@ -103,11 +111,12 @@ static void connect_anew(struct http_client *c)
 	disconnect(c);
 	reset_answer(c);
 	c->sent = 0;
+	c->error = 0;
 	c->reused = false;
 	c->state = CLIENT_CONNECTING;
 	int fd = net_connect(&c->to);
 	if (fd < 0) {
-		fail_later(c, strerror(errno));
+		fail_later(c, error_text(c, errno));
 		return;
 	}
 	c->source = (struct loop_source){.fd = fd, .events = EPOLLOUT, .ready = client_ready};
@@ -216,7 +225,7 @@ static void client_receive(struct http_client *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n < 0) {
-		broken(c, strerror(errno));
+		broken(c, error_text(c, errno));
 		return;
 	}
 	c->in.len += (size_t)n;
@@ -233,7 +242,7 @@ static void client_send(struct http_client *c)
 		if (n < 0 && errno == EAGAIN)
 			break;
 		if (n < 0) {
-			broken(c, strerror(errno));
+			broken(c, error_text(c, errno));
 			return;
 		}
 		c->sent += (size_t)n;
@@ -248,7 +257,7 @@ static void client_connected(struct http_client *c)
 	int error = net_error(c->source.fd);
 
 	if (error)
-		finish(c, 0, strerror(error));
+		finish(c, 0, error_text(c, error));
 	else
 		client_send(c);
 }
@@ -347,6 +356,7 @@ void http_client_send(struct http_client *c, const char *method, const char *tar
 	c->done = done;
 	c->arg = arg;
 	c->sent = 0;
+	c->error = 0;
 	c->started_ms = boottime_ms();
 	c->is_head = strcmp(method, "HEAD") == 0;
 	c->may_retry = strcmp(method, "POST") != 0;

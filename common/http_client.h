@@ -19,6 +19,7 @@ struct http_result {
 	unsigned status;   /* 0: no answer; why says what went wrong */
 	struct slice body; /* at most max_body bytes, valid during the call of done */
 	const char *why;   /* "" when there is an answer */
+	int error;         /* the errno that ended it, if one did: ECONNREFUSED and the like */
 	int64_t took_ms;
 };
 

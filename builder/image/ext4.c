@@ -275,17 +275,29 @@ static errcode_t preallocate(struct ext4 *x, ext2_ino_t ino, uint64_t size)
 
 	if (!blocks || !ext2fs_has_feature_extents(x->fs->super))
 		return 0;
-	return ext2fs_fallocate(x->fs, EXT2_FALLOCATE_FORCE_INIT, ino, NULL, 0, 0, blocks);
+	return ext2fs_fallocate(x->fs, EXT2_FALLOCATE_FORCE_INIT, ino, NULL, ~0ULL, 0, blocks);
+}
+
+/* An open file keeps its own copy of the inode: what changes the inode otherwise comes before. */
+static errcode_t truncate_file(struct ext4 *x, ext2_ino_t ino)
+{
+	ext2_file_t file;
+	errcode_t rc = ext2fs_file_open(x->fs, ino, EXT2_FILE_WRITE, &file);
+
+	if (rc)
+		return rc;
+	rc = ext2fs_file_set_size2(file, 0);
+	errcode_t close_rc = ext2fs_file_close(file);
+	return rc ? rc : close_rc;
 }
 
 static errcode_t begin(struct ext4 *x, ext2_ino_t ino, uint64_t size)
 {
-	errcode_t rc = ext2fs_file_open(x->fs, ino, EXT2_FILE_WRITE, &x->file);
+	errcode_t rc = truncate_file(x, ino);
 
-	if (rc)
-		return rc;
-	rc = ext2fs_file_set_size2(x->file, 0);
-	return rc ? rc : preallocate(x, ino, size);
+	if (!rc)
+		rc = preallocate(x, ino, size);
+	return rc ? rc : ext2fs_file_open(x->fs, ino, EXT2_FILE_WRITE, &x->file);
 }
 
 int ext4_file_begin(

@@ -71,6 +71,12 @@ static int publish(char **temporary, const char *path, struct err *e)
 	return 0;
 }
 
+/* The step that is shown next counts for this one too: it is done already. */
+static void skip_step(struct build *b)
+{
+	b->progress.step++;
+}
+
 static int decompress_base(struct build *b, struct err *e)
 {
 	_cleanup_temporary_ char *tmp = cache_temporary(b, e);
@@ -95,7 +101,7 @@ static int prepare_base(struct build *b, char key[static HASH_HEX], struct err *
 	hash_end(&h, key);
 	b->base_image = cached_image(b, "base", key);
 	if (access(b->base_image, R_OK) == 0)
-		progress_step(&b->progress, "base: cached");
+		skip_step(b);
 	else if (decompress_base(b, e) < 0)
 		return -1;
 	if (table_read_base(b->base_image, &b->base_table, e) < 0)
@@ -161,7 +167,7 @@ static int run_stages(
 		hash_end(&h, key);
 		_cleanup_free_ char *path = cached_image(b, stages[i]->name, key);
 		if (access(path, R_OK) == 0)
-			progress_step(&b->progress, "%s: cached", stages[i]->name);
+			skip_step(b);
 		else if (run_stage(b, stages[i], before, path, e) < 0)
 			return -1;
 		free(before);
@@ -240,13 +246,15 @@ static int build_nodes(struct build *b, const char *base_key, struct err *e)
 
 	for (size_t i = 0; i < b->cluster->nnodes; i++)
 		roles |= b->cluster->nodes[i].roles;
+	/* The proxies' image is on the data nodes' way: made first, it is found then. */
+	if (run_stages(b, base_key, ROLE_PROXY, &os, e) < 0)
+		return -1;
+	b->progress.step = 1;
 	if (run_stages(b, base_key, roles, &data, e) < 0)
 		return -1;
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
 		bool proxy_only = n->roles == ROLE_PROXY;
-		if (proxy_only && !os && run_stages(b, base_key, ROLE_PROXY, &os, e) < 0)
-			return -1;
 		if (build_node(b, n, proxy_only ? os : data, e) < 0)
 			return -1;
 	}
@@ -293,9 +301,9 @@ int build_cluster(const struct cluster *c, const struct build_options *o, struct
 {
 	_cleanup_(build_cleanup) struct build b = {.cluster = c, .twin = o->twin};
 	char base_key[HASH_HEX];
-	unsigned steps = 1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes;
 
-	progress_begin(&b.progress, o->quiet ? NULL : stderr, steps);
+	progress_begin(&b.progress, o->quiet ? NULL : stderr,
+		1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes);
 	if (inputs_find(c, o->twin, &b.inputs, e) < 0 || prepare_folders(&b, o, e) < 0)
 		return -1;
 	_cleanup_close_ int lock = lock_out(b.out, e);

@@ -14,6 +14,7 @@ static int requests;
 struct outcome {
 	int calls;
 	unsigned status;
+	int error;
 	char body[4096], why[128];
 };
 
@@ -40,6 +41,7 @@ static void on_done(void *arg, const struct http_result *r)
 
 	o->calls++;
 	o->status = r->status;
+	o->error = r->error;
 	snprintf(o->body, sizeof(o->body), "%.*s", (int)r->body.n, r->body.p);
 	snprintf(o->why, sizeof(o->why), "%s", r->why);
 	loop_stop(loop);
@@ -250,6 +252,7 @@ static void test_timeout_and_refusal(void)
 	c = client_for(port, 1000);
 	o = request(c, "GET", "/", "", "", 20000);
 	ok(o.calls == 1 && o.status == 0 && o.why[0], "refused: %s", o.why);
+	is_int(o.error, ECONNREFUSED, "with its errno");
 	http_client_free(c);
 }
 

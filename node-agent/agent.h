@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_AGENT_H
+#define BRAMBLE_AGENT_H
+
+#include "err.h"
+
+/*
+ * The daemon: puts the stations together. Twice a second it looks at p3 (marker), at the peers
+ * (peers), at systemd's unit (service) and at Neo4j's own word (neo4j_watch), lets the step
+ * function decide (formation), starts Neo4j if it says so, and tells the result to the peers, to
+ * systemd and to whoever asks (api).
+ */
+struct agent_options {
+	const char *root;            /* prefix of /etc/bramble and /srv/bramble; "" on a card */
+	const char *http, *peer;     /* "ADDR:PORT" or "*:PORT" to listen on */
+	const char *service_manager; /* systemctl */
+};
+
+/* Runs until SIGTERM or SIGINT; Neo4j keeps running. */
+MUST_CHECK int agent_run(const struct agent_options *o, struct err *e);
+
+/* Reads all the configuration there is and says what is wrong with it. */
+MUST_CHECK int agent_check(const struct agent_options *o, struct err *e);
+
+/* Grows p3 if it is this node's: the unit bramble-grow. */
+MUST_CHECK int agent_grow(const struct agent_options *o, struct err *e);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <stdarg.h>
+#include <string.h>
+#include "formation.h"
+#include "hello.h"
+#include "util.h"
+
+/* Text that is cut, never overrun: a reason has only 120 bytes. */
+struct line {
+	char text[256];
+	size_t len;
+};
+
+static PRINTF(2, 3) void line_add(struct line *l, const char *fmt, ...)
+{
+	size_t room = sizeof(l->text) - l->len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	int n = vsnprintf(l->text + l->len, room, fmt, ap);
+	va_end(ap);
+	l->len += n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static PRINTF(3, 4) void decide(struct decision *d, enum node_state state, const char *fmt, ...)
+{
+	char why[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	d->state = state;
+	why_copy(d->why, why);
+}
+
+/* What is wrong with p itself, as seen from here; NULL when nothing is. */
+static const char *own_obstacle(const struct formation_peer *p)
+{
+	if (!p->present && p->other_secret)
+		return "another cluster secret";
+	if (!p->present && p->unproven)
+		return "does not hear this node";
+	if (!p->present)
+		return p->heard ? "no longer heard" : "not heard since boot";
+	if (p->state == NODE_HELD)
+		return "held";
+	return p->same_members ? NULL : "another list of data nodes";
+}
+
+/* What p says of the others: of interest only when nothing is wrong from here. */
+static const char *far_obstacle(const struct formation_peer *p)
+{
+	return p->sees_all ? NULL : "does not see all yet";
+}
+
+typedef const char *obstacle_fn(const struct formation_peer *p);
+
+static bool is_first_with(const struct formation_input *in, size_t i, obstacle_fn *obstacle)
+{
+	for (size_t k = 0; k < i; k++) {
+		if (obstacle(&in->peers[k]) == obstacle(&in->peers[i]))
+			return false;
+	}
+	return true;
+}
+
+/* "pi2, pi3: not heard since boot; pi4: held": peers with the same obstacle share it. */
+static void list_obstacles(const struct formation_input *in, obstacle_fn *obstacle, struct line *to)
+{
+	for (size_t i = 0; i < in->npeers; i++) {
+		const char *why = obstacle(&in->peers[i]), *sep = "";
+		if (!why || !is_first_with(in, i, obstacle))
+			continue;
+		line_add(to, "%s", to->len ? "; " : "");
+		for (size_t k = i; k < in->npeers; k++) {
+			if (obstacle(&in->peers[k]) != why)
+				continue;
+			line_add(to, "%s%s", sep, in->peers[k].name);
+			sep = ", ";
+		}
+		line_add(to, ": %s", why);
+	}
+}
+
+static const struct formation_peer *find_master(const struct formation_input *in)
+{
+	for (size_t i = 0; i < in->npeers; i++) {
+		const struct formation_peer *p = &in->peers[i];
+		if (p->present && p->role == NEO4J_MASTER && p->same_members)
+			return p;
+	}
+	return NULL;
+}
+
+static void decide_start(struct formation *f, const struct formation_input *in, struct decision *d)
+{
+	struct line obstacles = {0};
+	const struct formation_peer *master = find_master(in);
+
+	list_obstacles(in, own_obstacle, &obstacles);
+	if (!obstacles.len)
+		list_obstacles(in, far_obstacle, &obstacles);
+	if (!master && obstacles.len) {
+		decide(d, NODE_WAITING, "waits for %s", obstacles.text);
+		return;
+	}
+	f->phase = NEO4J_ASKED;
+	f->asked_ms = in->now_ms;
+	f->served = false;
+	d->start = true;
+	if (master)
+		decide(d, NODE_STARTING, "Neo4j starts and joins %s", master->name);
+	else
+		decide(d, NODE_STARTING, "Neo4j starts, all data nodes are here");
+}
+
+static void decide_running(
+	struct formation *f, const struct formation_input *in, struct decision *d)
+{
+	f->phase = NEO4J_RAN;
+	if (in->role == NEO4J_MASTER || in->role == NEO4J_SLAVE) {
+		f->served = true;
+		f->failures = 0;
+		decide(d, NODE_SERVING, "%s", "");
+	} else if (in->role == NEO4J_UNKNOWN) {
+		decide(d, NODE_JOINING, "Neo4j is neither master nor slave");
+	} else {
+		decide(d, NODE_STARTING, f->served ? "Neo4j gives no answer" : "Neo4j starts");
+	}
+}
+
+static int64_t backoff_ms(unsigned failures)
+{
+	int64_t ms = 1000;
+
+	while (failures-- && ms < BACKOFF_MAX_MS)
+		ms *= 2;
+	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+}
+
+static void note_end(struct formation *f, int64_t now_ms)
+{
+	f->phase = NEO4J_AT_REST;
+	f->failures++;
+	f->retry_ms = now_ms + backoff_ms(f->failures);
+}
+
+static void decide_stopped(
+	struct formation *f, const struct formation_input *in, struct decision *d)
+{
+	if (f->phase == NEO4J_ASKED && in->now_ms - f->asked_ms < START_GRACE_MS) {
+		decide(d, NODE_STARTING, "Neo4j starts");
+		return;
+	}
+	if (f->phase != NEO4J_AT_REST)
+		note_end(f, in->now_ms);
+	if (in->role != NEO4J_DOWN)
+		decide(d, NODE_WAITING, "a Neo4j that is not neo4j.service answers here");
+	else if (f->failures && in->now_ms < f->retry_ms)
+		decide(d, NODE_WAITING, "Neo4j ended by itself (%u in a row); pauses %d s",
+			f->failures, (int)(backoff_ms(f->failures) / 1000));
+	else
+		decide_start(f, in, d);
+}
+
+void formation_step(struct formation *f, const struct formation_input *in, struct decision *d)
+{
+	*d = (struct decision){0};
+	if (!in->data) {
+		decide(d, NODE_IDLE, "%s", "");
+		return;
+	}
+	if (in->service == SERVICE_RUNNING)
+		decide_running(f, in, d);
+	else if (in->service == SERVICE_UNKNOWN)
+		decide(d, NODE_WAITING, "the service manager has not told about neo4j.service");
+	else if (!in->held[0])
+		decide_stopped(f, in, d);
+	/* Last, for it outweighs all: a running Neo4j is left alone, but this is no good node. */
+	if (in->held[0])
+		decide(d, NODE_HELD, "%s", in->held);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_FORMATION_H
+#define BRAMBLE_FORMATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "neo4j.h"
+#include "node_state.h"
+
+/*
+ * May this node's Neo4j be started now? A pure step function: what is known goes in, one decision
+ * comes out; the only memory is struct formation.
+ *
+ * Neo4j HA forms a new cluster only when every one of ha.initial_hosts is there, and gives up
+ * after ha.join_timeout (facts: Neo4j 3.5 ClusterState, ClusterJoin). Hence two ways to a start:
+ *
+ * - the barrier: all data nodes are present, fit and see each other, each by its own word. All of
+ *   them learn that within one round of hellos, so the slow JVMs start about together;
+ * - joining: a present peer's Neo4j says it is master. initial_hosts is always the full list, so
+ *   a node that starts alone joins that cluster or none; it cannot form a second one.
+ *
+ * A Neo4j that ends by itself is started again under the same rule, after 2, 4, 8 ... 60 s.
+ */
+enum service_state {
+	SERVICE_UNKNOWN, /* not asked yet, or the service manager does not answer */
+	SERVICE_STOPPED,
+	SERVICE_RUNNING, /* a process may exist: also while it starts or stops */
+};
+
+/* What a peer with the data role says, and what we know about it ourselves. */
+struct formation_peer {
+	const char *name;
+	bool present;
+	bool heard;        /* present at some time since this agent started */
+	bool other_secret; /* something at its address seals hellos with another secret */
+	bool unproven;     /* its hellos arrive, but it has not heard ours */
+	bool same_members; /* its list of data nodes is ours */
+	bool sees_all;     /* all data nodes are present to it */
+	enum node_state state;
+	enum neo4j_role role;
+};
+
+struct formation_input {
+	int64_t now_ms;
+	bool data;        /* has this node the data role? */
+	const char *held; /* why it must not touch its store; "" when it may */
+	enum service_state service;
+	enum neo4j_role role; /* of this node's Neo4j, by its own word over HTTP */
+	const struct formation_peer *peers;
+	size_t npeers;
+};
+
+/* Zeroed at start. */
+struct formation {
+	enum {
+		NEO4J_AT_REST,
+		NEO4J_ASKED, /* a start was decided; not seen running yet */
+		NEO4J_RAN,
+	} phase;
+	int64_t asked_ms, retry_ms;
+	unsigned failures; /* ends in a row without having served */
+	bool served;
+};
+
+struct decision {
+	enum node_state state;
+	bool start; /* start Neo4j now, once */
+	char why[WHY_SIZE];
+};
+
+#define START_GRACE_MS 10000 /* from a decided start until the service must be seen running */
+#define BACKOFF_MAX_MS 60000
+
+void formation_step(struct formation *f, const struct formation_input *in, struct decision *d);
+
+#endif

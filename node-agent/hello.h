@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_HELLO_H
+#define BRAMBLE_HELLO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "identity.h"
+#include "neo4j.h"
+#include "node_state.h"
+
+/*
+ * What each node tells each other one twice a second, in one UDP datagram of HELLO_WIRE bytes:
+ *
+ *	0	"BRMB", version, type, 2 zero bytes	the clear head, authenticated too
+ *	8	24 random bytes				nonce of the seal
+ *	32	the body, sealed			XChaCha20-Poly1305 (libsodium, IETF)
+ *	32+BODY	16 bytes				its tag
+ *
+ * The key is BLAKE2b of a label and the cluster's id, keyed with the cluster's secret: only
+ * members can make a hello or read one. Numbers are little-endian, places fixed; a datagram of
+ * any other size or version is not ours. There are no timestamps: a Pi wakes up with any clock.
+ * Freshness comes from the echo instead (hello_check).
+ *
+ * Everything here is pure but for the seal's random nonce.
+ */
+#define BOOT_SIZE 16 /* a random number per start of an agent */
+#define SEES_SIZE 16 /* a bit per server id, 1..127 */
+#define HELLO_HEAD 32
+#define HELLO_BODY 280
+#define HELLO_WIRE (HELLO_HEAD + HELLO_BODY + 16)
+#define TX_UNKNOWN UINT64_MAX
+
+struct hello {
+	char sender[NAME_SIZE];
+	uint8_t boot[BOOT_SIZE];      /* the sender's */
+	uint8_t echo_boot[BOOT_SIZE]; /* the receiver's, as last heard by the sender; 0: never */
+	uint64_t seq;                 /* grows with each round of hellos */
+	uint64_t echo_seq;            /* the receiver's, as last heard */
+	uint64_t generation;
+	uint8_t digest[DIGEST_SIZE]; /* of the sender's list of data nodes (identity.h) */
+	uint8_t sees[SEES_SIZE];     /* the data nodes present to it, itself included */
+	uint64_t last_tx;            /* Neo4j's last committed transaction, or TX_UNKNOWN */
+	uint32_t uptime_s;           /* of the agent */
+	enum node_state state;
+	enum neo4j_role role;
+	char why[WHY_SIZE];
+};
+
+struct hello_key {
+	uint8_t bytes[32];
+};
+
+enum hello_verdict {
+	HELLO_OK,
+	HELLO_ALIEN,     /* not a hello of this version */
+	HELLO_FORGED,    /* does not open: another secret or cluster, or damage */
+	HELLO_MALFORMED, /* opens, but holds what no agent says */
+};
+
+#define SECRET_SIZE 32
+
+void hello_key_derive(struct hello_key *k, const uint8_t secret[SECRET_SIZE],
+	const uint8_t cluster_id[CLUSTER_ID_SIZE]);
+void hello_seal(const struct hello_key *k, const struct hello *h, uint8_t wire[HELLO_WIRE]);
+enum hello_verdict hello_open(
+	const struct hello_key *k, const uint8_t *p, size_t n, struct hello *h);
+
+/* The body alone; hello_decode returns -1 for what hello_encode never makes. */
+void hello_encode(const struct hello *h, uint8_t body[HELLO_BODY]);
+MUST_CHECK int hello_decode(const uint8_t body[HELLO_BODY], struct hello *h);
+
+/*
+ * What ties a peer's hellos to this run of its agent and of ours. A hello counts only if it
+ * echoes our own boot number, and one of our last HELLO_WINDOW rounds: it was made moments ago,
+ * in answer to us. Replays and hellos held back on the way do not count.
+ */
+#define HELLO_WINDOW 6 /* rounds */
+
+struct hello_link {
+	uint8_t boot[BOOT_SIZE];    /* the peer's run; echoed to it. 0: never heard */
+	uint8_t retired[BOOT_SIZE]; /* the run before, never to come back */
+	uint64_t seq;               /* last one heard of this run */
+	bool proven;                /* a hello of this run has counted */
+};
+
+enum hello_fate {
+	HELLO_COUNTS,
+	HELLO_UNPROVEN, /* does not echo this run of ours: the peer has yet to hear us */
+	HELLO_STALE,    /* echoes a round too old, or its seq was heard already: a replay */
+};
+
+/* my_boot and my_seq: this agent's run and its latest round. present: does the peer count now? */
+enum hello_fate hello_check(struct hello_link *l, const struct hello *h,
+	const uint8_t my_boot[BOOT_SIZE], uint64_t my_seq, bool present);
+
+/* sees[] as a set of server ids. */
+void sees_add(uint8_t sees[SEES_SIZE], unsigned id);
+bool sees_has_all(const uint8_t sees[SEES_SIZE], const uint8_t want[SEES_SIZE]);
+/* Copies a reason: cut to fit, anything but printable ASCII becomes '?'. */
+void why_copy(char to[WHY_SIZE], const char *text);
+
+#endif

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_IDENTITY_H
+#define BRAMBLE_IDENTITY_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "err.h"
+
+/*
+ * Who this node is and who belongs to its cluster, as the builder wrote it into
+ * /etc/bramble/node.conf. After identity_load every name is an RFC 1123 label, names, ids and
+ * addresses are unique, this node is among the members and its cluster has a data node.
+ */
+#define MEMBERS_MAX 127 /* the proxy's transaction ids have room for server ids 1..127 */
+#define NAME_SIZE 64    /* a host name label and its NUL */
+#define CLUSTER_ID_SIZE 16
+#define DIGEST_SIZE 8
+
+enum role {
+	ROLE_DATA = 1 << 0,
+	ROLE_PROXY = 1 << 1,
+};
+
+struct member {
+	char name[NAME_SIZE];
+	unsigned id; /* ha.server_id of a data node; 0 of a node that is only a proxy */
+	unsigned roles;
+	struct in_addr address;
+};
+
+struct identity {
+	char cluster[NAME_SIZE];
+	uint8_t cluster_id[CLUSTER_ID_SIZE];
+	uint64_t generation;
+	char neo4j[32]; /* version; "" on a node that is only a proxy */
+	size_t self;    /* index of this node in members */
+	size_t nmembers;
+	struct member members[MEMBERS_MAX];
+	/*
+	 * Of the data nodes' ids and addresses: two nodes that differ here would start Neo4j with
+	 * different lists of initial hosts.
+	 */
+	uint8_t digest[DIGEST_SIZE];
+};
+
+MUST_CHECK int identity_load(const char *path, struct identity *id, struct err *e);
+
+/* The member called name, or NULL. */
+const struct member *identity_member(const struct identity *id, const char *name);
+
+static inline const struct member *identity_self(const struct identity *id)
+{
+	return &id->members[id->self];
+}
+
+struct role_name {
+	const char *name;
+	enum role role;
+};
+
+extern const struct role_name role_names[2];
+
+#endif

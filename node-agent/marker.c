@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <string.h>
+#include <sys/stat.h>
+#include "config.h"
+#include "io.h"
+#include "marker.h"
+#include "util.h"
+
+#define MARKER_MAX 4096
+
+static const char *const state_names[] = {
+	[MARKER_VIRGIN] = "virgin",
+	[MARKER_USED] = "used",
+};
+
+static cfg_opt_t marker_opts[] = {
+	CFG_STR("cluster", NULL, CFGF_NODEFAULT),
+	CFG_STR("node", NULL, CFGF_NODEFAULT),
+	CFG_INT("layout", 0, CFGF_NODEFAULT),
+	CFG_STR("state", NULL, CFGF_NODEFAULT),
+	CFG_END(),
+};
+
+static int parse_state(const char *s, enum marker_state *state)
+{
+	for (size_t i = 0; s && i < ARRAY_SIZE(state_names); i++) {
+		if (strcmp(s, state_names[i]) == 0) {
+			*state = (enum marker_state)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+int marker_parse(const char *name, const char *text, struct marker *m, struct err *e)
+{
+	_cleanup_cfg_ cfg_t *cfg = config_parse(name, text, marker_opts, e);
+
+	if (!cfg)
+		return -1;
+	*m = (struct marker){.layout = (unsigned)cfg_getint(cfg, "layout")};
+	const char *cluster = cfg_getstr(cfg, "cluster"), *node = cfg_getstr(cfg, "node");
+	if (!cluster || hex_decode(m->cluster_id, CLUSTER_ID_SIZE, cluster) < 0)
+		return err_code(e, EXIT_CONFIG, "%s: cluster is not %d hex digits", name,
+			2 * CLUSTER_ID_SIZE);
+	if (!node || strlen(node) >= NAME_SIZE)
+		return err_code(e, EXIT_CONFIG, "%s: node is missing or too long", name);
+	memcpy(m->node, node, strlen(node) + 1);
+	if (parse_state(cfg_getstr(cfg, "state"), &m->state) < 0)
+		return err_code(e, EXIT_CONFIG, "%s: state is neither virgin nor used", name);
+	return 0;
+}
+
+/* A mounted filesystem has another st_dev than the directory it hides. */
+static int check_mounted(const char *dir, struct err *e)
+{
+	_cleanup_free_ char *parent = xasprintf("%s/..", dir);
+	struct stat here, above;
+
+	if (stat(dir, &here) < 0)
+		return err_errno(e, "%s", dir);
+	if (stat(parent, &above) < 0)
+		return err_errno(e, "%s", parent);
+	if (here.st_dev == above.st_dev)
+		return err_set(e, "%s is not a mount point: is p3 there and whole?", dir);
+	return 0;
+}
+
+static int check_owner(
+	const char *path, const struct marker *m, const struct identity *id, struct err *e)
+{
+	const char *self = identity_self(id)->name;
+
+	if (m->layout != MARKER_LAYOUT)
+		return err_set(
+			e, "%s: layout %u, this agent knows %d", path, m->layout, MARKER_LAYOUT);
+	if (memcmp(m->cluster_id, id->cluster_id, CLUSTER_ID_SIZE) != 0)
+		return err_set(e, "%s: the store belongs to another cluster", path);
+	if (strcmp(m->node, self) != 0)
+		return err_set(e, "%s: the store belongs to %s, not to %s", path, m->node, self);
+	return 0;
+}
+
+static char *marker_path(const char *dir)
+{
+	return xasprintf("%s/bramble.marker", dir);
+}
+
+int marker_check(const char *dir, const struct identity *id, struct marker *m, struct err *e)
+{
+	_cleanup_free_ char *path = marker_path(dir);
+	_cleanup_buf_ struct buf text = {0};
+
+	if (check_mounted(dir, e) < 0 || io_read_file(path, MARKER_MAX, &text, e) < 0)
+		return -1;
+	if (marker_parse(path, buf_str(&text), m, e) < 0)
+		return -1;
+	return check_owner(path, m, id, e);
+}
+
+int marker_use(const char *dir, struct marker *m, struct err *e)
+{
+	_cleanup_free_ char *path = marker_path(dir);
+	_cleanup_buf_ struct buf text = {0};
+	char hex[2 * CLUSTER_ID_SIZE + 1];
+
+	if (m->state == MARKER_USED)
+		return 0;
+	hex_encode(hex, m->cluster_id, CLUSTER_ID_SIZE);
+	buf_printf(&text, "cluster = \"%s\"\nnode = \"%s\"\nlayout = %u\nstate = \"%s\"\n", hex,
+		m->node, m->layout, state_names[MARKER_USED]);
+	if (!buf_ok(&text))
+		return err_set(e, "%s: out of memory", path);
+	if (io_write_atomic(path, text.data, text.len, 0644, e) < 0)
+		return -1;
+	m->state = MARKER_USED;
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "node_state.h"
+
+static const char *const names[NODE_STATES] = {
+	[NODE_DOWN] = "down",
+	[NODE_IDLE] = "idle",
+	[NODE_HELD] = "held",
+	[NODE_WAITING] = "waiting",
+	[NODE_STARTING] = "starting",
+	[NODE_JOINING] = "joining",
+	[NODE_SERVING] = "serving",
+};
+
+const char *node_state_name(enum node_state s)
+{
+	return names[s];
+}

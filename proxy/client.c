@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "client.h"
+#include "exchange.h"
+#include "log.h"
+#include "text.h"
+
+#define ACCEPT_BATCH 64
+
+static const struct {
+	uint32_t events;
+	bool running; /* exchange_watch decides */
+} states[] = {
+	[CLIENT_IDLE] = {.events = EPOLLIN | EPOLLRDHUP},
+	[CLIENT_HEAD] = {.events = EPOLLIN | EPOLLRDHUP},
+	[CLIENT_WAITING] = {.events = EPOLLRDHUP},
+	[CLIENT_CONNECTING] = {.events = EPOLLRDHUP},
+	[CLIENT_RUNNING] = {.running = true},
+	[CLIENT_FLUSHING] = {.events = EPOLLOUT},
+	[CLIENT_LINGERING] = {.events = EPOLLIN},
+	[CLIENT_GONE] = {0},
+};
+
+static int64_t deadline_ms(const struct client *c)
+{
+	const struct proxy_conf *conf = c->proxy->conf;
+
+	switch (c->state) {
+	case CLIENT_HEAD:
+		return HEAD_MS;
+	case CLIENT_WAITING:
+		return c->x.deadline_ms - boottime_ms();
+	case CLIENT_CONNECTING:
+		return conf->connect_ms;
+	case CLIENT_RUNNING:
+		return conf->server_ms;
+	case CLIENT_LINGERING:
+		return LINGER_MS;
+	case CLIENT_IDLE:
+	case CLIENT_FLUSHING:
+	case CLIENT_GONE:
+		break;
+	}
+	return conf->client_ms;
+}
+
+void client_enter(struct client *c, enum client_state state)
+{
+	c->state = state;
+	(void)loop_timer_set(c->proxy->loop, &c->timer, deadline_ms(c));
+	if (states[state].running)
+		exchange_watch(c);
+	else
+		loop_mod(&c->source, states[state].events);
+	if (state == CLIENT_IDLE) {
+		buf_free(&c->in);
+		buf_free(&c->out);
+		list_append(&c->proxy->clients, &c->node); /* the longest idle come first */
+	}
+}
+
+static void resume_accepting(struct proxy *p)
+{
+	if (p->listener.loop)
+		loop_mod(&p->listener, EPOLLIN);
+}
+
+void client_close(struct client *c)
+{
+	struct proxy *p = c->proxy;
+
+	if (c->state == CLIENT_GONE)
+		return;
+	exchange_abandon(c);
+	c->state = CLIENT_GONE;
+	loop_timer_del(&c->timer);
+	loop_del(&c->source);
+	close(c->source.fd);
+	list_append(&p->gone, &c->node);
+	resume_accepting(p);
+	proxy_kick(p);
+}
+
+void clients_sweep(struct proxy *p)
+{
+	while (p->gone.first) {
+		struct client *c = container_of(p->gone.first, struct client, node);
+		list_remove(&c->node);
+		buf_free(&c->in);
+		buf_free(&c->out);
+		free(c);
+	}
+}
+
+void client_answer(struct client *c, unsigned status, const char *code, const char *fields,
+	const char *fmt, ...)
+{
+	_cleanup_buf_ struct buf body = {0};
+	char why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	buf_printf(&body, "{\"results\":[],\"errors\":[{\"code\":\"%s\",\"message\":", code);
+	text_json(&body, why);
+	buf_puts(&body, "}]}\n");
+	c->close |= !c->keep_alive || !c->x.request.done || c->proxy->draining;
+	buf_printf(&c->out,
+		"HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"
+		"Connection: %s\r\n\r\n",
+		status, http_reason(status), body.len, fields, c->close ? "close" : "keep-alive");
+	if (!c->x.is_head)
+		buf_add(&c->out, buf_str(&body), body.len);
+	client_enter(c, CLIENT_FLUSHING);
+}
+
+static void refuse_head(struct client *c, unsigned status)
+{
+	c->proxy->bad_requests++;
+	c->keep_alive = false;
+	client_answer(c, status, "Bramble.ClientError.Request", "",
+		"the request is refused: %s (RFC 9112)", http_reason(status));
+}
+
+/* Starts on the request at the beginning of c->in; false when it is not complete yet. */
+static bool take_request(struct client *c)
+{
+	struct http_head h;
+	int r = http_parse_request(buf_str(&c->in), c->in.len, &h);
+
+	if (r == 0)
+		return false;
+	if (r < 0) {
+		refuse_head(c, (unsigned)-r);
+		return true;
+	}
+	c->minor = h.minor;
+	c->keep_alive = h.keep_alive && !c->proxy->draining;
+	exchange_begin(c, &h);
+	return true;
+}
+
+static int flush(struct client *c)
+{
+	while (c->out.len) {
+		ssize_t n = send(c->source.fd, c->out.data, c->out.len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -1;
+		c->proxy->bytes_out += (uint64_t)n;
+		buf_consume(&c->out, (size_t)n);
+	}
+	return 0;
+}
+
+static void next_request(struct client *c)
+{
+	if (c->close) {
+		shutdown(c->source.fd, SHUT_WR);
+		client_enter(c, CLIENT_LINGERING);
+	} else {
+		client_enter(c, c->in.len ? CLIENT_HEAD : CLIENT_IDLE);
+	}
+}
+
+void client_run(struct client *c)
+{
+	for (;;) {
+		if (c->state == CLIENT_HEAD) {
+			if (!take_request(c))
+				return;
+		} else if (c->state == CLIENT_FLUSHING) {
+			if (!buf_ok(&c->out) || flush(c) < 0)
+				client_close(c);
+			else if (c->out.len)
+				return;
+			else
+				next_request(c);
+		} else {
+			return;
+		}
+	}
+}
+
+/* Some of a head, or what a lingering client still says. */
+static void client_read(struct client *c)
+{
+	char *dst = buf_reserve(&c->in, HTTP_MAX_HEAD - c->in.len);
+	ssize_t n = dst ? recv(c->source.fd, dst, HTTP_MAX_HEAD - c->in.len, 0) : 0;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
+		client_close(c);
+		return;
+	}
+	c->proxy->bytes_in += (uint64_t)n;
+	if (c->state == CLIENT_LINGERING)
+		return;
+	c->in.len += (size_t)n;
+	if (c->state == CLIENT_IDLE)
+		client_enter(c, CLIENT_HEAD);
+	client_run(c);
+}
+
+static void client_ready(struct loop_source *s, uint32_t events)
+{
+	struct client *c = (struct client *)s;
+
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		client_close(c);
+		return;
+	}
+	switch (c->state) {
+	case CLIENT_IDLE:
+	case CLIENT_HEAD:
+	case CLIENT_LINGERING:
+		client_read(c);
+		break;
+	case CLIENT_WAITING:
+	case CLIENT_CONNECTING:
+		client_close(c); /* hung up */
+		break;
+	case CLIENT_RUNNING:
+		exchange_client_ready(c, events);
+		client_run(c);
+		break;
+	case CLIENT_FLUSHING:
+		client_run(c);
+		break;
+	case CLIENT_GONE:
+		break;
+	}
+}
+
+static void client_expired(struct loop_timer *t)
+{
+	struct client *c = container_of(t, struct client, timer);
+
+	if (c->state == CLIENT_HEAD) {
+		c->keep_alive = false;
+		client_answer(c, 408, "Bramble.ClientError.Request", "",
+			"the request's head did not arrive within %d s", HEAD_MS / 1000);
+	} else if (c->state == CLIENT_WAITING || c->state == CLIENT_CONNECTING ||
+		   c->state == CLIENT_RUNNING) {
+		exchange_expired(c);
+	} else {
+		client_close(c);
+	}
+}
+
+/* Makes room for a newcomer, or stops accepting until somebody leaves. */
+static bool make_room(struct proxy *p)
+{
+	if (p->clients.len < p->conf->maxconn)
+		return true;
+	for (struct list_node *n = p->clients.first; n; n = n->next) {
+		struct client *c = container_of(n, struct client, node);
+		if (c->state == CLIENT_IDLE) {
+			client_close(c);
+			return true;
+		}
+	}
+	loop_mod(&p->listener, 0);
+	return false;
+}
+
+static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *from)
+{
+	struct client *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return false;
+	c->proxy = p;
+	c->from = *from;
+	c->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = client_ready};
+	loop_timer_init(&c->timer, client_expired);
+	if (loop_add(p->loop, &c->source) < 0) {
+		free(c);
+		return false;
+	}
+	list_append(&p->clients, &c->node);
+	if (p->clients.len > p->clients_max)
+		p->clients_max = p->clients.len;
+	client_enter(c, CLIENT_HEAD); /* a newcomer that says nothing does not stay long */
+	return true;
+}
+
+static void listener_ready(struct loop_source *s, uint32_t events)
+{
+	struct proxy *p = container_of(s, struct proxy, listener);
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_BATCH && make_room(p); i++) {
+		struct sockaddr_storage from;
+		int fd = net_accept(s->fd, &from);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			log_warn("out of file descriptors with %zu clients", p->clients.len);
+			loop_mod(s, 0); /* until somebody leaves */
+		}
+		if (fd < 0)
+			return;
+		if (!client_new(p, fd, &from))
+			close(fd);
+	}
+}
+
+int clients_start(struct proxy *p, struct err *e)
+{
+	int fd = net_listen(p->conf->http_listen, e);
+
+	p->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
+	if (fd < 0)
+		return -1;
+	return loop_add(p->loop, &p->listener) < 0 ? err_errno(e, "%s", p->conf->http_listen) : 0;
+}
+
+void clients_drain(struct proxy *p)
+{
+	loop_del(&p->listener);
+	close(p->listener.fd);
+	p->listener.fd = -1;
+	for (struct list_node *n = p->clients.first, *next; n; n = next) {
+		struct client *c = container_of(n, struct client, node);
+		next = n->next;
+		c->keep_alive = false;
+		c->close |= c->state == CLIENT_FLUSHING;
+		if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD)
+			client_close(c);
+	}
+}
+
+void clients_stop(struct proxy *p)
+{
+	while (p->clients.first)
+		client_close(container_of(p->clients.first, struct client, node));
+	clients_sweep(p);
+	if (p->listener.fd >= 0)
+		close(p->listener.fd);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+
+#include "proxy.h"
+
+/*
+ * The side towards the clients: accept, read heads, write answers. At limits.maxconn connections
+ * the longest idle one gives way to a newcomer; when none is idle, newcomers wait in the backlog.
+ */
+MUST_CHECK int clients_start(struct proxy *p, struct err *e);
+/* No newcomers; idle ones are closed, the others after their answer. */
+void clients_drain(struct proxy *p);
+void clients_stop(struct proxy *p);
+/* Frees those that are gone. */
+void clients_sweep(struct proxy *p);
+
+/* Into a state with its events and its deadline. */
+void client_enter(struct client *c, enum client_state state);
+/* Goes on as far as possible without waiting. Only from the top of an event handler. */
+void client_run(struct client *c);
+/* Out of everything, at once; freed by the next sweep. */
+void client_close(struct client *c);
+
+/*
+ * The proxy's own answer: JSON with an `errors` list as Neo4j has it, so that clients that only
+ * look there notice. fields is "" or complete lines. Enters FLUSHING; nothing is written yet.
+ */
+void client_answer(struct client *c, unsigned status, const char *code, const char *fields,
+	const char *fmt, ...) PRINTF(5, 6);
+
+#endif

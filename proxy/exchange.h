@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_EXCHANGE_H
+#define PROXY_EXCHANGE_H
+
+#include "proxy.h"
+
+/*
+ * One request and its answer. What was acknowledged is kept: a request that a member may have
+ * acted upon is never sent twice unless its method is idempotent; otherwise the client gets one
+ * 502 with "X-Bramble-Outcome: unknown" and must find out itself.
+ */
+
+/* The request h at the beginning of c->in (in state HEAD): takes the head, finds it a member. */
+void exchange_begin(struct client *c, const struct http_head *h);
+/* Gives free places to those whose turn it is. Does nothing when called from within itself. */
+void exchange_dispatch(struct proxy *p);
+/* Cuts what is under way to m, all of it or only what may write. */
+void exchange_cut_all(struct member *m, bool writes_only, const char *why);
+/* The client left: nobody wants the answer. Neo4j rolls back what it notices in time. */
+void exchange_abandon(struct client *c);
+/* The deadline of WAITING, CONNECTING or RUNNING passed. */
+void exchange_expired(struct client *c);
+
+/* In RUNNING: events on the client's socket; and what both sockets are asked for. */
+void exchange_client_ready(struct client *c, uint32_t events);
+void exchange_watch(struct client *c);
+
+#endif

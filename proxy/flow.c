@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "flow.h"
+#include "rewrite.h"
+
+/* Sends what the socket takes; -1 with errno when it is broken. */
+static int send_some(int fd, struct buf *b, uint64_t *sent)
+{
+	while (b->len) {
+		ssize_t n = send(fd, b->data, b->len, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -1;
+		*sent += (uint64_t)n;
+		buf_consume(b, (size_t)n);
+	}
+	return 0;
+}
+
+/* Fills b up to RELAY_IN_FULL: the bytes read, 0 at the end, -1 with errno (EAGAIN: none now). */
+static ssize_t receive_some(int fd, struct buf *b)
+{
+	size_t room = RELAY_IN_FULL - b->len;
+	char *dst = buf_reserve(b, room);
+
+	if (!dst) {
+		errno = ENOMEM;
+		return -1;
+	}
+	ssize_t n = recv(fd, dst, room, 0);
+	if (n > 0)
+		b->len += (size_t)n;
+	if (n < 0 && errno == EINTR)
+		errno = EAGAIN;
+	return n;
+}
+
+static bool wants_body(const struct client *c)
+{
+	const struct exchange *x = &c->x;
+
+	return !x->request.done && !x->send_broken && c->in.len < RELAY_IN_FULL &&
+	       x->to_member.len < RELAY_FULL;
+}
+
+static bool wants_answer(const struct client *c)
+{
+	const struct exchange *x = &c->x;
+
+	return !x->response.done && !x->member_closed && x->from_member.len < RELAY_IN_FULL &&
+	       c->out.len < RELAY_FULL;
+}
+
+static enum flow read_client(struct client *c)
+{
+	ssize_t n = receive_some(c->source.fd, &c->in);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN))
+		return FLOW_CLIENT_GONE;
+	c->proxy->bytes_in += n > 0 ? (uint64_t)n : 0;
+	return FLOW_GOING;
+}
+
+/*
+ * A member may answer before it has read everything, and close: when sending fails after some of
+ * it went out, what it said is still worth reading.
+ */
+static enum flow push_request(struct client *c, const char **why)
+{
+	struct exchange *x = &c->x;
+	uint64_t before = x->sent;
+
+	while (!x->send_broken) {
+		if (relay_move(&x->request, &c->in, &x->to_member) < 0)
+			return FLOW_BAD_REQUEST;
+		int r = send_some(x->upstream->source.fd, &x->to_member, &x->sent);
+		x->upstream->member->bytes_in += x->sent - before;
+		before = x->sent;
+		if (r < 0 && !x->sent) {
+			*why = strerror(errno);
+			return FLOW_BROKEN;
+		}
+		x->send_broken = r < 0;
+		if (x->to_member.len || !c->in.len || x->request.done)
+			break;
+	}
+	return FLOW_GOING;
+}
+
+static enum flow read_member(struct client *c, const char **why)
+{
+	struct exchange *x = &c->x;
+	ssize_t n = receive_some(x->upstream->source.fd, &x->from_member);
+
+	if (n > 0) {
+		x->answered = true;
+		x->upstream->member->bytes_out += (uint64_t)n;
+	} else if (n == 0) {
+		x->member_closed = true;
+		loop_del(&x->upstream->source);
+	} else if (errno != EAGAIN) {
+		*why = strerror(errno);
+		return FLOW_BROKEN;
+	}
+	return FLOW_GOING;
+}
+
+/* Chunks for those who know them; a length stays a length. */
+static enum http_framing framing_for(const struct client *c, enum http_framing from)
+{
+	if (from == HTTP_BODY_LENGTH || from == HTTP_BODY_NONE)
+		return from;
+	return c->minor >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
+}
+
+static void start_answer(struct client *c, const struct http_head *h)
+{
+	struct exchange *x = &c->x;
+	enum http_framing to = framing_for(c, h->framing);
+
+	x->relayed = true;
+	x->member_may_keep = h->keep_alive;
+	c->close |= !c->keep_alive || to == HTTP_BODY_UNTIL_CLOSE || c->proxy->draining;
+	rewrite_response(h, x->upstream->member->conf->name, to, c->close, c->minor, &c->out);
+	relay_start(&x->response, h->framing, h->content_length, to);
+}
+
+/* One head, interim or final. 1: look again, 0: more bytes are needed, -1: malformed. */
+static int take_head(struct client *c)
+{
+	struct exchange *x = &c->x;
+	struct slice method = {x->is_head ? "HEAD" : "", x->is_head ? 4 : 0};
+	struct http_head h;
+	int r = http_parse_response(buf_str(&x->from_member), x->from_member.len, method, &h);
+
+	if (r <= 0)
+		return r;
+	if (h.status == 101)
+		return -1; /* no upgrade was asked for: Upgrade does not pass */
+	if (h.status >= 200)
+		start_answer(c, &h);
+	else if (c->minor >= 1) /* RFC 9110 15.2 */
+		rewrite_response(&h, x->upstream->member->conf->name, HTTP_BODY_NONE, false,
+			c->minor, &c->out);
+	buf_consume(&x->from_member, (size_t)r);
+	return 1;
+}
+
+static enum flow flush_client(struct client *c)
+{
+	uint64_t before = c->proxy->bytes_out;
+	int r = send_some(c->source.fd, &c->out, &c->proxy->bytes_out);
+
+	c->x.passed_on |= c->x.relayed && c->proxy->bytes_out > before;
+	return r < 0 ? FLOW_CLIENT_GONE : FLOW_GOING;
+}
+
+static enum flow finish_closed(struct client *c, const char **why)
+{
+	struct exchange *x = &c->x;
+
+	if (x->relayed && c->out.len >= RELAY_FULL)
+		return FLOW_GOING; /* there may be more in from_member */
+	if (x->relayed && relay_close(&x->response, &c->out) == 0)
+		return FLOW_DONE;
+	*why = x->relayed ? "it closed in the middle of the answer" : "it closed without an answer";
+	return FLOW_BROKEN;
+}
+
+static enum flow pull_answer(struct client *c, const char **why)
+{
+	struct exchange *x = &c->x;
+	int r = 1;
+
+	while (r > 0 && !x->relayed)
+		r = take_head(c);
+	do {
+		if (r < 0 ||
+			(x->relayed && relay_move(&x->response, &x->from_member, &c->out) < 0)) {
+			*why = "its answer is malformed";
+			return FLOW_BAD_ANSWER;
+		}
+		if (flush_client(c) == FLOW_CLIENT_GONE)
+			return FLOW_CLIENT_GONE;
+	} while (x->relayed && !x->response.done && !c->out.len && x->from_member.len);
+	if (x->relayed && x->response.done)
+		return FLOW_DONE;
+	return x->member_closed ? finish_closed(c, why) : FLOW_GOING;
+}
+
+enum flow flow_run(struct client *c, bool client_readable, bool member_readable, const char **why)
+{
+	struct exchange *x = &c->x;
+	enum flow f = FLOW_GOING;
+
+	if (client_readable && wants_body(c))
+		f = read_client(c);
+	if (f == FLOW_GOING)
+		f = push_request(c, why);
+	/* A member that reset the connection while there was no room is not watched any more. */
+	if (f == FLOW_GOING && wants_answer(c) && (member_readable || !x->upstream->source.loop))
+		f = read_member(c, why);
+	if (f == FLOW_GOING)
+		f = pull_answer(c, why);
+	if (f == FLOW_GOING && (!buf_ok(&c->in) || !buf_ok(&c->out) || !buf_ok(&x->to_member) ||
+				       !buf_ok(&x->from_member))) {
+		*why = "out of memory";
+		return FLOW_BROKEN;
+	}
+	return f;
+}
+
+bool flow_waits_for_client(const struct client *c)
+{
+	return c->out.len > 0 || (!c->x.request.done && !c->x.send_broken && !c->x.to_member.len);
+}
+
+void flow_watch(struct client *c)
+{
+	const struct proxy_conf *conf = c->proxy->conf;
+
+	loop_mod(&c->source,
+		EPOLLRDHUP | (wants_body(c) ? EPOLLIN : 0) | (c->out.len ? EPOLLOUT : 0));
+	loop_mod(&c->x.upstream->source,
+		(wants_answer(c) ? EPOLLIN : 0) |
+			(c->x.to_member.len && !c->x.send_broken ? EPOLLOUT : 0));
+	(void)loop_timer_set(c->proxy->loop, &c->timer,
+		flow_waits_for_client(c) ? conf->client_ms : conf->server_ms);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_FLOW_H
+#define PROXY_FLOW_H
+
+#include "proxy.h"
+
+/*
+ * The bytes of a running exchange, both ways at once: client -> in -> to_member -> member and
+ * member -> from_member -> out -> client. Each buffer is bounded; a socket is read only while
+ * there is room behind it, so the slower side sets the pace.
+ */
+enum flow {
+	FLOW_GOING,
+	FLOW_DONE,        /* the answer is complete, all of it at least in c->out */
+	FLOW_BROKEN,      /* the member closed or reset the connection */
+	FLOW_BAD_ANSWER,  /* it broke the rules of HTTP */
+	FLOW_BAD_REQUEST, /* the client did, in its body */
+	FLOW_CLIENT_GONE,
+};
+
+/* readable: what epoll said of the two sockets. why is set for BROKEN and BAD_ANSWER. */
+enum flow flow_run(struct client *c, bool client_readable, bool member_readable, const char **why);
+/* Asks both sockets for what there is room for, and sets the deadline for the next progress. */
+void flow_watch(struct client *c);
+/* Is it the client that the exchange waits for? */
+bool flow_waits_for_client(const struct client *c);
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* bramble-proxy: one address for a Neo4j HA cluster. The tour of the data is in proxy.h. */
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include "client.h"
+#include "exchange.h"
+#include "log.h"
+#include "member.h"
+#include "notify.h"
+#include "stats.h"
+
+#define STATUS_MS 1000
+
+static struct loop_timer status_timer, watchdog_timer, drain_timer;
+static struct proxy proxy; /* the timers above have no other way to it */
+
+static void sweep(struct loop_timer *t)
+{
+	struct proxy *p = container_of(t, struct proxy, sweep);
+
+	clients_sweep(p);
+	exchange_dispatch(p);
+	if (p->draining && !p->clients.len)
+		loop_stop(p->loop);
+}
+
+void proxy_kick(struct proxy *p)
+{
+	if (p->sweep.heap_index < 0)
+		(void)loop_timer_set(p->loop, &p->sweep, 0);
+}
+
+static void say_status(struct loop_timer *t)
+{
+	struct member *master = members_master(&proxy);
+	size_t usable = 0;
+
+	for (size_t i = 0; i < proxy.nmembers; i++)
+		usable += member_usable(&proxy.members[i]);
+	if (proxy.draining)
+		notify_status("stopping, %zu clients left", proxy.clients.len);
+	else if (master)
+		notify_status("%s is the master, %zu of %zu members serve", master->conf->name,
+			usable, proxy.nmembers);
+	else
+		notify_status("writes wait: %s; %zu of %zu members serve",
+			election_why_none(&proxy.election), usable, proxy.nmembers);
+	(void)loop_timer_set(proxy.loop, t, STATUS_MS);
+}
+
+static void feed_watchdog(struct loop_timer *t)
+{
+	notify_watchdog();
+	(void)loop_timer_set(proxy.loop, t, notify_watchdog_interval_ms());
+}
+
+static void drained(struct loop_timer *t)
+{
+	(void)t;
+	log_warn("%zu clients did not finish in time", proxy.clients.len);
+	loop_stop(proxy.loop);
+}
+
+static void on_stop(void *arg, int signo)
+{
+	struct proxy *p = arg;
+
+	(void)signo;
+	if (p->draining)
+		return;
+	log_info("stopping, %zu clients", p->clients.len);
+	p->draining = true;
+	notify_stopping();
+	clients_drain(p);
+	(void)loop_timer_set(p->loop, &drain_timer, DRAIN_MS);
+	proxy_kick(p);
+}
+
+static int start(struct proxy *p, struct err *e)
+{
+	p->loop = loop_new(e);
+	if (!p->loop)
+		return -1;
+	p->started_ms = boottime_ms();
+	loop_timer_init(&p->sweep, sweep);
+	loop_timer_init(&status_timer, say_status);
+	loop_timer_init(&watchdog_timer, feed_watchdog);
+	loop_timer_init(&drain_timer, drained);
+	signal(SIGPIPE, SIG_IGN);
+	if (loop_signal(p->loop, SIGTERM, on_stop, p, e) < 0 ||
+		loop_signal(p->loop, SIGINT, on_stop, p, e) < 0)
+		return -1;
+	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0)
+		return -1;
+	say_status(&status_timer);
+	if (notify_watchdog_interval_ms() > 0)
+		feed_watchdog(&watchdog_timer);
+	return 0;
+}
+
+static void stop(struct proxy *p)
+{
+	if (!p->loop)
+		return;
+	clients_stop(p);
+	stats_stop(p);
+	members_stop(p);
+	loop_free(p->loop);
+}
+
+/* A descriptor per client and per connection to a member, and some to spare. */
+static void raise_file_limit(const struct proxy_conf *conf)
+{
+	rlim_t need = conf->maxconn + 2 * conf->member_maxconn * conf->nmembers + 128;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
+		return;
+	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < need)
+		log_warn("only %llu file descriptors: limits.maxconn may not be reached",
+			(unsigned long long)limit.rlim_cur);
+}
+
+static int run(struct proxy_conf *conf, struct err *e)
+{
+	proxy.conf = conf;
+	raise_file_limit(conf);
+	if (conf->bolt_listen)
+		log_warn("bolt { listen = \"%s\" }: Bolt is not served by this version",
+			conf->bolt_listen);
+	int r = start(&proxy, e);
+	if (r == 0) {
+		log_info("listening on %s for %zu members", conf->http_listen, conf->nmembers);
+		notify_ready();
+		r = loop_run(proxy.loop, e);
+	}
+	stop(&proxy);
+	return r;
+}
+
+static const char usage[] =
+	"Usage: bramble-proxy -f FILE    serve as FILE (proxy.conf) says, in the foreground\n"
+	"       bramble-proxy -c FILE    only check FILE\n"
+	"       bramble-proxy --version | --help\n";
+
+static int with_file(const char *path, bool serve, struct err *e)
+{
+	struct proxy_conf *conf = proxy_conf_load(path, e);
+
+	if (!conf)
+		return -1;
+	int r = serve ? run(conf, e) : 0;
+	proxy_conf_free(conf);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		puts("bramble-proxy " BRAMBLE_VERSION);
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		return 0;
+	}
+	bool serve = argc == 3 && strcmp(argv[1], "-f") == 0;
+	if (!serve && !(argc == 3 && strcmp(argv[1], "-c") == 0)) {
+		fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (with_file(argv[2], serve, &e) == 0)
+		return 0;
+	log_error("bramble-proxy: %s", e.msg);
+	return e.code;
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include "exchange.h"
+#include "log.h"
+#include "member.h"
+#include "pool.h"
+
+#define PROBE_BODY_MAX 1024
+
+static void probe_now(struct member *m);
+
+bool member_usable(const struct member *m)
+{
+	return m->fails == 0 && (m->role == NEO4J_MASTER || m->role == NEO4J_SLAVE);
+}
+
+bool member_has_room(const struct member *m)
+{
+	return m->busy.len < m->proxy->conf->member_maxconn;
+}
+
+struct member *members_master(struct proxy *p)
+{
+	int i = election_master(&p->election);
+
+	return i >= 0 && member_usable(&p->members[i]) ? &p->members[i] : NULL;
+}
+
+/* The chosen one gets the writes; whatever others may still write is cut in the same step. */
+static void adopt(struct proxy *p, int master)
+{
+	log_info("%s: is the master, writes go there", p->members[master].conf->name);
+	p->master_changes++;
+	for (size_t i = 0; i < p->nmembers; i++) {
+		if ((int)i != master)
+			exchange_cut_all(&p->members[i], true, "another member became master");
+	}
+}
+
+static void perform(struct proxy *p, struct election_actions a)
+{
+	if (a.probe >= 0)
+		probe_now(&p->members[a.probe]);
+	if (a.arm_timer)
+		(void)loop_timer_set(p->loop, &p->challenge_timer, CHALLENGE_MS);
+	if (a.adopt >= 0)
+		adopt(p, a.adopt);
+	if (election_master(&p->election) >= 0) {
+		p->no_master_since_ms = 0;
+	} else if (!p->no_master_since_ms) {
+		log_warn("writes wait: %s", election_why_none(&p->election));
+		p->no_master_since_ms = boottime_ms();
+	}
+	proxy_kick(p);
+}
+
+static void challenge_expired(struct loop_timer *t)
+{
+	struct proxy *p = container_of(t, struct proxy, challenge_timer);
+
+	perform(p, election_timeout(&p->election));
+}
+
+static void set_role(struct member *m, enum neo4j_role role)
+{
+	if (role != m->role) {
+		log_info("%s: %s, was %s (%s)", m->conf->name, neo4j_role_name(role),
+			neo4j_role_name(m->role), m->last_why);
+		m->role = role;
+		m->role_since_ms = boottime_ms();
+	}
+	perform(m->proxy, election_heard(&m->proxy->election, m->index, role));
+}
+
+static void died(struct member *m)
+{
+	bool news = m->role != NEO4J_DOWN;
+
+	m->deaths += news;
+	set_role(m, NEO4J_DOWN);
+	if (news) {
+		exchange_cut_all(m, false, "the member died");
+		pool_close_idle(m, INT64_MAX);
+	}
+}
+
+static bool probe_fast(const struct member *m)
+{
+	const struct proxy *p = m->proxy;
+	bool waiting = p->no_master_since_ms && boottime_ms() - p->no_master_since_ms < FAST_FOR_MS;
+
+	return waiting || (m->fails && m->role != NEO4J_DOWN);
+}
+
+static void schedule_probe(struct member *m)
+{
+	int64_t ms = m->proxy->conf->check_interval_ms;
+
+	if (probe_fast(m) && ms > FAST_PROBE_MS)
+		ms = FAST_PROBE_MS;
+	(void)loop_timer_set(m->proxy->loop, &m->probe_timer, ms);
+}
+
+static void probe_done(void *arg, const struct http_result *r)
+{
+	struct member *m = arg;
+
+	m->last_status = r->status;
+	m->last_took_ms = r->took_ms;
+	m->last_probe_ms = boottime_ms();
+	if (r->status) {
+		snprintf(m->last_why, sizeof(m->last_why), "%u %.*s", r->status,
+			r->body.n > 32 ? 32 : (int)r->body.n, r->body.p);
+		m->fails = 0;
+		set_role(m, neo4j_role_of_available(r->status, r->body));
+	} else {
+		snprintf(m->last_why, sizeof(m->last_why), "%s", r->why);
+		m->fails++;
+		m->failed_probes++;
+		if (m->fails >= FAILS_UNTIL_DEAD || r->error == ECONNREFUSED)
+			died(m);
+	}
+	pool_close_idle(m, boottime_ms() - POOL_IDLE_MS);
+	if (!http_client_busy(m->probe))
+		schedule_probe(m);
+}
+
+static void probe_now(struct member *m)
+{
+	loop_timer_del(&m->probe_timer);
+	http_client_send(
+		m->probe, "GET", NEO4J_HA_AVAILABLE, "", "", PROBE_TIMEOUT_MS, probe_done, m);
+}
+
+static void probe_due(struct loop_timer *t)
+{
+	probe_now(container_of(t, struct member, probe_timer));
+}
+
+void member_suspect(struct member *m)
+{
+	bool news = m->fails == 0;
+
+	if (!news)
+		return;
+	m->fails = 1;
+	probe_now(m);
+}
+
+static int member_start(struct proxy *p, size_t i, struct err *e)
+{
+	struct member *m = &p->members[i];
+
+	*m = (struct member){
+		.proxy = p,
+		.conf = &p->conf->members[i],
+		.index = (int)i,
+		.role_since_ms = boottime_ms(),
+		.probe = http_client_new(p->loop, &p->conf->members[i].http, PROBE_BODY_MAX),
+	};
+	if (!m->probe)
+		return err_set(e, "member %s: out of memory", m->conf->name);
+	loop_timer_init(&m->probe_timer, probe_due);
+	probe_now(m);
+	return 0;
+}
+
+int members_start(struct proxy *p, struct err *e)
+{
+	p->members = xcalloc(p->conf->nmembers, sizeof(*p->members));
+	p->no_master_since_ms = boottime_ms();
+	election_init(&p->election);
+	loop_timer_init(&p->challenge_timer, challenge_expired);
+	for (; p->nmembers < p->conf->nmembers; p->nmembers++) {
+		if (member_start(p, p->nmembers, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+void members_stop(struct proxy *p)
+{
+	loop_timer_del(&p->challenge_timer);
+	for (size_t i = 0; i < p->nmembers; i++) {
+		pool_close_idle(&p->members[i], INT64_MAX);
+		loop_timer_del(&p->members[i].probe_timer);
+		http_client_free(p->members[i].probe);
+	}
+	free(p->members);
+	p->members = NULL;
+	p->nmembers = 0;
+}

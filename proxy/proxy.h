@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_PROXY_H
+#define PROXY_PROXY_H
+
+#include <sys/socket.h>
+#include "election.h"
+#include "http_client.h"
+#include "http_server.h"
+#include "list.h"
+#include "loop.h"
+#include "proxy_conf.h"
+#include "queue.h"
+#include "relay.h"
+
+/*
+ * The proxy's data. One loop, no threads.
+ *
+ * A client is a connection from outside. It carries one exchange after the other: a request, the
+ * member it goes to, the answer. An upstream is a connection to a member: on the member's `busy`
+ * list while it carries an exchange, on its `idle` list while it waits for the next. A member's
+ * busy list never gets longer than members.maxconn.
+ *
+ * The states of a client:
+ *
+ *	state       what happens                     events asked for      deadline
+ *	IDLE        no byte of the next request yet  IN                    client_ms
+ *	HEAD        a request's head arrives         IN                    HEAD_MS in all
+ *	WAITING     on a line of the queue; its body (only hang-up)        hold_ms in all
+ *	            stays in the socket
+ *	CONNECTING  to the member                    (only hang-up)        connect_ms
+ *	RUNNING     both bodies flow                 as there is room      client_ms or server_ms
+ *	                                                                   without progress
+ *	FLUSHING    the rest of the answer goes out  OUT                   client_ms
+ *	LINGERING   our direction is shut, the rest  IN                    LINGER_MS
+ *	            of a refused body is dropped
+ *	GONE        closed; freed by the next sweep  -                     -
+ *
+ *	from        on                                         to
+ *	IDLE        first byte                                 HEAD
+ *	HEAD        head complete and routable                 WAITING
+ *	HEAD        malformed, or nobody may wait any more     FLUSHING
+ *	WAITING     its turn, new connection                   CONNECTING
+ *	WAITING     its turn, kept connection                  RUNNING
+ *	WAITING     hold_ms over                               FLUSHING (503)
+ *	CONNECTING  connected                                  RUNNING
+ *	CONNECTING  failed                                     WAITING, at its old place
+ *	RUNNING     member broke, nothing sent or idempotent   WAITING, at its old place
+ *	RUNNING     member broke or was fenced otherwise       FLUSHING (502), GONE in mid-answer
+ *	RUNNING     answer complete                            FLUSHING
+ *	FLUSHING    all out                                    IDLE or HEAD; LINGERING to close
+ *	any         client left, or its deadline               GONE
+ *
+ * Who may free: nothing is freed in the middle of an event. client_close() takes a client out of
+ * everything and marks it GONE; the sweep frees it when the loop comes round. Likewise a slot that
+ * became free is given away by the sweep (proxy_kick), never from within.
+ */
+enum client_state {
+	CLIENT_IDLE,
+	CLIENT_HEAD,
+	CLIENT_WAITING,
+	CLIENT_CONNECTING,
+	CLIENT_RUNNING,
+	CLIENT_FLUSHING,
+	CLIENT_LINGERING,
+	CLIENT_GONE,
+};
+
+#define HEAD_MS 10000
+#define LINGER_MS 1000
+#define DRAIN_MS 5000
+#define ATTEMPTS_MAX 3
+
+struct exchange {
+	bool write;      /* only the master may take it */
+	bool safe;       /* GET, HEAD, OPTIONS: nobody asks what became of it (RFC 9110 9.2.1) */
+	bool idempotent; /* may be sent again (RFC 9110 9.2.2) */
+	bool is_head;
+	unsigned attempts;   /* times that any of it was sent */
+	uint64_t sent;       /* bytes of it a member may have read, in all attempts */
+	int64_t deadline_ms; /* of all waiting together; 0 before the first */
+	struct waiter waiter;
+	struct upstream *upstream;
+	struct buf head; /* the request's head as members get it */
+	struct relay request, response;
+	struct buf to_member, from_member;
+	bool answered;        /* the member sent a byte */
+	bool relayed;         /* the final answer's head is in the client's `out` */
+	bool passed_on;       /* some of it has left, there is no way back */
+	bool send_broken;     /* it takes no more of the request, but may have answered */
+	bool member_closed;   /* no more bytes will come from it */
+	bool member_may_keep; /* it offered to keep the connection */
+};
+
+struct client {
+	struct loop_source source; /* first: the loop hands it back */
+	struct loop_timer timer;
+	struct proxy *proxy;
+	struct list_node node; /* on proxy->clients or proxy->gone */
+	enum client_state state;
+	struct sockaddr_storage from;
+	struct buf in, out;
+	unsigned minor;  /* HTTP/1.minor of the request */
+	bool keep_alive; /* as the request asked */
+	bool close;      /* after the answer in `out` */
+	struct exchange x;
+};
+
+struct upstream {
+	struct loop_source source; /* first */
+	struct member *member;
+	struct client *client; /* NULL while idle */
+	struct list_node node; /* on member->idle or member->busy */
+	bool connected;
+	int64_t idle_since_ms;
+};
+
+struct member {
+	struct proxy *proxy;
+	const struct member_conf *conf;
+	int index;
+	struct list busy, idle;
+
+	struct http_client *probe;
+	struct loop_timer probe_timer;
+	enum neo4j_role role; /* as last heard; DOWN once it counts as dead */
+	unsigned fails;       /* probes without an answer since the last answer */
+	unsigned last_status; /* of the last probe: 0 no answer */
+	char last_why[64];
+	int64_t last_took_ms, last_probe_ms, role_since_ms;
+
+	uint64_t total, bytes_in, bytes_out, errors, failed_probes, deaths, retries;
+	size_t busy_max;
+};
+
+struct proxy {
+	struct loop *loop;
+	const struct proxy_conf *conf;
+	struct loop_source listener;
+	struct list clients, gone;
+	struct queue queue;
+	struct election election;
+	struct loop_timer challenge_timer;
+	int64_t no_master_since_ms; /* 0 while there is one */
+	struct member *members;
+	size_t nmembers, next_read; /* next_read: where roundrobin goes on */
+	struct loop_timer sweep;
+	bool dispatching, draining;
+	int64_t started_ms;
+	struct http_server *stats;
+	char *stats_password;
+
+	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;
+	size_t clients_max;
+};
+
+/* Has the sweep run as soon as the loop comes round: free what is gone, give free slots away. */
+void proxy_kick(struct proxy *p);
+
+#endif

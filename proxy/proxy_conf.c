@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <libgen.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "config.h"
+#include "io.h"
+#include "proxy_conf.h"
+
+#define PASSWORD_FILE_MAX 4096
+
+static cfg_opt_t limits_opts[] = {CFG_INT("maxconn", 2000, CFGF_NONE), CFG_END()};
+
+static cfg_opt_t timeouts_opts[] = {
+	CFG_INT("connect_ms", 5000, CFGF_NONE),
+	CFG_INT("client_ms", 50000, CFGF_NONE),
+	CFG_INT("server_ms", 50000, CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_opt_t listen_opts[] = {CFG_STR("listen", NULL, CFGF_NONE), CFG_END()};
+
+static cfg_opt_t stats_opts[] = {
+	CFG_STR("listen", NULL, CFGF_NONE),
+	CFG_STR("user", NULL, CFGF_NONE),
+	CFG_STR("password_file", NULL, CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_opt_t members_opts[] = {
+	CFG_INT("maxconn", 10, CFGF_NONE),
+	CFG_INT("check_interval_ms", 500, CFGF_NONE),
+	CFG_INT("hold_ms", 45000, CFGF_NONE),
+	CFG_INT("hold_max", 256, CFGF_NONE),
+	CFG_STR("balance", "least", CFGF_NONE),
+	CFG_STR("dialect", "auto", CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_opt_t member_opts[] = {
+	CFG_INT("id", 0, CFGF_NONE),
+	CFG_STR("http", NULL, CFGF_NONE),
+	CFG_STR("bolt", NULL, CFGF_NONE),
+	CFG_STR("agent", NULL, CFGF_NONE),
+	CFG_END(),
+};
+
+static cfg_opt_t opts[] = {
+	CFG_SEC("limits", limits_opts, CFGF_NONE),
+	CFG_SEC("timeouts", timeouts_opts, CFGF_NONE),
+	CFG_SEC("http", listen_opts, CFGF_NONE),
+	CFG_SEC("bolt", listen_opts, CFGF_NONE),
+	CFG_SEC("stats", stats_opts, CFGF_NONE),
+	CFG_SEC("members", members_opts, CFGF_NONE),
+	CFG_SEC("member", member_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+	CFG_END(),
+};
+
+static const struct {
+	const char *section, *key;
+	long min, max;
+} ranges[] = {
+	{"limits", "maxconn", 1, 100000},
+	{"timeouts", "connect_ms", 10, 600000},
+	{"timeouts", "client_ms", 10, 86400000},
+	{"timeouts", "server_ms", 10, 86400000},
+	{"members", "maxconn", 1, 10000},
+	{"members", "check_interval_ms", 20, 60000},
+	{"members", "hold_ms", 0, 600000},
+	{"members", "hold_max", 0, 100000},
+};
+
+static const struct {
+	const char *name;
+	enum balance balance;
+} balances[] = {{"least", BALANCE_LEAST}, {"roundrobin", BALANCE_ROUNDROBIN}};
+
+/* Those the probe understands; the others of bramble-proxy(8) come with later versions. */
+static const char *const dialects[] = {"auto", "ha"};
+
+static long number(cfg_t *cfg, const char *section, const char *key)
+{
+	return cfg_getint(cfg_getsec(cfg, section), key);
+}
+
+/* NULL when not set. */
+static char *copy_text(cfg_t *cfg, const char *section, const char *key)
+{
+	const char *s = cfg_getstr(cfg_getsec(cfg, section), key);
+
+	return s ? xstrdup(s) : NULL;
+}
+
+static int check_ranges(cfg_t *cfg, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		long v = number(cfg, ranges[i].section, ranges[i].key);
+		if (v < ranges[i].min || v > ranges[i].max)
+			return err_code(e, EXIT_CONFIG,
+				"%s: %s { %s = %ld }: not between %ld and %ld", cfg->filename,
+				ranges[i].section, ranges[i].key, v, ranges[i].min, ranges[i].max);
+	}
+	return 0;
+}
+
+static int read_balance(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
+{
+	const char *name = cfg_getstr(cfg_getsec(cfg, "members"), "balance");
+
+	for (size_t i = 0; i < ARRAY_SIZE(balances); i++) {
+		if (strcmp(name, balances[i].name) == 0) {
+			conf->balance = balances[i].balance;
+			return 0;
+		}
+	}
+	return err_code(e, EXIT_CONFIG,
+		"%s: members { balance = \"%s\" }: neither \"least\" nor \"roundrobin\"",
+		cfg->filename, name);
+}
+
+static int check_dialect(cfg_t *cfg, struct err *e)
+{
+	const char *name = cfg_getstr(cfg_getsec(cfg, "members"), "dialect");
+
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
+		if (strcmp(name, dialects[i]) == 0)
+			return 0;
+	}
+	return err_code(e, EXIT_CONFIG,
+		"%s: members { dialect = \"%s\" }: this version knows \"auto\" and \"ha\"",
+		cfg->filename, name);
+}
+
+static int check_listen(
+	const char *file, const char *section, const char *listen, bool required, struct err *e)
+{
+	if (!listen)
+		return required ? err_code(e, EXIT_CONFIG, "%s: %s { listen = ... } is missing",
+					  file, section)
+				: 0;
+	return net_check_listen(listen, e) < 0 ? err_prefix(e, "%s: %s", file, section) : 0;
+}
+
+static int check_stats(const char *file, const struct proxy_conf *conf, struct err *e)
+{
+	bool any = conf->stats_listen || conf->stats_user || conf->stats_password_file;
+	const char *missing = !conf->stats_listen          ? "listen"
+			      : !conf->stats_user          ? "user"
+			      : !conf->stats_password_file ? "password_file"
+							   : NULL;
+
+	if (any && missing)
+		return err_code(e, EXIT_CONFIG,
+			"%s: stats { %s = ... } is missing: the page is served to nobody without "
+			"it",
+			file, missing);
+	return check_listen(file, "stats", conf->stats_listen, false, e);
+}
+
+static int check_address(cfg_t *sec, const char *key, bool required, struct err *e)
+{
+	const char *text = cfg_getstr(sec, key);
+	struct sockaddr_in ignored;
+
+	if (!text && required)
+		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": %s is missing",
+			config_where(sec), cfg_title(sec), key);
+	if (text && parse_inet(text, &ignored) < 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: member \"%s\": %s \"%s\": not ADDRESS:PORT with numbers",
+			config_where(sec), cfg_title(sec), key, text);
+	return 0;
+}
+
+static int check_unique(
+	cfg_t *sec, const struct proxy_conf *conf, const struct member_conf *m, struct err *e)
+{
+	for (size_t i = 0; i < conf->nmembers; i++) {
+		const struct member_conf *other = &conf->members[i];
+		if (other->id == m->id)
+			return err_code(e, EXIT_CONFIG, "%s: member \"%s\": id %u is already %s's",
+				config_where(sec), m->name, m->id, other->name);
+		if (memcmp(&other->http, &m->http, sizeof(m->http)) == 0)
+			return err_code(e, EXIT_CONFIG, "%s: member \"%s\": %s is already %s's",
+				config_where(sec), m->name, m->http_text, other->name);
+	}
+	return 0;
+}
+
+/* The member counts as soon as it is in the array: proxy_conf_free then knows of it. */
+static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
+{
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	long id = cfg_getint(sec, "id");
+
+	if (!*cfg_title(sec) || cfg_title(sec)[strspn(cfg_title(sec), letters)])
+		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": not a host name",
+			config_where(sec), cfg_title(sec));
+	if (id < 1 || id > 127)
+		return err_code(e, EXIT_CONFIG,
+			"%s: member \"%s\": id %ld is not between 1 and 127", config_where(sec),
+			cfg_title(sec), id);
+	if (check_address(sec, "http", true, e) < 0 || check_address(sec, "bolt", false, e) < 0 ||
+		check_address(sec, "agent", false, e) < 0)
+		return -1;
+	struct member_conf m = {
+		.id = (unsigned)id, .name = cfg_title(sec), .http_text = cfg_getstr(sec, "http")};
+	if (parse_inet(m.http_text, &m.http) < 0 || check_unique(sec, conf, &m, e) < 0)
+		return -1;
+	m.name = xstrdup(m.name);
+	m.http_text = xstrdup(m.http_text);
+	conf->members[conf->nmembers++] = m;
+	return 0;
+}
+
+static int read_members(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
+{
+	unsigned n = cfg_size(cfg, "member");
+
+	if (n < 1 || n > MEMBERS_MAX)
+		return err_code(e, EXIT_CONFIG, "%s: %u members: there must be 1 to %d",
+			cfg->filename, n, MEMBERS_MAX);
+	conf->members = xcalloc(n, sizeof(*conf->members));
+	for (unsigned i = 0; i < n; i++) {
+		if (read_member(cfg_getnsec(cfg, "member", i), conf, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
+{
+	if (check_ranges(cfg, e) < 0)
+		return -1;
+	*conf = (struct proxy_conf){
+		.maxconn = (unsigned)number(cfg, "limits", "maxconn"),
+		.connect_ms = number(cfg, "timeouts", "connect_ms"),
+		.client_ms = number(cfg, "timeouts", "client_ms"),
+		.server_ms = number(cfg, "timeouts", "server_ms"),
+		.http_listen = copy_text(cfg, "http", "listen"),
+		.bolt_listen = copy_text(cfg, "bolt", "listen"),
+		.stats_listen = copy_text(cfg, "stats", "listen"),
+		.stats_user = copy_text(cfg, "stats", "user"),
+		.stats_password_file = copy_text(cfg, "stats", "password_file"),
+		.member_maxconn = (unsigned)number(cfg, "members", "maxconn"),
+		.hold_max = (unsigned)number(cfg, "members", "hold_max"),
+		.check_interval_ms = number(cfg, "members", "check_interval_ms"),
+		.hold_ms = number(cfg, "members", "hold_ms"),
+	};
+	if (check_listen(cfg->filename, "http", conf->http_listen, true, e) < 0 ||
+		check_listen(cfg->filename, "bolt", conf->bolt_listen, false, e) < 0 ||
+		check_stats(cfg->filename, conf, e) < 0)
+		return -1;
+	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0)
+		return -1;
+	return read_members(cfg, conf, e);
+}
+
+static struct proxy_conf *conf_of(cfg_t *cfg, struct err *e)
+{
+	struct proxy_conf *conf = xcalloc(1, sizeof(*conf));
+
+	if (read_conf(cfg, conf, e) == 0)
+		return conf;
+	proxy_conf_free(conf);
+	return NULL;
+}
+
+struct proxy_conf *proxy_conf_load(const char *path, struct err *e)
+{
+	_cleanup_cfg_ cfg_t *cfg = config_load(path, opts, e);
+
+	return cfg ? conf_of(cfg, e) : NULL;
+}
+
+struct proxy_conf *proxy_conf_parse(const char *name, const char *text, struct err *e)
+{
+	_cleanup_cfg_ cfg_t *cfg = config_parse(name, text, opts, e);
+
+	return cfg ? conf_of(cfg, e) : NULL;
+}
+
+void proxy_conf_free(struct proxy_conf *conf)
+{
+	if (!conf)
+		return;
+	for (size_t i = 0; i < conf->nmembers; i++) {
+		free((char *)conf->members[i].name);
+		free((char *)conf->members[i].http_text);
+	}
+	free(conf->members);
+	free((char *)conf->http_listen);
+	free((char *)conf->bolt_listen);
+	free((char *)conf->stats_listen);
+	free((char *)conf->stats_user);
+	free((char *)conf->stats_password_file);
+	free(conf);
+}
+
+/* The path of a systemd credential of this base name, to free; NULL when there is none. */
+static char *credential_path(const char *path)
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	if (!dir)
+		return NULL;
+	_cleanup_free_ char *credential = xasprintf("%s/%s", dir, basename(copy));
+	return access(credential, R_OK) == 0 ? steal(&credential) : NULL;
+}
+
+static int check_mode(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_errno(e, "%s", path);
+	if (st.st_mode & 077)
+		return err_code(e, EXIT_CONFIG, "%s: others may read it (mode %03o); chmod 600 it",
+			path, st.st_mode & 0777);
+	return 0;
+}
+
+char *proxy_conf_password(const struct proxy_conf *conf, struct err *e)
+{
+	const char *path = conf->stats_password_file;
+	_cleanup_free_ char *credential = credential_path(path);
+	_cleanup_buf_ struct buf b = {0};
+
+	if (!credential && check_mode(path, e) < 0)
+		return NULL;
+	if (io_read_file(credential ? credential : path, PASSWORD_FILE_MAX, &b, e) < 0)
+		return NULL;
+	size_t n = strcspn(buf_str(&b), "\r\n");
+	if (n == 0) {
+		err_code(e, EXIT_CONFIG, "%s: holds no password", path);
+		return NULL;
+	}
+	return xstrndup(buf_str(&b), n);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_CONF_H
+#define PROXY_CONF_H
+
+#include <stdbool.h>
+#include "net.h"
+
+/* proxy.conf as data; its syntax and defaults are in bramble-proxy(8). */
+
+#define MEMBERS_MAX 64 /* one bit each in the election */
+
+enum balance {
+	BALANCE_LEAST, /* fewest requests in flight */
+	BALANCE_ROUNDROBIN,
+};
+
+struct member_conf {
+	const char *name;
+	unsigned id; /* ha.server_id, 1..127 */
+	const char *http_text;
+	struct sockaddr_in http;
+};
+
+struct proxy_conf {
+	unsigned maxconn; /* client connections */
+	int64_t connect_ms, client_ms, server_ms;
+	const char *http_listen;
+	const char *bolt_listen;  /* NULL: none */
+	const char *stats_listen; /* NULL: no stats page */
+	const char *stats_user, *stats_password_file;
+	unsigned member_maxconn, hold_max;
+	int64_t check_interval_ms, hold_ms;
+	enum balance balance;
+	struct member_conf *members;
+	size_t nmembers;
+};
+
+MUST_CHECK struct proxy_conf *proxy_conf_load(const char *path, struct err *e);
+MUST_CHECK struct proxy_conf *proxy_conf_parse(const char *name, const char *text, struct err *e);
+void proxy_conf_free(struct proxy_conf *conf);
+
+/*
+ * The first line of the stats page's password file, to free. The file must not be empty nor
+ * readable by group or others. Under systemd a credential of the file's base name stands for it
+ * (LoadCredential= in the unit): the proxy itself may then be a user that cannot read the file.
+ */
+MUST_CHECK char *proxy_conf_password(const struct proxy_conf *conf, struct err *e);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_RELAY_H
+#define PROXY_RELAY_H
+
+#include "buf.h"
+#include "http_head.h"
+
+/*
+ * One body on its way through: read as its sender framed it, framed anew for its receiver. out
+ * never grows much beyond RELAY_FULL; what does not fit stays in `in`, and what does not fit
+ * there stays in the sender's socket.
+ */
+#define RELAY_FULL 16384
+#define RELAY_IN_FULL HTTP_MAX_HEAD /* of `in`: it also receives heads */
+
+struct relay {
+	enum http_framing from, to;
+	uint64_t left; /* with from == HTTP_BODY_LENGTH */
+	struct http_chunked chunked;
+	uint64_t bytes; /* of data moved so far */
+	bool done;      /* the end was seen and passed on */
+};
+
+/*
+ * to may be HTTP_BODY_LENGTH only with a `from` of the same; HTTP_BODY_UNTIL_CLOSE stands for
+ * bytes without any framing.
+ */
+void relay_start(struct relay *r, enum http_framing from, uint64_t length, enum http_framing to);
+/* Moves what it can from in to out. -1: the sender's framing is malformed. */
+int relay_move(struct relay *r, struct buf *in, struct buf *out);
+/* The sender closed. 0: that ends the body properly (done is set); -1: it is cut short. */
+int relay_close(struct relay *r, struct buf *out);
+
+#endif

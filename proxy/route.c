@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include "member.h"
+#include "route.h"
+
+static const struct {
+	const char *method;
+	bool safe;
+} idempotent[] = {
+	{"GET", true},
+	{"HEAD", true},
+	{"OPTIONS", true},
+	{"PUT", false},
+	{"DELETE", false},
+};
+
+bool route_is_write(const struct http_head *h)
+{
+	for (size_t i = 0; i < h->nfields; i++) {
+		if (slice_ieq(h->fields[i].name, "X-Write") && slice_eq(h->fields[i].value, "1"))
+			return true;
+	}
+	return false;
+}
+
+bool route_is_safe(struct slice method)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(idempotent); i++) {
+		if (slice_eq(method, idempotent[i].method))
+			return idempotent[i].safe;
+	}
+	return false;
+}
+
+bool route_is_idempotent(struct slice method)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(idempotent); i++) {
+		if (slice_eq(method, idempotent[i].method))
+			return true;
+	}
+	return false;
+}
+
+/* Both ways start behind the last one chosen, so that equals take turns. */
+struct member *route_read(const struct proxy *p)
+{
+	struct member *best = NULL;
+
+	for (size_t i = 0; i < p->nmembers; i++) {
+		struct member *m = &p->members[(p->next_read + i) % p->nmembers];
+		if (!member_usable(m) || !member_has_room(m))
+			continue;
+		if (!best || m->busy.len < best->busy.len)
+			best = m;
+		if (p->conf->balance == BALANCE_ROUNDROBIN)
+			break;
+	}
+	return best;
+}
+
+void route_chosen(struct proxy *p, const struct member *m)
+{
+	p->next_read = (size_t)m->index + 1;
+}
+
+bool route_possible(struct proxy *p, bool write)
+{
+	if (write)
+		return members_master(p) != NULL;
+	for (size_t i = 0; i < p->nmembers; i++) {
+		if (member_usable(&p->members[i]))
+			return true;
+	}
+	return false;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_ROUTE_H
+#define PROXY_ROUTE_H
+
+#include "proxy.h"
+
+/* Does this request need the master? The article's rule: a field X-Write with the value 1. */
+bool route_is_write(const struct http_head *h);
+/* RFC 9110 9.2.1 and 9.2.2; a method not in its table is neither. */
+bool route_is_safe(struct slice method);
+bool route_is_idempotent(struct slice method);
+/* The member for the next read, by the configured balance; NULL when none has room. */
+struct member *route_read(const struct proxy *p);
+/* It was m: the next read begins to look behind it. */
+void route_chosen(struct proxy *p, const struct member *m);
+/* Is there any member that could take it, with room or not? */
+bool route_possible(struct proxy *p, bool write);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef PROXY_STATS_H
+#define PROXY_STATS_H
+
+#include "proxy.h"
+
+/*
+ * The stats page behind stats.user and its password: / for people, /;csv with HAProxy's column
+ * names, /json. GET /health needs no password: 200 while there is a master, else 503.
+ * Does nothing when proxy.conf has no stats section.
+ */
+MUST_CHECK int stats_start(struct proxy *p, struct err *e);
+void stats_stop(struct proxy *p);
+
+/* One line of the table: the clients' side, a member, or the members together. */
+struct stats_row {
+	const char *pool, *name; /* HAProxy's pxname and svname */
+	int type;                /* HAProxy's: 0 frontend, 1 backend, 2 server */
+	const struct member *member;
+	const char *role, *status;
+	bool up;
+	size_t queue, queue_max, current, current_max, limit;
+	uint64_t total, bytes_in, bytes_out, errors, refused, bad_requests, retries;
+	uint64_t failed_checks, deaths;
+	int64_t since_ms; /* how long the role or the status has lasted */
+};
+
+/* The rows of now, at most STATS_ROWS_MAX; how many. */
+#define STATS_ROWS_MAX (MEMBERS_MAX + 2)
+size_t stats_rows(struct proxy *p, struct stats_row rows[static STATS_ROWS_MAX]);
+
+void stats_html(struct proxy *p, struct buf *out);
+void stats_csv(struct proxy *p, struct buf *out);
+void stats_json(struct proxy *p, struct buf *out);
+
+#endif

@@ -1,0 +1,94 @@
+#!/bin/bash
+# Real images, real Neo4j: four machines become one cluster; write through the proxy, read on every
+# member; cut the master's power; nothing acknowledged is lost; the cut node comes back.
+#   cluster_test.sh 3.5.0-beta03 | 2.3.1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+version=${1:?Neo4j version}
+cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
+declare -A java=([3.5.0-beta03]=17 [2.3.1]=11)
+major=${java[$version]}
+name=t${version//[^0-9]/}
+name=${name:0:6}
+
+[[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
+for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-$major-jre-headless-amd64.debs; do
+  [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
+done
+
+conf=$scratch/$name.conf
+cat >"$conf" <<EOF
+cluster "$name" {
+  base = "bookworm-amd64.img.zst"
+  neo4j = "neo4j-enterprise-$version.tar.gz"
+  java = "openjdk-$major-jre-headless"
+  network { subnet = "192.168.77.0/24" gateway = "192.168.77.1" }
+  node "pi1" { roles = {"data"} address = "192.168.77.11" id = 1 }
+  node "pi2" { roles = {"data"} address = "192.168.77.12" id = 2 }
+  node "pi3" { roles = {"data"} address = "192.168.77.13" id = 3 }
+  node "pi4" { roles = {"proxy"} address = "192.168.77.14" }
+}
+EOF
+netns=bramble-$name
+stop() { "$bramble" rehearse stop --cluster "$name" >/dev/null 2>&1; }
+cleanup_hooks+=(stop)
+in_net() { ip netns exec "$netns" "$@"; }
+get() { in_net curl -s -m 5 -o /dev/null -w '%{http_code}' "$@"; }
+
+log=$("$bramble" build "$conf" 2>&1)
+ok $? "the images are built" "$log"
+log=$("$bramble" rehearse "$conf" --detach --wait 240 2>&1)
+status=$?
+ok $status "four machines become one cluster" "$log"
+[[ $status -eq 0 ]] || {
+  "$bramble" rehearse status --cluster "$name" 2>&1 | sed 's/^/# /'
+  done_testing
+}
+
+table=$("$bramble" rehearse exec --cluster "$name" pi1 -- /bin/sh -c 'hostname; systemctl is-active bramble-agent neo4j')
+is "$table" "pi1
+active
+active" "exec runs a command on a node"
+is "$(in_net curl -s -m 5 http://192.168.77.11:7470/cluster | python3 -c '
+import json, sys
+c = json.load(sys.stdin)
+print(sorted(n["neo4j"] for n in c["nodes"] if "data" in n["roles"]), len(c["nodes"]))')" \
+  "['master', 'slave', 'slave'] 4" "/cluster shows one master and two slaves"
+is "$(for i in 1 2 3; do get http://192.168.77.1$i:7470/health; done)" 200200200 "every agent's /health is 200"
+is "$(for i in 1 2 3; do get http://192.168.77.1$i:7470/master; echo; done | sort | tr '\n' ' ')" "200 503 503 " \
+  "/master is 200 on one node only"
+is "$(get http://192.168.77.14:7470/health)" 200 "the proxy node is healthy too"
+is "$(get http://192.168.77.14:8080/)" 401 "the stats page wants a password"
+password=$(cat "$scratch/$name.state/stats.password")
+in_net curl -s -m 5 -u "admin:$password" http://192.168.77.14:8080/ | grep -q pi3
+ok $? "and shows the members to who has it"
+body='{"statements":[{"statement":"CREATE (n:Hello) RETURN id(n)"}]}'
+out=$(in_net curl -s -m 30 -H 'X-Write: 1' -H 'Content-Type: application/json' -d "$body" \
+  http://192.168.77.14:8090/db/data/transaction/commit)
+like "$out" '"errors":\[\]' "a write through the proxy is acknowledged"
+body='{"statements":[{"statement":"MATCH (n:Hello) RETURN count(n)"}]}'
+for i in 1 2 3; do
+  for _ in $(seq 60); do
+    out=$(in_net curl -s -m 10 -H 'Content-Type: application/json' -d "$body" \
+      http://192.168.77.1$i:7474/db/data/transaction/commit)
+    [[ $out == *'"row":[1]'* ]] && break
+    sleep 0.5
+  done
+  like "$out" '"row":\[1\]' "it is read on pi$i"
+done
+is "$("$bramble" rehearse exec --cluster "$name" pi2 -- findmnt -n -o FSTYPE /srv/bramble)" ext4 "p3 is mounted"
+python3 "$(dirname "$0")/failover.py" --bramble "$bramble" --netns "$netns" --proxy 192.168.77.14 \
+  --data pi1=192.168.77.11,pi2=192.168.77.12,pi3=192.168.77.13 --writes 50 --tap-from $((tap_n + 1))
+status=$?
+tap_n=$((tap_n + 9))
+ok $status "the power cut was played to its end"
+for i in 1 2 3 4; do
+  "$bramble" rehearse exec --cluster "$name" "pi$i" -- \
+    ps -o rss=,comm= -C bramble-agent,bramble-proxy | sed "s/^/# pi$i RSS kB /"
+done
+stop
+ok $? "the rehearsal stops"
+[[ ! -e /run/netns/$netns ]] && ! pgrep -f "machine=.*$name" >/dev/null
+ok $? "and leaves nothing running"
+done_testing

@@ -1,0 +1,74 @@
+#!/bin/bash
+# Formatting, static analysis, shell scripts, function and file length, no NSS in static programs.
+# Prints TAP; each tool that is missing is a skip with its name.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+n=0 bad=0
+
+check() { # NAME TOOL COMMAND...
+  local name=$1 tool=$2 out
+  shift 2
+  n=$((n + 1))
+  if ! command -v "$tool" >/dev/null; then
+    echo "ok $n - $name # SKIP $tool is not installed"
+  elif out=$("$@" 2>&1); then
+    echo "ok $n - $name"
+  else
+    echo "not ok $n - $name"
+    printf '%s\n' "$out" | sed 's/^/# /' | head -n 40
+    bad=1
+  fi
+}
+
+mapfile -t c_files < <(git ls-files '*.c' '*.h')
+mapfile -t shell_files < <(git ls-files | xargs -d '\n' grep -lE '^#!/bin/(ba)?sh' --)
+
+format() { clang-format-14 --dry-run --Werror "${c_files[@]}"; }
+analysis() {
+  cppcheck -q --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+    --suppress=missingIncludeSystem -D_GNU_SOURCE -DBRAMBLE_VERSION='"lint"' -Icommon -Ibuilder -Iproxy \
+    -Inode-agent common builder proxy node-agent
+}
+shell() { shellcheck -x -S warning "${shell_files[@]}"; }
+
+# Functions over 100 lines and files over 800 only ever grow: they fail here.
+lengths() {
+  local f rc=0
+  while read -r lines f; do
+    [[ $f != total && $lines -gt 800 ]] && echo "$f: $lines lines" && rc=1
+  done < <(wc -l $(git ls-files common builder proxy node-agent | grep -E '\.[ch]$'))
+  ctags -x --c-kinds=f --fields=+ne -o - --output-format=json \
+    $(git ls-files common builder proxy node-agent | grep -E '\.c$') |
+    python3 -c '
+import json, sys
+rc = 0
+for line in sys.stdin:
+    t = json.loads(line)
+    n = t.get("end", t["line"]) - t["line"] + 1
+    if n > 100:
+        print("%s: %s has %d lines" % (t["path"], t["name"], n))
+        rc = 1
+sys.exit(rc)' || rc=1
+  return $rc
+}
+
+# glibc loads NSS plug-ins at run time, which a static program cannot do safely.
+no_nss() {
+  local f rc=0
+  for f in build/a*/bramble-proxy.full build/a*/bramble-agent.full; do
+    [[ -f $f ]] || { echo "$f is not built"; return 1; }
+    if nm "$f" | grep -E ' T (getaddrinfo|gethostbyname|getpwnam_r|getgrnam_r|__nss_database_get)$'; then
+      echo "$f uses NSS"
+      rc=1
+    fi
+  done
+  return $rc
+}
+
+check "C is formatted by clang-format 14" clang-format-14 format
+check "cppcheck finds nothing" cppcheck analysis
+check "shellcheck finds nothing" shellcheck shell
+check "no function over 100 lines, no file over 800" ctags lengths
+check "static programs use no NSS" nm no_nss
+echo "1..$n"
+exit $bad

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""A mock of a Neo4j HA member: enough HTTP to be probed and to be misused, a role to be set.
+
+It is no Neo4j: the cluster test has real ones. It answers GET .../ha/available by its role and
+everything else by the first part of the path:
+
+    /echo       JSON with what arrived (also the default)
+    /slow       the same after `slow_s`
+    /hang       nothing, until the test lets go (release())
+    /close      closes without an answer
+    /big/N      N bytes with a length; /chunked/N in chunks; /until-close/N until close
+    /cut        closes in the middle of the body
+    /raw/NAME   the bytes of RAW[NAME], then closes
+    /continue   sends 100 Continue, then reads the body and echoes
+"""
+
+import hashlib
+import json
+import socket
+import threading
+import time
+
+PATTERN = bytes(range(256)) * 256
+
+RAW = {
+    "garbage": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "bare-lf": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "two-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+    "length-and-chunked": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "folded": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "switch": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    "huge-head": b"HTTP/1.1 200 OK\r\nA: " + b"a" * 30000 + b"\r\n\r\n",
+    "hop": b"HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
+    b"Upgrade: h2c\r\nX-End: 1\r\nContent-Length: 2\r\n\r\nok",
+    "early": b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig",
+}
+
+
+class Reader:
+    """Reads heads and bodies from a socket."""
+
+    def __init__(self, sock):
+        self.sock, self.data = sock, b""
+
+    def more(self):
+        got = self.sock.recv(65536)
+        if not got:
+            raise ConnectionError("closed")
+        self.data += got
+
+    def until(self, mark):
+        while mark not in self.data:
+            self.more()
+        head, self.data = self.data.split(mark, 1)
+        return head
+
+    def exactly(self, n):
+        while len(self.data) < n:
+            self.more()
+        part, self.data = self.data[:n], self.data[n:]
+        return part
+
+    def pieces(self, n):
+        while n:
+            if not self.data:
+                self.more()
+            part, self.data = self.data[:n], self.data[n:]
+            n -= len(part)
+            yield part
+
+    def chunks(self):
+        while True:
+            size = int(self.until(b"\r\n"), 16)
+            yield from self.pieces(size)
+            self.exactly(2)
+            if size == 0:
+                return
+
+    def head(self):
+        lines = self.until(b"\r\n\r\n").decode("latin-1").split("\r\n")
+        fields = [tuple(line.split(": ", 1)) for line in lines[1:]]
+        return lines[0], fields
+
+
+class FakeMember:
+    def __init__(self, name, role="slave"):
+        self.name, self.role = name, role
+        self.slow_s = 0.02
+        self.frozen = False  # takes connections, answers nothing: a power cut, seen from outside
+        self.lock = threading.Lock()
+        self.seen = []  # (method, target, fields) of each request but probes
+        self.probes = self.connections = self.now = self.most = 0
+        self.socks = set()
+        self.go = threading.Event()
+        self.listener = None
+        self.port = 0
+        self.up()
+
+    def up(self):
+        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
+
+    def down(self):
+        """As a killed process: the port refuses, connections are reset."""
+        listener, self.listener = self.listener, None
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        with self.lock:
+            for sock in self.socks:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def release(self):
+        self.go.set()
+
+    def writes(self):
+        return [t for _, t, f in self.seen if ("X-Write", "1") in f]
+
+    def accept(self, listener):
+        while True:
+            try:
+                sock, _ = listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                self.socks.add(sock)
+                self.connections += 1
+            threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        reader = Reader(sock)
+        try:
+            while self.answer_one(sock, reader):
+                pass
+        except (OSError, ValueError):
+            pass
+        with self.lock:
+            self.socks.discard(sock)
+        sock.close()
+
+    def answer_one(self, sock, reader):
+        line, fields = reader.head()
+        method, target, _ = line.split(" ")
+        while self.frozen:
+            time.sleep(0.01)
+        if target.endswith("/ha/available"):
+            self.probes += 1
+            ok = self.role in ("master", "slave")
+            text = self.role if ok else "UNKNOWN"
+            status = "200 OK" if ok else "404 Not Found"
+            sock.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+            return True
+        with self.lock:
+            self.seen.append((method, target, fields))
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            return self.answer(sock, reader, method, target, fields)
+        finally:
+            with self.lock:
+                self.now -= 1
+
+    def answer(self, sock, reader, method, target, fields):
+        kind, _, rest = target.lstrip("/").partition("/")
+        if kind == "raw":
+            sock.sendall(RAW[rest])
+            time.sleep(0.2)
+            return False
+        if kind == "close":
+            return False
+        if kind == "hang":
+            self.go.wait(60)
+        if kind == "slow":
+            time.sleep(self.slow_s)
+        if kind == "continue":
+            sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        size, digest = self.read_body(reader, fields)
+        if kind == "big":
+            return self.send_big(sock, int(rest), "Content-Length: " + rest)
+        if kind == "chunked":
+            return self.send_big(sock, int(rest), "Transfer-Encoding: chunked")
+        if kind == "until-close":
+            return self.send_big(sock, int(rest), "Connection: close")
+        if kind == "cut":
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
+            return False
+        body = json.dumps(
+            {"member": self.name, "method": method, "target": target, "fields": fields,
+             "size": size, "digest": digest}
+        ).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        sock.sendall(head.encode() + (b"" if method == "HEAD" else body))
+        return True
+
+    @staticmethod
+    def read_body(reader, fields):
+        low = {k.lower(): v for k, v in fields}
+        digest, size = hashlib.sha256(), 0
+        if low.get("transfer-encoding") == "chunked":
+            pieces = reader.chunks()
+        else:
+            pieces = reader.pieces(int(low.get("content-length", 0)))
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+        return size, digest.hexdigest()
+
+    @staticmethod
+    def send_big(sock, n, framing):
+        sock.sendall(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        chunked = "chunked" in framing
+        while n:
+            part = PATTERN[: min(n, len(PATTERN))]
+            n -= len(part)
+            sock.sendall(b"%x\r\n%s\r\n" % (len(part), part) if chunked else part)
+        if chunked:
+            sock.sendall(b"0\r\n\r\n")
+        return "close" not in framing

@@ -1,0 +1,579 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: AGPL-3.0-or-later
+"""bramble-proxy, the real program, against mocks of Neo4j members (fake_member.py). Prints TAP.
+
+    proxy_test.py [NAME...]    only the tests whose name contains one of these
+"""
+
+import concurrent.futures
+import hashlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+
+import harness
+from fake_member import PATTERN
+from harness import PROXY, Conn, Proxy, cluster, eventually, ok, same
+
+WRITE = "X-Write: 1\r\n"
+UNKNOWN = "X-Bramble-Outcome"
+
+
+def test_routing():
+    members = cluster(3, master=1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        same({proxy.once("POST", fields=WRITE).member() for _ in range(12)}, {"pi2"},
+             "writes go to the master")
+        reads = [proxy.once().member() for _ in range(30)]
+        same(set(reads), {"pi1", "pi2", "pi3"}, "reads go to everyone")
+        ok(max(map(reads.count, set(reads))) <= 12, "evenly when nothing else is going on")
+        same({proxy.once(fields="X-Write: 0\r\n").member() for _ in range(9)},
+             {"pi1", "pi2", "pi3"}, "X-Write: 0 is a read")
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.member("pi1")["up"])
+        same({proxy.once().member() for _ in range(12)}, {"pi2", "pi3"},
+             "a member that is neither master nor slave gets nothing")
+    members = cluster(2)
+    with Proxy(members, pool='balance = "roundrobin"') as proxy:
+        proxy.ready()
+        reads = [proxy.once().member() for _ in range(8)]
+        ok(all(a != b for a, b in zip(reads, reads[1:])), "round robin takes turns")
+
+
+def test_fields():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        c.send("GET http://other:81/echo?a=%2f HTTP/1.1\r\nHost: proxy\r\n"
+               "Connection: X-Private\r\nX-Private: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+               "Proxy-Connection: keep-alive\r\nUpgrade: websocket\r\nAuthorization: Basic x\r\n"
+               "X-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: evil\r\nVia: 1.0 a\r\n"
+               "accept: a\r\naccept: b\r\n\r\n")
+        got = c.answer().json()
+        fields = [(k.lower(), v) for k, v in got["fields"]]
+        names = [k for k, _ in fields]
+        same(got["target"], "/echo?a=%2f", "an absolute target becomes its path, bytes unchanged")
+        same([v for k, v in fields if k == "host"], ["other:81"], "and its authority the Host")
+        same({"x-private", "keep-alive", "te", "proxy-connection", "upgrade", "connection"}
+             & set(names), set(), "hop-by-hop fields stay here (RFC 9110 7.6.1)")
+        ok(("authorization", "Basic x") in fields, "Authorization passes")
+        same([v for k, v in fields if k == "accept"], ["a", "b"], "order is kept, nothing merged")
+        same([v for k, v in fields if k == "x-forwarded-for"], ["10.0.0.1, 127.0.0.1"],
+             "X-Forwarded-For grows")
+        same([v for k, v in fields if k == "x-forwarded-host"], ["other:81"],
+             "X-Forwarded-Host is ours to say")
+        same([v for k, v in fields if k == "via"], ["1.0 a", "1.1 bramble"], "Via is appended")
+        answer = proxy.once(target="/raw/hop")
+        same([answer.field(f) for f in ("X-Hop", "Keep-Alive", "Upgrade", "X-End")],
+             [None, None, None, "1"], "also on the way back")
+        same(answer.field("Via"), "1.1 bramble (pi1)", "Via names the member")
+        c = proxy.connect()
+        c.send("GET /echo HTTP/1.0\r\n\r\n")
+        a = c.answer()
+        host = dict(a.json()["fields"])["Host"]
+        same(host, f"127.0.0.1:{proxy.port}", "a request without Host gets ours")
+        ok(c.closed(), "and HTTP/1.0 closes")
+        c.close()
+
+
+def test_keep_alive():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        before = members[0].connections
+        for i in range(20):
+            c.request("POST", f"/echo/{i}", WRITE, b"x" * i)
+            a = c.answer()
+            if a.status != 200 or a.json()["size"] != i:
+                break
+        same(i, 19, "twenty requests on one connection")
+        ok(members[0].connections <= before + 1, "over one connection to the member")
+        c.request("HEAD", "/echo")
+        a = c.answer(head_only=True)
+        ok(a.status == 200 and int(a.field("Content-Length")) > 0, "HEAD has a length and no body")
+        c.request(target="/echo/after")
+        same(c.answer().json()["target"], "/echo/after", "and the next answer follows")
+        c.send("".join(f"GET /{'slow' if i % 3 == 0 else 'echo'}/{i} HTTP/1.1\r\nHost: a\r\n\r\n"
+                       for i in range(12)))
+        order = [c.answer().json()["target"].rsplit("/", 1)[1] for _ in range(12)]
+        same(order, [str(i) for i in range(12)], "pipelined requests are answered in order")
+        c.request(fields="Connection: close\r\n")
+        same(c.answer().field("Connection"), "close", "close is honoured")
+        ok(c.closed(), "the connection ends")
+        c.close()
+        c = proxy.connect()
+        c.send("GET /chunked/10 HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
+        a = c.answer()
+        ok(a.field("Transfer-Encoding") is None and len(a.body) == 10,
+           "HTTP/1.0 gets no chunks, but the end of the connection")
+        c.close()
+
+
+def test_stale_connection():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        for method in ("GET", "POST"):
+            same(proxy.once(method).status, 200, f"{method}: a connection is kept")
+            with members[0].lock:
+                for sock in members[0].socks:
+                    sock.shutdown(2)
+            same(proxy.once(method).status, 200, f"{method}: its close goes unnoticed outside")
+
+
+def test_chunked():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        c.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "5;ext=1\r\nhello\r\n")
+        time.sleep(0.05)
+        c.send("6\r\n world\r\n0\r\nTrailer: x\r\n\r\n")
+        got = c.answer().json()
+        same((got["size"], got["digest"]), (11, hashlib.sha256(b"hello world").hexdigest()),
+             "a chunked request arrives")
+        c.request(target="/chunked/300000")
+        same(len(c.answer().body), 300000, "a chunked answer arrives")
+        c.request(target="/until-close/5000")
+        a = c.answer()
+        ok(a.field("Transfer-Encoding") == "chunked" and len(a.body) == 5000,
+           "an answer until close arrives in chunks")
+        c.request()
+        same(c.answer().status, 200, "and the connection goes on")
+        c.send("POST /continue HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n"
+               "Content-Length: 3\r\n\r\n")
+        same(c.answer().status, 100, "100 Continue passes")
+        c.send("abc")
+        same(c.answer().json()["size"], 3, "then the body, then the answer")
+        c.close()
+
+
+SIZE = 64 << 20
+
+
+def digest_of_pattern(n):
+    digest = hashlib.sha256()
+    while n:
+        part = PATTERN[: min(n, len(PATTERN))]
+        digest.update(part)
+        n -= len(part)
+    return digest.hexdigest()
+
+
+def upload(c, chunked):
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {SIZE}"
+    c.send(f"POST /echo HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")
+    for _ in range(SIZE // len(PATTERN)):
+        c.send(b"%x\r\n%s\r\n" % (len(PATTERN), PATTERN) if chunked else PATTERN)
+    if chunked:
+        c.send("0\r\n\r\n")
+    return c.answer().json()
+
+
+def download_slowly(c, kind, proxy):
+    c.request(target=f"/{kind}/{SIZE}")
+    time.sleep(0.5)  # nobody reads: the proxy must not collect it meanwhile
+    rss = proxy.rss_kb()
+    return len(c.answer().body), rss
+
+
+def test_large_bodies():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        before = proxy.rss_kb()
+        want = (SIZE, digest_of_pattern(SIZE))
+        c = proxy.connect()
+        for chunked in (False, True):
+            got = upload(c, chunked)
+            same((got["size"], got["digest"]), want, f"64 MB up, {'chunked' if chunked else 'length'}")
+        for kind in ("big", "chunked"):
+            size, rss = download_slowly(c, kind, proxy)
+            same(size, SIZE, f"64 MB down, {kind}")
+            ok(rss < before + 4096 or "sanitize" in PROXY,
+               f"{kind}: memory stays bounded while nobody reads: {before} -> {rss} kB")
+        c.close()
+
+
+def test_held_write():
+    members = cluster(3)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        members[0].role = "UNKNOWN"
+        eventually(lambda: proxy.json()["master"] is None)
+        c, gone = proxy.connect(), proxy.connect()
+        c.send(f"POST /echo/held HTTP/1.1\r\nHost: a\r\n{WRITE}Content-Length: {SIZE}\r\n\r\n")
+        sender = threading.Thread(
+            target=lambda: [c.send(PATTERN) for _ in range(SIZE // len(PATTERN))], daemon=True)
+        sender.start()
+        gone.request("POST", "/echo/gone", WRITE)
+        eventually(lambda: proxy.json()["waiting_writes"] == 2, "writes without a master are held")
+        ok(proxy.rss_kb() < 16384 or "sanitize" in PROXY, "their bodies stay in the socket")
+        same(proxy.once().status, 200, "reads go on")
+        gone.close()
+        eventually(lambda: proxy.json()["waiting_writes"] == 1, "who leaves frees the place")
+        members[1].role = "master"
+        a = c.answer()
+        same((a.status, a.member(), a.json()["size"]), (200, "pi2", SIZE),
+             "released to the new master, body and all")
+        same(members[0].writes() + members[2].writes(), [], "and to nobody else")
+        c.close()
+
+
+def test_hold_limits():
+    members = cluster(2, master=None)
+    with Proxy(members, pool="hold_ms = 300 hold_max = 2") as proxy:
+        proxy.ready(master=False)
+        held = [proxy.connect() for _ in range(2)]
+        for c in held:
+            c.request("POST", "/echo", WRITE)
+        eventually(lambda: proxy.json()["waiting_writes"] == 2)
+        a = proxy.once("POST", fields=WRITE)
+        ok(a.status == 503 and a.field("Retry-After"), "beyond hold_max: 503 with Retry-After")
+        ok("no member is master" in a.body.decode(), "that names the cause")
+        same(a.field(UNKNOWN), None, "and is no unknown outcome")
+        same([c.answer().status for c in held], [503, 503], "after hold_ms: 503")
+        same(proxy.once().status, 200, "reads are not concerned")
+
+
+def in_flight_write(proxy, members, target="/hang"):
+    c = proxy.connect()
+    c.request("POST", target, WRITE, b"{}")
+    eventually(lambda: any(m.now for m in members))
+    return c
+
+
+def is_unknown(a):
+    return a.status == 502 and a.field(UNKNOWN) == "unknown" and "unknown" in a.body.decode()
+
+
+def test_master_dies():
+    members = cluster(3)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = in_flight_write(proxy, members)
+        members[0].down()
+        a = c.answer()
+        ok(is_unknown(a), f"killed master: one 502 with the outcome unknown ({a.body.decode().strip()})")
+        c.request("POST", "/echo/next", WRITE)
+        members[1].role = "master"
+        same(c.answer().member(), "pi2", "the same connection goes on with the new master")
+        same([m.writes() for m in members], [["/hang"], ["/echo/next"], []], "nothing was sent twice")
+        c.close()
+
+
+def test_master_loses_power():
+    members = cluster(3)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = in_flight_write(proxy, members)
+        read = proxy.connect()
+        members[0].frozen = True
+        started = time.monotonic()
+        ok(is_unknown(c.answer()), "silent master: 502, outcome unknown")
+        took = time.monotonic() - started
+        ok(took < 40, f"long before server_ms: {took:.1f} s")
+        members[0].release()
+        members[1].role = "master"
+        same(proxy.once("POST", "/echo/next", WRITE).member(), "pi2", "the next write has its master")
+        read.close()
+        members[0].frozen = False
+
+
+def test_get_survives_member():
+    members = cluster(2)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        c.request(target="/hang/read")
+        eventually(lambda: members[0].now + members[1].now == 1)
+        victim = members[0] if members[0].now else members[1]
+        other = members[1] if victim is members[0] else members[0]
+        other.release()
+        victim.down()
+        same(c.answer().member(), other.name, "a GET whose member dies is asked of another one")
+        c.close()
+        a = proxy.once("POST", "/close", "", b"{}")
+        ok(is_unknown(a), "a POST whose member closes is not")
+
+
+def test_two_masters():
+    members = cluster(3)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        members[1].role = "master"
+        eventually(lambda: proxy.json()["master"] is None, "two claimants: there is no master")
+        c = proxy.connect()
+        c.request("POST", "/echo/held", WRITE)
+        eventually(lambda: proxy.json()["waiting_writes"] == 1, "writes are held")
+        members[0].role = "slave"
+        same(c.answer().member(), "pi2", "until one claims alone")
+        c.close()
+
+
+def test_late_answer_is_fenced():
+    members = cluster(2)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = in_flight_write(proxy, members)
+        read = proxy.connect()
+        members[0].role = "slave"
+        eventually(lambda: proxy.json()["master"] is None)
+        members[1].role = "master"
+        ok(is_unknown(c.answer()), "a new master cuts what the old one may still write")
+        members[0].release()
+        c.request()
+        same(c.answer().json()["target"], "/echo", "its late answer is never relayed")
+        c.close()
+        read.close()
+
+
+BAD_REQUESTS = {
+    "length and chunked": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n"
+                           b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nG", 400),
+    "two lengths": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+    "length list": (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1, 1\r\n\r\na", 400),
+    "xchunked": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 400),
+    "gzip, chunked": (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
+    "space before the colon": (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length : 1\r\n\r\n", 400),
+    "folded": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", 400),
+    "bare LF": (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+    "bare CR": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400),
+    "NUL": (b"GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n", 400),
+    "no Host": (b"GET / HTTP/1.1\r\n\r\n", 400),
+    "two Hosts": (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+    "HTTP/2.0": (b"GET / HTTP/2.0\r\nHost: a\r\n\r\n", 505),
+    "CONNECT": (b"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    "TRACE": (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 501),
+    "long target": (b"GET /" + b"a" * 30000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414),
+    "long field": (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 30000 + b"\r\n\r\n", 431),
+    "expectation": (b"GET / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 417),
+    "TLS": (bytes.fromhex("160301000a0100") + b"\n", 400),
+}
+
+
+def test_refused_requests():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        for name, (data, want) in BAD_REQUESTS.items():
+            c = proxy.connect()
+            c.send(data)
+            a = c.answer()
+            same((a.status, c.closed() if name != "TRACE" else True), (want, True),
+                 f"refused and closed: {name}")
+            c.close()
+        same(members[0].seen, [], "no member saw any of it")
+        c = proxy.connect()
+        c.send("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\n0\n\n")
+        same(c.answer().status, 400, "malformed chunks: 400")
+        c.close()
+
+
+def test_bad_answers():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        for name in ("garbage", "bare-lf", "two-lengths", "length-and-chunked", "folded", "switch",
+                     "huge-head", "bad-chunk"):
+            c = proxy.connect()
+            c.request(target="/raw/" + name)
+            a = c.answer()
+            ok(a.status == 502 and "pi1: its answer is malformed" in a.body.decode(),
+               f"502 that names member and cause: {name}")
+            c.request()
+            same(c.answer().status, 200, "and the connection goes on")
+            c.close()
+        c = proxy.connect()
+        c.request(target="/cut")
+        ok(c.rest().endswith(b"\r\n\r\nonly this"), "an answer cut short ends in a cut")
+        c.close()
+        c = proxy.connect()
+        c.send(f"POST /raw/early HTTP/1.1\r\nHost: a\r\nContent-Length: {SIZE}\r\n\r\n".encode()
+               + b"x" * 1000)
+        same(c.answer().status, 413, "an answer before the body was read gets through")
+        c.close()
+        before = proxy.member("pi1")["errors"]
+        ok(before >= 9, "errors are counted")
+
+
+def test_maxconn():
+    members = cluster(2)
+    with Proxy(members, pool="maxconn = 10") as proxy:
+        proxy.ready()
+
+        def client(i):
+            c = proxy.connect()
+            try:
+                statuses = []
+                for k in range(3):
+                    write = WRITE if (i + k) % 2 else ""
+                    c.request("POST", "/slow", write, b"{}")
+                    statuses.append(c.answer().status)
+                return statuses
+            finally:
+                c.close()
+
+        with concurrent.futures.ThreadPoolExecutor(200) as pool:
+            statuses = sum(pool.map(client, range(200)), [])
+        same((len(statuses), set(statuses)), (600, {200}), "200 clients, 600 requests, all answered")
+        ok(all(m.most <= 10 for m in members), f"never more than 10 in a member: {[m.most for m in members]}")
+        ok(any(m.most == 10 for m in members), "the limit was reached")
+        same(sum(m["in_flight"] for m in proxy.json()["members"]), 0, "none is left")
+
+
+def test_limits():
+    with Proxy(cluster(1), limits="maxconn = 5", timeouts="client_ms = 400") as proxy:
+        proxy.ready()
+        idle = []
+        for _ in range(5):
+            idle.append(proxy.connect())
+            idle[-1].request()
+            idle[-1].answer()
+        same(proxy.once().status, 200, "at limits.maxconn an idle connection gives way")
+        ok(idle[0].closed(), "the longest idle one")
+        ok(idle[4].closed(), "client_ms ends idle connections")
+        for c in idle:
+            c.close()
+
+
+def test_slow_head():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        c.send("GET /echo HTTP/1.1\r\nHost: a\r\n")
+        stop = threading.Event()
+
+        def drip():
+            try:
+                while not stop.wait(0.5):
+                    c.send("X: y\r\n")
+            except OSError:
+                pass
+
+        threading.Thread(target=drip, daemon=True).start()
+        same(c.answer().status, 408, "a head that comes in drops is cut off")
+        stop.set()
+        c.close()
+
+
+def test_server_timeout():
+    members = cluster(1)
+    with Proxy(members, timeouts="server_ms = 300") as proxy:
+        proxy.ready()
+        a = proxy.once("POST", "/hang", "", b"{}")
+        same((a.status, a.field(UNKNOWN)), (504, "unknown"), "server_ms: 504, outcome unknown")
+        members[0].release()
+
+
+def test_client_leaves():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = in_flight_write(proxy, members)
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 1)
+        c.close()
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 0, "its request is given up at once")
+        members[0].release()
+
+
+def test_stats():
+    members = cluster(2)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        proxy.once("POST", fields=WRITE)
+        for target in ("/", "/;csv", "/json"):
+            try:
+                proxy.stats(target, auth=False)
+                ok(False, f"{target} needs the password")
+            except urllib.error.HTTPError as e:
+                same(e.code, 401, f"{target} needs the password")
+        same(proxy.stats("/health", auth=False), "ok\n", "/health does not")
+        lines = proxy.stats("/;csv").splitlines()
+        ok(lines[0].startswith("# pxname,svname,qcur,qmax,scur,smax,slim,stot,bin,bout,"),
+           "csv begins as HAProxy's does")
+        names = lines[0][2:].split(",")
+        rows = {r["svname"]: r for r in (dict(zip(names, line.split(","))) for line in lines[1:])}
+        same({len(line.split(",")) for line in lines}, {len(names)}, "all lines are as long")
+        same((rows["pi1"]["status"], rows["pi1"]["role"], rows["pi1"]["slim"], rows["pi1"]["type"]),
+             ("UP", "master", "10", "2"), "a member's line")
+        ok({"FRONTEND", "BACKEND", "pi2"} <= set(rows), "the other lines")
+        page = proxy.stats("/")
+        ok("<b>pi1</b>" in page and "writes held now" in page, "the page names the master")
+        same(re.findall(r"<(?:script|link|img)|https?://", page), [], "the page needs nothing else")
+        members[0].role = "UNKNOWN<script>"
+        eventually(lambda: proxy.json()["master"] is None)
+        ok("<script" not in proxy.stats("/"), "what members say is escaped")
+        try:
+            proxy.stats("/health", auth=False)
+            ok(False, "/health is 503 without a master")
+        except urllib.error.HTTPError as e:
+            same((e.code, e.read()), (503, b"no member is master\n"), "/health is 503 without a master")
+
+
+def test_stop():
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        idle = proxy.connect()
+        idle.request()
+        idle.answer()
+        busy = in_flight_write(proxy, members)
+        proxy.process.send_signal(signal.SIGTERM)
+        ok(idle.closed(), "SIGTERM closes what is idle")
+        members[0].release()
+        a = busy.answer()
+        same((a.status, a.field("Connection")), (200, "close"), "what is under way is finished")
+        same(proxy.process.wait(harness.PATIENCE_S), 0, "then the proxy ends")
+        idle.close()
+        busy.close()
+
+
+BAD_CONFS = {
+    'http { listen = "*:1" }': "0 members",
+    'member "a" { id = 1 http = "1.2.3.4:5" }': "http { listen",
+    'http { listen = "*:1" } member "a" { id = 0 http = "1.2.3.4:5" }': "id 0",
+    'http { listen = "*:1" } member "a" { id = 1 http = "pi1:5" }': "pi1:5",
+    'http { listen = "*:1" } frob = 1': "frob",
+    'http { listen = "*:1" } stats { listen = "*:2" } member "a" { id = 1 http = "1.2.3.4:5" }': "user",
+}
+
+
+def test_command_line():
+    for text, want in BAD_CONFS.items():
+        with tempfile.NamedTemporaryFile("w") as f:
+            f.write(text)
+            f.flush()
+            r = subprocess.run([PROXY, "-c", f.name], capture_output=True, text=True)
+            ok(r.returncode == 3 and want in r.stderr and r.stderr.count("\n") == 1
+               and f.name in r.stderr, f"refused in one line: {r.stderr.strip()}")
+    r = subprocess.run([PROXY, "-c", "/nonexistent/proxy.conf"], capture_output=True, text=True)
+    ok(r.returncode == 3 and "/nonexistent/proxy.conf" in r.stderr, "no file")
+    r = subprocess.run([PROXY], capture_output=True, text=True)
+    ok(r.returncode == 2 and "Usage" in r.stderr, "no arguments")
+    r = subprocess.run([PROXY, "--version"], capture_output=True, text=True)
+    ok(r.returncode == 0 and r.stdout.startswith("bramble-proxy "), "--version")
+
+
+def main():
+    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
+    wanted = sys.argv[1:]
+    for name, function in tests:
+        if wanted and not any(w in name for w in wanted):
+            continue
+        print(f"# {name}", flush=True)
+        try:
+            function()
+        except Exception as e:  # a test that breaks must not hide the others
+            ok(False, f"{name}: {type(e).__name__}: {e}")
+    print(f"1..{harness.count}")
+    return harness.failed != 0
+
+
+sys.exit(main())

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* node.conf and the marker on p3: what is taken, and what is refused with which words. */
+// use: node-agent/identity.c node-agent/marker.c
+#include <sodium.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "node-agent/marker.h"
+#include "tap.h"
+#include "util.h"
+
+#define ID "00112233445566778899aabbccddeeff"
+#define CLUSTER "cluster { id = \"" ID "\" name = \"garden\" generation = 4 }\n"
+#define NODE "node { name = \"pi1\" }\n"
+#define NEO4J "neo4j { version = \"3.5.0-beta03\" profile = \"3.x-ha\" }\n"
+#define PI1 "member \"pi1\" { id = 1 roles = {\"data\"} address = \"192.168.2.7\" }\n"
+#define PI2 "member \"pi2\" { id = 2 roles = {\"data\", \"proxy\"} address = \"192.168.2.8\" }\n"
+#define PI4 "member \"pi4\" { id = 0 roles = {\"proxy\"} address = \"192.168.2.10\" }\n"
+
+static char dir[] = "/tmp/bramble-identity-XXXXXX";
+
+static const char *in_dir(const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+static int load(const char *text, struct identity *id, struct err *e)
+{
+	*e = (struct err){0};
+	if (io_write_atomic(in_dir("node.conf"), text, strlen(text), 0644, e) < 0)
+		return -1;
+	return identity_load(in_dir("node.conf"), id, e);
+}
+
+static void test_good(void)
+{
+	struct identity id, other;
+	struct err e;
+
+	is_int(load(CLUSTER NODE NEO4J PI1 PI2 PI4, &id, &e), 0, "loads");
+	is_str(id.cluster, "garden", "cluster");
+	is_int(id.cluster_id[1], 0x11, "id");
+	is_int((long long)id.generation, 4, "generation");
+	is_int((long long)id.nmembers, 3, "members");
+	is_str(identity_self(&id)->name, "pi1", "self");
+	is_int(id.members[1].roles, ROLE_DATA | ROLE_PROXY, "two roles");
+	ok(identity_member(&id, "pi4") == &id.members[2], "found by name");
+	ok(!identity_member(&id, "pi9"), "or not");
+	is_int(load(CLUSTER NODE NEO4J PI4 PI2 PI1, &other, &e), 0, "in another order");
+	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) == 0, "the same data nodes");
+	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
+	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) != 0, "has others");
+	is_int(load(CLUSTER "node { name = \"pi4\" }" PI1 PI4, &other, &e), 0, "proxy, no neo4j");
+}
+
+struct bad {
+	const char *text, *words;
+};
+
+static const struct bad bad[] = {
+	{NODE PI1, "section cluster is missing"},
+	{CLUSTER PI1, "section node is missing"},
+	{CLUSTER NODE PI1, "needs neo4j { version }"},
+	{CLUSTER NODE NEO4J PI2, "node \"pi1\" is not among the members"},
+	{CLUSTER NODE NEO4J PI1 PI1, "pi1"},
+	{CLUSTER NODE NEO4J PI1
+		"member \"pi2\" { id = 1 roles = {\"data\"} address = \"1.2.3.4\" }",
+		"id is already pi1's"},
+	{CLUSTER NODE NEO4J PI1 "member \"p\" { roles = {\"proxy\"} address = \"192.168.2.7\" }",
+		"address is already pi1's"},
+	{CLUSTER NODE NEO4J PI1 "member \"p\" { id = 3 roles = {\"proxy\"} address = \"1.2.3.4\" }",
+		"only data nodes have one"},
+	{CLUSTER NODE NEO4J PI1
+		"member \"p\" { id = 128 roles = {\"data\"} address = \"1.2.3.4\" }",
+		"not in 1..127"},
+	{CLUSTER NODE NEO4J PI1 "member \"p\" { id = 3 roles = {\"king\"} address = \"1.2.3.4\" }",
+		"unknown role king"},
+	{CLUSTER NODE NEO4J PI1 "member \"p\" { id = 3 roles = {\"data\"} address = \"pi.local\" }",
+		"address is not A.B.C.D"},
+	{CLUSTER NODE NEO4J PI1 "member \"P!\" { id = 3 roles = {\"data\"} address = \"1.2.3.4\" }",
+		"not a name"},
+	{"cluster { id = \"12\" name = \"garden\" generation = 1 }" NODE NEO4J PI1,
+		"id is not 32 hex digits"},
+	{"cluster { id = \"" ID "\" name = \"g\" generation = 0 }" NODE NEO4J PI1,
+		"generation is not positive"},
+	{CLUSTER "node { name = \"pi4\" }" PI4, "no member has the role data"},
+};
+
+static void test_bad(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct identity id;
+		struct err e;
+		int r = load(bad[i].text, &id, &e);
+		ok(r < 0 && e.code == EXIT_CONFIG && strstr(e.msg, bad[i].words), "refused: %s",
+			bad[i].words);
+		if (r == 0 || !strstr(e.msg, bad[i].words))
+			printf("# %s\n", r ? e.msg : "loads");
+	}
+}
+
+#define MARK(state) "cluster = \"" ID "\"\nnode = \"pi1\"\nlayout = 1\nstate = \"" state "\"\n"
+
+static void test_marker_parse(void)
+{
+	struct marker m;
+	struct err e = {0};
+
+	is_int(marker_parse("m", MARK("virgin"), &m, &e), 0, "a virgin marker");
+	is_int(m.state, MARKER_VIRGIN, "is virgin");
+	is_int(marker_parse("m", MARK("used"), &m, &e), 0, "a used one");
+	is_int(m.state, MARKER_USED, "is used");
+	is_int(marker_parse("m", MARK("other"), &m, &e), -1, "any other state is refused");
+	is_int(marker_parse("m", "", &m, &e), -1, "an empty file is no marker");
+	is_int(marker_parse("m", "node = \"pi1\"", &m, &e), -1, "nor is half a one");
+}
+
+static void test_marker_use(void)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct marker m;
+	struct identity id;
+	struct stat one, two;
+	struct err e = {0};
+
+	is_int(marker_parse("m", MARK("virgin"), &m, &e), 0, "a virgin marker");
+	is_int(marker_use(dir, &m, &e), 0, "is taken into use");
+	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "written");
+	is_str(buf_str(&text), MARK("used"), "as used, all else the same");
+	stat(in_dir("bramble.marker"), &one);
+	is_int(marker_use(dir, &m, &e), 0, "a second time");
+	stat(in_dir("bramble.marker"), &two);
+	ok(one.st_ino == two.st_ino, "writes nothing");
+	is_int(load(CLUSTER NODE NEO4J PI1, &id, &e), 0, "identity");
+	is_int(marker_check(dir, &id, &m, &e), -1, "a folder that is no mount point");
+	ok(strstr(e.msg, "is not a mount point"), "is refused: %s", e.msg);
+}
+
+int main(void)
+{
+	struct err e;
+
+	if (sodium_init() < 0 || !mkdtemp(dir))
+		return 1;
+	test_good();
+	test_bad();
+	test_marker_parse();
+	test_marker_use();
+	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
+	return done();
+}
