@@ -150,10 +150,30 @@ static json_t *number_or_null(int64_t n)
 	return n < 0 ? json_null() : json_integer((json_int_t)n);
 }
 
+static json_t *roles_json(const char *roles)
+{
+	json_t *list = json_array();
+
+	for (const char *s = roles; *s; s += *s == ',') {
+		size_t n = strcspn(s, ",");
+		json_array_append_new(list, json_stringn(s, n));
+		s += n;
+	}
+	return list;
+}
+
 struct json_t *view_node_json(const struct view_node *n)
 {
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:o, s:o}", "name", n->name, "roles",
-		n->roles, "state", n->state, "neo4j", n->neo4j, "address", n->address, "why",
-		n->why, "present", n->present, "last_tx", number_or_null(n->last_tx), "uptime_s",
-		number_or_null(n->uptime_s));
+	/* clang-format off */
+	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o}",
+		"name", n->name,
+		"roles", roles_json(n->roles),
+		"state", n->state,
+		"neo4j", n->neo4j,
+		"address", n->address,
+		"why", n->why,
+		"present", n->present,
+		"last_tx", number_or_null(n->last_tx),
+		"uptime_s", number_or_null(n->uptime_s));
+	/* clang-format on */
 }
