@@ -125,6 +125,11 @@ def in_netns(args, fn):
     return out[0]
 
 
+def say(args, text):
+    if args.say:
+        print("  " + text, flush=True)
+
+
 def wait_until(what, seconds, test):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -166,29 +171,25 @@ def play(args):
     roles, writer = Roles(args), Writer(args)
     roles.start()
     r = {"first_master": wait_until("a cluster", 180, lambda: one_master(roles))}
-    if args.say:
-        print("  %s is master; a writer sends one write at a time to the proxy" % r["first_master"])
+    say(args, "%s is master; a writer sends one write at a time to the proxy" % r["first_master"])
     writer.start()
     wait_until("the first writes", 60, lambda: len(writer.acked) >= args.writes)
     old = r["first_master"]
-    if args.say:
-        print("  %d writes acknowledged; cutting the power of %s" % (len(writer.acked), old))
+    say(args, "%d writes acknowledged; cutting the power of %s" % (len(writer.acked), old))
     cut = time.monotonic()
     rehearse(args, "cut", old)
     new = wait_until("a new master", 120, lambda: next(
         (n for t, n in list(roles.masters) if t > cut and n != old), None))
     took = next(t for t, n in roles.masters if t > cut and n == new)
     r["new_master"], r["no_master_s"] = new, took - cut
-    if args.say:
-        print("  %s is master after %.1f s" % (new, r["no_master_s"]))
+    say(args, "%s is master after %.1f s" % (new, r["no_master_s"]))
     wait_until("a write after the new master", 60,
                lambda: any(e > took for _, e in writer.answers))
     again = next(e for _, e in writer.answers if e > took)
     r["writes_again_s"], r["proxy_lag_s"] = again - cut, again - took
     before = len(writer.acked)
     wait_until("more writes", 120, lambda: len(writer.acked) >= before + args.writes)
-    if args.say:
-        print("  writes go on after %.1f s; powering %s on again" % (r["writes_again_s"], old))
+    say(args, "writes go on after %.1f s; powering %s on again" % (r["writes_again_s"], old))
     booted = time.monotonic()
     rehearse(args, "boot", old)
     wait_until(old + " as slave", 240, lambda: one_master(roles) and roles.now[old] == "slave")
