@@ -140,8 +140,10 @@ def wait_until(what, seconds, test):
     raise SystemExit("failover: waited %d s for %s" % (seconds, what))
 
 
-def rehearse(args, *words):
-    subprocess.run([args.bramble, "rehearse", *words], check=True, stdout=subprocess.DEVNULL)
+def rehearse(args, verb, node):
+    cluster = args.netns[len("bramble-"):]
+    subprocess.run([args.bramble, "rehearse", verb, "--cluster", cluster, node],
+                   check=True, stdout=subprocess.DEVNULL)
 
 
 def one_master(roles):
@@ -218,7 +220,7 @@ def summary(r):
     print("  until the proxy took writes    %.1f s (%.2f s after the new master answered)" % (
         r["writes_again_s"], r["proxy_lag_s"]))
     print("  until the cut node was back    %.1f s" % r["rejoin_s"])
-    return 1 if lost else 0
+    return 3 if lost else 0
 
 
 def tap(r, args):
