@@ -111,7 +111,7 @@ static struct api_node view_peer(const struct peer *p)
 
 static void on_request(void *arg, const struct http_head *h, struct http_answer *answer)
 {
-	static struct api_view v;
+	static struct api_view v; /* too large for the stack; one request at a time */
 	struct agent *a = arg;
 
 	v.id = &a->id;

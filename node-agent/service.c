@@ -79,17 +79,21 @@ static pid_t spawn(const char *const *argv, int output)
 	return errno ? -1 : pid;
 }
 
+static ssize_t read_output(struct service *s)
+{
+	char chunk[512];
+	ssize_t n = read(s->output.fd, chunk, sizeof(chunk));
+
+	if (n > 0 && s->text.len < OUTPUT_MAX)
+		buf_add(&s->text, chunk, (size_t)n);
+	return n;
+}
+
 static void output_ready(struct loop_source *src, uint32_t events)
 {
-	struct service *s = container_of(src, struct service, output);
-	char chunk[512];
-
 	(void)events;
-	ssize_t n = read(src->fd, chunk, sizeof(chunk));
-	if (n <= 0)
+	if (read_output(container_of(src, struct service, output)) == 0)
 		loop_del(src);
-	else if (s->text.len < OUTPUT_MAX)
-		buf_add(&s->text, chunk, (size_t)n);
 }
 
 static int run(struct service *s, const char *const *argv)
@@ -188,11 +192,12 @@ void service_poll_now(struct service *s)
 		run_show(s);
 }
 
-/* The pipe may hold bytes the loop has not brought yet. */
+/* The pipe may hold bytes the loop has not brought yet; it does not block. */
 static void drain(struct service *s)
 {
-	while (s->output.loop)
-		output_ready(&s->output, EPOLLIN);
+	while (read_output(s) > 0)
+		continue;
+	loop_del(&s->output);
 	close(s->output.fd);
 	s->output.fd = -1;
 }

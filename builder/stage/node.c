@@ -108,7 +108,7 @@ static int put_disk_ids(struct paint *p, struct err *e)
 	replace_all(&cmdline, old, id);
 	buf_printf(&fstab,
 		"PARTUUID=%s03  /srv/bramble  ext4  "
-		"defaults,noatime,nofail,x-systemd.device-timeout=30s  0  2\n",
+		"defaults,noatime,nofail,x-systemd.device-timeout=90s  0  2\n",
 		id);
 	if (ext4_rewrite(p->fs, "/etc/fstab", fstab.data, fstab.len, e) < 0)
 		return -1;
@@ -158,7 +158,6 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 {
 	const struct cluster *c = p->b->cluster;
 	_cleanup_buf_ struct buf b = {0}, password = {0};
-	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
 
 	buf_printf(&b,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
@@ -181,8 +180,7 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 	if (put(p, "/etc/bramble/proxy.conf", &b, 0644, e) < 0)
 		return -1;
 	buf_printf(&password, "%s\n", p->b->state.stats_password);
-	return ext4_write(
-		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
+	return put(p, "/etc/bramble/stats.password", &password, 0600, e);
 }
 
 /*
@@ -235,7 +233,7 @@ struct unit {
 
 /* neo4j.service is not here: only the agent starts Neo4j. */
 static const struct unit enabled_units[] = {
-	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER},
+	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-agent.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-proxy.service", "multi-user.target", ROLE_PROXY},
 };

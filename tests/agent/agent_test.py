@@ -22,7 +22,8 @@ import time
 import urllib.error
 import urllib.request
 
-AGENT = sys.argv[1] if len(sys.argv) > 1 else "build/bramble-agent"
+AGENT = (sys.argv[1] if len(sys.argv) > 1 else
+         os.path.join(os.environ.get("BRAMBLE_BUILD", "build"), "bramble-agent"))
 CLUSTER_ID = "00112233445566778899aabbccddeeff"
 SECRET = "5a" * 32
 # Addresses of this run's own, so that two runs at once do not meet.
@@ -54,7 +55,7 @@ SYSTEMCTL = """#!/bin/sh
 # Stands for systemctl: the unit's state is the content of a file.
 cd "{dir}" || exit 1
 case "$1" in
-show) echo "ActiveState=$(cat unit.state)"; echo "MainPID=1" ;;
+show) [ -e slow ] && sleep 4; echo "ActiveState=$(cat unit.state)"; echo "MainPID=1" ;;
 start) echo "$*" >>starts; echo active >unit.state ;;
 *) echo "$*" >>unexpected; exit 1 ;;
 esac
@@ -296,6 +297,20 @@ def test_agent_lost(pi1, pi2, pi3):
     ok(wait_for(lambda: pi1.sees(pi2).get("present")), "and is heard again")
     ok(len(pi2.starts()) == 1, "without another start")
 
+    # Its Neo4j has no HTTP yet, a master is there to join: only systemd knows of the process.
+    pi2.stop(signal.SIGKILL)
+    pi2.mock.close()
+    pi2.mock = None
+    pi2.write("slow", "")
+    pi2.start()
+    ok(wait_for(lambda: pi2.sees(pi1).get("neo4j") == "master") and pi2.state() == "waiting",
+       "an agent waits for systemd's word: " + pi2.why())
+    os.unlink(os.path.join(pi2.root, "slow"))
+    ok(wait_for(lambda: pi2.state() == "starting"), "and adopts a Neo4j that is still starting")
+    pi2.neo4j_up("slave")
+    ok(wait_for(lambda: pi2.state() == "serving") and len(pi2.starts()) == 1,
+       "without another start")
+
 
 def test_neo4j_lost(pi1, pi2, pi3):
     pi2.stop(signal.SIGKILL)
@@ -362,6 +377,19 @@ def test_held(nodes):
     ok(wait_for(lambda: all(n.starts() for n in nodes)), "until all of them have their p3")
 
 
+def test_lost_at_start(pi1, pi2, pi3):
+    for n in (pi1, pi2, pi3):
+        n.mount()
+    pi1.start()
+    pi2.start()
+    wait_for(lambda: pi1.why() == "waits for pi3: not heard since boot")
+    subprocess.check_call(["umount", pi1.store])
+    pi1.mounted = False
+    pi3.start()
+    ok(wait_for(lambda: pi1.state() == "held"), "a p3 lost just before the start: held")
+    ok(not pi1.starts() and os.listdir(pi1.store) == [], "no start, and nothing was written")
+
+
 def test_configuration(node):
     def run(*args):
         r = subprocess.run([AGENT, "--root", node.root, *args], capture_output=True, text=True)
@@ -419,18 +447,22 @@ def cluster_life(top):
             n.clean()
 
 
-def cluster_held(top):
-    nodes = scenario(top, "held")
+def short_life(top, name, test):
+    nodes = scenario(top, name)
     before = failed
     try:
-        test_held(nodes)
-        nodes[0].stop()
-        test_configuration(nodes[0])
+        test(nodes)
     finally:
         if failed > before:
             show_logs(nodes)
         for n in nodes:
             n.clean()
+
+
+def held_life(nodes):
+    test_held(nodes)
+    nodes[0].stop()
+    test_configuration(nodes[0])
 
 
 def main():
@@ -444,7 +476,8 @@ def main():
     top = tempfile.mkdtemp(prefix="bramble-agent-")
     try:
         cluster_life(top)
-        cluster_held(top)
+        short_life(top, "held", held_life)
+        short_life(top, "lost", lambda nodes: test_lost_at_start(*nodes))
     finally:
         shutil.rmtree(top, ignore_errors=True)
     print("1..%d" % count)

@@ -6,7 +6,7 @@
 #
 # usage: grow_test.sh [path of bramble-agent]
 set -u
-agent=$(realpath "${1:-build/bramble-agent}")
+agent=$(realpath "${1:-${BRAMBLE_BUILD:-build}/bramble-agent}")
 count=0
 failed=0
 

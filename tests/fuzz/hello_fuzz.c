@@ -4,6 +4,7 @@
  * same bytes, its texts end and are printable, and nothing unsealed opens. Built with libFuzzer,
  * or with replay.c to run a corpus.
  */
+// use: node-agent/hello.c
 #include <stdlib.h>
 #include <string.h>
 #include "node-agent/hello.h"

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <string.h>
+#include "cmd.h"
+#include "http_client.h"
+#include "screen.h"
+
+#define ASK_MS 5000
+#define WATCH_MS 1000
+
+static const char help[] =
+	"usage: bramble status [--json] [--watch] [HOST[:PORT]]\n\n"
+	"Asks a node's agent (127.0.0.1:7470 unless told) how the cluster is.\n\n"
+	"  --json   print the agent's answer as it is\n"
+	"  --watch  ask every second, until Ctrl-C\n";
+
+/* One question and what came of it. */
+struct ask {
+	struct loop *loop;
+	const char *where; /* for errors */
+	struct buf body;
+	struct err *e;
+	int rc;
+};
+
+static void free_ask(struct ask *a)
+{
+	buf_free(&a->body);
+}
+
+static void answered(void *arg, const struct http_result *r)
+{
+	struct ask *a = arg;
+
+	loop_stop(a->loop);
+	if (r->status == 200) {
+		buf_add(&a->body, r->body.p, r->body.n);
+		a->rc = 0;
+	} else if (r->status) {
+		a->rc = err_set(a->e, "%s: answers %u for %s: is this a bramble agent?", a->where,
+			r->status, VIEW_PATH);
+	} else {
+		a->rc = err_set(a->e, "no agent answers at %s: %s", a->where, r->why);
+	}
+}
+
+static int ask_agent(struct ask *a, const struct sockaddr_in *to)
+{
+	struct loop *loop = loop_new(a->e);
+
+	if (!loop)
+		return -1;
+	struct http_client *c = http_client_new(loop, to, VIEW_MAX_BODY);
+	a->loop = loop;
+	a->rc = -1;
+	if (c) {
+		http_client_send(c, "GET", VIEW_PATH, "", "", ASK_MS, answered, a);
+		if (loop_run(loop, a->e) < 0)
+			a->rc = -1;
+		http_client_free(c);
+	} else {
+		err_set(a->e, "%s: out of memory", a->where);
+	}
+	loop_free(loop);
+	return a->rc;
+}
+
+/* "HOST" or "HOST:PORT" with an IPv4 address or a name that resolves to one. */
+static int resolve(const char *where, struct sockaddr_in *to, struct err *e)
+{
+	const char *colon = strchr(where, ':');
+	_cleanup_free_ char *host =
+		xstrndup(where, colon ? (size_t)(colon - where) : strlen(where));
+	_cleanup_free_ char *port = colon ? xstrdup(colon + 1) : xasprintf("%d", AGENT_PORT);
+	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+	struct addrinfo *found;
+
+	if (!*host || !*port || strspn(port, "0123456789") != strlen(port))
+		return err_code(e, EXIT_USAGE, "\"%s\" is not HOST or HOST:PORT", where);
+	int rc = getaddrinfo(host, port, &hints, &found);
+	if (rc != 0)
+		return err_set(e, "%s: %s", host, gai_strerror(rc));
+	memcpy(to, found->ai_addr, sizeof(*to));
+	freeaddrinfo(found);
+	return 0;
+}
+
+static void draw(struct screen *s, const struct cluster_view *v, const char *where)
+{
+	_cleanup_buf_ struct buf text = {0}, why = {0};
+	struct render_style style = screen_style(s);
+
+	buf_printf(&text, "%s, as %s at %s sees it: %s\n", v->cluster[0] ? v->cluster : "a cluster",
+		v->from[0] ? v->from : "the agent", where,
+		view_formed(v, &why) ? "formed" : "not formed");
+	render_table(v, &style, &text);
+	screen_draw(s, buf_str(&text));
+}
+
+static int show_once(
+	struct screen *s, const struct sockaddr_in *to, const char *where, bool json, struct err *e)
+{
+	_cleanup_(free_ask) struct ask a = {.where = where, .e = e};
+	struct cluster_view v;
+
+	if (ask_agent(&a, to) < 0)
+		return -1;
+	if (view_parse(buf_str(&a.body), a.body.len, &v, e) < 0)
+		return err_prefix(e, "%s", where);
+	if (json)
+		fwrite(a.body.data, 1, a.body.len, stdout);
+	else
+		draw(s, &v, where);
+	return 0;
+}
+
+/* An agent that does not answer for a while is part of what one watches. */
+static int watch(struct screen *s, const struct sockaddr_in *to, const char *where, struct err *e)
+{
+	while (!interrupted) {
+		struct err failed = {0};
+		if (show_once(s, to, where, false, &failed) < 0) {
+			_cleanup_free_ char *line = xasprintf("%s\n", failed.msg);
+			screen_draw(s, line);
+		}
+		usleep(WATCH_MS * 1000);
+	}
+	screen_end(s);
+	return check_interrupted(e);
+}
+
+static const struct option options[] = {
+	{"json", no_argument, NULL, 'j'},
+	{"watch", no_argument, NULL, 'w'},
+	{"help", no_argument, NULL, 'h'},
+	{0},
+};
+
+int cmd_status(int argc, char **argv, struct err *e)
+{
+	bool json = false, watching = false;
+	struct sockaddr_in to;
+	struct screen s;
+
+	for (int c; (c = getopt_long(argc, argv, "jwh", options, NULL)) != -1;) {
+		if (c == 'h') {
+			fputs(help, stdout);
+			return 0;
+		}
+		if (c == '?')
+			return err_code(e, EXIT_USAGE, "see bramble status --help");
+		json |= c == 'j';
+		watching |= c == 'w';
+	}
+	const char *where = optind < argc ? argv[optind] : "127.0.0.1";
+	if (argc - optind > 1 || (json && watching))
+		return err_code(e, EXIT_USAGE, "see bramble status --help");
+	if (resolve(where, &to, e) < 0)
+		return -1;
+	screen_begin(&s, stdout);
+	return watching ? watch(&s, &to, where, e) : show_once(&s, &to, where, json, e);
+}

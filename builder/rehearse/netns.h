@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef BRAMBLE_NETNS_H
+#define BRAMBLE_NETNS_H
+
+#include "rehearsal.h"
+
+/*
+ * The rehearsal's network: a namespace of its own with one bridge that has the gateway's address.
+ * The host's own network is not touched.
+ */
+
+/* Makes it, and moves the calling process into it for good. */
+MUST_CHECK int netns_create(const struct rehearsal *r, struct err *e);
+
+/* Removes it; none there is fine. */
+MUST_CHECK int netns_remove(const char *name, struct err *e);
+
+/* Pulls the machine's cable. In the namespace only. */
+MUST_CHECK int netns_unplug(const struct machine *m, struct err *e);
+
+#endif
