@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "config.h"
@@ -297,18 +296,6 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free(conf);
 }
 
-/* The path of a systemd credential of this base name, to free; NULL when there is none. */
-static char *credential_path(const char *path)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	_cleanup_free_ char *copy = xstrdup(path);
-
-	if (!dir)
-		return NULL;
-	_cleanup_free_ char *credential = xasprintf("%s/%s", dir, basename(copy));
-	return access(credential, R_OK) == 0 ? steal(&credential) : NULL;
-}
-
 static int check_mode(const char *path, struct err *e)
 {
 	struct stat st;
@@ -324,12 +311,11 @@ static int check_mode(const char *path, struct err *e)
 char *proxy_conf_password(const struct proxy_conf *conf, struct err *e)
 {
 	const char *path = conf->stats_password_file;
-	_cleanup_free_ char *credential = credential_path(path);
 	_cleanup_buf_ struct buf b = {0};
 
-	if (!credential && check_mode(path, e) < 0)
+	if (check_mode(path, e) < 0)
 		return NULL;
-	if (io_read_file(credential ? credential : path, PASSWORD_FILE_MAX, &b, e) < 0)
+	if (io_read_file(path, PASSWORD_FILE_MAX, &b, e) < 0)
 		return NULL;
 	size_t n = strcspn(buf_str(&b), "\r\n");
 	if (n == 0) {

@@ -41,8 +41,7 @@ void proxy_conf_free(struct proxy_conf *conf);
 
 /*
  * The first line of the stats page's password file, to free. The file must not be empty nor
- * readable by group or others. Under systemd a credential of the file's base name stands for it
- * (LoadCredential= in the unit): the proxy itself may then be a user that cannot read the file.
+ * accessible to group or others.
  */
 MUST_CHECK char *proxy_conf_password(const struct proxy_conf *conf, struct err *e);
 

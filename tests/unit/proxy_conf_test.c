@@ -122,12 +122,6 @@ static void test_password(void)
 	is_password(&c, "se cret", "the first line");
 	ok(chmod(path, 0640) == 0, "chmod 640");
 	is_password(&c, NULL, "a file others can read is refused");
-	setenv("CREDENTIALS_DIRECTORY", dir, 1);
-	is_password(&c, "se cret", "unless systemd gave it");
-	c.stats_password_file = "/nonexistent/stats.password";
-	is_password(&c, "se cret", "wherever the original is");
-	unsetenv("CREDENTIALS_DIRECTORY");
-	c.stats_password_file = path;
 	ok(io_write_atomic(path, "\n", 1, 0600, &e) == 0, "emptied");
 	is_password(&c, NULL, "an empty password is refused");
 	ok(io_remove_tree(dir, &e) == 0, "removed");
