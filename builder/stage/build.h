@@ -39,8 +39,9 @@ struct build {
 #define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
 
-/* Never changes, because files on p3 outlive a re-flash; Neo4j's own images use it too. */
+/* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474
+#define PROXY_UID 7480
 
 /* Where Neo4j keeps its store and logs: on p3. */
 #define DATA_DIR "/srv/bramble/neo4j"

@@ -158,6 +158,7 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 {
 	const struct cluster *c = p->b->cluster;
 	_cleanup_buf_ struct buf b = {0}, password = {0};
+	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
 
 	buf_printf(&b,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
@@ -180,7 +181,8 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 	if (put(p, "/etc/bramble/proxy.conf", &b, 0644, e) < 0)
 		return -1;
 	buf_printf(&password, "%s\n", p->b->state.stats_password);
-	return put(p, "/etc/bramble/stats.password", &password, 0600, e);
+	return ext4_write(
+		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
 }
 
 /*

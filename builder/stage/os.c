@@ -136,7 +136,8 @@ static int os_run(struct build *b, const char *image, struct err *e)
 		return -1;
 	if (install_programs(b, fs, e) < 0 ||
 		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
-		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0)
+		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
+		add_system_user(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }
