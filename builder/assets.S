@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-	.section .rodata
+
+/* name: the file's bytes; name_size: how many (a size_t). */
+.macro embed name, file
+	.global \name, \name\()_size
 	.balign 16
-	.global assets_start, assets_end, garden_conf, garden_conf_end
-assets_start:
-	.incbin "assets.tar"
-assets_end:
+\name:
+	.incbin "\file"
+.L\name\()_end:
 	.byte 0
-garden_conf:
-	.incbin "examples/garden.conf"
-garden_conf_end:
-	.byte 0
+	.balign __SIZEOF_SIZE_T__
+\name\()_size:
+#if __SIZEOF_SIZE_T__ == 8
+	.quad .L\name\()_end - \name
+#else
+	.int .L\name\()_end - \name
+#endif
+.endm
+
+	.section .rodata
+	embed assets, "assets.tar"
+	embed garden_conf, "examples/garden.conf"
 	.section .note.GNU-stack, "", %progbits

@@ -42,7 +42,7 @@ static int each_asset(const char *dir, struct err *e)
 
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
-	rc = archive_read_open_memory(a, assets_start, assets_size());
+	rc = archive_read_open_memory(a, assets, assets_size);
 	while (rc == ARCHIVE_OK && (rc = archive_read_next_header(a, &en)) == ARCHIVE_OK)
 		rc = dir ? extract_entry(a, en, dir) : list_entry(en);
 	if (rc != ARCHIVE_EOF)

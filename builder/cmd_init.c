@@ -32,8 +32,7 @@ int cmd_init(int argc, char **argv, struct err *e)
 	const char *path = optind < argc ? argv[optind] : "cluster.conf";
 	if (access(path, F_OK) == 0)
 		return err_set(e, "%s: exists; it was not touched", path);
-	if (io_write_atomic(path, garden_conf, (size_t)(garden_conf_end - garden_conf), 0644, e) <
-		0)
+	if (io_write_atomic(path, garden_conf, garden_conf_size, 0644, e) < 0)
 		return -1;
 	printf("%s: written; edit it, then run bramble check %s\n", path, path);
 	return 0;

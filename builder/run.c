@@ -11,7 +11,7 @@
 
 #define OUTPUT_MAX (1u << 20)
 
-static char *const fixed_env[] = {
+static const char *const fixed_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"LC_ALL=C",
 	"TZ=UTC",
@@ -81,7 +81,8 @@ static int spawn_and_wait(const char *const argv[], int in, int out, int err, in
 	posix_spawn_file_actions_adddup2(&fa, in, STDIN_FILENO);
 	posix_spawn_file_actions_adddup2(&fa, out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&fa, err, STDERR_FILENO);
-	int rc = posix_spawn(&pid, run_find(argv[0]), &fa, NULL, (char *const *)argv, fixed_env);
+	int rc = posix_spawn(
+		&pid, run_find(argv[0]), &fa, NULL, (char *const *)argv, (char *const *)fixed_env);
 	posix_spawn_file_actions_destroy(&fa);
 	errno = rc;
 	return rc ? -1 : wait_for(pid, status);

@@ -2,7 +2,7 @@
 # Formatting, static analysis, shell scripts, function and file length, no NSS in static programs.
 # Prints TAP; each tool that is missing is a skip with its name.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 n=0 bad=0
 
 check() { # NAME TOOL COMMAND...
@@ -21,6 +21,7 @@ check() { # NAME TOOL COMMAND...
 }
 
 mapfile -t c_files < <(git ls-files '*.c' '*.h')
+mapfile -t program_files < <(git ls-files common builder proxy node-agent | grep -E '\.[ch]$')
 mapfile -t shell_files < <(git ls-files | xargs -d '\n' grep -lE '^#!/bin/(ba)?sh' --)
 
 format() { clang-format-14 --dry-run --Werror "${c_files[@]}"; }
@@ -33,12 +34,12 @@ shell() { shellcheck -x -S warning "${shell_files[@]}"; }
 
 # Functions over 100 lines and files over 800 only ever grow: they fail here.
 lengths() {
-  local f rc=0
+  local f lines rc=0
   while read -r lines f; do
     [[ $f != total && $lines -gt 800 ]] && echo "$f: $lines lines" && rc=1
-  done < <(wc -l $(git ls-files common builder proxy node-agent | grep -E '\.[ch]$'))
+  done < <(wc -l "${program_files[@]}")
   ctags -x --c-kinds=f --fields=+ne -o - --output-format=json \
-    $(git ls-files common builder proxy node-agent | grep -E '\.c$') |
+    "${program_files[@]}" |
     python3 -c '
 import json, sys
 rc = 0

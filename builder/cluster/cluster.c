@@ -319,7 +319,7 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 struct cluster *cluster_load(const char *path, struct err *e)
 {
 	cfg_opt_t node[] = {
-		CFG_STR_LIST("roles", "{}", CFGF_NONE),
+		CFG_STR_LIST("roles", (char *)"{}", CFGF_NONE),
 		CFG_BOOL("proxy", cfg_false, CFGF_NONE),
 		CFG_STR("address", NULL, CFGF_NONE),
 		CFG_INT("id", 0, CFGF_NONE),

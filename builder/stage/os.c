@@ -121,7 +121,7 @@ static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		if (archive_unpack_memory(
-			    assets_start, assets_size(), parts[i].prefix, fs, parts[i].dest, e) < 0)
+			    assets, assets_size, parts[i].prefix, fs, parts[i].dest, e) < 0)
 			return -1;
 	}
 	return 0;

@@ -27,13 +27,10 @@ four_copies() {
 }
 # The same four images from a tree: what a tool that rebuilds has to do for each node.
 prepare_tree() {
-  local n
   mkdir -p "$scratch/gi/root" "$scratch/gi/boot"
-  for n in 1; do
-    partition "$images/pi$n.img" 2
-    debugfs -R "rdump / $scratch/gi/root" "$images/pi$n.img?offset=$part_start" >/dev/null 2>&1
-    mcopy -s -n -i "$images/pi$n.img@@4M" '::*' "$scratch/gi/boot/" >/dev/null 2>&1
-  done
+  partition "$images/pi1.img" 2
+  debugfs -R "rdump / $scratch/gi/root" "$images/pi1.img?offset=$part_start" >/dev/null 2>&1
+  mcopy -s -n -i "$images/pi1.img@@4M" '::*' "$scratch/gi/boot/" >/dev/null 2>&1
   cat >"$scratch/gi/garden.cfg" <<EOF
 image bootfs.vfat { vfat { extraargs = "-F 32" label = "bootfs" files = { "../boot/cmdline.txt", "../boot/config.txt" } } size = 256M }
 image rootfs.ext4 { ext4 { label = "rootfs" } mountpoint = "/" size = 3072M }

@@ -178,7 +178,7 @@ status=$?
 [[ $status -eq 130 || $status -eq 0 ]]
 ok $? "an interrupted build says so" "status $status"
 is "$(sha256sum "$images"/n[123].img)" "$(head -n 3 <<<"$keep")" "and leaves the old images"
-[[ -z $(ls -A "$images" | grep '^\.') && -z $(ls -A cache/stages | grep '^\.new') ]]
+[[ -z $(find "$images" cache/stages -name '.build' -o -name '.new-*') ]]
 ok $? "and nothing half-made"
 "$bramble" build c.conf >/dev/null 2>&1 &
 pid=$!

@@ -143,7 +143,7 @@ static void test_signals(void)
 {
 	struct err e;
 
-	ok(loop_signal(loop, SIGUSR1, on_signal, "u", &e) == 0, "a signal is asked for");
+	ok(loop_signal(loop, SIGUSR1, on_signal, (char *)"u", &e) == 0, "a signal is asked for");
 	kill(getpid(), SIGUSR1);
 	run();
 	is_str(trace, "u", "it arrives as a callback");
