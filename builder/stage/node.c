@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The last step: a copy of a stage's image becomes one node's card. Ids are derived from the
  * cluster's id and the node's name, so that a card built again is the same node: disk id (hence
