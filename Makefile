@@ -165,7 +165,7 @@ bench: all
 deps:
 	tests/deps.sh
 help:
-	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile; sed -n '/^#   V=1/,/^$$/s/^# \{0,1\}//p' Makefile
+	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
 clean:
 	rm -rf build
 install: all
