@@ -89,33 +89,48 @@ static int check_images(const struct cluster *c, const char *dir, struct err *e)
 	return 0;
 }
 
+/* `bramble build --twin` says so in the manifest beside its images; no manifest: no twin. */
+static bool is_twin(const char *dir)
+{
+	_cleanup_free_ char *path = xasprintf("%s/manifest.json", dir);
+	_cleanup_json_ json_t *manifest = json_load_file(path, 0, NULL);
+
+	return json_is_true(json_object_get(manifest, "twin"));
+}
+
+static int build_twin(const struct cluster *c, const char *out, struct err *e)
+{
+	const struct build_options o = {.out = out, .twin = true};
+
+	if (io_mkdir_p(out, 0700, e) < 0)
+		return -1;
+	if (build_cluster(c, &o, e) < 0)
+		return err_prefix(e, "amd64 twin");
+	return 0;
+}
+
 /* The folder of images this computer can run: the cluster's own, or those of its twin. */
 static int choose_images(const struct cluster *c, const struct start_options *o, char **dir,
 	bool *twin, struct err *e)
 {
 	_cleanup_free_ char *own = o->images ? xstrdup(o->images) : cluster_images_dir(c);
 
-	*twin = o->twin;
-	if (!*twin) {
+	int runs = 0;
+	if (!o->twin) {
 		if (check_images(c, own, e) < 0)
 			return -1;
 		_cleanup_free_ char *first = image_path(own, c->nodes[0].name);
-		int runs = card_runs_here(first, e);
+		runs = card_runs_here(first, e);
 		if (runs < 0)
 			return -1;
-		*twin = !runs;
 	}
-	if (!*twin) {
+	*twin = !runs || is_twin(own);
+	if (runs) {
 		*dir = steal(&own);
 		return 0;
 	}
 	*dir = xasprintf("%s/twin", own);
-	if (io_mkdir_p(*dir, 0700, e) < 0)
-		return -1;
-	const struct build_options build = {.out = *dir, .twin = true};
-	if (build_cluster(c, &build, e) < 0)
-		return err_prefix(e, "amd64 twin");
-	return 0;
+	return build_twin(c, *dir, e);
 }
 
 /* --- the supervisor's life */
