@@ -107,7 +107,7 @@ class Roles(threading.Thread):
             time.sleep(0.1)
 
     def run(self):
-        for name, addr in self.args.data.items():
+        for name, addr in list(self.args.data.items()):
             threading.Thread(target=self.ask, args=(name, addr), daemon=True).start()
 
 
@@ -169,6 +169,15 @@ def missing_on(args, addr, acked):
         time.sleep(0.5)
 
 
+def boot_again(args, roles, name):
+    """Seconds from power-on until the node is a slave."""
+    booted = time.monotonic()
+    say(args, "powering %s on again" % name)
+    rehearse(args, "boot", name)
+    wait_until(name + " as slave", 240, lambda: one_master(roles) and roles.now[name] == "slave")
+    return time.monotonic() - booted
+
+
 def play(args):
     roles, writer = Roles(args), Writer(args)
     roles.start()
@@ -191,11 +200,11 @@ def play(args):
     r["writes_again_s"], r["proxy_lag_s"] = again - cut, again - took
     before = len(writer.acked)
     wait_until("more writes", 120, lambda: len(writer.acked) >= before + args.writes)
-    say(args, "writes go on after %.1f s; powering %s on again" % (r["writes_again_s"], old))
-    booted = time.monotonic()
-    rehearse(args, "boot", old)
-    wait_until(old + " as slave", 240, lambda: one_master(roles) and roles.now[old] == "slave")
-    r["rejoin_s"] = time.monotonic() - booted
+    say(args, "writes go on after %.1f s" % r["writes_again_s"])
+    if args.no_boot:
+        del args.data[old]
+    else:
+        r["rejoin_s"] = boot_again(args, roles, old)
     writer.stop.set()
     writer.join(90)
     r.update(acked=len(writer.acked), unknown=writer.unknown, refused=writer.refused)
@@ -219,7 +228,8 @@ def summary(r):
     print("  without a writable master      %.1f s" % r["no_master_s"])
     print("  until the proxy took writes    %.1f s (%.2f s after the new master answered)" % (
         r["writes_again_s"], r["proxy_lag_s"]))
-    print("  until the cut node was back    %.1f s" % r["rejoin_s"])
+    if "rejoin_s" in r:
+        print("  until the cut node was back    %.1f s" % r["rejoin_s"])
     return 3 if lost else 0
 
 
@@ -250,6 +260,7 @@ def main():
     p.add_argument("--proxy", required=True, help="address of a proxy node")
     p.add_argument("--data", required=True, help="pi1=192.168.2.7,...")
     p.add_argument("--writes", type=int, default=100, help="before the cut, and after")
+    p.add_argument("--no-boot", action="store_true", help="leave the cut node off")
     p.add_argument("--tap-from", type=int, default=0, help="print TAP, numbered from here")
     p.add_argument("--json", help="write the figures there")
     args = p.parse_args()
