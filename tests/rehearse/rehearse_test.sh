@@ -109,6 +109,11 @@ is_state()
 	[ "$(state_of "$1")" = "$2" ]
 }
 
+is_booted()
+{
+	[ "$(field "sum(e['what'] == 'booted' for e in s['events'])")" = "$1" ]
+}
+
 in_node()
 {
 	rehearse exec "$1" -- "${@:2}"
@@ -123,7 +128,8 @@ test_boot()
 	ok $? 'the table shows the master'
 	is "$(field "s['formed']")" True 'status --json says formed'
 	is "$(field "[e['what'] for e in s['events']][0]")" power_on 'the first event is power_on'
-	is "$(field "sum(e['what'] == 'booted' for e in s['events'])")" 4 'four machines booted'
+	wait_for 30 is_booted 4
+	ok $? 'four machines booted'
 	is "$(field "sum(e['what'] == 'formed' for e in s['events'])")" 1 'formed once'
 	start >"$dir/out" 2>&1
 	is $? 5 'a second rehearsal of the same cluster is refused'
