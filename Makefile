@@ -165,8 +165,10 @@ bench: all
 deps:
 	tests/deps.sh
 help:
-	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile; sed -n '/^#   V=1/,/^$$/s/^# \{0,1\}//p' Makefile
+	@sed -n '1,/^$$/{/^#/s/^# \{0,1\}//p}' Makefile
 clean:
 	rm -rf build
 install: all
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin build/bramble
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 builder/bramble.1
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 node-agent/bramble-agent.8 proxy/bramble-proxy.8

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 
 /* name: the file's bytes; name_size: how many (a size_t). */
 .macro embed name, file

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * libconfuse calls an option's validcb after each scalar it sets, after each element of a list and
  * again at the list's end, and after each section it closes. Every option of a table gets ours,

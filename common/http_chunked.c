@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The chunked coding (RFC 9112 7.1) as a state machine over single bytes; only the data of a chunk
  * is taken in runs. Strict: CRLF everywhere, no white space around a size, no folded trailer.

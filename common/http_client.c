@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The connection is kept between requests and watched meanwhile: the server's close, or any byte
  * nobody asked for, ends it at once.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A head is read line by line and refused at its first fault, so that the same bytes always get
  * the same answer, in one piece or one at a time. What the fields mean together (framing, Host,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A connection reads a head, writes its answer, and goes on with what was pipelined behind it. One
  * that must close says so, shuts down its own direction and reads what still comes for a moment:

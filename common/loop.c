@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Timers are a binary heap of pointers; each timer knows its place, so removal is O(log n) and
  * arming allocates only when the heap grows. Events fetched in one epoll_wait are kept in an

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef BRAMBLE_LOOP_H
 #define BRAMBLE_LOOP_H
 

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A profile's files are templates: lines of text with %(name) where a setting goes. A line that
  * starts with "%{add-opens}" is repeated for each package Java 9+ must open and is left out on

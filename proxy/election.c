@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "election.h"
 
 static const struct election_actions nothing = {.probe = -1, .adopt = -1};

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* bramble-proxy: one address for a Neo4j HA cluster. The tour of the data is in proxy.h. */
 #include <signal.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "relay.h"
 
 void relay_start(struct relay *r, enum http_framing from, uint64_t length, enum http_framing to)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The stats for programs: HAProxy's CSV and JSON. */
 #include <inttypes.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The stats page for people: one self-contained page without scripts that refreshes itself. */
 #include <inttypes.h>
 #include "member.h"

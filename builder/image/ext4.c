@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Order of a file's birth as in e2fsprogs' create_inode.c: inode number, name, accounting, inode,
  * data. ext2fs_link does not look for a name that exists, so every creation looks it up first.

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A .deb (deb(5)) is an ar archive: debian-binary, control.tar.*, data.tar.*. The outer archive
  * is read entry by entry, and a second reader gets the bytes of one entry as they come, so that

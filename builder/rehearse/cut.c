@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * kill -9 is no power cut: the kernel still says goodbye on every connection, and what the page
  * cache held reaches the disk. So the cable goes first; then all processes stop at once; then both

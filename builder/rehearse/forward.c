@@ -1,6 +1,7 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -230,6 +231,20 @@ static int run_relay(const struct rehearsal *r, const struct forward_set *set, s
 	return loop_run(l, e);
 }
 
+/*
+ * The relay outlives the command that started it: were it to keep that one's standard output, a
+ * shell that captures it would wait for the end of the rehearsal.
+ */
+static void let_go_of_stdio(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (int fd = STDIN_FILENO; null >= 0 && fd <= STDERR_FILENO; fd++)
+		dup2(null, fd);
+	if (null > STDERR_FILENO)
+		close(null);
+}
+
 pid_t forward_start(const struct rehearsal *r, struct forward_set *set, struct err *e)
 {
 	pid_t parent = getpid(), pid = fork();
@@ -244,6 +259,7 @@ pid_t forward_start(const struct rehearsal *r, struct forward_set *set, struct e
 		signal(SIGTERM, SIG_DFL);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		prctl(PR_SET_NAME, "bramble-relay");
+		let_go_of_stdio();
 		_exit(getppid() == parent && run_relay(r, set, &failed) == 0 ? 0 : EXIT_FAILED);
 	}
 	for (size_t i = 0; i < r->nforwards; i++)

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Stage java: a set of .deb files unpacked and entered into dpkg's own books, so that apt on the
  * card knows them. What a package's postinst would do is done here from a table where it matters

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Stage neo4j: the archive in /opt, its user, and the units of a data node. */
 #include "assets.h"
 #include "build.h"

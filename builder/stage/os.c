@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Stage os: the base image with p2 grown, room for p3, bramble's programs and units. Growing
  * happens on p2 in a file of its own: resize2fs on a file with an offset cuts the file off behind

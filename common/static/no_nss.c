@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * libconfuse can expand "~user" in file names, which we never ask for, and asks the user database
  * for it. In a static program glibc's would load shared libraries of the build machine's version

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Four real agents on loopback addresses form, lose and regain a cluster.  Prints TAP.
 
 What is not real here: Neo4j is a MOCK (a small HTTP server per node that answers the two URLs the

@@ -1,5 +1,5 @@
 #!/bin/sh
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Grows a real ext4 on a real partition of a loop device while it is mounted. Prints TAP.
 # Needs root and loop devices; the filesystem's own step needs CAP_SYS_RESOURCE too, without
 # which only the partition's steps are tested and the rest is skipped.

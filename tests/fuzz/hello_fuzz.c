@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Any bytes, as a datagram and as the body of one. What must hold: what decodes encodes to the
  * same bytes, its texts end and are printable, and nothing unsealed opens. Built with libFuzzer,

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Any bytes, read as a request, as a response and as a chunked body. What must hold whatever they
  * are: no read outside of them, slices inside of them, and the same answer in one piece and

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Runs a fuzz target over committed corpora with a plain compiler: replay DIR... feeds every file
  * of the directories to LLVMFuzzerTestOneInput. With -m N also N seeded mutations of each file.

@@ -1,5 +1,5 @@
 #!/bin/bash
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 # Feeds each target NAME_fuzz.c the files of corpus/NAME and seeded mutations of them, built with
 # the sanitizers and a plain compiler. Prints TAP. MUTATIONS=N sets how many per file.
 set -uo pipefail

@@ -33,7 +33,9 @@ ok $? "no work folder is left"
 
 i=$images/n3.img
 is "$(card_cat "$i" /etc/hostname)" n3 "hostname"
-like "$(card_cat "$i" /etc/hosts)" '127.0.1.1.n3' "hosts names the node"
+like "$(card_cat "$i" /etc/hosts)" '10.9.0.13.n3' "hosts gives the node its address"
+[[ $(card_cat "$i" /etc/hosts) != *127.0.1.1* ]]
+ok $? "and not 127.0.1.1, where Neo4j 2.3 would look for itself"
 like "$(card_cat "$i" /etc/hosts)" '10.9.0.14.n4' "hosts names the others"
 like "$(card_cat "$i" /etc/machine-id)" '^[0-9a-f]{32}$' "machine-id is made"
 [[ $(card_cat "$i" /etc/machine-id) != "$(card_cat "$images/n1.img" /etc/machine-id)" ]]

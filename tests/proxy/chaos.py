@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile clients, moody members and changing masters all at once, against the real program.
 
     chaos.py [SECONDS [SEED]]

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A mock of a Neo4j HA member: enough HTTP to be probed and to be misused, a role to be set.
 
 It is no Neo4j: the cluster test has real ones. It answers GET .../ha/available by its role and

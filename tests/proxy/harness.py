@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs bramble-proxy against fake members; a small HTTP client; TAP."""
 
 import json

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# SPDX-License-Identifier: AGPL-3.0-or-later
+# SPDX-License-Identifier: GPL-3.0-or-later
 """bramble-proxy, the real program, against mocks of Neo4j members (fake_member.py). Prints TAP.
 
     proxy_test.py [NAME...]    only the tests whose name contains one of these

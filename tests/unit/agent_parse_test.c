@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the agent reads from systemctl and from Neo4j, and the words of its API. */
 // use: node-agent/service.c node-agent/neo4j_watch.c node-agent/hello.c node-agent/node_state.c
 // use: node-agent/api.c node-agent/identity.c

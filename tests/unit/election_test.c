@@ -1,5 +1,5 @@
 // use: proxy/election.c
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy/election.h"
 #include "tap.h"
 #include "util.h"

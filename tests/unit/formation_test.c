@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* When Neo4j may be started: the step function against a table, then through whole lives. */
 // use: node-agent/formation.c node-agent/hello.c node-agent/node_state.c
 #include "node-agent/formation.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Hellos: the bytes, the seal, and what counts as heard. */
 // use: node-agent/hello.c node-agent/node_state.c
 #include <sodium.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The small HTTP client against the small HTTP server and against scripted peers, in one loop. */
 #include <errno.h>
 #include <poll.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Vectors for the strict parser, RFC 9112 and 9110 by section. Every vector is given in one piece
  * and byte by byte: the answer must be the same.

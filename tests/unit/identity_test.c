@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* node.conf and the marker on p3: what is taken, and what is refused with which words. */
 // use: node-agent/identity.c node-agent/marker.c
 #include <sodium.h>

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How far the last partition may grow. */
 // use: node-agent/mbr.c
 #include <endian.h>

@@ -1,5 +1,5 @@
 // use: proxy/proxy_conf.c
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sys/stat.h>
 #include "proxy/proxy_conf.h"
 #include "io.h"

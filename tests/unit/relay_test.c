@@ -1,5 +1,5 @@
 // use: proxy/relay.c proxy/rewrite.c
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy/relay.h"
 #include "proxy/rewrite.h"
 #include "tap.h"

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // use: builder/live/view.c builder/live/render.c
 #include "builder/live/render.h"
 #include "tap.h"
