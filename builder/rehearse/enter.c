@@ -116,20 +116,37 @@ static int wait_status(pid_t pid, struct err *e)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/*
+ * In a child: after setns the process namespace counts for its own children only, and nothing of
+ * this program should go on half in the machine and half outside.
+ */
+static void exec_as_child(const struct machine *m, pid_t leader, const char *const argv[])
+{
+	struct err e = {0};
+	int status = -1;
+
+	if (enter(leader, &e) == 0) {
+		pid_t pid = fork();
+		if (pid == 0)
+			exec_inside(argv);
+		status = pid < 0 ? err_errno(&e, "fork") : wait_status(pid, &e);
+	}
+	if (status < 0)
+		fprintf(stderr, "bramble: %s: %s\n", m->node, e.msg);
+	_exit(status < 0 ? EXIT_FAILED : status);
+}
+
 int enter_exec(const struct machine *m, const char *const argv[], struct err *e)
 {
 	pid_t leader = machine_leader(m, e);
 
 	if (leader < 0)
 		return -1;
-	/* This process itself moves: its child is then inside the process namespace too. */
-	if (enter(leader, e) < 0)
-		return err_prefix(e, "%s", m->node);
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_errno(e, "%s", m->node);
 	if (pid == 0)
-		exec_inside(argv);
+		exec_as_child(m, leader, argv);
 	return wait_status(pid, e);
 }
 

@@ -51,8 +51,12 @@ static void machine_init(struct machine *m, const struct node *n, size_t i, unsi
 		.address = xstrdup(n->address),
 		.roles = n->roles,
 	};
-	/* The port's name may have 15 characters, three of them "vb-". */
-	snprintf(m->name, sizeof(m->name), "%.4s%u-%04x", n->name, (unsigned)(i + 1) & 0xff, hash);
+	/*
+	 * The port's name may have 15 characters, three of them "vb-". Two digits always, else
+	 * the 11th node "pi1" and the first node "pi11" were the same.
+	 */
+	snprintf(
+		m->name, sizeof(m->name), "%.5s%02x-%04x", n->name, (unsigned)(i + 1) & 0xff, hash);
 }
 
 struct rehearsal *rehearsal_new(const struct cluster *c, bool twin, struct err *e)

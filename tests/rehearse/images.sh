@@ -2,12 +2,14 @@
 # Makes small cards for the test of `bramble rehearse`: the amd64 base image with a p3, a host name,
 # an address and a stub of the agent.
 #
-#     images.sh BASE.img.zst DIR      writes DIR/cards.conf and DIR/cards.images/NODE.img
+#     images.sh BASE.img.zst DIR NAME     writes DIR/cards.conf and DIR/cards.images/NODE.img
+#
+# NAME is the cluster's.
 
 set -euo pipefail
 export LC_ALL=C
 
-base=${1:?usage: images.sh BASE.img.zst DIR} out=${2:?}
+base=${1:?usage: images.sh BASE.img.zst DIR NAME} out=${2:?} cluster=${3:?}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 nodes=(pi1:192.168.77.11:data:master pi2:192.168.77.12:data: pi3:192.168.77.13:data: pi4:192.168.77.14:proxy:)
 P3_MB=64
@@ -17,7 +19,7 @@ mkdir -p "$out/cards.images" "$out/tmp"
 write_conf()
 {
 	cat <<-END
-		cluster "cards" {
+		cluster "$cluster" {
 		  base = "bookworm-amd64.img.zst"
 		  neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
 		  java = "openjdk-17-jre-headless"
