@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: GPL-3.0-or-later */
 // use: builder/rehearse/rehearsal.c builder/rehearse/record.c builder/cluster/cluster.c
 #include <arpa/inet.h>
 #include <jansson.h>
