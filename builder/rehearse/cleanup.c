@@ -71,7 +71,11 @@ int cleanup_lock(const char *cluster, struct err *e)
 	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, "%s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+	/* The children of a supervisor that was killed hold its lock until they are gone too. */
+	int tries = 20;
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && --tries)
+		usleep(100000);
+	if (!tries)
 		return err_code(e, EXIT_BUSY,
 			"a rehearsal of %s is running; `bramble rehearse stop` ends it", cluster);
 	return steal_fd(&fd);
