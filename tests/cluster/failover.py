@@ -170,11 +170,22 @@ def missing_on(args, addr, acked):
 
 
 def boot_again(args, roles, name):
-    """Seconds from power-on until the node is a slave."""
+    """Seconds from power-on until the node is a slave.
+
+    Neo4j's join wedges now and then (seen once in six runs, on a busy machine; a known limit in
+    NEWS.md). The node is then power-cycled once, as a person would, and that is said.
+    """
     booted = time.monotonic()
     say(args, "powering %s on again" % name)
     rehearse(args, "boot", name)
-    wait_until(name + " as slave", 240, lambda: one_master(roles) and roles.now[name] == "slave")
+    while not (one_master(roles) and roles.now[name] == "slave"):
+        time.sleep(0.1)
+        if time.monotonic() - booted > 150:
+            print("# %s had not joined after 150 s; power-cycled" % name, flush=True)
+            rehearse(args, "cut", name)
+            rehearse(args, "boot", name)
+            wait_until(name + " as slave", 240,
+                       lambda: one_master(roles) and roles.now[name] == "slave")
     return time.monotonic() - booted
 
 
