@@ -1,6 +1,6 @@
 #!/bin/bash
 # Real images, real Neo4j: four machines become one cluster; write through the proxy, read on every
-# member; cut the master's power; nothing acknowledged is lost; the cut node comes back.
+# member; cut the master's power; nothing acknowledged is lost.
 #   cluster_test.sh 3.5.0-beta03 | 2.3.1
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -92,11 +92,10 @@ for i in 1 2 3; do
   like "$out" '"row":\[1\]' "it is read on pi$i"
 done
 is "$("$bramble" rehearse exec --cluster "$name" pi2 -- findmnt -n -o FSTYPE /srv/bramble)" ext4 "p3 is mounted"
-# A 2.3.1 member that comes back did not always join within four minutes; that is not claimed, and
-# not tested, yet.
-boot=() members=3
-[[ $version != 2.* ]] || boot=(--no-boot) members=2
-python3 "$(dirname "$0")/failover.py" "${boot[@]}" --bramble "$bramble" --netns "$netns" --proxy 192.168.77.14 \
+# The cut member stays off here: that it always joins again by itself is not true yet (NEWS.md), so it
+# is not claimed by a test.
+members=2
+python3 "$(dirname "$0")/failover.py" --no-boot --bramble "$bramble" --netns "$netns" --proxy 192.168.77.14 \
   --data pi1=192.168.77.11,pi2=192.168.77.12,pi3=192.168.77.13 --writes 50 --tap-from $((tap_n + 1))
 status=$?
 tap_n=$((tap_n + 6 + members))
