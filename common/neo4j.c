@@ -37,7 +37,7 @@ static const char ha3_conf[] = "dbms.mode=HA\n"
 			       "dbms.connectors.default_listen_address=0.0.0.0\n"
 			       "dbms.connectors.default_advertised_address=%(address)\n"
 			       "\n"
-			       "ha.join_timeout=120s\n"
+			       "ha.join_timeout=%(join_timeout)s\n"
 			       "ha.heartbeat_interval=2s\n"
 			       "ha.heartbeat_timeout=10s\n"
 			       "ha.slave_read_timeout=3s\n"
@@ -93,7 +93,7 @@ static const char ha2_properties[] = "ha.server_id=%(id)\n"
 				     "ha.cluster_server=%(address):5001\n"
 				     "ha.server=%(address):6001\n"
 				     "\n"
-				     "ha.join_timeout=120s\n"
+				     "ha.join_timeout=%(join_timeout)s\n"
 				     "ha.heartbeat_interval=2s\n"
 				     "ha.heartbeat_timeout=10s\n"
 				     "ha.read_timeout=3s\n"
@@ -212,6 +212,8 @@ static void put_setting(
 		buf_printf(out, "%u", s->pagecache_mb);
 	else if (slice_eq(name, "push"))
 		buf_printf(out, "%zu", s->nmembers > 2 ? (size_t)2 : s->nmembers - 1);
+	else if (slice_eq(name, "join_timeout"))
+		buf_printf(out, "%d", NEO4J_JOIN_TIMEOUT_S);
 	else if (slice_eq(name, "open"))
 		buf_puts(out, open);
 }

@@ -25,6 +25,12 @@ enum neo4j_role {
 	"/db/manage/server/jmx/domain/org.neo4j/" \
 	"instance%3Dkernel%230%2Cname%3DHigh%20Availability"
 
+/*
+ * How long a starting Neo4j tries to find its cluster before it ends by itself: the agents start
+ * all of them together, but a Pi's JVM is slow; much longer would only prolong a wedged join.
+ */
+#define NEO4J_JOIN_TIMEOUT_S 120
+
 enum neo4j_role neo4j_role_of_available(unsigned status, struct slice body);
 /* "down", "unknown", "slave", "master". */
 const char *neo4j_role_name(enum neo4j_role role);

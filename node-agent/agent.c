@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include "agent.h"
 #include "api.h"
 #include "formation.h"
@@ -14,6 +16,7 @@
 #include "notify.h"
 #include "peers.h"
 #include "service.h"
+#include "store.h"
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
@@ -31,6 +34,7 @@ struct agent {
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
 	int64_t started_ms, marker_ms;
+	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
 	struct loop_timer tick, watchdog;
 };
 
@@ -125,19 +129,66 @@ static void on_request(void *arg, const struct http_head *h, struct http_answer 
 
 /* --- what is done */
 
-/* The marker is looked at again right before, and must be used before Neo4j writes to p3. */
-static void start_neo4j(struct agent *a)
+static int set_marker(struct agent *a, enum marker_state state)
 {
 	struct err e;
 
+	if (marker_set(a->store, &a->marker, state, &e) == 0)
+		return 0;
+	log_error("%s", e.msg);
+	return -1;
+}
+
+/*
+ * The marker is looked at again right before, and must not be virgin any more when Neo4j writes
+ * to p3. An order to store_prepare stays in it until Neo4j is seen running (follow_store).
+ */
+static void start_neo4j(struct agent *a, enum marker_state order)
+{
 	check_marker(a);
 	if (a->held[0])
 		return;
-	if (marker_use(a->store, &a->marker, &e) < 0) {
-		log_error("neo4j: not started: %s", e.msg);
+	if (order == MARKER_VIRGIN)
+		order = MARKER_USED;
+	if (set_marker(a, order) == 0)
+		service_start(&a->service);
+}
+
+static void begin_sync(struct agent *a)
+{
+	pid_t pid = store_sync(a->store);
+
+	if (pid > 0)
+		a->syncing = pid;
+	else
+		log_error("%s: cannot be synced: %s", a->store, strerror(errno));
+}
+
+/* What became of the store, told by Neo4j: it runs, so the order was carried out; it serves. */
+static void follow_store(struct agent *a)
+{
+	enum marker_state state = a->marker.state;
+
+	if (a->held[0] || a->service.state != SERVICE_RUNNING || !a->service.main_pid)
 		return;
-	}
-	service_start(&a->service);
+	if (state == MARKER_DISCARD || state == MARKER_ASIDE)
+		set_marker(a, MARKER_USED);
+	else if (state == MARKER_USED && a->now.state == NODE_SERVING && !a->syncing)
+		begin_sync(a);
+}
+
+/* Neo4j must have served all the while: what a new one has created since is not synced. */
+static void reap_sync(struct agent *a)
+{
+	int status;
+
+	if (!a->syncing || waitpid(a->syncing, &status, WNOHANG) != a->syncing)
+		return;
+	a->syncing = 0;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		log_error("%s: cannot be synced", a->store);
+	else if (a->marker.state == MARKER_USED && a->now.state == NODE_SERVING)
+		set_marker(a, MARKER_SERVED);
 }
 
 static void log_decision(const struct agent *a, const struct decision *d)
@@ -156,6 +207,7 @@ static void step(struct agent *a)
 		.now_ms = boottime_ms(),
 		.data = has_store(a),
 		.held = a->held,
+		.store = a->marker.state,
 		.service = a->service.state,
 		.role = a->neo4j.role,
 		.peers = peers,
@@ -167,7 +219,8 @@ static void step(struct agent *a)
 	log_decision(a, &d);
 	a->now = d;
 	if (d.start)
-		start_neo4j(a);
+		start_neo4j(a, d.store);
+	follow_store(a);
 	char line[WHY_SIZE + 32];
 	struct api_node self = view_self(a);
 	api_status_line(&self, line, sizeof(line));
@@ -231,6 +284,7 @@ static void on_child(void *arg, int signo)
 
 	(void)signo;
 	service_reap(&a->service);
+	reap_sync(a);
 }
 
 static void on_term(void *arg, int signo)
@@ -368,6 +422,17 @@ int agent_check(const struct agent_options *o, struct err *e)
 	printf("%s of cluster %s, generation %llu: ok\n", identity_self(&id)->name, id.cluster,
 		(unsigned long long)id.generation);
 	return 0;
+}
+
+int agent_prepare(const struct agent_options *o, struct err *e)
+{
+	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	struct identity id;
+	struct marker m;
+
+	if (load_identity(o, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+		return -1;
+	return store_prepare(store, &m, e);
 }
 
 int agent_grow(const struct agent_options *o, struct err *e)

@@ -22,6 +22,9 @@ MUST_CHECK int agent_run(const struct agent_options *o, struct err *e);
 /* Reads all the configuration there is and says what is wrong with it. */
 MUST_CHECK int agent_check(const struct agent_options *o, struct err *e);
 
+/* Does to the store what the marker orders: before Neo4j starts, in neo4j.service, as its user. */
+MUST_CHECK int agent_prepare(const struct agent_options *o, struct err *e);
+
 /* Grows p3 if it is this node's: the unit bramble-grow. */
 MUST_CHECK int agent_grow(const struct agent_options *o, struct err *e);
 

@@ -93,6 +93,17 @@ static const struct formation_peer *find_master(const struct formation_input *in
 	return NULL;
 }
 
+/* What becomes of a store on which Neo4j does not start. */
+static enum marker_state judge_store(
+	const struct formation *f, enum marker_state store, const struct formation_peer *master)
+{
+	if (f->quick < SPOILED_AFTER)
+		return store;
+	if (store == MARKER_USED)
+		return MARKER_DISCARD;
+	return store == MARKER_SERVED && master ? MARKER_ASIDE : store;
+}
+
 static void decide_start(struct formation *f, const struct formation_input *in, struct decision *d)
 {
 	struct line obstacles = {0};
@@ -109,6 +120,9 @@ static void decide_start(struct formation *f, const struct formation_input *in, 
 	f->asked_ms = in->now_ms;
 	f->served = false;
 	d->start = true;
+	d->store = judge_store(f, in->store, master);
+	if (d->store != in->store)
+		f->quick = 0;
 	if (master)
 		decide(d, NODE_STARTING, "Neo4j starts and joins %s", master->name);
 	else
@@ -121,7 +135,7 @@ static void decide_running(
 	f->phase = NEO4J_RAN;
 	if (in->role == NEO4J_MASTER || in->role == NEO4J_SLAVE) {
 		f->served = true;
-		f->failures = 0;
+		f->failures = f->quick = 0;
 		decide(d, NODE_SERVING, "%s", "");
 	} else if (in->role == NEO4J_UNKNOWN) {
 		decide(d, NODE_JOINING, "Neo4j is neither master nor slave");
@@ -141,8 +155,11 @@ static int64_t backoff_ms(unsigned failures)
 
 static void note_end(struct formation *f, int64_t now_ms)
 {
+	bool ran = f->phase == NEO4J_RAN && f->asked_ms;
+
 	f->phase = NEO4J_AT_REST;
 	f->failures++;
+	f->quick += ran && !f->served && now_ms - f->asked_ms < QUICK_END_MS;
 	f->retry_ms = now_ms + backoff_ms(f->failures);
 }
 
@@ -166,7 +183,7 @@ static void decide_stopped(
 
 void formation_step(struct formation *f, const struct formation_input *in, struct decision *d)
 {
-	*d = (struct decision){0};
+	*d = (struct decision){.store = in->store};
 	if (!in->data) {
 		decide(d, NODE_IDLE, "%s", "");
 		return;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "marker.h"
 #include "neo4j.h"
 #include "node_state.h"
 
@@ -21,6 +22,12 @@
  *   a node that starts alone joins that cluster or none; it cannot form a second one.
  *
  * A Neo4j that ends by itself is started again under the same rule, after 2, 4, 8 ... 60 s.
+ *
+ * Neo4j syncs its transaction log, but neither a store it has just created nor one it has just
+ * copied from the master: a power cut may leave a store no Neo4j starts on (3.5: "Error reading
+ * transaction logs, recovery not possible"). After SPOILED_AFTER quick ends in a row the store is
+ * given up: one that never served holds nothing and is discarded; one that served is put aside,
+ * and only when there is a master to fetch it from, as a branched store would be by Neo4j itself.
  */
 enum service_state {
 	SERVICE_UNKNOWN, /* not asked yet, or the service manager does not answer */
@@ -45,6 +52,7 @@ struct formation_input {
 	int64_t now_ms;
 	bool data;        /* has this node the data role? */
 	const char *held; /* why it must not touch its store; "" when it may */
+	enum marker_state store;
 	enum service_state service;
 	enum neo4j_role role; /* of this node's Neo4j, by its own word over HTTP */
 	const struct formation_peer *peers;
@@ -60,17 +68,22 @@ struct formation {
 	} phase;
 	int64_t asked_ms, retry_ms;
 	unsigned failures; /* ends in a row without having served */
+	unsigned quick;    /* of these, since the store was last given up, the quick ones */
 	bool served;
 };
 
 struct decision {
 	enum node_state state;
 	bool start; /* start Neo4j now, once */
+	enum marker_state store; /* MARKER_DISCARD or MARKER_ASIDE before that, or as it was */
 	char why[WHY_SIZE];
 };
 
 #define START_GRACE_MS 10000 /* from a decided start until the service must be seen running */
 #define BACKOFF_MAX_MS 60000
+#define SPOILED_AFTER 3
+/* An end that came sooner was no join that timed out. */
+#define QUICK_END_MS (NEO4J_JOIN_TIMEOUT_S * 1000)
 
 void formation_step(struct formation *f, const struct formation_input *in, struct decision *d);
 

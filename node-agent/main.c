@@ -32,6 +32,7 @@ struct command {
 static const struct command commands[] = {
 	{"run", agent_run, "be this node's agent until SIGTERM"},
 	{"grow", agent_grow, "let p3 reach the end of the card"},
+	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
 	{"check", agent_check, "check node.conf and cluster.secret (also -c)"},
 };
 

@@ -11,6 +11,9 @@
 static const char *const state_names[] = {
 	[MARKER_VIRGIN] = "virgin",
 	[MARKER_USED] = "used",
+	[MARKER_SERVED] = "served",
+	[MARKER_DISCARD] = "discard",
+	[MARKER_ASIDE] = "aside",
 };
 
 static cfg_opt_t marker_opts[] = {
@@ -18,6 +21,7 @@ static cfg_opt_t marker_opts[] = {
 	CFG_STR("node", NULL, CFGF_NODEFAULT),
 	CFG_INT("layout", 0, CFGF_NODEFAULT),
 	CFG_STR("state", NULL, CFGF_NODEFAULT),
+	CFG_INT("aside", 0, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -38,7 +42,8 @@ int marker_parse(const char *name, const char *text, struct marker *m, struct er
 
 	if (!cfg)
 		return -1;
-	*m = (struct marker){.layout = (unsigned)cfg_getint(cfg, "layout")};
+	*m = (struct marker){.layout = (unsigned)cfg_getint(cfg, "layout"),
+		.aside = (unsigned)cfg_getint(cfg, "aside")};
 	const char *cluster = cfg_getstr(cfg, "cluster"), *node = cfg_getstr(cfg, "node");
 	if (!cluster || hex_decode(m->cluster_id, CLUSTER_ID_SIZE, cluster) < 0)
 		return err_code(e, EXIT_CONFIG, "%s: cluster is not %d hex digits", name,
@@ -47,7 +52,7 @@ int marker_parse(const char *name, const char *text, struct marker *m, struct er
 		return err_code(e, EXIT_CONFIG, "%s: node is missing or too long", name);
 	memcpy(m->node, node, strlen(node) + 1);
 	if (parse_state(cfg_getstr(cfg, "state"), &m->state) < 0)
-		return err_code(e, EXIT_CONFIG, "%s: state is neither virgin nor used", name);
+		return err_code(e, EXIT_CONFIG, "%s: unknown state", name);
 	return 0;
 }
 
@@ -98,21 +103,26 @@ int marker_check(const char *dir, const struct identity *id, struct marker *m, s
 	return check_owner(path, m, id, e);
 }
 
-int marker_use(const char *dir, struct marker *m, struct err *e)
+int marker_set(const char *dir, struct marker *m, enum marker_state state, struct err *e)
 {
 	_cleanup_free_ char *path = marker_path(dir);
 	_cleanup_buf_ struct buf text = {0};
 	char hex[2 * CLUSTER_ID_SIZE + 1];
+	struct marker next = *m;
 
-	if (m->state == MARKER_USED)
+	if (m->state == state)
 		return 0;
+	next.state = state;
+	next.aside += state == MARKER_ASIDE;
 	hex_encode(hex, m->cluster_id, CLUSTER_ID_SIZE);
 	buf_printf(&text, "cluster = \"%s\"\nnode = \"%s\"\nlayout = %u\nstate = \"%s\"\n", hex,
-		m->node, m->layout, state_names[MARKER_USED]);
+		m->node, m->layout, state_names[state]);
+	if (next.aside)
+		buf_printf(&text, "aside = %u\n", next.aside);
 	if (!buf_ok(&text))
 		return err_set(e, "%s: out of memory", path);
 	if (io_write_atomic(path, text.data, text.len, 0644, e) < 0)
 		return -1;
-	m->state = MARKER_USED;
+	*m = next;
 	return 0;
 }

@@ -10,8 +10,11 @@
  * nothing is formed, started, grown or written unless marker_check agrees.
  */
 enum marker_state {
-	MARKER_VIRGIN, /* no Neo4j has run on it */
-	MARKER_USED,
+	MARKER_VIRGIN,  /* no Neo4j has run on it */
+	MARKER_USED,    /* Neo4j was started, and has not served from this store yet */
+	MARKER_SERVED,  /* it has, and all of the store was synced after that */
+	MARKER_DISCARD, /* the next start removes the store: it never served and does not start */
+	MARKER_ASIDE,   /* the next start puts it aside: it served, and starts no more */
 };
 
 struct marker {
@@ -19,6 +22,7 @@ struct marker {
 	char node[NAME_SIZE];
 	unsigned layout;
 	enum marker_state state;
+	unsigned aside; /* how many stores were put aside so far: the newest one's number */
 };
 
 #define MARKER_LAYOUT 1
@@ -30,7 +34,11 @@ MUST_CHECK int marker_parse(const char *name, const char *text, struct marker *m
 MUST_CHECK int marker_check(
 	const char *dir, const struct identity *id, struct marker *m, struct err *e);
 
-/* Makes a virgin marker used, atomically and durably; one that is used stays untouched. */
-MUST_CHECK int marker_use(const char *dir, struct marker *m, struct err *e);
+/*
+ * Writes m with another state, atomically and durably; ASIDE takes the next number. A marker that
+ * is in that state already is not written.
+ */
+MUST_CHECK int marker_set(
+	const char *dir, struct marker *m, enum marker_state state, struct err *e);
 
 #endif

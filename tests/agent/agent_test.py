@@ -324,6 +324,36 @@ def test_neo4j_lost(pi1, pi2, pi3):
     wait_for(lambda: pi2.state() == "serving")
 
 
+def test_spoiled(pi1, pi2, pi3):
+    def marked(state):
+        return wait_for(lambda: 'state = "%s"' % state in pi3.read("srv/bramble/bramble.marker"))
+
+    def fail(times):
+        for _ in range(times):
+            pi3.neo4j_ends()
+            seen = len(pi3.starts())
+            wait_for(lambda: len(pi3.starts()) > seen, 40)
+            pi3.neo4j_up("UNKNOWN")
+
+    def prepare():
+        return subprocess.call([AGENT, "--root", pi3.root, "prepare"], stderr=subprocess.DEVNULL)
+
+    ok(marked("served"), "a store from which Neo4j served is synced and marked so")
+    pi3.write("srv/bramble/neo4j/data/databases/graph.db/neostore", "old")
+    fail(3)
+    ok(marked("served"), "three starts that fail are borne")
+    pi3.write("slow", "")
+    fail(1)
+    ok(marked("aside"), "then the store is to be put aside, for there is a master to copy from")
+    ok(prepare() == 0 and not os.path.exists(os.path.join(pi3.store, "neo4j/data/databases")) and
+       pi3.read("srv/bramble/neo4j/data/databases-aside-1/graph.db/neostore") == "old",
+       "which neo4j.service does before Neo4j starts")
+    os.unlink(os.path.join(pi3.root, "slow"))
+    ok(marked("used"), "Neo4j runs: the order is carried out")
+    pi3.neo4j_up("slave")
+    ok(marked("served"), "it serves from its copy")
+
+
 def test_garbage(pi1):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for i in range(200):
@@ -436,6 +466,7 @@ def cluster_life(top):
         test_roles(*nodes)
         test_agent_lost(pi1, pi2, pi3)
         test_neo4j_lost(pi1, pi2, pi3)
+        test_spoiled(pi1, pi2, pi3)
         test_garbage(pi1)
         test_systemd(pi4, top)
         ok(pi1.stop() == 0 and not any(n.read("unexpected") for n in nodes),

@@ -254,6 +254,68 @@ static void test_backoff(void)
 		"Neo4j ended by itself (3 in a row); pauses 8 s", "why it pauses");
 }
 
+/* Neo4j is started, seen running and gone after life_ms, times times; the last start's decision. */
+static struct decision fails(struct formation *f, enum marker_state store,
+	const struct formation_peer *peers, int64_t life_ms, unsigned times)
+{
+	struct formation_input in = {.now_ms = 1000,
+		.data = true,
+		.held = "",
+		.store = store,
+		.peers = peers,
+		.npeers = peers ? 1 : 0};
+	struct decision d;
+
+	for (unsigned i = 0; i <= times; i++) {
+		in.service = SERVICE_STOPPED;
+		in.now_ms += BACKOFF_MAX_MS;
+		formation_step(f, &in, &d);
+		in.service = SERVICE_RUNNING;
+		in.now_ms += 500;
+		if (i < times)
+			formation_step(f, &in, &(struct decision){0});
+		in.service = SERVICE_STOPPED;
+		in.now_ms += life_ms - 500;
+		if (i < times)
+			formation_step(f, &in, &(struct decision){0});
+	}
+	return d;
+}
+
+static void test_spoiled(void)
+{
+	static const struct formation_peer master = {.name = "pi2", .present = true, .heard = true,
+		.same_members = true, .state = NODE_SERVING, .role = NEO4J_MASTER};
+	static const struct {
+		const char *what;
+		enum marker_state store, want;
+		bool master;
+		int64_t life_ms;
+		unsigned times;
+	} rows[] = {
+		{"twice is chance", MARKER_USED, MARKER_USED, true, 3000, 2},
+		{"three times: what never served is discarded", MARKER_USED, MARKER_DISCARD, true, 3000,
+			3},
+		{"with no master about as well", MARKER_USED, MARKER_DISCARD, false, 3000, 3},
+		{"joins that time out spoil nothing", MARKER_USED, MARKER_USED, true, QUICK_END_MS, 9},
+		{"what served is put aside", MARKER_SERVED, MARKER_ASIDE, true, 3000, 3},
+		{"but not without a master", MARKER_SERVED, MARKER_SERVED, false, 3000, 9},
+		{"nor for joins that time out", MARKER_SERVED, MARKER_SERVED, true, QUICK_END_MS, 9},
+		{"the order stands until it is done", MARKER_ASIDE, MARKER_ASIDE, true, 3000, 3},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct formation f = {0};
+		struct decision d = fails(&f, rows[i].store, rows[i].master ? &master : NULL,
+			rows[i].life_ms, rows[i].times);
+		ok(d.start, "spoiled: still started");
+		is_int(d.store, rows[i].want, "spoiled: %s", rows[i].what);
+	}
+	struct formation f = {0};
+	fails(&f, MARKER_USED, NULL, 3000, 3);
+	is_int(fails(&f, MARKER_USED, NULL, 3000, 1).store, MARKER_USED, "spoiled: counted anew");
+}
+
 static void test_served_between(void)
 {
 	struct formation f = {.failures = 3};
@@ -300,6 +362,7 @@ int main(void)
 	test_table();
 	test_life();
 	test_backoff();
+	test_spoiled();
 	test_served_between();
 	test_never_seen_running();
 	test_long_list();

@@ -117,7 +117,7 @@ static void test_marker_parse(void)
 	is_int(marker_parse("m", "node = \"pi1\"", &m, &e), -1, "nor is half a one");
 }
 
-static void test_marker_use(void)
+static void test_marker_set(void)
 {
 	_cleanup_buf_ struct buf text = {0};
 	struct marker m;
@@ -126,13 +126,20 @@ static void test_marker_use(void)
 	struct err e = {0};
 
 	is_int(marker_parse("m", MARK("virgin"), &m, &e), 0, "a virgin marker");
-	is_int(marker_use(dir, &m, &e), 0, "is taken into use");
+	is_int(marker_set(dir, &m, MARKER_USED, &e), 0, "is taken into use");
 	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "written");
 	is_str(buf_str(&text), MARK("used"), "as used, all else the same");
 	stat(in_dir("bramble.marker"), &one);
-	is_int(marker_use(dir, &m, &e), 0, "a second time");
+	is_int(marker_set(dir, &m, MARKER_USED, &e), 0, "a second time");
 	stat(in_dir("bramble.marker"), &two);
 	ok(one.st_ino == two.st_ino, "writes nothing");
+	is_int(marker_set(dir, &m, MARKER_ASIDE, &e), 0, "then an order");
+	is_int(marker_set(dir, &m, MARKER_USED, &e), 0, "carried out");
+	buf_free(&text);
+	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "written");
+	is_str(buf_str(&text), MARK("used") "aside = 1\n", "the number stays");
+	is_int(marker_parse("m", buf_str(&text), &m, &e), 0, "and is read");
+	is_int(m.aside, 1, "again");
 	is_int(load(CLUSTER NODE NEO4J PI1, &id, &e), 0, "identity");
 	is_int(marker_check(dir, &id, &m, &e), -1, "a folder that is no mount point");
 	ok(strstr(e.msg, "is not a mount point"), "is refused: %s", e.msg);
@@ -147,7 +154,7 @@ int main(void)
 	test_good();
 	test_bad();
 	test_marker_parse();
-	test_marker_use();
+	test_marker_set();
 	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
 	return done();
 }

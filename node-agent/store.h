@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_STORE_H
+#define BRAMBLE_STORE_H
+
+#include <sys/types.h>
+#include "marker.h"
+
+/*
+ * The store below p3's mount point dir: DIR/neo4j/data/databases (3.x) or DIR/neo4j/data/graph.db
+ * (2.x). The agent, which hears the network, has no right to touch it; it leaves its order in the
+ * marker, and neo4j.service carries it out, as Neo4j's own user, before Neo4j starts.
+ */
+
+/*
+ * DISCARD removes the store. ASIDE renames it to its name and "-aside-N", N being m->aside, and
+ * removes an older one put aside. Any other state: nothing. Power may fail at any point: doing it
+ * again ends in the same, for after the rename only a store begun since is found, and removed.
+ */
+MUST_CHECK int store_prepare(const char *dir, const struct marker *m, struct err *e);
+
+/* Begins to sync the whole filesystem of dir in a child, whose exit says how it went; -1: errno. */
+pid_t store_sync(const char *dir);
+
+#endif

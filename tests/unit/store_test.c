@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What becomes of a store before Neo4j starts, done once, twice, and again after a power cut. */
+// use: node-agent/store.c
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "io.h"
+#include "node-agent/store.h"
+#include "tap.h"
+#include "util.h"
+
+static char dir[] = "/tmp/store-test-XXXXXX";
+
+/* Makes DIR/neo4j/data/NAME with a file in it that says what it is. */
+static void make(const char *name, const char *what)
+{
+	_cleanup_free_ char *path = xasprintf("%s/neo4j/data/%s", dir, name);
+	_cleanup_free_ char *file = xasprintf("%s/neostore", path);
+	struct err e;
+
+	if (io_mkdir_p(path, 0755, &e) < 0 ||
+		io_write_atomic(file, what, strlen(what), 0644, &e) < 0)
+		exit(1);
+}
+
+static const char *content(const char *name)
+{
+	static struct buf text;
+	_cleanup_free_ char *file = xasprintf("%s/neo4j/data/%s/neostore", dir, name);
+	struct err e;
+
+	buf_free(&text);
+	return io_read_file(file, 100, &text, &e) < 0 ? "-" : buf_str(&text);
+}
+
+static int prepare(enum marker_state state, unsigned aside)
+{
+	struct marker m = {.state = state, .aside = aside};
+	struct err e;
+
+	return store_prepare(dir, &m, &e);
+}
+
+static void test_kept(void)
+{
+	static const enum marker_state kept[] = {MARKER_VIRGIN, MARKER_USED, MARKER_SERVED};
+
+	make("databases", "first");
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		is_int(prepare(kept[i], 0), 0, "no order");
+		is_str(content("databases"), "first", "nothing is done");
+	}
+}
+
+static void test_aside(void)
+{
+	is_int(prepare(MARKER_ASIDE, 1), 0, "put aside");
+	is_str(content("databases-aside-1"), "first", "under its number");
+	is_str(content("databases"), "-", "not under its name");
+	make("databases", "half");
+	is_int(prepare(MARKER_ASIDE, 1), 0, "again, after a cut in the middle of the copy");
+	is_str(content("databases-aside-1"), "first", "what served is still there");
+	is_str(content("databases"), "-", "the half copy is not");
+	make("databases", "second");
+	is_int(prepare(MARKER_ASIDE, 2), 0, "the next one");
+	is_str(content("databases-aside-2"), "second", "is kept");
+	is_str(content("databases-aside-1"), "-", "instead of the older");
+}
+
+static void test_discard(void)
+{
+	make("databases", "junk");
+	make("graph.db", "junk of 2.x");
+	is_int(prepare(MARKER_DISCARD, 2), 0, "discarded");
+	is_str(content("databases"), "-", "3.x");
+	is_str(content("graph.db"), "-", "2.x");
+	is_str(content("databases-aside-2"), "second", "not what was put aside");
+	is_int(prepare(MARKER_DISCARD, 2), 0, "twice");
+}
+
+static void test_sync(void)
+{
+	int status = -1;
+
+	waitpid(store_sync(dir), &status, 0);
+	is_int(status, 0, "a filesystem is synced");
+	waitpid(store_sync("/nonexistent"), &status, 0);
+	ok(status != 0, "one that is not there is not");
+}
+
+int main(void)
+{
+	struct err e;
+
+	if (!mkdtemp(dir))
+		return 1;
+	is_int(prepare(MARKER_ASIDE, 1), 0, "no store, nothing to do");
+	test_kept();
+	test_aside();
+	test_discard();
+	test_sync();
+	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
+	return done();
+}
