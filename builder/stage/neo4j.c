@@ -20,7 +20,7 @@ static int neo4j_run(struct build *b, const char *image, struct err *e)
 	if (archive_unpack_below(b->inputs.neo4j, fs, dest, &b->progress, e) < 0 ||
 		ext4_symlink(fs, "/opt/neo4j", folder, e) < 0 ||
 		add_system_user(fs, "neo4j", NEO4J_UID, DATA_DIR, e) < 0 ||
-		archive_unpack_memory(assets, assets_size, "overlays/data/", fs, "", e) < 0)
+		archive_unpack_memory(assets, assets_size, "overlays/data", fs, "", e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

@@ -110,18 +110,18 @@ int add_system_user(
 
 static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 {
-	_cleanup_free_ char *prefix = xasprintf("programs/%s/", arch_name(b->inputs.arch));
+	_cleanup_free_ char *programs = xasprintf("programs/%s", arch_name(b->inputs.arch));
 	const struct asset_dest {
-		const char *prefix, *dest;
+		const char *top, *dest;
 	} parts[] = {
-		{"overlays/common/", ""},
-		{"overlays/proxy/", ""},
-		{prefix, "/usr/lib/bramble"},
+		{"overlays/common", ""},
+		{"overlays/proxy", ""},
+		{programs, "/usr/lib/bramble"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (archive_unpack_memory(
-			    assets, assets_size, parts[i].prefix, fs, parts[i].dest, e) < 0)
+		if (archive_unpack_memory(assets, assets_size, parts[i].top, fs, parts[i].dest, e) <
+			0)
 			return -1;
 	}
 	return 0;
