@@ -122,6 +122,8 @@ static void free_ext4(struct ext4 **x)
 
 int ext4_close(struct ext4 **x, struct err *e)
 {
+	if ((*x)->file)
+		ext2fs_file_close(steal(&(*x)->file));
 	errcode_t rc = ext2fs_close_free(&(*x)->fs);
 	int ret = rc ? ext4_fail(*x, "ext4", rc, e) : 0;
 

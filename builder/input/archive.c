@@ -72,7 +72,7 @@ static uint64_t file_size(const char *path)
 }
 
 static int decompress_to(
-	struct archive *a, const char *in, int fd, struct progress *p, struct err *e)
+	struct archive *a, const char *in, int fd, uint64_t max, struct progress *p, struct err *e)
 {
 	uint64_t total = file_size(in);
 	const void *piece;
@@ -81,6 +81,10 @@ static int decompress_to(
 	int rc;
 
 	while ((rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK) {
+		if ((uint64_t)at > max || n > max - (uint64_t)at)
+			return err_code(e, EXIT_INPUT,
+				"%s: holds more than the %llu MB of the smallest card (size)", in,
+				(unsigned long long)(max / 1000000));
 		if (check_interrupted(e) < 0 || sparse_write(fd, piece, n, at, e) < 0)
 			return -1;
 		end = at + (la_int64_t)n;
@@ -91,7 +95,8 @@ static int decompress_to(
 	return ftruncate(fd, end) < 0 ? err_errno(e, "truncate") : 0;
 }
 
-int archive_decompress(const char *in, const char *out, struct progress *p, struct err *e)
+int archive_decompress(
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 	struct archive_entry *entry;
@@ -110,7 +115,7 @@ int archive_decompress(const char *in, const char *out, struct progress *p, stru
 	_cleanup_close_ int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, "%s", out);
-	if (decompress_to(a, in, fd, p, e) < 0)
+	if (decompress_to(a, in, fd, max, p, e) < 0)
 		return e->code == EXIT_FAILED ? err_prefix(e, "%s", out) : -1;
 	return 0;
 }

@@ -9,10 +9,11 @@
 
 /*
  * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the single file of a .zip)
- * to the new file `out`, sparsely. A truncated or damaged input is EXIT_INPUT.
+ * to the new file `out`, sparsely. A truncated or damaged input, or one of more than max bytes, is
+ * EXIT_INPUT.
  */
 MUST_CHECK int archive_decompress(
-	const char *in, const char *out, struct progress *p, struct err *e);
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e);
 
 /* The name of the first entry's top folder ("neo4j-enterprise-3.5.0"); the caller frees. */
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
