@@ -30,7 +30,7 @@ MUST_CHECK struct archive *archive_open_tar(const char *path, struct err *e);
 /* 1: *entry is the next one, and has a name; 0: the end; -1: error. */
 MUST_CHECK int archive_next(
 	struct archive *a, const char *path, struct archive_entry **entry, struct err *e);
-/* As stored: libarchive has no name in the C locale for what pax says in UTF-8. */
+/* NULL: pax stores it in a way that neither the C locale nor UTF-8 can say. */
 const char *archive_name(struct archive_entry *en);
 MUST_CHECK int unpack_entry(
 	const struct unpack *u, struct archive *a, struct archive_entry *en, struct err *e);

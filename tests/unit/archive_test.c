@@ -170,6 +170,8 @@ static const struct hostile hostile[] = {
 	{"a link that climbs through a link", "link out", false,
 		{FOLDER("/p/q/r"), LINK("/p/q/r/up", "../../.."),
 			LINK("/e", "p/q/r/up/../../../etc"), FILE_AT("/e/shadow", "x")}},
+	{"a link that climbs behind a name", "link out", false,
+		{FOLDER("/a"), LINK("/a/x", ".."), LINK("/a/b", "x/..")}},
 	{"an entry behind a link", "behind a link", false,
 		{FOLDER("/d"), LINK("/e", "d"), FILE_AT("/e/x", "x")}},
 	{"a folder over a link", "behind a link", false,
@@ -185,9 +187,9 @@ static const struct hostile hostile[] = {
 	{"a newline in a link", "control", false, {LINK("/a", "b\nc")}},
 	{"a name of 256 bytes", "too long", false,
 		{FILE_AT("/" FIFTY FIFTY FIFTY FIFTY FIFTY "123456", "x")}},
-	{"more than there is room for", "no room", false,
+	{"more than there is room for", "finds no room", false,
 		{{.type = 'f', .name = TOP "/a", .text = "x", .size = INT64_C(1) << 32}}},
-	{"a sparse bomb", "no room", true,
+	{"a sparse bomb", "finds no room", true,
 		{{.type = 's', .name = TOP "/a", .text = "x", .size = INT64_C(1) << 50}}},
 	{"a file with a hole at its end", "sparse", true,
 		{{.type = 's', .name = TOP "/a", .text = "x", .size = 1 << 20}}},
@@ -230,7 +232,7 @@ static void mode_is(const char *image, const char *path, const char *want)
 	is_str(got, want, "mode and owner of %s", path);
 }
 
-/* Names in UTF-8, which pax writes and the C locale cannot say. */
+/* Names in UTF-8 too, which pax stores in its own way. */
 static const struct item good[] = {
 	FOLDER(""),
 	{.type = 'd', .name = TOP "/lib/", .mode = 0700},
