@@ -186,6 +186,18 @@ int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *l
 	return 0;
 }
 
+int ext4_check(const char *image, uint64_t offset, struct err *e)
+{
+	_cleanup_free_ char *at = xasprintf("%s?offset=%llu", image, (unsigned long long)offset);
+	const char *const argv[] = {"e2fsck", "-f", "-n", at, NULL};
+
+	if (run_tool(argv, NULL, NULL, 0, e) == 0)
+		return 0;
+	if (e->code != EXIT_FAILED || !run_find(argv[0]))
+		return -1;
+	return err_code(e, EXIT_INPUT, "its ext4 is damaged: e2fsck finds errors in it");
+}
+
 int ext4_grow_file(const char *path, struct err *e)
 {
 	const char *const check[] = {"e2fsck", "-f", "-p", path, NULL};

@@ -79,6 +79,12 @@ void ext4_usage(struct ext4 *fs, uint64_t *used, uint64_t *size);
 MUST_CHECK int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *label,
 	const uint8_t uuid[static 16], struct err *e);
 
+/*
+ * Reads all of the metadata with e2fsck and changes nothing. EXIT_INPUT when anything is wrong: a
+ * filesystem that says it is clean may not be. The path must pass run_check_path.
+ */
+MUST_CHECK int ext4_check(const char *image, uint64_t offset, struct err *e);
+
 /* Grows the ext4 that fills the whole of a file to the file's present size (resize2fs). */
 MUST_CHECK int ext4_grow_file(const char *path, struct err *e);
 

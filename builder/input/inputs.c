@@ -284,8 +284,11 @@ int inputs_look_into(const struct cluster *c, const char *image, const struct ex
 {
 	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, root->start, e);
 
-	if (!fs || check_size(fs, in->base, root, e) < 0 ||
-		detect_arch(fs, in->base, &in->arch, e) < 0)
+	if (!fs || check_size(fs, in->base, root, e) < 0)
+		return -1;
+	if (ext4_check(image, root->start, e) < 0)
+		return err_prefix(e, "%s", in->base);
+	if (detect_arch(fs, in->base, &in->arch, e) < 0)
 		return -1;
 	int rc = strcmp(c->java, "base") == 0 ? find_base_java(c, fs, in, e)
 					      : find_java_set(c, in, e);

@@ -132,6 +132,9 @@ printf 'root:x:0:\ndocker:x:7480:\n' >group
 base2 'rm /etc/group' 'write group /etc/group'
 fails 4 '"docker" has number 7480' "a group with the proxies' number" "$bramble" build v.conf
 
+base2 'sif /etc/passwd links_count 3'
+refused 4 'ext4 is damaged' "a base that says it is clean and is not"
+
 # --- neighbours
 rm -rf cache c.state
 "$bramble" build --out a c.conf >a.log 2>&1 &
