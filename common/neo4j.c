@@ -24,6 +24,10 @@ struct neo4j_profile {
  * small boards needs: a dead master is noticed after 10 s instead of 40; a slave gives up reading
  * from it after 3 s instead of 20 (a real power cut then costs 14 s, not 25); at least one slave
  * holds an acknowledged write.
+ *
+ * Neo4j makes itself a key and a certificate even with TLS off, does not sync them, and never
+ * starts again once a power cut has left them empty (3.5: "Missing key encoding"). They belong in
+ * /run, where each start makes new ones.
  */
 static const char ha3_conf[] = "dbms.mode=HA\n"
 			       "ha.server_id=%(id)\n"
@@ -44,7 +48,7 @@ static const char ha3_conf[] = "dbms.mode=HA\n"
 			       "dbms.directories.data=%(data)/data\n"
 			       "dbms.directories.logs=%(data)/logs\n"
 			       "dbms.directories.metrics=%(data)/metrics\n"
-			       "dbms.directories.certificates=%(data)/certificates\n"
+			       "dbms.directories.certificates=/run/neo4j/certificates\n"
 			       "dbms.directories.run=/run/neo4j\n"
 			       "metrics.enabled=false\n"
 			       "dbms.logs.debug.level=INFO\n"
@@ -79,8 +83,8 @@ static const char ha2_server[] =
 	"org.neo4j.server.database.location=%(data)/data/graph.db\n"
 	"org.neo4j.server.db.tuning.properties=%(home)/conf/neo4j.properties\n"
 	"org.neo4j.server.http.log.enabled=false\n"
-	"dbms.security.tls_certificate_file=%(data)/ssl/snakeoil.cert\n"
-	"dbms.security.tls_key_file=%(data)/ssl/snakeoil.key\n"
+	"dbms.security.tls_certificate_file=/run/neo4j/snakeoil.cert\n"
+	"dbms.security.tls_key_file=/run/neo4j/snakeoil.key\n"
 	"dbms.security.auth_enabled=false\n"
 	"dbms.security.ha_status_auth_enabled=false\n";
 
