@@ -3,13 +3,15 @@
 #include <getopt.h>
 #include <stdio.h>
 #include "cmd.h"
-#include "input/inputs.h"
 #include "run.h"
+#include "stage/build.h"
 
-static const char usage[] = "usage: bramble check FILE\n"
-			    "\n"
-			    "Reads a cluster.conf and looks at what it names: says what is wrong, "
-			    "or what would be built.\n";
+static const char usage[] =
+	"usage: bramble check FILE\n"
+	"\n"
+	"Reads a cluster.conf and looks into what it names: says what is wrong, "
+	"or what would be built.\n"
+	"Only the decompressed base image is kept, in the cache.\n";
 
 static const struct option options[] = {
 	{"help", no_argument, NULL, 'h'},
@@ -34,10 +36,14 @@ static int check_tools(struct err *e)
 	return 0;
 }
 
-static void print_plan(const struct cluster *c, const struct inputs *in)
+static void print_plan(const struct build *b)
 {
-	printf("cluster %s: Neo4j %s (profile %s), base %s\n", c->name, in->neo4j_version,
-		neo4j_profile_name(in->profile), in->base);
+	const struct cluster *c = b->cluster;
+	const struct inputs *in = &b->inputs;
+
+	printf("cluster %s: Neo4j %s (profile %s), Java %u, base %s (%s), images of %llu MB\n",
+		c->name, in->neo4j_version, neo4j_profile_name(in->profile), in->java_major,
+		in->base, arch_name(in->arch), (unsigned long long)(b->table.image_size / 1000000));
 	for (size_t i = 0; i < c->nnodes; i++) {
 		const struct node *n = &c->nodes[i];
 		printf("  %-12s %-12s %-15s", n->name, roles_text(n->roles), n->address);
@@ -49,19 +55,10 @@ static void print_plan(const struct cluster *c, const struct inputs *in)
 		printf("note: access has no ssh_key, so nobody can log in over the network\n");
 }
 
-static int check_ssh_key(const struct cluster *c, struct err *e)
-{
-	if (c->access.ssh_key && access(c->access.ssh_key, R_OK) < 0) {
-		err_errno(e, "%s: access: ssh_key = \"%s\"", c->path, c->access.ssh_key);
-		e->code = EXIT_CONFIG;
-		return -1;
-	}
-	return 0;
-}
-
 int cmd_check(int argc, char **argv, struct err *e)
 {
-	_cleanup_inputs_ struct inputs in = {0};
+	_cleanup_build_ struct build b = {.cache = CACHE_NONE};
+	const struct build_options o = {.quiet = !isatty(STDERR_FILENO)};
 
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'h') {
@@ -73,9 +70,9 @@ int cmd_check(int argc, char **argv, struct err *e)
 	if (optind != argc - 1)
 		return err_code(e, EXIT_USAGE, "check: one cluster.conf is wanted");
 	_cleanup_cluster_ struct cluster *c = cluster_load(argv[optind], e);
-	if (!c || check_ssh_key(c, e) < 0 || check_tools(e) < 0 ||
-		inputs_find(c, false, &in, e) < 0)
+	if (!c || check_tools(e) < 0 || build_plan(&b, c, &o, e) < 0)
 		return -1;
-	print_plan(c, &in);
+	progress_end(&b.progress);
+	print_plan(&b);
 	return 0;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,10 +64,23 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* A file of ours that got number 2 because nobody had it would be written to by the next error. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = {0};
 
+	fill_standard_fds();
 	if (argc < 2) {
 		usage(stderr);
 		return EXIT_USAGE;

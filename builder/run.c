@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include "cmd.h"
 #include "io.h"
 #include "run.h"
 
@@ -33,6 +34,13 @@ const char *run_find(const char *tool)
 			return path;
 	}
 	return NULL;
+}
+
+int run_check_path(const char *path, struct err *e)
+{
+	if (!strstr(path, "@@") && !strchr(path, '?'))
+		return 0;
+	return err_set(e, "%s: mtools and e2fsprogs cannot take a path with \"@@\" or \"?\"", path);
 }
 
 /* An anonymous file as a standard stream: no pipe can fill up, no polling is needed. */
@@ -88,6 +96,15 @@ static int spawn_and_wait(const char *const argv[], int in, int out, int err, in
 	return rc ? -1 : wait_for(pid, status);
 }
 
+/* A line of standard error that is not the reason: empty, or said before the trouble. */
+static bool is_chatter(const char *line)
+{
+	size_t n = strcspn(line, "\n");
+	const char *warning = strstr(line, "arning:");
+
+	return line[n] && (n == 0 || (warning && warning < line + n));
+}
+
 /* "mke2fs: Could not allocate..." or, for a silent tool, how it ended. */
 static int tool_error(const char *tool, int status, int err_fd, struct err *e)
 {
@@ -98,8 +115,8 @@ static int tool_error(const char *tool, int status, int err_fd, struct err *e)
 	if (read_back(err_fd, &text, e) < 0)
 		return err_prefix(e, "%s", tool);
 	const char *line = buf_str(&text);
-	while (*line == '\n')
-		line++;
+	while (is_chatter(line))
+		line += strcspn(line, "\n") + 1;
 	if (!*line)
 		return err_set(e, "%s ended with status %d", tool, WEXITSTATUS(status));
 	return err_set(e, "%s: %.*s", tool, (int)strcspn(line, "\n"), line);
@@ -120,6 +137,8 @@ int run_tool(
 		return err_errno(e, "%s", argv[0]);
 	if (spawn_and_wait(argv, in_fd, out_fd, err_fd, &status) < 0)
 		return err_errno(e, "%s", argv[0]);
+	if (check_interrupted(e) < 0)
+		return -1; /* Ctrl-C went to the tool too */
 	if (!WIFEXITED(status) || WEXITSTATUS(status) > ok_max)
 		return tool_error(argv[0], status, err_fd, e);
 	if (out && read_back(out_fd, out, e) < 0)

@@ -16,4 +16,7 @@ MUST_CHECK int run_tool(
 /* Where a tool is, or NULL: for saying what is missing before work begins. Static storage. */
 const char *run_find(const char *tool);
 
+/* Refuses a path in which mtools or e2fsprogs would see an offset or options of their own. */
+MUST_CHECK int run_check_path(const char *path, struct err *e);
+
 #endif

@@ -119,6 +119,9 @@ int io_mkdir_p(const char *path, mode_t mode, struct err *e)
 {
 	_cleanup_free_ char *copy = xstrdup(path);
 
+	errno = ENOENT;
+	if (!*copy)
+		return err_errno(e, "\"\"");
 	for (char *s = copy + 1;; s++) {
 		if (*s && *s != '/')
 			continue;

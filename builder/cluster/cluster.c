@@ -34,6 +34,9 @@ static const struct size_unit units[] = {
 	{"TB", UINT64_C(1000000000000)},
 };
 
+/* 32-bit sector numbers. */
+#define MBR_MAX (UINT64_C(1) << 41)
+
 int size_parse(const char *text, uint64_t *bytes)
 {
 	char *end;
@@ -75,6 +78,15 @@ static bool is_label(const char *s)
 	if (n == 0 || n > 63 || s[0] == '-' || s[n - 1] == '-')
 		return false;
 	return strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+}
+
+/*
+ * A node's name is a host name in /etc/hosts of every card: it must not be localhost, nor a number,
+ * which resolvers take for an address.
+ */
+static bool is_host_name(const char *s)
+{
+	return is_label(s) && strcmp(s, "localhost") != 0 && s[strspn(s, "0123456789")];
 }
 
 static int read_roles(cfg_t *sec, struct node *n, struct err *e)
@@ -160,9 +172,10 @@ static int read_node(struct cluster *c, cfg_t *sec, struct err *e)
 	struct node *n = &c->nodes[c->nnodes++];
 
 	n->name = xstrdup(cfg_title(sec));
-	if (!is_label(n->name))
+	if (!is_host_name(n->name))
 		return err_code(e, EXIT_CONFIG,
-			"the name must be a host name: a-z, 0-9 and \"-\", at most 63 characters");
+			"the name must be a host name: a-z, 0-9 and \"-\", at most 63 characters, "
+			"neither a number nor localhost");
 	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_address(c, sec, n, e) < 0)
 		return -1;
 	return check_unique(c, n, e);
@@ -273,6 +286,10 @@ static int read_size(cfg_t *sec, const char *key, uint64_t *bytes, struct err *e
 	if (size_parse(text, bytes) < 0)
 		return err_code(e, EXIT_CONFIG, "%s: %s = \"%s\" is no size such as 16GB or 4GiB",
 			config_where(sec), key, text);
+	if (*bytes > MBR_MAX)
+		return err_code(e, EXIT_CONFIG,
+			"%s: %s = \"%s\": a card's partition table ends at 2TiB", config_where(sec),
+			key, text);
 	return 0;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include "hash.h"
 #include "io.h"
@@ -65,6 +67,8 @@ static int next_generation(const char *dir, const char *conf, struct state *s, s
 	if (read_value(dir, "conf.hash", old, sizeof(old), e) < 0 ||
 		read_value(dir, "generation", number, sizeof(number), e) < 0)
 		return -1;
+	if (strspn(number, "0123456789") != strlen(number) || strlen(number) > 9)
+		return err_code(e, EXIT_CONFIG, "%s/generation: damaged", dir);
 	s->generation = (unsigned)strtoul(number, NULL, 10);
 	if (s->generation && strcmp(hash, old) == 0)
 		return 0;
@@ -74,6 +78,16 @@ static int next_generation(const char *dir, const char *conf, struct state *s, s
 	if (write_value(dir, "generation", number, e) < 0)
 		return -1;
 	return write_value(dir, "conf.hash", hash, e);
+}
+
+/* Two first builds, each into a folder of its own, must not make two clusters. */
+static int lock_state(const char *dir, struct err *e)
+{
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_errno(e, "%s", dir);
+	return steal_fd(&fd);
 }
 
 int state_open(const struct cluster *c, struct state *s, struct err *e)
@@ -90,6 +104,9 @@ int state_open(const struct cluster *c, struct state *s, struct err *e)
 	if (!S_ISDIR(st.st_mode) || (st.st_mode & 077))
 		return err_code(e, EXIT_CONFIG,
 			"%s: holds secrets and must be a folder with mode 0700", dir);
+	_cleanup_close_ int lock = lock_state(dir, e);
+	if (lock < 0)
+		return -1;
 	if (hex_value(dir, "id", s->id, sizeof(s->id), e) < 0 ||
 		hex_value(dir, "secret", s->secret, sizeof(s->secret), e) < 0 ||
 		hex_value(dir, "stats.password", s->stats_password, sizeof(s->stats_password), e) <

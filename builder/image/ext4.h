@@ -12,7 +12,7 @@
  *
  * ext4_open refuses what could be damaged by an edit: a journal that must be replayed, a
  * filesystem marked with errors or not cleanly unmounted, orphans (libext2fs itself checks none
- * of these), features the library does not know.
+ * of these), features that are not listed in ext4.c as edited correctly.
  *
  * Times are the filesystem's own last write time, so that the same inputs give the same bytes.
  */
@@ -36,6 +36,14 @@ struct ext4_owner {
 #define EXT4_ROOT(m) ((struct ext4_owner){.mode = (m)})
 
 bool ext4_exists(struct ext4 *fs, const char *path);
+
+enum ext4_kind { EXT4_NONE, EXT4_FILE, EXT4_DIR, EXT4_LINK, EXT4_OTHER };
+/* What lies at path itself: a link in the last place is a link. */
+enum ext4_kind ext4_kind(struct ext4 *fs, const char *path);
+/* Is it a directory, or a link that leads to one? */
+bool ext4_is_dir(struct ext4 *fs, const char *path);
+
+/* Whole files up to 16 MiB. */
 MUST_CHECK int ext4_read(struct ext4 *fs, const char *path, struct buf *b, struct err *e);
 
 /* Creates or replaces a file. A replaced file keeps its inode and gets the new owner and mode. */
@@ -49,7 +57,7 @@ MUST_CHECK int ext4_mkdir(
 	struct ext4 *fs, const char *path, struct ext4_owner owner, struct err *e);
 /* An existing link is replaced; an existing file or directory is an error. */
 MUST_CHECK int ext4_symlink(struct ext4 *fs, const char *path, const char *target, struct err *e);
-/* A second name for a file; replaces an existing file of that name. */
+/* A second name for a regular file; replaces an existing file of that name. */
 MUST_CHECK int ext4_hardlink(
 	struct ext4 *fs, const char *path, const char *existing, struct err *e);
 /* Removes a file or link; a missing one is fine. */
@@ -70,6 +78,12 @@ void ext4_usage(struct ext4 *fs, uint64_t *used, uint64_t *size);
 /* Makes an empty ext4 with fixed features (facts: those every supported release can mount). */
 MUST_CHECK int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *label,
 	const uint8_t uuid[static 16], struct err *e);
+
+/*
+ * Reads all of the metadata with e2fsck and changes nothing. EXIT_INPUT when anything is wrong: a
+ * filesystem that says it is clean may not be. The path must pass run_check_path.
+ */
+MUST_CHECK int ext4_check(const char *image, uint64_t offset, struct err *e);
 
 /* Grows the ext4 that fills the whole of a file to the file's present size (resize2fs). */
 MUST_CHECK int ext4_grow_file(const char *path, struct err *e);

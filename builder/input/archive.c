@@ -20,11 +20,27 @@ int archive_fail(struct archive *a, const char *path, struct err *e)
 		e, EXIT_INPUT, "%s: %s; is the file complete?", path, why ? why : "cannot be read");
 }
 
+const char *archive_name(struct archive_entry *en)
+{
+	const char *name = archive_entry_pathname(en);
+
+	return name ? name : archive_entry_pathname_utf8(en);
+}
+
+void archive_support_filters(struct archive *a)
+{
+	archive_read_support_filter_gzip(a);
+	archive_read_support_filter_bzip2(a);
+	archive_read_support_filter_xz(a);
+	archive_read_support_filter_lzma(a);
+	archive_read_support_filter_zstd(a);
+}
+
 struct archive *archive_open_tar(const char *path, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 
-	archive_read_support_filter_all(a);
+	archive_support_filters(a);
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
 	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
@@ -43,6 +59,8 @@ int archive_next(struct archive *a, const char *path, struct archive_entry **ent
 		return 0;
 	if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
 		return archive_fail(a, path, e);
+	if (!archive_name(*entry))
+		return err_code(e, EXIT_INPUT, "%s: an entry's name cannot be read", path);
 	return check_interrupted(e) < 0 ? -1 : 1;
 }
 
@@ -54,7 +72,7 @@ static uint64_t file_size(const char *path)
 }
 
 static int decompress_to(
-	struct archive *a, const char *in, int fd, struct progress *p, struct err *e)
+	struct archive *a, const char *in, int fd, uint64_t max, struct progress *p, struct err *e)
 {
 	uint64_t total = file_size(in);
 	const void *piece;
@@ -63,6 +81,10 @@ static int decompress_to(
 	int rc;
 
 	while ((rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK) {
+		if ((uint64_t)at > max || n > max - (uint64_t)at)
+			return err_code(e, EXIT_INPUT,
+				"%s: holds more than the %llu MB of the smallest card (size)", in,
+				(unsigned long long)(max / 1000000));
 		if (check_interrupted(e) < 0 || sparse_write(fd, piece, n, at, e) < 0)
 			return -1;
 		end = at + (la_int64_t)n;
@@ -73,12 +95,13 @@ static int decompress_to(
 	return ftruncate(fd, end) < 0 ? err_errno(e, "truncate") : 0;
 }
 
-int archive_decompress(const char *in, const char *out, struct progress *p, struct err *e)
+int archive_decompress(
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 	struct archive_entry *entry;
 
-	archive_read_support_filter_all(a);
+	archive_support_filters(a);
 	archive_read_support_format_raw(a);
 	archive_read_support_format_zip(a);
 	archive_read_support_format_empty(a);
@@ -92,7 +115,7 @@ int archive_decompress(const char *in, const char *out, struct progress *p, stru
 	_cleanup_close_ int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, "%s", out);
-	if (decompress_to(a, in, fd, p, e) < 0)
+	if (decompress_to(a, in, fd, max, p, e) < 0)
 		return e->code == EXIT_FAILED ? err_prefix(e, "%s", out) : -1;
 	return 0;
 }
@@ -110,139 +133,24 @@ char *archive_top_folder(const char *path, struct err *e)
 			err_code(e, EXIT_INPUT, "%s: is empty", path);
 		return NULL;
 	}
-	const char *name = archive_entry_pathname(entry);
-	while (name && str_starts(name, "./"))
+	const char *name = archive_name(entry);
+	while (str_starts(name, "./"))
 		name += 2;
-	if (!name || !*name || name[0] == '/' || name[0] == '.') {
+	if (!*name || name[0] == '/' || name[0] == '.') {
 		err_code(e, EXIT_INPUT, "%s: no top folder", path);
 		return NULL;
 	}
 	return xstrndup(name, strcspn(name, "/"));
 }
 
-/* Does a path, read from the folder `depth` levels down, ever climb above the top? */
-static bool climbs_out(const char *path, int depth)
-{
-	while (*path) {
-		size_t n = strcspn(path, "/");
-		if (n == 2 && path[0] == '.' && path[1] == '.')
-			depth--;
-		else if (n && !(n == 1 && path[0] == '.'))
-			depth++;
-		if (depth < 0)
-			return true;
-		path += n + (path[n] == '/');
-	}
-	return false;
-}
-
-static int depth_of(const char *path)
-{
-	int depth = 0;
-
-	for (; *path; path++)
-		depth += *path == '/';
-	return depth;
-}
-
-static int refuse(const char *archive, const char *path, const char *why, struct err *e)
-{
-	return err_code(e, EXIT_INPUT, "%s: entry \"%s\": %s", archive, path, why);
-}
-
-/* rel: the entry's path below the destination. */
-static int check_entry(
-	const struct unpack *u, struct archive_entry *en, const char *rel, struct err *e)
-{
-	const char *link = archive_entry_symlink(en);
-	mode_t type = archive_entry_filetype(en);
-
-	if (rel[0] == '/' || climbs_out(rel, 0) || strstr(rel, ".."))
-		return refuse(u->path, rel, "leaves the archive", e);
-	if (link && !u->trusted_links && (link[0] == '/' || climbs_out(link, depth_of(rel))))
-		return refuse(u->path, rel, "is a link out of the archive", e);
-	if (type && type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK)
-		return refuse(u->path, rel, "is neither file, folder nor link", e);
-	return 0;
-}
-
-static int copy_file(const struct unpack *u, struct archive *a, struct archive_entry *en,
-	const char *to, struct ext4_owner owner, struct err *e)
-{
-	const void *piece;
-	size_t n;
-	la_int64_t at, end = 0;
-	int rc;
-
-	if (ext4_file_begin(u->fs, to, (uint64_t)archive_entry_size(en), owner, e) < 0)
-		return -1;
-	while ((rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK) {
-		if (at != end)
-			return refuse(u->path, to, "is sparse", e);
-		end = at + (la_int64_t)n;
-		if (check_interrupted(e) < 0 || ext4_file_add(u->fs, piece, n, e) < 0)
-			return -1;
-	}
-	if (rc != ARCHIVE_EOF)
-		return archive_fail(a, u->path, e);
-	return ext4_file_end(u->fs, e);
-}
-
-static const char *without_dot(const char *path)
-{
-	while (str_starts(path, "./"))
-		path += 2;
-	return path;
-}
-
-int unpack_entry(const struct unpack *u, struct archive *a, struct archive_entry *en,
-	const char *rel, struct err *e)
-{
-	struct ext4_owner owner = {.mode = archive_entry_perm(en)};
-	const char *hard = archive_entry_hardlink(en);
-
-	if (u->keep_owner) {
-		owner.uid = (uid_t)archive_entry_uid(en);
-		owner.gid = (gid_t)archive_entry_gid(en);
-	}
-	if (check_entry(u, en, rel, e) < 0)
-		return -1;
-	_cleanup_free_ char *to = xasprintf("%s/%s", u->dest, rel);
-	for (size_t n = strlen(to); n > 1 && to[n - 1] == '/'; n--)
-		to[n - 1] = '\0';
-	if (hard) {
-		hard = without_dot(hard) + u->strip;
-		if (climbs_out(hard, 0))
-			return refuse(u->path, rel, "is a link out of the archive", e);
-		_cleanup_free_ char *existing = xasprintf("%s/%s", u->dest, hard);
-		return ext4_hardlink(u->fs, to, existing, e);
-	}
-	if (archive_entry_filetype(en) == AE_IFDIR)
-		return *rel ? ext4_mkdir(u->fs, to, owner, e) : 0;
-	if (archive_entry_filetype(en) == AE_IFLNK)
-		return ext4_symlink(u->fs, to, archive_entry_symlink(en), e);
-	return copy_file(u, a, en, to, owner, e);
-}
-
-/* The part of an entry's path behind prefix, or NULL when it does not start so. */
-static const char *below(const char *path, const char *prefix)
-{
-	size_t n = strlen(prefix);
-
-	path = without_dot(path);
-	return strncmp(path, prefix, n) == 0 ? path + n : NULL;
-}
-
-static int unpack_all(const struct unpack *u, struct archive *a, const char *prefix,
-	struct progress *p, struct err *e)
+static int unpack_all(const struct unpack *u, struct archive *a, struct progress *p, struct err *e)
 {
 	uint64_t total = p ? file_size(u->path) : 0;
 	struct archive_entry *en;
 	int rc;
 
 	while ((rc = archive_next(a, u->path, &en, e)) > 0) {
-		const char *rel = below(archive_entry_pathname(en), prefix);
-		if (rel && unpack_entry(u, a, en, rel, e) < 0)
+		if (unpack_entry(u, a, en, e) < 0)
 			return -1;
 		if (p)
 			progress_at(p, (uint64_t)archive_filter_bytes(a, -1), total);
@@ -259,24 +167,20 @@ int archive_unpack_below(
 	_cleanup_archive_ struct archive *a = archive_open_tar(path, e);
 	if (!a)
 		return -1;
-	_cleanup_free_ char *prefix = xasprintf("%s/", top);
-	struct unpack u = {.path = path, .fs = fs, .dest = dest, .strip = strlen(prefix)};
-	return unpack_all(&u, a, prefix, p, e);
+	struct unpack u = {.path = path, .fs = fs, .dest = dest, .top = top, .confined = true};
+	return unpack_all(&u, a, p, e);
 }
 
-int archive_unpack_memory(const void *tar, size_t n, const char *prefix, struct ext4 *fs,
+int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
-	struct unpack u = {.path = "assets",
-		.fs = fs,
-		.dest = dest,
-		.trusted_links = true,
-		.strip = strlen(prefix)};
+	struct unpack u = {
+		.path = "assets", .fs = fs, .dest = dest, .top = top, .others_too = true};
 
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
 	if (archive_read_open_memory(a, tar, n) != ARCHIVE_OK)
 		return archive_fail(a, "assets", e);
-	return unpack_all(&u, a, prefix, NULL, e);
+	return unpack_all(&u, a, NULL, e);
 }

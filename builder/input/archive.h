@@ -9,24 +9,25 @@
 
 /*
  * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the single file of a .zip)
- * to the new file `out`, sparsely. A truncated or damaged input is EXIT_INPUT.
+ * to the new file `out`, sparsely. A truncated or damaged input, or one of more than max bytes, is
+ * EXIT_INPUT.
  */
 MUST_CHECK int archive_decompress(
-	const char *in, const char *out, struct progress *p, struct err *e);
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e);
 
 /* The name of the first entry's top folder ("neo4j-enterprise-3.5.0"); the caller frees. */
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 
 /*
- * Unpacks every entry below the top folder of a tar into `dest` of an ext4; everything belongs to
- * root. Refused before anything of them is written: paths that leave the archive, links that
- * point out of it, devices.
+ * Unpacks a tar whose entries all lie below one top folder into `dest` of an ext4; everything
+ * belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside dest
+ * changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
  */
 MUST_CHECK int archive_unpack_below(
 	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
 
-/* Unpacks entries whose path starts with prefix ("overlays/data/") from a tar in memory to dest. */
-MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *prefix, struct ext4 *fs,
+/* Unpacks what lies below the folder `top` ("overlays/data") of a tar in memory to dest. */
+MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e);
 
 /*
@@ -44,7 +45,10 @@ struct deb {
 
 /* Reads control.tar only. */
 MUST_CHECK int deb_read_control(const char *path, struct deb *d, struct err *e);
-/* Unpacks data.tar to "/" with its own owners and modes, and fills d->list. */
+/*
+ * Unpacks data.tar to "/" with its own owners and modes, and fills d->list. As dpkg does, it keeps
+ * folders that exist and refuses to replace a file.
+ */
 MUST_CHECK int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e);
 void deb_free(struct deb *d);
 #define _cleanup_deb_ _cleanup_(deb_free)

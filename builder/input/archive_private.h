@@ -2,7 +2,7 @@
 #ifndef BRAMBLE_ARCHIVE_PRIVATE_H
 #define BRAMBLE_ARCHIVE_PRIVATE_H
 
-/* What archive.c and deb.c share. */
+/* What archive.c, deb.c and unpack.c share. */
 #include <archive.h>
 #include <archive_entry.h>
 #include "archive.h"
@@ -16,18 +16,23 @@ static inline void archive_cleanup(struct archive **a)
 struct unpack {
 	const char *path; /* of the archive, for errors */
 	struct ext4 *fs;
-	const char *dest;   /* "" for the root, or "/opt/..." */
-	size_t strip;       /* characters of a hard link's target that dest replaces */
-	bool trusted_links; /* packages may link anywhere on the card; archives may not */
-	bool keep_owner;
+	const char *dest; /* "" for the root, or "/opt/..." */
+	const char *top;  /* the folder of the archive that dest stands for; "" for all of it */
+	bool others_too;  /* what is not below top is passed over; else refused */
+	bool confined;    /* an archive: nothing of it leaves dest, everything is root's */
+	bool package;     /* a package: owners are kept, no file is replaced */
 };
 
 int archive_fail(struct archive *a, const char *path, struct err *e);
+/* The formats inputs come in, and no filter that would run another program. */
+void archive_support_filters(struct archive *a);
 MUST_CHECK struct archive *archive_open_tar(const char *path, struct err *e);
-/* 1: *entry is the next one; 0: the end; -1: error. */
+/* 1: *entry is the next one, and has a name; 0: the end; -1: error. */
 MUST_CHECK int archive_next(
 	struct archive *a, const char *path, struct archive_entry **entry, struct err *e);
-MUST_CHECK int unpack_entry(const struct unpack *u, struct archive *a, struct archive_entry *en,
-	const char *rel, struct err *e);
+/* NULL: pax stores it in a way that neither the C locale nor UTF-8 can say. */
+const char *archive_name(struct archive_entry *en);
+MUST_CHECK int unpack_entry(
+	const struct unpack *u, struct archive *a, struct archive_entry *en, struct err *e);
 
 #endif

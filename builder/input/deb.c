@@ -9,6 +9,7 @@
 #include "archive_private.h"
 
 #define CONTROL_MAX (1u << 20)
+#define WORD "abcdefghijklmnopqrstuvwxyz0123456789"
 
 struct nested {
 	struct archive *outer, *inner;
@@ -46,10 +47,10 @@ static int open_member(struct nested *n, const char *path, const char *member, s
 	if (archive_read_open_filename(n->outer, path, 1 << 20) != ARCHIVE_OK)
 		return archive_fail(n->outer, path, e);
 	while ((rc = archive_next(n->outer, path, &en, e)) > 0) {
-		if (!str_starts(archive_entry_pathname(en), member))
+		if (!str_starts(archive_name(en), member))
 			continue;
 		n->inner = archive_read_new();
-		archive_read_support_filter_all(n->inner);
+		archive_support_filters(n->inner);
 		archive_read_support_format_tar(n->inner);
 		archive_read_support_format_gnutar(n->inner);
 		if (archive_read_open(n->inner, n->outer, NULL, read_outer, NULL) != ARCHIVE_OK)
@@ -91,6 +92,25 @@ static char *field(const struct buf *control, const char *name)
 	return NULL;
 }
 
+/* As deb-control(5) has them; they become parts of paths and of dpkg's own files. */
+static bool is_word(const char *s, const char *more)
+{
+	size_t n = s ? strspn(s, WORD) : 0;
+
+	return n && s[n + strspn(s + n, more)] == '\0';
+}
+
+/* One paragraph that says nothing about its state: it is copied into dpkg's status file. */
+static bool is_one_stanza(const struct buf *control)
+{
+	const char *text = buf_str(control);
+	_cleanup_free_ char *status = field(control, "Status");
+
+	if (!buf_ok(control) || strlen(text) != control->len || !str_ends(text, "\n"))
+		return false;
+	return text[0] != '\n' && !strstr(text, "\n\n") && !status;
+}
+
 static int read_fields(const char *path, struct deb *d, struct err *e)
 {
 	d->package = field(&d->control, "Package");
@@ -98,8 +118,10 @@ static int read_fields(const char *path, struct deb *d, struct err *e)
 	d->architecture = field(&d->control, "Architecture");
 	_cleanup_free_ char *multi = field(&d->control, "Multi-Arch");
 	d->multi_arch_same = multi && strcmp(multi, "same") == 0;
-	if (!d->package || !d->version || !d->architecture || strchr(d->package, '/'))
+	if (!is_word(d->package, WORD "+.-") || !d->version || !is_word(d->architecture, WORD "-"))
 		return err_code(e, EXIT_INPUT, "%s: its control file names no package", path);
+	if (!is_one_stanza(&d->control))
+		return err_code(e, EXIT_INPUT, "%s: its control file is not one stanza", path);
 	return 0;
 }
 
@@ -112,7 +134,7 @@ int deb_read_control(const char *path, struct deb *d, struct err *e)
 	if (open_member(&n, path, "control.tar", e) < 0)
 		return -1;
 	while ((rc = archive_next(n.inner, path, &en, e)) > 0) {
-		const char *name = archive_entry_pathname(en);
+		const char *name = archive_name(en);
 		const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
 		struct buf *into = strcmp(base, "control") == 0     ? &d->control
 				   : strcmp(base, "md5sums") == 0   ? &d->md5sums
@@ -126,34 +148,29 @@ int deb_read_control(const char *path, struct deb *d, struct err *e)
 }
 
 /* dpkg's .list: "/." first, then every path without a slash at its end. */
-static void list_path(struct buf *list, const char *rel)
+static void list_path(struct buf *list, const char *name)
 {
-	size_t n = strlen(rel);
-
-	while (n && rel[n - 1] == '/')
+	while (str_starts(name, "./"))
+		name += 2;
+	size_t n = strlen(name);
+	while (n && name[n - 1] == '/')
 		n--;
-	buf_printf(list, "/%.*s\n", n ? (int)n : 1, n ? rel : ".");
+	buf_printf(list, "/%.*s\n", n ? (int)n : 1, n ? name : ".");
 }
 
 int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e)
 {
 	_cleanup_nested_ struct nested n = {0};
-	struct unpack u = {
-		.path = path, .fs = fs, .dest = "", .trusted_links = true, .keep_owner = true};
+	struct unpack u = {.path = path, .fs = fs, .dest = "", .top = "", .package = true};
 	struct archive_entry *en;
 	int rc;
 
 	if (open_member(&n, path, "data.tar", e) < 0)
 		return -1;
 	while ((rc = archive_next(n.inner, path, &en, e)) > 0) {
-		const char *rel = archive_entry_pathname(en);
-		while (str_starts(rel, "./"))
-			rel += 2;
-		if (strcmp(rel, ".") == 0)
-			rel = "";
-		list_path(&d->list, rel);
-		if (unpack_entry(&u, n.inner, en, rel, e) < 0)
+		if (unpack_entry(&u, n.inner, en, e) < 0)
 			return -1;
+		list_path(&d->list, archive_name(en));
 	}
 	return rc;
 }

@@ -8,8 +8,10 @@
 #include "archive.h"
 #include "image/ext4.h"
 #include "inputs.h"
+#include "io.h"
 
 #define TWIN_BASE "bookworm-amd64.img.zst"
+#define SSH_KEY_MAX 16384
 #define NEO4J_PREFIX "neo4j-enterprise-"
 
 struct arch_row {
@@ -54,7 +56,15 @@ static char *inputs_dir(void)
 	return own && *own ? xstrdup(own) : xasprintf("%s/inputs", cache);
 }
 
-static char *find_input(const struct cluster *c, const char *name)
+/* Only files are read and only folders listed: a pipe or a device would never end. */
+static bool is_input(const char *path, mode_t type)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == type && access(path, R_OK) == 0;
+}
+
+static char *find_input(const struct cluster *c, const char *name, mode_t type)
 {
 	_cleanup_free_ char *copy = xstrdup(c->path);
 	_cleanup_free_ char *dir = inputs_dir();
@@ -65,7 +75,7 @@ static char *find_input(const struct cluster *c, const char *name)
 	char *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
-		if (!found && access(candidates[i], R_OK) == 0)
+		if (!found && is_input(candidates[i], type))
 			found = candidates[i];
 		else
 			free(candidates[i]);
@@ -73,17 +83,25 @@ static char *find_input(const struct cluster *c, const char *name)
 	return found;
 }
 
-static int need_input(
-	const struct cluster *c, const char *key, const char *name, char **path, struct err *e)
+static int need_input(const struct cluster *c, const char *key, const char *name, mode_t type,
+	char **path, struct err *e)
 {
 	_cleanup_free_ char *dir = inputs_dir();
 
-	*path = find_input(c, name);
+	*path = find_input(c, name, type);
 	if (*path)
 		return 0;
 	return err_code(e, EXIT_INPUT,
-		"%s: %s = \"%s\": no such file beside it or in %s (make inputs fills that folder)",
-		c->path, key, name, dir);
+		"%s: %s = \"%s\": no such %s beside it or in %s (make inputs fills that folder)",
+		c->path, key, name, type == S_IFDIR ? "folder" : "file", dir);
+}
+
+/* It becomes part of paths and of node.conf. */
+static bool is_version(const char *s)
+{
+	return *s &&
+	       s[strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+~")] ==
+		       '\0';
 }
 
 static int read_neo4j_version(const struct cluster *c, struct inputs *in, struct err *e)
@@ -92,11 +110,11 @@ static int read_neo4j_version(const struct cluster *c, struct inputs *in, struct
 
 	if (!top)
 		return -1;
-	if (!str_starts(top, NEO4J_PREFIX))
+	if (!str_starts(top, NEO4J_PREFIX) || !is_version(top + strlen(NEO4J_PREFIX)))
 		return err_code(e, EXIT_INPUT,
-			"%s: top folder \"%s\" is not " NEO4J_PREFIX
+			"%s: its top folder is not " NEO4J_PREFIX
 			"VERSION; clusters need Neo4j Enterprise",
-			in->neo4j, top);
+			in->neo4j);
 	in->neo4j_version = xstrdup(top + strlen(NEO4J_PREFIX));
 	in->profile = neo4j_profile_find(in->neo4j_version);
 	if (!in->profile)
@@ -105,10 +123,36 @@ static int read_neo4j_version(const struct cluster *c, struct inputs *in, struct
 	return 0;
 }
 
+/* The mistake that matters: the private half would be on every card. */
+static int read_ssh_key(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	const char *path = c->access.ssh_key;
+
+	if (!path)
+		return 0;
+	if (!is_input(path, S_IFREG))
+		return err_code(e, EXIT_CONFIG, "%s: access: ssh_key = \"%s\": no such file",
+			c->path, path);
+	if (io_read_file(path, SSH_KEY_MAX, &in->ssh_key, e) < 0)
+		return err_prefix(e, "%s: access: ssh_key", c->path);
+	const char *text = buf_str(&in->ssh_key);
+	if (strstr(text, "PRIVATE KEY"))
+		return err_code(e, EXIT_CONFIG,
+			"%s: access: ssh_key = \"%s\" is a private key; the public one is wanted",
+			c->path, path);
+	if (strlen(text) != in->ssh_key.len || (!strstr(text, "ssh-") && !strstr(text, "ecdsa-")))
+		return err_code(e, EXIT_CONFIG, "%s: access: ssh_key = \"%s\" is no public key",
+			c->path, path);
+	if (!str_ends(text, "\n"))
+		buf_puts(&in->ssh_key, "\n");
+	return 0;
+}
+
 int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e)
 {
-	if (need_input(c, "base", twin ? TWIN_BASE : c->base, &in->base, e) < 0 ||
-		need_input(c, "neo4j", c->neo4j, &in->neo4j, e) < 0)
+	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
+		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
+		read_ssh_key(c, in, e) < 0)
 		return -1;
 	return read_neo4j_version(c, in, e);
 }
@@ -168,7 +212,7 @@ static int look_into_java_set(struct inputs *in, struct err *e)
 		if (!str_ends(de->d_name, ".deb"))
 			continue;
 		rc = check_deb_name(in, de->d_name, e);
-		if (major_of_package(de->d_name))
+		if (major_of_package(de->d_name) > in->java_major)
 			in->java_major = major_of_package(de->d_name);
 	}
 	closedir(d);
@@ -183,8 +227,8 @@ static int find_java_set(const struct cluster *c, struct inputs *in, struct err 
 {
 	_cleanup_free_ char *set = xasprintf("%s-%s.debs", c->java, arch_name(in->arch));
 
-	in->java = find_input(c, c->java);
-	if (!in->java && need_input(c, "java", set, &in->java, e) < 0)
+	in->java = find_input(c, c->java, S_IFDIR);
+	if (!in->java && need_input(c, "java", set, S_IFDIR, &in->java, e) < 0)
 		return -1;
 	return look_into_java_set(in, e);
 }
@@ -210,12 +254,41 @@ static int find_base_java(
 		c->path);
 }
 
-int inputs_look_into(
-	const struct cluster *c, const char *image, uint64_t root, struct inputs *in, struct err *e)
+static int find_login(const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
 {
-	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, root, e);
+	if (!in->ssh_key.len)
+		return 0;
+	int rc = account_find(fs, c->access.user, &in->login, e);
+	if (rc < 0)
+		return -1;
+	if (rc && in->login.home[0] == '/' && in->login.home[1] && ext4_is_dir(fs, in->login.home))
+		return 0;
+	return err_code(e, EXIT_CONFIG, "%s: access: user \"%s\" has no home in the base image",
+		c->path, c->access.user);
+}
 
-	if (!fs || detect_arch(fs, image, &in->arch, e) < 0)
+/* A filesystem that goes on behind its partition would lose that part. */
+static int check_size(struct ext4 *fs, const char *image, const struct extent *root, struct err *e)
+{
+	uint64_t used, size;
+
+	ext4_usage(fs, &used, &size);
+	if (size <= root->size)
+		return 0;
+	return err_code(e, EXIT_INPUT, "%s: its ext4 has %llu bytes, its partition %llu", image,
+		(unsigned long long)size, (unsigned long long)root->size);
+}
+
+int inputs_look_into(const struct cluster *c, const char *image, const struct extent *root,
+	struct inputs *in, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, root->start, e);
+
+	if (!fs || check_size(fs, in->base, root, e) < 0)
+		return -1;
+	if (ext4_check(image, root->start, e) < 0)
+		return err_prefix(e, "%s", in->base);
+	if (detect_arch(fs, in->base, &in->arch, e) < 0)
 		return -1;
 	int rc = strcmp(c->java, "base") == 0 ? find_base_java(c, fs, in, e)
 					      : find_java_set(c, in, e);
@@ -229,7 +302,7 @@ int inputs_look_into(
 			in->base);
 	if (neo4j_check_java(in->profile, in->java_major, e) < 0)
 		return err_prefix(e, "%s: java = \"%s\"", c->path, c->java);
-	return 0;
+	return find_login(c, fs, in, e);
 }
 
 void inputs_free(struct inputs *in)
@@ -238,4 +311,6 @@ void inputs_free(struct inputs *in)
 	free(in->neo4j);
 	free(in->java);
 	free(in->neo4j_version);
+	buf_free(&in->ssh_key);
+	account_free(&in->login);
 }

@@ -3,6 +3,8 @@
 #define BRAMBLE_INPUTS_H
 
 #include "cluster/cluster.h"
+#include "image/account.h"
+#include "image/table.h"
 #include "neo4j.h"
 
 /*
@@ -20,23 +22,25 @@ struct inputs {
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
 	const struct neo4j_profile *profile;
+	struct buf ssh_key;   /* empty: no login */
+	struct account login; /* whose it is, when there is one */
 };
 
 /* BRAMBLE_CACHE, XDG_CACHE_HOME/bramble or ~/.cache/bramble; the caller frees. */
 char *cache_dir(void);
 
 /*
- * Finds base and archive and reads the Neo4j version. With twin the base is the amd64 one of the
- * inputs folder, whatever cluster.conf says.
+ * Finds base, archive and ssh key and reads the Neo4j version. With twin the base is the amd64 one
+ * of the inputs folder, whatever cluster.conf says.
  */
 MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e);
 
 /*
  * The second half, once the base is decompressed: architecture, Java set for it, whether Java
- * and Neo4j fit. root: p2's offset in the decompressed image.
+ * and Neo4j fit, who logs in. root: p2 of the decompressed image.
  */
-MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image, uint64_t root,
-	struct inputs *in, struct err *e);
+MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image,
+	const struct extent *root, struct inputs *in, struct err *e);
 
 void inputs_free(struct inputs *in);
 #define _cleanup_inputs_ _cleanup_(inputs_free)

@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_BUILD_H
 #define BRAMBLE_BUILD_H
 
+#include "cache.h"
 #include "cluster/state.h"
 #include "hash.h"
 #include "image/ext4.h"
@@ -27,10 +28,11 @@ struct build {
 	struct state state;
 	struct inputs inputs;
 	bool twin;
-	char *cache;      /* CACHE/stages */
+	struct cache cache;
 	char *out;        /* the images folder */
 	char *work;       /* out/.build: cleared at the start, gone at the end */
 	char *base_image; /* the decompressed base, in the cache */
+	char base_key[HASH_HEX];
 	struct table base_table;
 	struct table table; /* of every stage's image: base's with p2 grown and p3 added */
 	struct progress progress;
@@ -38,6 +40,7 @@ struct build {
 
 #define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
+#define ROOT_HEADROOM (UINT64_C(1) << 30)
 
 /* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474
@@ -51,6 +54,16 @@ struct build_options {
 	bool twin;       /* amd64 images of the same cluster, for rehearsals */
 	bool quiet;
 };
+
+/*
+ * The first half of a build: finds the inputs, looks into them and lays the card out, so that it
+ * fails wherever the other half would for what cluster.conf names. It leaves nothing but the
+ * decompressed base in the cache, where a build finds it.
+ */
+MUST_CHECK int build_plan(
+	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e);
+void build_free(struct build *b);
+#define _cleanup_build_ _cleanup_(build_free)
 
 /* Builds all nodes' images. */
 MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
@@ -68,9 +81,5 @@ extern const struct stage stage_os, stage_java, stage_neo4j;
 
 /* Turns a copy of a stage's image into the node's own. */
 MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
-
-/* Adds a system user and its group to /etc/passwd, shadow and group, unless it is there. */
-MUST_CHECK int add_system_user(
-	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
 
 #endif

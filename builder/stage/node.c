@@ -9,7 +9,6 @@
 #include <string.h>
 #include "build.h"
 #include "image/fat.h"
-#include "io.h"
 
 struct paint {
 	struct build *b;
@@ -111,6 +110,8 @@ static int put_disk_ids(struct paint *p, struct err *e)
 			p->b->inputs.base, old);
 	replace_all(&fstab, old, id);
 	replace_all(&cmdline, old, id);
+	if (!str_ends(fstab.data, "\n"))
+		buf_puts(&fstab, "\n");
 	buf_printf(&fstab,
 		"PARTUUID=%s03  /srv/bramble  ext4  "
 		"defaults,noatime,nofail,x-systemd.device-timeout=90s  0  2\n",
@@ -257,24 +258,17 @@ static int enable_units(struct paint *p, struct err *e)
 
 static int put_ssh_key(struct paint *p, struct err *e)
 {
-	const char *key = p->b->cluster->access.ssh_key, *user = p->b->cluster->access.user;
-	struct ext4_owner owner = {.uid = 1000, .gid = 1000, .mode = 0700};
-	_cleanup_buf_ struct buf text = {0};
+	const struct inputs *in = &p->b->inputs;
+	struct ext4_owner owner = {in->login.uid, in->login.gid, 0700};
 
-	if (!key)
+	if (!in->ssh_key.len)
 		return 0;
-	_cleanup_free_ char *home = xasprintf("/home/%s", user);
-	if (!ext4_exists(p->fs, home))
-		return err_code(
-			e, EXIT_CONFIG, "access: user \"%s\" has no home in the base image", user);
-	if (io_read_file(key, 16384, &text, e) < 0)
-		return err_prefix(e, "access: ssh_key");
-	_cleanup_free_ char *dir = xasprintf("%s/.ssh", home);
+	_cleanup_free_ char *dir = xasprintf("%s/.ssh", in->login.home);
 	_cleanup_free_ char *file = xasprintf("%s/authorized_keys", dir);
 	if (ext4_mkdir(p->fs, dir, owner, e) < 0)
 		return -1;
 	owner.mode = 0600;
-	return ext4_write(p->fs, file, text.data, text.len, owner, e);
+	return ext4_write(p->fs, file, in->ssh_key.data, in->ssh_key.len, owner, e);
 }
 
 struct painter {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include "assets.h"
 #include "build.h"
+#include "image/account.h"
 #include "image/sparse.h"
 #include "input/archive.h"
 #include "io.h"
@@ -58,70 +59,20 @@ static int compose(struct build *b, const char *image, struct err *e)
 	return table_write(image, &b->table, e);
 }
 
-static int append_line(struct ext4 *fs, const char *path, const char *line, struct err *e)
-{
-	_cleanup_buf_ struct buf b = {0};
-
-	if (ext4_read(fs, path, &b, e) < 0)
-		return -1;
-	if (b.len && b.data[b.len - 1] != '\n')
-		buf_puts(&b, "\n");
-	buf_puts(&b, line);
-	return ext4_rewrite(fs, path, b.data, b.len, e);
-}
-
-/* Is there a line "name:..." in a file such as /etc/passwd? */
-static int has_entry(
-	struct ext4 *fs, const char *path, const char *name, bool *found, struct err *e)
-{
-	_cleanup_buf_ struct buf b = {0};
-	size_t n = strlen(name);
-
-	if (ext4_read(fs, path, &b, e) < 0)
-		return -1;
-	*found = false;
-	for (const char *line = buf_str(&b); *line && !*found; line = strchrnul(line, '\n')) {
-		line += *line == '\n';
-		*found = strncmp(line, name, n) == 0 && line[n] == ':';
-	}
-	return 0;
-}
-
-int add_system_user(
-	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e)
-{
-	bool found;
-	_cleanup_free_ char *passwd =
-		xasprintf("%s:x:%u:%u::%s:/usr/sbin/nologin\n", name, uid, uid, home);
-	_cleanup_free_ char *group = xasprintf("%s:x:%u:\n", name, uid);
-	_cleanup_free_ char *shadow = xasprintf("%s:!:19000::::::\n", name);
-	_cleanup_free_ char *gshadow = xasprintf("%s:!::\n", name);
-
-	if (has_entry(fs, "/etc/passwd", name, &found, e) < 0)
-		return -1;
-	if (found)
-		return 0;
-	if (append_line(fs, "/etc/passwd", passwd, e) < 0 ||
-		append_line(fs, "/etc/group", group, e) < 0 ||
-		append_line(fs, "/etc/shadow", shadow, e) < 0)
-		return -1;
-	return ext4_exists(fs, "/etc/gshadow") ? append_line(fs, "/etc/gshadow", gshadow, e) : 0;
-}
-
 static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 {
-	_cleanup_free_ char *prefix = xasprintf("programs/%s/", arch_name(b->inputs.arch));
+	_cleanup_free_ char *programs = xasprintf("programs/%s", arch_name(b->inputs.arch));
 	const struct asset_dest {
-		const char *prefix, *dest;
+		const char *top, *dest;
 	} parts[] = {
-		{"overlays/common/", ""},
-		{"overlays/proxy/", ""},
-		{prefix, "/usr/lib/bramble"},
+		{"overlays/common", ""},
+		{"overlays/proxy", ""},
+		{programs, "/usr/lib/bramble"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		if (archive_unpack_memory(
-			    assets, assets_size, parts[i].prefix, fs, parts[i].dest, e) < 0)
+		if (archive_unpack_memory(assets, assets_size, parts[i].top, fs, parts[i].dest, e) <
+			0)
 			return -1;
 	}
 	return 0;
@@ -137,7 +88,7 @@ static int os_run(struct build *b, const char *image, struct err *e)
 	if (install_programs(b, fs, e) < 0 ||
 		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
 		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
-		add_system_user(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
+		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

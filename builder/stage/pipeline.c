@@ -10,12 +10,13 @@
 #include "image/sparse.h"
 #include "input/archive.h"
 #include "io.h"
+#include "run.h"
 
 static const struct stage *const stages[] = {&stage_os, &stage_java, &stage_neo4j};
 
 #define ALIGN (UINT64_C(4) << 20)
 
-static void build_cleanup(struct build *b)
+void build_free(struct build *b)
 {
 	struct err ignored;
 
@@ -23,7 +24,7 @@ static void build_cleanup(struct build *b)
 	if (b->work && io_remove_tree(b->work, &ignored) < 0)
 		fprintf(stderr, "bramble: %s\n", ignored.msg);
 	inputs_free(&b->inputs);
-	free(b->cache);
+	cache_close(&b->cache);
 	free(b->out);
 	free(b->work);
 	free(b->base_image);
@@ -35,90 +36,74 @@ static int hash_self(struct hash *h, struct err *e)
 	return hash_path(h, "/proc/self/exe", e);
 }
 
-static char *cached_image(const struct build *b, const char *stage, const char *key)
-{
-	return xasprintf("%s/%s-%.24s.img", b->cache, stage, key);
-}
-
-/* A private name in the cache folder, so that the finished file can be renamed into place. */
-static char *cache_temporary(const struct build *b, struct err *e)
-{
-	char *path = xasprintf("%s/.new-XXXXXX", b->cache);
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd < 0) {
-		err_errno(e, "%s", path);
-		free(path);
-		return NULL;
-	}
-	close(fd);
-	return path;
-}
-
-static void remove_temporary(char **path)
-{
-	if (*path)
-		unlink(*path);
-	free(*path);
-}
-#define _cleanup_temporary_ _cleanup_(remove_temporary)
-
-static int publish(char **temporary, const char *path, struct err *e)
-{
-	if (rename(*temporary, path) < 0)
-		return err_errno(e, "%s", path);
-	free(steal(temporary));
-	return 0;
-}
-
 /* The step that is shown next counts for this one too: it is done already. */
 static void skip_step(struct build *b)
 {
 	b->progress.step++;
 }
 
+/* No base is larger than the smallest card; what claims to be is no image. */
 static int decompress_base(struct build *b, struct err *e)
 {
-	_cleanup_temporary_ char *tmp = cache_temporary(b, e);
+	_cleanup_free_ char *tmp = cache_temporary(&b->cache, "base");
 
 	progress_step(&b->progress, "base: decompressing %s", basename(b->inputs.base));
-	if (!tmp)
+	if (archive_decompress(b->inputs.base, tmp, b->cluster->size, &b->progress, e) < 0)
 		return -1;
-	unlink(tmp);
-	if (archive_decompress(b->inputs.base, tmp, &b->progress, e) < 0)
-		return -1;
-	return publish(&tmp, b->base_image, e);
+	return cache_publish(tmp, b->base_image, e);
 }
 
-static int prepare_base(struct build *b, char key[static HASH_HEX], struct err *e)
+/* A file that large, even if it were no image but compressed, would only be read in vain. */
+static int refuse_huge(const struct build *b, struct err *e)
+{
+	struct stat st;
+
+	if (stat(b->inputs.base, &st) < 0)
+		return err_errno(e, "%s", b->inputs.base);
+	if ((uint64_t)st.st_size <= b->cluster->size)
+		return 0;
+	return err_code(e, EXIT_INPUT, "%s: larger than the smallest card (size)", b->inputs.base);
+}
+
+static int prepare_base(struct build *b, struct err *e)
 {
 	struct hash h;
 
+	if (refuse_huge(b, e) < 0)
+		return -1;
 	hash_begin(&h);
 	hash_text(&h, "base");
 	if (hash_path(&h, b->inputs.base, e) < 0)
 		return -1;
-	hash_end(&h, key);
-	b->base_image = cached_image(b, "base", key);
-	if (access(b->base_image, R_OK) == 0)
+	hash_end(&h, b->base_key);
+	if (cache_find(&b->cache, "base", b->base_key, &b->base_image))
 		skip_step(b);
 	else if (decompress_base(b, e) < 0)
 		return -1;
 	if (table_read_base(b->base_image, &b->base_table, e) < 0)
 		return err_prefix(e, "%s", b->inputs.base);
-	return inputs_look_into(
-		b->cluster, b->base_image, b->base_table.part[1].start, &b->inputs, e);
+	return inputs_look_into(b->cluster, b->base_image, &b->base_table.part[1], &b->inputs, e);
+}
+
+/* What cluster.conf says, or what fits: bramble adds some 600 MB of Java and Neo4j. */
+static uint64_t root_size(const struct build *b)
+{
+	uint64_t base = b->base_table.part[1].size;
+
+	if (b->cluster->root_size)
+		return b->cluster->root_size / ALIGN * ALIGN;
+	return base + ROOT_HEADROOM > ROOT_DEFAULT ? (base + ROOT_HEADROOM) / ALIGN * ALIGN
+						   : ROOT_DEFAULT;
 }
 
 /* p1 as it is, p2 of the cluster's size, p3 right behind it. */
 static int lay_out(struct build *b, struct err *e)
 {
 	const struct extent *root = &b->base_table.part[1];
-	uint64_t size = b->cluster->root_size ? b->cluster->root_size : ROOT_DEFAULT;
+	uint64_t size = root_size(b);
 	struct table *t = &b->table;
 
 	*t = b->base_table;
-	size -= size % ALIGN;
 	if (size < root->size)
 		return err_code(e, EXIT_CONFIG,
 			"%s: root_size: the base image's root partition has %llu MiB already",
@@ -138,25 +123,21 @@ static int lay_out(struct build *b, struct err *e)
 static int run_stage(
 	struct build *b, const struct stage *s, const char *before, const char *path, struct err *e)
 {
-	_cleanup_temporary_ char *tmp = cache_temporary(b, e);
+	_cleanup_free_ char *tmp = cache_temporary(&b->cache, s->name);
 
 	progress_step(&b->progress, "%s", s->name);
-	if (!tmp)
-		return -1;
-	unlink(tmp);
 	if (sparse_copy_file(before, tmp, e) < 0 || s->run(b, tmp, e) < 0)
 		return err_prefix(e, "stage %s", s->name);
-	return publish(&tmp, path, e);
+	return cache_publish(tmp, path, e);
 }
 
 /* Runs the stages these roles need; *image is the last one's file in the cache. */
-static int run_stages(
-	struct build *b, const char *base_key, unsigned roles, char **image, struct err *e)
+static int run_stages(struct build *b, unsigned roles, char **image, struct err *e)
 {
 	_cleanup_free_ char *before = xstrdup(b->base_image);
 	char key[HASH_HEX];
 
-	memcpy(key, base_key, sizeof(key));
+	memcpy(key, b->base_key, sizeof(key));
 	for (size_t i = 0; i < ARRAY_SIZE(stages) && (stages[i]->roles & roles); i++) {
 		struct hash h;
 		hash_begin(&h);
@@ -165,8 +146,8 @@ static int run_stages(
 		if (hash_self(&h, e) < 0 || stages[i]->key(b, &h, e) < 0)
 			return -1;
 		hash_end(&h, key);
-		_cleanup_free_ char *path = cached_image(b, stages[i]->name, key);
-		if (access(path, R_OK) == 0)
+		_cleanup_free_ char *path = NULL;
+		if (cache_find(&b->cache, stages[i]->name, key, &path))
 			skip_step(b);
 		else if (run_stage(b, stages[i], before, path, e) < 0)
 			return -1;
@@ -177,7 +158,7 @@ static int run_stages(
 	return 0;
 }
 
-static int sync_file(const char *path, struct err *e)
+static int sync_path(const char *path, struct err *e)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -191,7 +172,7 @@ static int build_node(struct build *b, const struct node *n, const char *stage, 
 	progress_step(&b->progress, "%s (%s, %s)", n->name, roles_text(n->roles), n->address);
 	if (sparse_copy_file(stage, path, e) < 0 || node_finish(b, n, path, e) < 0)
 		return err_prefix(e, "node \"%s\"", n->name);
-	return sync_file(path, e);
+	return sync_path(path, e);
 }
 
 /* What the images are, for people and for rehearse. */
@@ -236,10 +217,12 @@ static int publish_images(const struct build *b, struct err *e)
 		if (move_out(b, name, e) < 0)
 			return -1;
 	}
-	return move_out(b, "manifest.json", e);
+	if (move_out(b, "manifest.json", e) < 0)
+		return -1;
+	return sync_path(b->out, e);
 }
 
-static int build_nodes(struct build *b, const char *base_key, struct err *e)
+static int build_nodes(struct build *b, struct err *e)
 {
 	_cleanup_free_ char *data = NULL, *os = NULL;
 	unsigned roles = 0;
@@ -247,10 +230,10 @@ static int build_nodes(struct build *b, const char *base_key, struct err *e)
 	for (size_t i = 0; i < b->cluster->nnodes; i++)
 		roles |= b->cluster->nodes[i].roles;
 	/* The proxies' image is on the data nodes' way: made first, it is found then. */
-	if (run_stages(b, base_key, ROLE_PROXY, &os, e) < 0)
+	if (run_stages(b, ROLE_PROXY, &os, e) < 0)
 		return -1;
 	b->progress.step = 1;
-	if (run_stages(b, base_key, roles, &data, e) < 0)
+	if (run_stages(b, roles, &data, e) < 0)
 		return -1;
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
@@ -274,15 +257,15 @@ static int lock_out(const char *out, struct err *e)
 	return err_code(e, EXIT_BUSY, "%s: another bramble build works in it", out);
 }
 
-static int prepare_folders(struct build *b, const struct build_options *o, struct err *e)
+/* Tools get paths in it as arguments: those must not look like options. */
+static int prepare_out(struct build *b, const struct build_options *o, struct err *e)
 {
-	_cleanup_free_ char *cache = cache_dir();
+	_cleanup_free_ char *out = o->out ? xstrdup(o->out) : cluster_images_dir(b->cluster);
 
-	b->cache = xasprintf("%s/stages", cache);
-	b->out = o->out ? xstrdup(o->out) : cluster_images_dir(b->cluster);
-	if (io_mkdir_p(b->cache, 0700, e) < 0)
+	if (io_mkdir_p(out, 0755, e) < 0)
 		return -1;
-	return io_mkdir_p(b->out, 0755, e);
+	b->out = realpath(out, NULL);
+	return b->out ? run_check_path(b->out, e) : err_errno(e, "%s", out);
 }
 
 static int prepare_work(struct build *b, struct err *e)
@@ -297,20 +280,39 @@ static int prepare_work(struct build *b, struct err *e)
 	return 0;
 }
 
+static int begin(
+	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
+{
+	*b = (struct build){.cluster = c, .twin = o->twin, .cache = CACHE_NONE};
+	progress_begin(&b->progress, o->quiet ? NULL : stderr,
+		1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes);
+	return inputs_find(c, o->twin, &b->inputs, e);
+}
+
+static int look_into_base(struct build *b, struct err *e)
+{
+	if (cache_open(&b->cache, e) < 0 || prepare_base(b, e) < 0)
+		return -1;
+	return lay_out(b, e);
+}
+
+int build_plan(
+	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
+{
+	return begin(b, c, o, e) < 0 ? -1 : look_into_base(b, e);
+}
+
 int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e)
 {
-	_cleanup_(build_cleanup) struct build b = {.cluster = c, .twin = o->twin};
-	char base_key[HASH_HEX];
+	_cleanup_build_ struct build b = {.cache = CACHE_NONE};
 
-	progress_begin(&b.progress, o->quiet ? NULL : stderr,
-		1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes);
-	if (inputs_find(c, o->twin, &b.inputs, e) < 0 || prepare_folders(&b, o, e) < 0)
+	if (begin(&b, c, o, e) < 0 || prepare_out(&b, o, e) < 0)
 		return -1;
 	_cleanup_close_ int lock = lock_out(b.out, e);
-	if (lock < 0 || state_open(c, &b.state, e) < 0 || prepare_work(&b, e) < 0)
+	if (lock < 0 || prepare_work(&b, e) < 0 || look_into_base(&b, e) < 0 ||
+		state_open(c, &b.state, e) < 0)
 		return -1;
-	if (prepare_base(&b, base_key, e) < 0 || lay_out(&b, e) < 0 ||
-		build_nodes(&b, base_key, e) < 0 || write_manifest(&b, e) < 0)
+	if (build_nodes(&b, e) < 0 || write_manifest(&b, e) < 0)
 		return -1;
 	return publish_images(&b, e);
 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include "account.h"
+
+void account_free(struct account *a)
+{
+	free(a->home);
+	*a = (struct account){0};
+}
+
+/* fgetpwent(3) and its like read nothing but the stream: no NSS, none of this machine's users. */
+static FILE *open_file(struct ext4 *fs, const char *path, struct buf *b, struct err *e)
+{
+	if (ext4_read(fs, path, b, e) < 0)
+		return NULL;
+	buf_puts(b, "\n"); /* fmemopen wants at least one byte */
+	FILE *f = buf_ok(b) ? fmemopen(b->data, b->len, "r") : NULL;
+	if (!f)
+		err_errno(e, "%s", path);
+	return f;
+}
+
+int account_find(struct ext4 *fs, const char *name, struct account *a, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+	_cleanup_fclose_ FILE *f = open_file(fs, "/etc/passwd", &b, e);
+
+	if (!f)
+		return -1;
+	for (struct passwd *pw; (pw = fgetpwent(f));) {
+		if (strcmp(pw->pw_name, name) != 0)
+			continue;
+		*a = (struct account){pw->pw_uid, pw->pw_gid, xstrdup(pw->pw_dir)};
+		return 1;
+	}
+	return 0;
+}
+
+static int conflict(const char *path, const char *name, unsigned id, struct err *e)
+{
+	return err_code(e, EXIT_INPUT,
+		"%s of the base image: \"%s\" has number %u; bramble needs that name and number",
+		path, name, id);
+}
+
+/* 1: the user is there; 0: neither its name nor its number is. */
+static int has_user(struct ext4 *fs, const char *name, unsigned uid, struct err *e)
+{
+	static const char path[] = "/etc/passwd";
+	_cleanup_buf_ struct buf b = {0};
+	_cleanup_fclose_ FILE *f = open_file(fs, path, &b, e);
+	int found = 0;
+
+	if (!f)
+		return -1;
+	for (struct passwd *pw; (pw = fgetpwent(f));) {
+		bool same_name = strcmp(pw->pw_name, name) == 0;
+		if (same_name != (pw->pw_uid == uid))
+			return conflict(path, pw->pw_name, pw->pw_uid, e);
+		found |= same_name;
+	}
+	return found;
+}
+
+static int has_group(struct ext4 *fs, const char *name, unsigned gid, struct err *e)
+{
+	static const char path[] = "/etc/group";
+	_cleanup_buf_ struct buf b = {0};
+	_cleanup_fclose_ FILE *f = open_file(fs, path, &b, e);
+	int found = 0;
+
+	if (!f)
+		return -1;
+	for (struct group *gr; (gr = fgetgrent(f));) {
+		bool same_name = strcmp(gr->gr_name, name) == 0;
+		if (same_name != (gr->gr_gid == gid))
+			return conflict(path, gr->gr_name, gr->gr_gid, e);
+		found |= same_name;
+	}
+	return found;
+}
+
+static int append_line(struct ext4 *fs, const char *path, const char *line, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+
+	if (ext4_read(fs, path, &b, e) < 0)
+		return -1;
+	if (b.len && b.data[b.len - 1] != '\n')
+		buf_puts(&b, "\n");
+	buf_puts(&b, line);
+	return ext4_rewrite(fs, path, b.data, b.len, e);
+}
+
+static int add_group(struct ext4 *fs, const char *name, unsigned gid, struct err *e)
+{
+	_cleanup_free_ char *group = xasprintf("%s:x:%u:\n", name, gid);
+	_cleanup_free_ char *gshadow = xasprintf("%s:!::\n", name);
+
+	if (append_line(fs, "/etc/group", group, e) < 0)
+		return -1;
+	return ext4_exists(fs, "/etc/gshadow") ? append_line(fs, "/etc/gshadow", gshadow, e) : 0;
+}
+
+static int add_user(
+	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e)
+{
+	_cleanup_free_ char *passwd =
+		xasprintf("%s:x:%u:%u::%s:/usr/sbin/nologin\n", name, uid, uid, home);
+	_cleanup_free_ char *shadow = xasprintf("%s:!:19000::::::\n", name);
+
+	if (append_line(fs, "/etc/passwd", passwd, e) < 0)
+		return -1;
+	return append_line(fs, "/etc/shadow", shadow, e);
+}
+
+int account_add_system(
+	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e)
+{
+	int group = has_group(fs, name, uid, e);
+	int user = group < 0 ? -1 : has_user(fs, name, uid, e);
+
+	if (user < 0 || (!group && add_group(fs, name, uid, e) < 0))
+		return -1;
+	return user ? 0 : add_user(fs, name, uid, home, e);
+}
