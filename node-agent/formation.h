@@ -74,7 +74,7 @@ struct formation {
 
 struct decision {
 	enum node_state state;
-	bool start; /* start Neo4j now, once */
+	bool start;              /* start Neo4j now, once */
 	enum marker_state store; /* MARKER_DISCARD or MARKER_ASIDE before that, or as it was */
 	char why[WHY_SIZE];
 };

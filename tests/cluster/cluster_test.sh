@@ -36,14 +36,14 @@ cleanup_hooks+=(stop)
 in_net() { ip netns exec "$netns" "$@"; }
 # On a loaded machine a probe may time out now and then: a state is waited for, not met by luck.
 eventually() { # WANT NAME COMMAND...
-  local want=$1 name=$2 got
+  local want=$1 what=$2 got
   shift 2
   for _ in $(seq 90); do
     got=$("$@" 2>/dev/null)
     [[ $got == "$want" ]] && break
     sleep 1
   done
-  is "$got" "$want" "$name"
+  is "$got" "$want" "$what"
 }
 roles() {
   in_net curl -s -m 5 http://192.168.77.11:7470/cluster | python3 -c '
@@ -105,9 +105,11 @@ ok $status "the power cut was played to its end"
 for i in 1 2 3; do
   [[ $(in_net curl -s -m 5 http://192.168.77.1$i:7470/slave) == slave ]] && slave=$i
 done
+# Stopped first: a Neo4j that runs would write what was taken away again.
 damage() {
-  "$bramble" rehearse exec --cluster "$name" "pi$slave" -- \
-    find /srv/bramble/neo4j/data -name 'neostore.transaction.db.*' -exec truncate -s 0 {} + &&
+  "$bramble" rehearse exec --cluster "$name" "pi$slave" -- systemctl stop bramble-agent neo4j &&
+    "$bramble" rehearse exec --cluster "$name" "pi$slave" -- \
+      find /srv/bramble/neo4j/data -name 'neostore*' -exec cp /proc/version {} ';' &&
     "$bramble" rehearse exec --cluster "$name" "pi$slave" -- sync &&
     "$bramble" rehearse cut --cluster "$name" "pi$slave" &&
     "$bramble" rehearse boot --cluster "$name" "pi$slave"

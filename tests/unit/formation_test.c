@@ -284,8 +284,12 @@ static struct decision fails(struct formation *f, enum marker_state store,
 
 static void test_spoiled(void)
 {
-	static const struct formation_peer master = {.name = "pi2", .present = true, .heard = true,
-		.same_members = true, .state = NODE_SERVING, .role = NEO4J_MASTER};
+	static const struct formation_peer master = {.name = "pi2",
+		.present = true,
+		.heard = true,
+		.same_members = true,
+		.state = NODE_SERVING,
+		.role = NEO4J_MASTER};
 	static const struct {
 		const char *what;
 		enum marker_state store, want;
@@ -294,13 +298,15 @@ static void test_spoiled(void)
 		unsigned times;
 	} rows[] = {
 		{"twice is chance", MARKER_USED, MARKER_USED, true, 3000, 2},
-		{"three times: what never served is discarded", MARKER_USED, MARKER_DISCARD, true, 3000,
-			3},
+		{"three times: what never served is discarded", MARKER_USED, MARKER_DISCARD, true,
+			3000, 3},
 		{"with no master about as well", MARKER_USED, MARKER_DISCARD, false, 3000, 3},
-		{"joins that time out spoil nothing", MARKER_USED, MARKER_USED, true, QUICK_END_MS, 9},
+		{"joins that time out spoil nothing", MARKER_USED, MARKER_USED, true, QUICK_END_MS,
+			9},
 		{"what served is put aside", MARKER_SERVED, MARKER_ASIDE, true, 3000, 3},
 		{"but not without a master", MARKER_SERVED, MARKER_SERVED, false, 3000, 9},
-		{"nor for joins that time out", MARKER_SERVED, MARKER_SERVED, true, QUICK_END_MS, 9},
+		{"nor for joins that time out", MARKER_SERVED, MARKER_SERVED, true, QUICK_END_MS,
+			9},
 		{"the order stands until it is done", MARKER_ASIDE, MARKER_ASIDE, true, 3000, 3},
 	};
 
