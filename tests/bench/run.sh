@@ -33,8 +33,8 @@ prepare_tree() {
   mcopy -s -n -i "$images/pi1.img@@4M" '::*' "$scratch/gi/boot/" >/dev/null 2>&1
   cat >"$scratch/gi/garden.cfg" <<EOF
 image bootfs.vfat { vfat { extraargs = "-F 32" label = "bootfs" files = { "../boot/cmdline.txt", "../boot/config.txt" } } size = 256M }
-image rootfs.ext4 { ext4 { label = "rootfs" } mountpoint = "/" size = 3072M }
-image data.ext4 { ext4 { label = "bramble-data" } empty = true size = 512M }
+image rootfs.ext4 { ext4 { label = "rootfs" use-mke2fs = true } mountpoint = "/" size = 3072M }
+image data.ext4 { ext4 { label = "bramble-data" use-mke2fs = true } empty = true size = 512M }
 image card.img { hdimage { } partition boot { partition-type = 0xC image = "bootfs.vfat" }
   partition root { partition-type = 0x83 image = "rootfs.ext4" }
   partition data { partition-type = 0x83 image = "data.ext4" } }
