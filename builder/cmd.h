@@ -2,19 +2,11 @@
 #ifndef BRAMBLE_CMD_H
 #define BRAMBLE_CMD_H
 
-#include "err.h"
+#include "command.h"
 
-/*
- * The commands of bramble. argv[0] is the command's own name. Each parses its options with
- * getopt_long, does its work and returns 0, or -1 with the error for main to print; err.code
- * becomes the exit status.
- */
-int cmd_init(int argc, char **argv, struct err *e);
-int cmd_check(int argc, char **argv, struct err *e);
-int cmd_build(int argc, char **argv, struct err *e);
-int cmd_assets(int argc, char **argv, struct err *e);
-int cmd_rehearse(int argc, char **argv, struct err *e);
-int cmd_status(int argc, char **argv, struct err *e);
+/* The commands of bramble; main.c has the table. */
+extern const struct command init_command, check_command, build_command, rehearse_command,
+	status_command, assets_command, completion_command;
 
 /* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
 extern volatile int interrupted;

@@ -8,17 +8,6 @@
 #include "cmd.h"
 #include "io.h"
 
-static const char usage[] =
-	"usage: bramble assets [list]\n"
-	"       bramble assets extract DIR\n"
-	"\n"
-	"What is inside this program for the cards: overlays and the static programs.\n";
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
 static int list_entry(struct archive_entry *en)
 {
 	printf("%s %8lld %s\n", archive_entry_strmode(en), (long long)archive_entry_size(en),
@@ -51,15 +40,12 @@ static int each_asset(const char *dir, struct err *e)
 	return rc == ARCHIVE_EOF ? 0 : -1;
 }
 
-int cmd_assets(int argc, char **argv, struct err *e)
+static int show_assets(int argc, char **argv, struct err *e)
 {
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 'h') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		return err_code(e, EXIT_USAGE, "assets: see bramble assets --help");
-	}
+	int o = command_next(&assets_command, argc, argv, e);
+
+	if (o != COMMAND_END)
+		return command_result(o);
 	argc -= optind;
 	argv += optind;
 	if (argc == 0 || (argc == 1 && strcmp(argv[0], "list") == 0))
@@ -68,3 +54,12 @@ int cmd_assets(int argc, char **argv, struct err *e)
 		return err_code(e, EXIT_USAGE, "assets: see bramble assets --help");
 	return io_mkdir_p(argv[1], 0755, e) < 0 ? -1 : each_asset(argv[1], e);
 }
+
+const struct command assets_command = {
+	.name = "assets",
+	.operands = "[list | extract DIR]",
+	.max = 2,
+	.summary = "show what is embedded in this program",
+	.about = "What is inside this program for the cards: overlays and the static programs.",
+	.run = show_assets,
+};

@@ -4,43 +4,32 @@
 #include "cmd.h"
 #include "stage/build.h"
 
-static const char usage[] =
-	"usage: bramble build [--out DIR] [--twin] FILE\n"
-	"\n"
-	"Makes one image per node of the cluster FILE describes, in FILE's own .images folder.\n"
-	"\n"
-	"  --out DIR   put the images there\n"
-	"  --twin      amd64 images of the same cluster, to rehearse on a PC\n"
-	"  --help      this\n";
-
-static const struct option options[] = {
-	{"out", required_argument, NULL, 'o'},
-	{"twin", no_argument, NULL, 't'},
-	{"help", no_argument, NULL, 'h'},
+static const struct command_option options[] = {
+	{"out", 'o', "DIR", "put the images there, not in FILE's own .images folder"},
+	{"twin", 't', NULL, "amd64 images of the same cluster, to rehearse on a PC"},
 	{0},
 };
 
-int cmd_build(int argc, char **argv, struct err *e)
+static int parse(int argc, char **argv, struct build_options *o, struct err *e)
+{
+	int key;
+
+	while ((key = command_next(&build_command, argc, argv, e)) >= 0) {
+		if (key == 'o')
+			o->out = optarg;
+		else if (key == 't')
+			o->twin = true;
+	}
+	return key;
+}
+
+static int build(int argc, char **argv, struct err *e)
 {
 	struct build_options o = {0};
+	int end = parse(argc, argv, &o, e);
 
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		switch (c) {
-		case 'o':
-			o.out = optarg;
-			break;
-		case 't':
-			o.twin = true;
-			break;
-		case 'h':
-			fputs(usage, stdout);
-			return 0;
-		default:
-			return err_code(e, EXIT_USAGE, "build: see bramble build --help");
-		}
-	}
-	if (optind != argc - 1)
-		return err_code(e, EXIT_USAGE, "build: one cluster.conf is wanted");
+	if (end != COMMAND_END)
+		return command_result(end);
 	_cleanup_cluster_ struct cluster *c = cluster_load(argv[optind], e);
 	if (!c)
 		return -1;
@@ -53,3 +42,14 @@ int cmd_build(int argc, char **argv, struct err *e)
 		c->name, c->nnodes, dir, (double)(boottime_ms() - start) / 1000);
 	return 0;
 }
+
+const struct command build_command = {
+	.name = "build",
+	.operands = "FILE",
+	.min = 1,
+	.max = 1,
+	.summary = "make one image per node",
+	.about = "Makes one image per node of the cluster FILE describes.",
+	.options = options,
+	.run = build,
+};

@@ -6,18 +6,6 @@
 #include "run.h"
 #include "stage/build.h"
 
-static const char usage[] =
-	"usage: bramble check FILE\n"
-	"\n"
-	"Reads a cluster.conf and looks into what it names: says what is wrong, "
-	"or what would be built.\n"
-	"Only the decompressed base image is kept, in the cache.\n";
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
 /* Tools a build runs; they are Debian's own and always there except mtools. */
 static int check_tools(struct err *e)
 {
@@ -55,24 +43,30 @@ static void print_plan(const struct build *b)
 		printf("note: access has no ssh_key, so nobody can log in over the network\n");
 }
 
-int cmd_check(int argc, char **argv, struct err *e)
+static int check(int argc, char **argv, struct err *e)
 {
 	_cleanup_build_ struct build b = {.cache = CACHE_NONE};
-	const struct build_options o = {.quiet = !isatty(STDERR_FILENO)};
+	const struct build_options options = {.quiet = !isatty(STDERR_FILENO)};
+	int o = command_next(&check_command, argc, argv, e);
 
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 'h') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		return err_code(e, EXIT_USAGE, "check: see bramble check --help");
-	}
-	if (optind != argc - 1)
-		return err_code(e, EXIT_USAGE, "check: one cluster.conf is wanted");
+	if (o != COMMAND_END)
+		return command_result(o);
 	_cleanup_cluster_ struct cluster *c = cluster_load(argv[optind], e);
-	if (!c || check_tools(e) < 0 || build_plan(&b, c, &o, e) < 0)
+	if (!c || check_tools(e) < 0 || build_plan(&b, c, &options, e) < 0)
 		return -1;
 	progress_end(&b.progress);
 	print_plan(&b);
 	return 0;
 }
+
+const struct command check_command = {
+	.name = "check",
+	.operands = "FILE",
+	.min = 1,
+	.max = 1,
+	.summary = "say what is wrong with a cluster.conf and its inputs",
+	.about = "Reads a cluster.conf and looks into what it names: says what is wrong, or what "
+		 "would\n"
+		 "be built. Only the decompressed base image is kept, in the cache.",
+	.run = check,
+};

@@ -8,27 +8,12 @@
 #include "assets.h"
 #include "io.h"
 
-static const char usage[] = "usage: bramble init [FILE]\n"
-			    "\n"
-			    "Writes FILE (cluster.conf): three data nodes and a proxy, to be "
-			    "edited. An existing file is kept.\n";
-
-static const struct option options[] = {
-	{"help", no_argument, NULL, 'h'},
-	{0},
-};
-
-int cmd_init(int argc, char **argv, struct err *e)
+static int init(int argc, char **argv, struct err *e)
 {
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (c == 'h') {
-			fputs(usage, stdout);
-			return 0;
-		}
-		return err_code(e, EXIT_USAGE, "init: see bramble init --help");
-	}
-	if (optind < argc - 1)
-		return err_code(e, EXIT_USAGE, "init: one file is wanted");
+	int o = command_next(&init_command, argc, argv, e);
+
+	if (o != COMMAND_END)
+		return command_result(o);
 	const char *path = optind < argc ? argv[optind] : "cluster.conf";
 	if (access(path, F_OK) == 0)
 		return err_set(e, "%s: exists; it was not touched", path);
@@ -37,3 +22,14 @@ int cmd_init(int argc, char **argv, struct err *e)
 	printf("%s: written; edit it, then run bramble check %s\n", path, path);
 	return 0;
 }
+
+const struct command init_command = {
+	.name = "init",
+	.operands = "[FILE]",
+	.max = 1,
+	.summary = "write a cluster.conf to start from",
+	.about = "Writes FILE (cluster.conf): three data nodes and a proxy, to be edited. An "
+		 "existing\n"
+		 "file is kept.",
+	.run = init,
+};

@@ -7,21 +7,17 @@
 #include "cmd.h"
 #include "util.h"
 
-struct command {
-	const char *name;
-	int (*run)(int argc, char **argv, struct err *e);
-	const char *synopsis, *help;
+static const struct command *const table[] = {
+	&init_command,
+	&check_command,
+	&build_command,
+	&rehearse_command,
+	&status_command,
+	&assets_command,
+	&completion_command,
+	NULL,
 };
-
-static const struct command commands[] = {
-	{"init", cmd_init, "[FILE]", "write a cluster.conf to start from"},
-	{"check", cmd_check, "FILE", "say what is wrong with a cluster.conf and its inputs"},
-	{"build", cmd_build, "FILE", "make one image per node"},
-	{"rehearse", cmd_rehearse, "FILE | exec | cut | boot | stop ...",
-		"run the images as machines on this computer"},
-	{"status", cmd_status, "[HOST]", "show a live cluster as a table"},
-	{"assets", cmd_assets, "[list | extract DIR]", "show what is embedded in this program"},
-};
+const struct command *const *const all_commands = table;
 
 volatile int interrupted;
 
@@ -50,16 +46,16 @@ int check_interrupted(struct err *e)
 static void usage(FILE *f)
 {
 	fputs("usage: bramble COMMAND [OPTION...] [ARGUMENT...]\n\n", f);
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].help);
+	for (size_t i = 0; table[i]; i++)
+		fprintf(f, "  %-10s %s\n", table[i]->name, table[i]->summary);
 	fputs("\n`bramble COMMAND --help` tells a command's options; bramble(1) tells all.\n", f);
 }
 
 static const struct command *find_command(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(commands[i].name, name) == 0)
-			return &commands[i];
+	for (size_t i = 0; table[i]; i++) {
+		if (strcmp(table[i]->name, name) == 0)
+			return table[i];
 	}
 	return NULL;
 }

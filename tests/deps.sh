@@ -9,7 +9,7 @@ build=(build-essential pkg-config git libarchive-dev libfdisk-dev libconfuse-dev
 inputs=(mmdebstrap mtools dosfstools e2fsprogs fdisk zstd xz-utils kmod cpio qemu-user-static
   maven openjdk-17-jdk-headless unzip debian-archive-keyring)
 tests=(systemd systemd-container iproute2 nftables procps curl python3 qemu-system-arm libarchive-tools)
-lint=(clang-format-14 cppcheck shellcheck universal-ctags)
+lint=(clang-format-14 cppcheck shellcheck universal-ctags mandoc)
 bench=(genimage time)
 
 missing=()

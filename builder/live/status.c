@@ -10,12 +10,6 @@
 #define ASK_MS 5000
 #define WATCH_MS 1000
 
-static const char help[] =
-	"usage: bramble status [--json] [--watch] [HOST[:PORT]]\n\n"
-	"Asks a node's agent (127.0.0.1:7470 unless told) how the cluster is.\n\n"
-	"  --json   print the agent's answer as it is\n"
-	"  --watch  ask every second, until Ctrl-C\n";
-
 /* One question and what came of it. */
 struct ask {
 	struct loop *loop;
@@ -131,34 +125,40 @@ static int watch(struct screen *s, const struct sockaddr_in *to, const char *whe
 	return check_interrupted(e);
 }
 
-static const struct option options[] = {
-	{"json", no_argument, NULL, 'j'},
-	{"watch", no_argument, NULL, 'w'},
-	{"help", no_argument, NULL, 'h'},
+static const struct command_option options[] = {
+	{"json", 'j', NULL, "print the agent's answer as it is"},
+	{"watch", 'w', NULL, "ask every second, until Ctrl-C"},
 	{0},
 };
 
-int cmd_status(int argc, char **argv, struct err *e)
+static int status(int argc, char **argv, struct err *e)
 {
 	bool json = false, watching = false;
 	struct sockaddr_in to;
 	struct screen s;
+	int key;
 
-	for (int c; (c = getopt_long(argc, argv, "jwh", options, NULL)) != -1;) {
-		if (c == 'h') {
-			fputs(help, stdout);
-			return 0;
-		}
-		if (c == '?')
-			return err_code(e, EXIT_USAGE, "see bramble status --help");
-		json |= c == 'j';
-		watching |= c == 'w';
+	while ((key = command_next(&status_command, argc, argv, e)) >= 0) {
+		json |= key == 'j';
+		watching |= key == 'w';
 	}
+	if (key != COMMAND_END)
+		return command_result(key);
+	if (json && watching)
+		return err_code(e, EXIT_USAGE, "status: --json or --watch, not both");
 	const char *where = optind < argc ? argv[optind] : "127.0.0.1";
-	if (argc - optind > 1 || (json && watching))
-		return err_code(e, EXIT_USAGE, "see bramble status --help");
 	if (resolve(where, &to, e) < 0)
 		return -1;
 	screen_begin(&s, stdout);
 	return watching ? watch(&s, &to, where, e) : show_once(&s, &to, where, json, e);
 }
+
+const struct command status_command = {
+	.name = "status",
+	.operands = "[HOST[:PORT]]",
+	.max = 1,
+	.summary = "show a live cluster as a table",
+	.about = "Asks a node's agent (127.0.0.1:7470 unless told) how the cluster is.",
+	.options = options,
+	.run = status,
+};

@@ -120,96 +120,145 @@ static int do_stop(const struct request *q, struct err *e)
 	return e->msg[0] ? -1 : 0;
 }
 
-static const struct subcommand {
-	const char *name;
-	int (*run)(const struct request *q, struct err *e);
-	size_t min_args, max_args; /* of the arguments after the options */
-	const char *synopsis, *help;
-} subcommands[] = {
-	{"exec", do_exec, 2, SIZE_MAX, "NODE -- COMMAND...", "run a command inside a machine"},
-	{"cut", do_cut, 1, 1, "[--keep-cache] NODE",
-		"cut its power: what is not on the card is lost"},
-	{"boot", do_boot, 1, 1, "NODE", "give it power again"},
-	{"logs", do_logs, 1, SIZE_MAX, "NODE [-- OPTION...]", "its journal, also when it is off"},
-	{"status", do_status, 0, 0, "[--json]", "the table once, or all that is known"},
-	{"stop", do_stop, 0, 0, "[--now]", "end the rehearsal and clean up, also after a crash"},
+static const struct command_option options[] = {
+	{"cluster", 'c', "NAME", "of which rehearsal, when there are several"},
+	{0},
+};
+static const struct command_option cut_options[] = {
+	{"cluster", 'c', "NAME", "of which rehearsal, when there are several"},
+	{"keep-cache", 'k', NULL, "the cheap form: what was not synced is not lost"},
+	{0},
+};
+static const struct command_option status_options[] = {
+	{"cluster", 'c', "NAME", "of which rehearsal, when there are several"},
+	{"json", 'j', NULL, "all that is known"},
+	{0},
+};
+static const struct command_option stop_options[] = {
+	{"cluster", 'c', "NAME", "of which rehearsal, when there are several"},
+	{"now", 'n', NULL, "do not let the machines shut down"},
+	{0},
 };
 
-static void print_help(void)
-{
-	fputs(rehearse_start_help, stdout);
-	fputs("\nWhile it runs (--cluster NAME when there are several):\n\n", stdout);
-	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++)
-		printf("  bramble rehearse %-6s %-20s %s\n", subcommands[i].name,
-			subcommands[i].synopsis, subcommands[i].help);
-}
+struct subcommand {
+	struct command command; /* first: what a struct command * of ours points to */
+	int (*act)(const struct request *q, struct err *e);
+};
+
+static const struct subcommand subcommands[] = {
+	{{.name = "rehearse exec",
+		 .operands = "NODE -- COMMAND...",
+		 .min = 2,
+		 .max = -1,
+		 .summary = "run a command inside a machine",
+		 .options = options,
+		 .stop_at_operand = true},
+		do_exec},
+	{{.name = "rehearse cut",
+		 .operands = "NODE",
+		 .min = 1,
+		 .max = 1,
+		 .summary = "cut its power: what is not on the card is lost",
+		 .options = cut_options},
+		do_cut},
+	{{.name = "rehearse boot",
+		 .operands = "NODE",
+		 .min = 1,
+		 .max = 1,
+		 .summary = "give it power again",
+		 .options = options},
+		do_boot},
+	{{.name = "rehearse logs",
+		 .operands = "NODE [-- OPTION...]",
+		 .min = 1,
+		 .max = -1,
+		 .summary = "its journal, also when it is off",
+		 .options = options,
+		 .stop_at_operand = true},
+		do_logs},
+	{{.name = "rehearse status",
+		 .operands = "",
+		 .summary = "the table once, or all that is known",
+		 .options = status_options},
+		do_status},
+	{{.name = "rehearse stop",
+		 .operands = "",
+		 .summary = "end the rehearsal and clean up, also after a crash",
+		 .options = stop_options},
+		do_stop},
+};
+
+static const struct command *const sub[] = {
+	&subcommands[0].command,
+	&subcommands[1].command,
+	&subcommands[2].command,
+	&subcommands[3].command,
+	&subcommands[4].command,
+	&subcommands[5].command,
+	NULL,
+};
 
 static const struct subcommand *find(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(subcommands); i++) {
-		if (strcmp(subcommands[i].name, name) == 0)
+		if (strcmp(subcommands[i].command.name + strlen("rehearse "), name) == 0)
 			return &subcommands[i];
 	}
 	return NULL;
 }
 
-static const struct option options[] = {
-	{"cluster", required_argument, NULL, 'c'},
-	{"keep-cache", no_argument, NULL, 'k'},
-	{"json", no_argument, NULL, 'j'},
-	{"now", no_argument, NULL, 'n'},
-	{0},
-};
-
 static int parse(
 	int argc, char **argv, const struct subcommand *s, struct request *q, struct err *e)
 {
-	/* "+": what comes after NODE belongs to the command run there. */
-	const char *order = s->max_args > s->min_args ? "+" : "";
+	int key;
 
-	for (int c; (c = getopt_long(argc, argv, order, options, NULL)) != -1;) {
-		if (c == '?')
-			return err_code(e, EXIT_USAGE, "see bramble rehearse --help");
-		if (c == 'c')
+	while ((key = command_next(&s->command, argc, argv, e)) >= 0) {
+		if (key == 'c')
 			q->cluster = optarg;
-		q->keep_cache |= c == 'k';
-		q->json |= c == 'j';
-		q->now |= c == 'n';
+		q->keep_cache |= key == 'k';
+		q->json |= key == 'j';
+		q->now |= key == 'n';
 	}
 	q->args = argv + optind;
 	q->nargs = (size_t)(argc - optind);
-	if (q->nargs < s->min_args || q->nargs > s->max_args)
-		return err_code(
-			e, EXIT_USAGE, "usage: bramble rehearse %s %s", s->name, s->synopsis);
-	return 0;
+	return key;
 }
 
 static int run_subcommand(int argc, char **argv, const struct subcommand *s, struct err *e)
 {
 	struct request q = {0};
+	int end = parse(argc, argv, s, &q, e);
 
-	if (parse(argc, argv, s, &q, e) < 0)
-		return -1;
+	if (end != COMMAND_END)
+		return command_result(end);
 	if (geteuid() != 0)
-		return err_set(e, "rehearse %s must be root (try sudo)", s->name);
+		return err_set(e, "%s must be root (try sudo)", s->command.name);
 	_cleanup_free_ char *only = q.cluster ? NULL : record_only_cluster(e);
 	if (!q.cluster && !only)
 		return -1;
 	q.cluster = q.cluster ? q.cluster : only;
 	if (strchr(q.cluster, '/'))
 		return err_code(e, EXIT_USAGE, "--cluster wants a name");
-	return s->run(&q, e);
+	return s->act(&q, e);
 }
 
-int cmd_rehearse(int argc, char **argv, struct err *e)
+static int rehearse(int argc, char **argv, struct err *e)
 {
 	const struct subcommand *s = argc > 1 ? find(argv[1]) : NULL;
 
-	if (s)
-		return run_subcommand(argc - 1, argv + 1, s, e);
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		print_help();
-		return 0;
-	}
-	return rehearse_start(argc, argv, e);
+	return s ? run_subcommand(argc - 1, argv + 1, s, e) : rehearse_start(argc, argv, e);
 }
+
+const struct command rehearse_command = {
+	.name = "rehearse",
+	.operands = "FILE",
+	.min = 1,
+	.max = 1,
+	.summary = "run the images as machines on this computer",
+	.about =
+		"Runs the images of FILE's cluster as machines on this computer until Ctrl-C. The\n"
+		"images themselves are not changed; what the machines write is thrown away.",
+	.options = rehearse_start_options,
+	.sub = sub,
+	.run = rehearse,
+};

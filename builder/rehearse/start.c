@@ -28,17 +28,6 @@ struct start_options {
 	int64_t wait_s; /* 0: does not wait for the cluster to form */
 };
 
-const char rehearse_start_help[] =
-	"usage: bramble rehearse [OPTION...] FILE\n\n"
-	"Runs the images of FILE's cluster as machines on this computer until Ctrl-C.\n"
-	"The images themselves are not changed; what the machines write is thrown away.\n\n"
-	"  --images DIR    where NODE.img are (the folder `bramble build` fills)\n"
-	"  --twin          build and run amd64 images of the same cluster, as for Pi images\n"
-	"  --detach        go to the background when all machines have booted\n"
-	"  --wait SECONDS  go to the background when the cluster has formed; fail if it has not\n"
-	"  --no-forward    no ports of this computer lead to the machines\n"
-	"  --dir DIR       where the copies of the images go (/var/tmp)\n";
-
 /* --- what is needed */
 
 static const struct need {
@@ -316,14 +305,13 @@ static int start(const struct start_options *o, struct err *e)
 	return live_and_clean(r, o, images, &so, e);
 }
 
-static const struct option options[] = {
-	{"images", required_argument, NULL, 'i'},
-	{"twin", no_argument, NULL, 't'},
-	{"detach", no_argument, NULL, 'd'},
-	{"wait", required_argument, NULL, 'w'},
-	{"no-forward", no_argument, NULL, 'n'},
-	{"dir", required_argument, NULL, 'D'},
-	{"help", no_argument, NULL, 'h'},
+const struct command_option rehearse_start_options[] = {
+	{"images", 'i', "DIR", "where NODE.img are (the folder `bramble build` fills)"},
+	{"twin", 't', NULL, "build and run amd64 images of the same cluster, as for Pi images"},
+	{"detach", 'd', NULL, "go to the background when all machines have booted"},
+	{"wait", 'w', "SECONDS", "and when the cluster has formed; fail if it has not by then"},
+	{"no-forward", 'n', NULL, "no ports of this computer lead to the machines"},
+	{"dir", 'D', "DIR", "where the copies of the images go (/var/tmp)"},
 	{0},
 };
 
@@ -338,11 +326,12 @@ static int parse_wait(const char *text, int64_t *seconds, struct err *e)
 	return 0;
 }
 
-/* 1: done, only help was wanted. */
 static int parse_options(int argc, char **argv, struct start_options *o, struct err *e)
 {
-	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		switch (c) {
+	int key;
+
+	while ((key = command_next(&rehearse_command, argc, argv, e)) >= 0) {
+		switch (key) {
 		case 'i':
 			o->images = optarg;
 			break;
@@ -354,7 +343,7 @@ static int parse_options(int argc, char **argv, struct start_options *o, struct 
 			break;
 		case 'w':
 			if (parse_wait(optarg, &o->wait_s, e) < 0)
-				return -1;
+				return COMMAND_BAD;
 			break;
 		case 'n':
 			o->no_forward = true;
@@ -362,23 +351,21 @@ static int parse_options(int argc, char **argv, struct start_options *o, struct 
 		case 'D':
 			o->dir = optarg;
 			break;
-		case 'h':
-			fputs(rehearse_start_help, stdout);
-			return 1;
 		default:
-			return err_code(e, EXIT_USAGE, "see bramble rehearse --help");
+			break;
 		}
 	}
-	if (optind != argc - 1)
-		return err_code(e, EXIT_USAGE, "which cluster.conf? see bramble rehearse --help");
-	o->file = argv[optind];
-	return 0;
+	if (key == COMMAND_END)
+		o->file = argv[optind];
+	return key;
 }
 
 int rehearse_start(int argc, char **argv, struct err *e)
 {
 	struct start_options o = {0};
-	int rc = parse_options(argc, argv, &o, e);
+	int end = parse_options(argc, argv, &o, e);
 
-	return rc ? (rc < 0 ? -1 : 0) : start(&o, e);
+	if (end != COMMAND_END)
+		return command_result(end);
+	return start(&o, e);
 }

@@ -103,7 +103,7 @@ bad 3 'size: the images need' "card too small" 's/proxy {/size = "300MB" proxy {
 bad 4 'no such file' "missing base" 's/base.img/nobase.img/'
 bad 4 'carries no Java' "no Java in the base" 's/java = "java"/java = "base"/'
 fails 3 'No such file' "missing cluster.conf" "$bramble" build nothing.conf
-fails 2 'one cluster.conf' "no file named" "$bramble" build
+fails 2 'something is missing: bramble build FILE' "no file named" "$bramble" build
 
 # --- bad inputs: nothing of the old images may change
 keep=$(sha256sum "$images"/n?.img)
