@@ -11,6 +11,7 @@ static const struct command *const table[] = {
 	&init_command,
 	&check_command,
 	&build_command,
+	&inspect_command,
 	&rehearse_command,
 	&status_command,
 	&assets_command,
