@@ -12,6 +12,7 @@ static const struct command *const table[] = {
 	&check_command,
 	&build_command,
 	&inspect_command,
+	&verify_command,
 	&rehearse_command,
 	&status_command,
 	&assets_command,

@@ -94,6 +94,8 @@ int card_read(struct card *c, const char *name, const char *image, struct err *e
 	c->device = S_ISBLK(st.st_mode);
 	if (!c->device && !S_ISREG(st.st_mode))
 		return err_code(e, EXIT_INPUT, "%s: neither an image nor a device", name);
+	if (!c->device && st.st_size < (off_t)SECTOR)
+		return err_code(e, EXIT_INPUT, "%s: too small to be a card", name);
 	if (table_look(image, &c->table, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(c->fs); i++) {
