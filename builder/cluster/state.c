@@ -10,7 +10,6 @@
 #include "state.h"
 
 #define VALUE_MAX 256
-#define GENERATION_MAX 999999999u
 
 struct folder {
 	char *path;
@@ -149,7 +148,7 @@ static int read_generation(const struct folder *d, unsigned *generation, struct 
 	if (read_value(d, "generation", text, sizeof(text), e) < 0)
 		return -1;
 	unsigned long n = strtoul(text, NULL, 10);
-	if (strspn(text, "0123456789") != strlen(text) || n > GENERATION_MAX)
+	if (strspn(text, "0123456789") != strlen(text) || n > STATE_GENERATION_MAX)
 		return err_code(e, EXIT_CONFIG, "%s/generation: damaged", d->path);
 	*generation = (unsigned)n;
 	return 0;

@@ -22,6 +22,8 @@
  * Folder and files must be nobody else's: owned by the caller (or, for root, by cluster.conf's
  * owner, to whom root's files go too) and without any permission for group and others.
  */
+#define STATE_GENERATION_MAX 999999999
+
 struct state {
 	char id[33];
 	char secret[65];

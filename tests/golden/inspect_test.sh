@@ -201,6 +201,44 @@ out=$("$bramble" verify "$card")
 ok $? "a used card that was pulled is not a failure" "$out"
 like "$out" 'not checked  data filesystem: the card was in use and its journal must be replayed' "but is told"
 
+# --- a lost state
+mkdir lost && cp c.conf lost/golden.conf
+cd lost || exit 1
+out=$("$bramble" recover-state ../c.images/n1.img ../c.images/n4.img)
+ok $? "recover-state from a data card and a proxy's" "$out"
+for v in id secret stats.password generation; do
+  cmp -s ../c.state/$v golden.state/$v
+  ok $? "brings back the $v"
+done
+is "$(stat -c %a golden.state golden.state/* | sort -u | xargs)" "600 700" "for nobody else"
+ln -s ../base.img ../neo4j.tar.gz ../java .
+"$bramble" build golden.conf >/dev/null 2>build.log
+ok $? "the next build goes on with it" "$(cat build.log)"
+is "$(card_cat golden.images/n1.img /etc/bramble/cluster.secret)" "$(cat ../c.state/secret)" "with the old secret"
+is "$(cat golden.state/generation)" 2 "one generation later"
+"$bramble" recover-state ../c.images/n2.img >/dev/null && is "$(cat golden.state/generation)" 2 "an older card changes nothing"
+rm -rf golden.state
+fails 3 'golden.state is gone, but .*recover-state' "a build without the state that made the images" \
+  "$bramble" build golden.conf
+mkdir other && sed 's/"golden"/"other"/' ../c.conf >other/other.conf && ln -s ../../base.img ../../neo4j.tar.gz ../../java other
+"$bramble" build other/other.conf 2>/dev/null >/dev/null
+fails 4 'other.images/n2.img: its cluster id is not' "cards of two clusters" \
+  "$bramble" recover-state ../c.images/n1.img other/other.images/n2.img
+fails 3 'describes cluster "golden", the cards are of "other"' "another cluster's cluster.conf" \
+  "$bramble" recover-state --cluster golden.conf other/other.images/n2.img
+[[ ! -e golden.state ]]
+ok $? "nothing is made"
+sed 's/"golden"/"other"/' ../c.conf >other.conf
+cp -a ../c.state other.state
+fails 3 'holds the state of another cluster' "a different state" "$bramble" recover-state other/other.images/n2.img
+is "$(cat other.state/secret)" "$(cat ../c.state/secret)" "stays as it is"
+fails 4 'no card of a bramble cluster' "a base image" "$bramble" recover-state ../base.img
+fails 1 'a running node cannot be asked yet' "a host" "$bramble" recover-state pi1
+cd "$scratch" || exit 1
+cp --sparse=always c.images/n4.img "$card"
+edit $root 'rm /etc/bramble/cluster.secret' 'write x /etc/bramble/cluster.secret'
+fails 4 'is not 64 hex digits' "a card with a damaged secret" "$bramble" recover-state --cluster lost/golden.conf "$card"
+
 # --- no cards at all
 for bad in 'noise:head -c 1000000 /dev/urandom' 'empty:true' 'short:printf x' 'zeros:head -c 1000000 /dev/zero' \
   'sector:head -c 512 c.images/n1.img'; do
