@@ -30,6 +30,7 @@ CACHE := $(or $(BRAMBLE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bramble)
 VERSION := $(shell git describe --always --dirty --match 'v*' 2>/dev/null || echo unknown)
 ARCHES = amd64 arm64 armhf
 B := build$(if $(filter 1,$(SANITIZE)),/sanitize)
+export BRAMBLE_BUILD := $(CURDIR)/$(B)
 
 CC_amd64 = x86_64-linux-gnu-gcc
 CC_arm64 = aarch64-linux-gnu-gcc
