@@ -9,18 +9,19 @@
 FIXTURE_ID=0badcafe
 
 # NAME: version merged architecture FAT-MiB sectors-per-cluster boot-at ext4-features
+# (p1 is smaller than theirs: as small as FAT32 with such clusters can be)
 # shellcheck disable=SC2034 # releases_test.sh reads them
 declare -A release_rows=(
   [jessie-2016]="8 split armhf 64 - /boot -"
   [jessie]="8 split armhf 64 1 /boot ^huge_file,^metadata_csum,^64bit"
   [stretch]="9 split armhf 64 1 /boot ^huge_file,^metadata_csum,^64bit"
-  [buster]="10 split armhf 256 - /boot ^huge_file,^metadata_csum,^64bit"
-  [bullseye-2021]="11 merged arm64 256 - /boot ^huge_file,^metadata_csum,^64bit"
-  [bullseye]="11 merged armhf 256 4 /boot ^huge_file,^64bit"
-  [bookworm]="12 merged arm64 512 4 /boot/firmware ^huge_file,^64bit"
-  [bookworm-imager]="12 merged armhf 512 4 /boot/firmware ^huge_file,^64bit"
-  [trixie]="13 merged arm64 512 1 /boot/firmware ^huge_file,^64bit"
-  [trixie-cloud]="13 merged armhf 512 1 /boot/firmware ^huge_file,^64bit"
+  [buster]="10 split armhf 64 - /boot ^huge_file,^metadata_csum,^64bit"
+  [bullseye-2021]="11 merged arm64 64 - /boot ^huge_file,^metadata_csum,^64bit"
+  [bullseye]="11 merged armhf 136 4 /boot ^huge_file,^64bit"
+  [bookworm]="12 merged arm64 136 4 /boot/firmware ^huge_file,^64bit"
+  [bookworm-imager]="12 merged armhf 136 4 /boot/firmware ^huge_file,^64bit"
+  [trixie]="13 merged arm64 64 1 /boot/firmware ^huge_file,^64bit"
+  [trixie-cloud]="13 merged armhf 64 1 /boot/firmware ^huge_file,^64bit"
 )
 declare -A systemd_of=([8]=215-17 [9]=232-25 [10]=241-7 [11]=247.3-7 [12]=252.39-1 [13]=257.8-1)
 declare -A codename_of=([8]=jessie [9]=stretch [10]=buster [11]=bullseye [12]=bookworm [13]=trixie)
@@ -211,7 +212,7 @@ start=$root_start, size=98304, type=83
 EOF
   local fat_options=(-n boot)
   [[ $cluster == - ]] || fat_options+=(-F 32 -s "$cluster")
-  mkfs.vfat "${fat_options[@]}" --offset 8192 "$out" $((fat * 1024)) >/dev/null
+  mkfs.vfat "${fat_options[@]}" --offset 8192 "$out" $((fat * 1024)) >/dev/null 2>&1
   mcopy -i "$out@@4M" "$dir"/boot/* ::
   [[ $features == - ]] || features=,$features
   mke2fs -q -F -t ext4 -L rootfs -O "^orphan_file,^metadata_csum_seed${features#-}" -d "$dir/root" \
