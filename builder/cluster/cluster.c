@@ -70,6 +70,15 @@ const char *roles_text(unsigned set)
 	return text;
 }
 
+unsigned role_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		if (strcmp(roles[i].name, name) == 0)
+			return roles[i].role;
+	}
+	return 0;
+}
+
 /* RFC 1123 2.1: letters, digits and hyphens, no hyphen at either end; we want lower case. */
 static bool is_label(const char *s)
 {
@@ -93,13 +102,11 @@ static int read_roles(cfg_t *sec, struct node *n, struct err *e)
 {
 	for (unsigned i = 0; i < cfg_size(sec, "roles"); i++) {
 		const char *name = cfg_getnstr(sec, "roles", i);
-		size_t k = 0;
-		while (k < ARRAY_SIZE(roles) && strcmp(roles[k].name, name) != 0)
-			k++;
-		if (k == ARRAY_SIZE(roles))
+		unsigned role = role_by_name(name);
+		if (!role)
 			return err_code(e, EXIT_CONFIG,
 				"role \"%s\" is none of data, arbiter, proxy", name);
-		n->roles |= roles[k].role;
+		n->roles |= role;
 	}
 	if (cfg_getbool(sec, "proxy"))
 		n->roles |= ROLE_PROXY;

@@ -63,6 +63,8 @@ size_t cluster_count(const struct cluster *c, enum role role);
 
 /* "data", "proxy", "data,proxy": the roles as written in files and tables. Static storage. */
 const char *roles_text(unsigned roles);
+/* The enum role of that name; 0: none. */
+unsigned role_by_name(const char *name);
 
 /* "16GB", "512MiB", "1.5GiB": bytes; -1 for anything else. */
 int size_parse(const char *text, uint64_t *bytes);

@@ -18,7 +18,7 @@ struct dirt {
 	const char *what;
 };
 
-static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
+const char *ext4_dirt(ext2_filsys fs)
 {
 	const struct ext2_super_block *sb = fs->super;
 	const struct dirt dirt[] = {
@@ -32,11 +32,19 @@ static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirt); i++) {
 		if (dirt[i].found)
-			return err_code(e, EXIT_INPUT,
-				"%s: ext4: %s; run e2fsck on it or take a fresh image", image,
-				dirt[i].what);
+			return dirt[i].what;
 	}
-	return 0;
+	return NULL;
+}
+
+static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
+{
+	const char *dirt = ext4_dirt(fs);
+
+	if (!dirt)
+		return 0;
+	return err_code(
+		e, EXIT_INPUT, "%s: ext4: %s; run e2fsck on it or take a fresh image", image, dirt);
 }
 
 /*
@@ -72,7 +80,7 @@ static int refuse_features(const char *image, ext2_filsys fs, struct err *e)
 		image, compat, incompat, ro_compat);
 }
 
-static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struct err *e)
+struct ext4 *ext4_open_unchecked(const char *image, uint64_t offset, int flags, struct err *e)
 {
 	char options[64];
 	_cleanup_ext4_ struct ext4 *x = xcalloc(1, sizeof(*x));
@@ -87,7 +95,14 @@ static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struc
 		return NULL;
 	}
 	x->fs->now = x->fs->super->s_wtime;
-	if (refuse_dirty(image, x->fs, e) < 0 || refuse_features(image, x->fs, e) < 0)
+	return steal(&x);
+}
+
+static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *x = ext4_open_unchecked(image, offset, flags, e);
+
+	if (!x || refuse_dirty(image, x->fs, e) < 0 || refuse_features(image, x->fs, e) < 0)
 		return NULL;
 	return steal(&x);
 }
@@ -152,7 +167,7 @@ void ext4_usage(struct ext4 *x, uint64_t *used, uint64_t *size)
 	*used = (blocks - ext2fs_free_blocks_count(x->fs->super)) * x->fs->blocksize;
 }
 
-static void uuid_text(char text[static 37], const uint8_t u[static 16])
+void ext4_uuid_text(char text[static 37], const uint8_t u[static 16])
 {
 	snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 		u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
@@ -170,7 +185,7 @@ int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *l
 {
 	char id[37];
 
-	uuid_text(id, uuid);
+	ext4_uuid_text(id, uuid);
 	_cleanup_free_ char *extended = xasprintf("offset=%llu,nodiscard,lazy_itable_init=0,lazy_"
 						  "journal_init=0,root_owner=0:0,hash_seed=%s",
 		(unsigned long long)offset, id);
