@@ -79,6 +79,8 @@ static void show_release(const struct card_release *r, FILE *f)
 	say(f, "release  ", r->name ? r->name : "unknown");
 	say(f, ", ", r->arch);
 	say(f, ", ", r->image);
+	say(f, ", known as ", r->known_as);
+	say(f, ", network by ", r->network);
 	fputc('\n', f);
 }
 
