@@ -262,6 +262,41 @@ fresh n2 && edit $root "write x /etc/bramble/$(printf 'a\033[2Jb')"
 [[ $("$bramble" inspect --config "$card") != *$'\033'* ]]
 ok $? "a card moves no terminal's cursor"
 
+# --- bytes turned over anywhere in the metadata: told or not, but no crash and no endless loop
+fresh n2
+bad=0
+for seed in $(seq 25); do
+  python3 - "$card" "$seed" <<'END'
+import random, sys
+r = random.Random(int(sys.argv[2]))
+areas = [(440, 512), (4194304, 5242880), (71303168, 71368704), (71303168, 79691776), (205520896, 206569472)]
+with open(sys.argv[1], "r+b") as f:
+    for _ in range(r.randint(1, 8)):
+        f.seek(r.randrange(*r.choice(areas)))
+        f.write(bytes([r.randrange(256)]))
+END
+  for command in "inspect --config" "inspect --json" verify; do
+    # shellcheck disable=SC2086 # a command and its option
+    timeout 60 "$bramble" $command "$card" >out.log 2>&1
+    status=$?
+    [[ $status == [014] ]] || { bad=1 && echo "# seed $seed: $command ended with $status"; }
+  done
+done
+ok $bad "25 more and more damaged cards are looked at" "$(tail -n 3 out.log)"
+
+# --- without e2fsck
+hidden='mount --bind /dev/null "$(readlink -f "$(command -v e2fsck)")" && exec "$0" verify "$1"'
+if unshare -m bash -c "${hidden%&&*}" 2>/dev/null; then
+  fresh n2
+  out=$(unshare -m bash -c "$hidden" "$bramble" "$card" 2>&1)
+  ok $? "verify without e2fsck" "$out"
+  like "$out" 'ok +root filesystem: checksums and bitmaps only, e2fsck is not installed' "says that it did less"
+  poke $((data + 4096 + 12)) '\x01\x01'
+  like "$(unshare -m bash -c "$hidden" "$bramble" "$card" 2>&1)" "failed +data filesystem: .*free counts are not" "and still finds a wrong count"
+else
+  skip "verify without e2fsck" "no mount namespace"
+fi
+
 # --- a device
 if [[ $(id -u) -eq 0 ]] && loop=$(losetup -r -f --show c.images/n2.img 2>/dev/null); then
   out=$("$bramble" verify "$loop")
