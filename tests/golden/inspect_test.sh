@@ -261,8 +261,9 @@ fails 2 'IMAGE' "verify without an image" "$bramble" verify
 fresh n2 && edit $root "write x /etc/bramble/$(printf 'a\033[2Jb')"
 [[ $("$bramble" inspect --config "$card") != *$'\033'* ]]
 ok $? "a card moves no terminal's cursor"
-edit $root "write x /etc/bramble/$(printf 'a\033[2Jc')" "clri /etc/bramble/$(printf 'a\033[2Jc')"
-[[ $("$bramble" inspect --config "$card" 2>&1) != *$'\033'* ]]
+edit $root "sif /etc/bramble/$(printf 'a\033[2Jb') size 99999999"
+out=$("$bramble" inspect --config "$card" 2>&1)
+[[ $out == *'a?[2Jb: larger than'* && $out != *$'\033'* ]]
 ok $? "nor in an error"
 
 # --- bytes turned over anywhere in the metadata: told or not, but no crash and no endless loop
