@@ -4,6 +4,7 @@
 #   make demo       four images become one cluster and survive a power cut (CI=1 ends by itself)
 #   make check      every test this machine can run; the last line counts them
 #   make check-fast unit and golden tests only: no root, no network, under a minute
+#   make check-builder the longer tests of images and of hostile input; no root either
 #   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
@@ -64,7 +65,7 @@ STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static progr
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
-BUILDER_PKGS = libarchive fdisk libconfuse ext2fs e2p com_err libsodium jansson libcrypt libcrypto expat
+BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libsodium
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium
@@ -145,12 +146,14 @@ $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 .PHONY: unit-tests
 unit-tests: $(UNIT_BIN)
 
-.PHONY: check check-fast check-pi check-cluster demo inputs lint bench deps clean help install
+.PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
 check: deps
 	$(MAKE) --no-print-directory all unit-tests
 	tests/run all
 check-fast: all unit-tests
 	tests/run fast
+check-builder: all unit-tests
+	tests/run builder
 check-cluster: all inputs
 	tests/run cluster
 check-pi: all

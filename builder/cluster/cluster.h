@@ -42,6 +42,12 @@ struct cluster {
 		char *ssh_key; /* path, as written with ~ expanded; NULL: no login */
 	} access;
 	struct {
+		char *ssid; /* NULL: no Wi-Fi; else the nodes' addresses are on it */
+		char *country;
+		char *passphrase_file; /* with ~ expanded */
+	} wifi;
+	bool swap_on_card; /* false: what the base would swap to is turned off */
+	struct {
 		unsigned maxconn; /* proxy.conf limits { maxconn } */
 		char *balance;
 		char *stats_user;

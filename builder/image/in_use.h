@@ -14,8 +14,7 @@ struct extents {
 
 #define _cleanup_extents_ _cleanup_(extents_free)
 void extents_free(struct extents *x);
-/* Adds bytes behind or overlapping the last ones; what touches the last extent becomes part of it.
- */
+/* Adds bytes behind or overlapping the last; what touches the last extent becomes part of it. */
 void extents_add(struct extents *x, uint64_t start, uint64_t size);
 
 /*
@@ -24,6 +23,6 @@ void extents_add(struct extents *x, uint64_t start, uint64_t size);
  * block its bitmap has: data, inode tables, bitmaps, descriptors, all superblocks, the journal.
  */
 MUST_CHECK int fat_in_use(struct fat *f, struct extents *x, struct err *e);
-MUST_CHECK int ext4_in_use(struct ext4 *fs, uint64_t start, struct extents *x, struct err *e);
+MUST_CHECK int ext4_in_use(struct ext4 *x, uint64_t start, struct extents *out, struct err *e);
 
 #endif

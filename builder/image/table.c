@@ -91,6 +91,10 @@ static int check_bounds(const char *path, const struct table *t, size_t n, struc
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct extent *x = &t->part[i];
+		if (!x->size || x->start < SECTOR)
+			return err_code(e, EXIT_INPUT,
+				"%s: partition %zu is empty or lies on the partition table", path,
+				i + 1);
 		if (x->start + x->size > t->image_size)
 			return err_code(e, EXIT_INPUT,
 				"%s: partition %zu ends at byte %llu, the file at %llu: truncated?",

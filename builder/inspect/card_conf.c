@@ -20,11 +20,12 @@ static void free_cfg(cfg_t **cfg)
 		cfg_free(*cfg);
 }
 
+/* A builder writes no backslash, and libconfuse's scanner prints one it cannot use. */
 static cfg_t *parse(const char *text, cfg_opt_t *opts)
 {
 	_cleanup_(free_cfg) cfg_t *cfg = cfg_init(opts, CFGF_IGNORE_UNKNOWN);
 
-	if (!cfg || strstr(text, "${"))
+	if (!cfg || strstr(text, "${") || strchr(text, '\\'))
 		return NULL;
 	cfg_set_error_function(cfg, be_silent);
 	return cfg_parse_buf(cfg, text) == CFG_SUCCESS ? steal(&cfg) : NULL;

@@ -10,7 +10,7 @@
 
 struct compare {
 	const struct card *card;
-	const struct card *wanted;
+	struct card wanted;
 	struct ext4 *card_fs, *wanted_fs;
 	struct differences *found;
 };
@@ -116,7 +116,7 @@ static int compare_root(struct compare *cmp, struct err *e)
 {
 	_cleanup_ext4_ struct ext4 *card = card_open_ext4(cmp->card, CARD_ROOT, e);
 	_cleanup_ext4_ struct ext4 *wanted =
-		card ? card_open_ext4(cmp->wanted, CARD_ROOT, e) : NULL;
+		card ? card_open_ext4(&cmp->wanted, CARD_ROOT, e) : NULL;
 
 	if (!card || !wanted)
 		return -1;
@@ -131,7 +131,7 @@ static int compare_boot(struct compare *cmp, struct err *e)
 {
 	static const char *const files[] = {"cmdline.txt", "config.txt", "bramble.txt"};
 	_cleanup_fat_ struct fat *card = card_open_fat(cmp->card, e);
-	_cleanup_fat_ struct fat *wanted = card ? card_open_fat(cmp->wanted, e) : NULL;
+	_cleanup_fat_ struct fat *wanted = card ? card_open_fat(&cmp->wanted, e) : NULL;
 
 	if (!card || !wanted)
 		return -1;
@@ -160,7 +160,7 @@ static void compare_text(
 /* p3's end is the card's, whatever its size is. */
 static void compare_layout(struct compare *cmp)
 {
-	const struct table_view *card = &cmp->card->table, *wanted = &cmp->wanted->table;
+	const struct table_view *card = &cmp->card->table, *wanted = &cmp->wanted.table;
 
 	if (card->disk_id != wanted->disk_id)
 		add(cmp, "partition table", "has disk id %08x, not %08x", card->disk_id,
@@ -170,9 +170,9 @@ static void compare_layout(struct compare *cmp)
 		if (c->start != w->start || (i < 2 && c->size != w->size))
 			add(cmp, "partition table", "partition %zu lies elsewhere", i + 1);
 	}
-	compare_text(cmp, "data: bramble.marker", cmp->card->data.node, cmp->wanted->data.node);
+	compare_text(cmp, "data: bramble.marker", cmp->card->data.node, cmp->wanted.data.node);
 	compare_text(cmp, "data: bramble.marker", cmp->card->data.cluster_id,
-		cmp->wanted->data.cluster_id);
+		cmp->wanted.data.cluster_id);
 }
 
 /* A twin is amd64, made of a base cluster.conf does not name. */
@@ -194,12 +194,10 @@ static int compare_with(
 	const char *node = cmp->card->identity.node;
 	_cleanup_free_ char *image = xasprintf("%s/%s.img", out, node);
 	struct build_options o = {.out = out, .quiet = true, .only = node, .peek = true};
-	_cleanup_card_ struct card wanted = {0};
 
 	if (is_twin(cmp->card, cluster, &o.twin, e) < 0 || build_cluster(cluster, &o, e) < 0 ||
-		card_read(&wanted, image, image, e) < 0)
+		card_read(&cmp->wanted, image, image, e) < 0)
 		return -1;
-	cmp->wanted = &wanted;
 	compare_layout(cmp);
 	return compare_boot(cmp, e) < 0 ? -1 : compare_root(cmp, e);
 }
@@ -220,6 +218,7 @@ int compare_card(
 	_cleanup_free_ char *out = rc == 0 ? xasprintf("%s/wanted", cache.work) : NULL;
 	if (rc == 0)
 		rc = compare_with(&cmp, cluster, out, e);
+	card_free(&cmp.wanted);
 	cache_close(&cache);
 	return rc;
 }

@@ -291,6 +291,8 @@ static int begin(
 	*b = (struct build){.cluster = c, .twin = o->twin, .only = o->only, .cache = CACHE_NONE};
 	progress_begin(&b->progress, o->quiet ? NULL : stderr,
 		1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes);
+	/* A twin's base is bramble's own. */
+	b->inputs.force_release = o->twin ? NULL : o->force_release;
 	return inputs_find(c, o->twin, &b->inputs, e);
 }
 

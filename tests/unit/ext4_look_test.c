@@ -112,7 +112,8 @@ int main(void)
 
 	if (!mkdtemp(scratch))
 		return 1;
-	_cleanup_ext4_ struct ext4 *fs = ext4_open_look(make("good", "extent,metadata_csum"), AT, &e);
+	_cleanup_ext4_ struct ext4 *fs =
+		ext4_open_look(make("good", "extent,metadata_csum"), AT, &e);
 	if (!fs) {
 		printf("Bail out! %s\n", e.msg);
 		return 1;
