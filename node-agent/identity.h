@@ -36,7 +36,7 @@ struct identity {
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
 	uint64_t generation;
 	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
-	size_t self;    /* index of this node in members */
+	size_t self;            /* index of this node in members */
 	size_t nmembers;
 	struct member members[MEMBERS_MAX];
 	/*

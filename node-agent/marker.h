@@ -22,7 +22,7 @@ struct marker {
 	char node[NAME_SIZE];
 	unsigned layout;
 	enum marker_state state;
-	unsigned aside; /* how many stores were put aside so far: the newest one's number */
+	unsigned aside;         /* how many stores were put aside so far: the newest one's number */
 	char neo4j[NEO4J_SIZE]; /* the version last started on the store; "": none, or unknown */
 };
 
