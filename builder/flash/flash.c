@@ -8,7 +8,7 @@
 #include "flash.h"
 
 #define REDRAW_MS 100
-#define GIVE_UP_MS 10000 /* after an interruption, on cards that do not answer */
+#define GIVE_UP_MS 5000 /* after an interruption, on cards that do not answer */
 
 static int open_cards(struct flash *f, struct err *e)
 {

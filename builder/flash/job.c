@@ -193,25 +193,41 @@ static int write_pieces(struct work *w, struct err *e)
 	return sync_card(w, e);
 }
 
-static int rewrite_piece(struct work *w, const struct piece *p, struct err *e)
-{
-	if (write_piece(w, p, e) < 0 || sync_card(w, e) < 0)
-		return -1;
-	return verify_piece(w, p, e);
-}
-
-static int verify_pieces(struct work *w, struct err *e)
+/*
+ * Reads all pieces back; *bad counts those that were not as they should be and have been written
+ * once more. After `last` there is no more trying.
+ */
+static int verify_pass(struct work *w, bool last, unsigned *bad, struct err *e)
 {
 	uint64_t done = 0;
 
+	*bad = 0;
 	set_phase(w->job, JOB_VERIFYING);
 	for (size_t i = 0; i < w->plan->npieces; i++) {
 		const struct piece *p = &w->plan->pieces[i];
-		if (verify_piece(w, p, e) < 0 && (!may_retry(w, e) || rewrite_piece(w, p, e) < 0))
-			return -1;
+		if (verify_piece(w, p, e) < 0) {
+			if (last || !may_retry(w, e) || write_piece(w, p, e) < 0)
+				return -1;
+			++*bad;
+		}
 		atomic_store(&w->job->done, done += p->length);
 	}
 	return verify_tail(w, e);
+}
+
+/*
+ * A piece that had to be written again is a reason to read all of them again: of a card that is
+ * smaller than it says, writing here changes what lies elsewhere.
+ */
+static int verify_pieces(struct work *w, struct err *e)
+{
+	unsigned bad;
+
+	if (verify_pass(w, false, &bad, e) < 0)
+		return -1;
+	if (!bad)
+		return 0;
+	return sync_card(w, e) < 0 ? -1 : verify_pass(w, true, &bad, e);
 }
 
 /* The first block goes last: with it the card boots. */

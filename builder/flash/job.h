@@ -12,8 +12,9 @@
  *	close	an MBR that boots nothing takes the old one's place, and is on the card before
  *		anything else is; with kept data it still tells whose card it is and where p3 lies
  *	write	all pieces, wherever the map puts them; what lies between is left or discarded
- *	verify	each piece is read back from the card and compared by its sum; one that differs or
- *		cannot be written or read is written once more, then the card has failed
+ *	verify	each piece is read back from the card and compared by its sum; those that differ or
+ *		cannot be read are written once more, and then all are read again: one more
+ *		difference, and the card has failed
  *	open	the head with the new MBR, last, verified too
  *
  * So a card that was interrupted anywhere does not boot, and can be flashed again as it could

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +38,8 @@ int plan_open(struct plan *p, const char *image, struct err *e)
 
 	*p = PLAN_NONE;
 	p->name = xstrdup(image);
+	if (access(image, R_OK) < 0)
+		return err_code(e, EXIT_INPUT, "%s: %s", image, strerror(errno));
 	if (source_open(&p->source, image, e) < 0)
 		return -1;
 	p->fd = open(p->source.image, O_RDONLY | O_CLOEXEC);
