@@ -6,7 +6,8 @@
 
 /*
  * Runs a tool by argument vector (argv[0] looked up in PATH and the sbin folders), never through
- * a shell. Its environment is fixed (C locale, UTC, no host configuration of mke2fs or mtools).
+ * a shell. Its environment is fixed (C locale, UTC, one moment, no host configuration of mke2fs or
+ * mtools).
  * in, when not NULL, becomes its standard input; out, when not NULL, gets its standard output.
  * Fails with the tool's first line of standard error when the exit status is above ok_max.
  */

@@ -24,6 +24,6 @@ void extents_add(struct extents *x, uint64_t start, uint64_t size);
  * block its bitmap has: data, inode tables, bitmaps, descriptors, all superblocks, the journal.
  */
 MUST_CHECK int fat_in_use(struct fat *f, struct extents *x, struct err *e);
-MUST_CHECK int ext4_in_use(struct ext4 *fs, uint64_t start, struct extents *x, struct err *e);
+MUST_CHECK int ext4_in_use(struct ext4 *x, uint64_t start, struct extents *out, struct err *e);
 
 #endif
