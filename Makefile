@@ -64,7 +64,7 @@ STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static progr
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
-BUILDER_PKGS = libarchive fdisk libconfuse ext2fs com_err libsodium jansson libcrypto expat
+BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libsodium
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium

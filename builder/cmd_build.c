@@ -6,6 +6,7 @@
 
 static const struct command_option options[] = {
 	{"out", 'o', "DIR", "put the images there, not in FILE's own .images folder"},
+	{"force-release", 'r', "NAME", "take the base image for this release, whatever it says"},
 	{"twin", 't', NULL, "amd64 images of the same cluster, to rehearse on a PC"},
 	{0},
 };
@@ -17,6 +18,8 @@ static int parse(int argc, char **argv, struct build_options *o, struct err *e)
 	while ((key = command_next(&build_command, argc, argv, e)) >= 0) {
 		if (key == 'o')
 			o->out = optarg;
+		else if (key == 'r')
+			o->force_release = optarg;
 		else if (key == 't')
 			o->twin = true;
 	}

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include "cmd.h"
+#include "release/firstboot.h"
 #include "run.h"
 #include "stage/build.h"
 
@@ -24,6 +25,23 @@ static int check_tools(struct err *e)
 	return 0;
 }
 
+/* What was found in the base, and what a card does not do at its first boot. */
+static void print_release(const struct release *r)
+{
+	const char *sep = "; disarmed: ";
+
+	printf("release %s (%s): systemd %u, network by %s, boot partition at %s, user %s, swap %s",
+		r->name, r->issue, r->systemd, network_name(r->network), r->boot_dir,
+		user_mechanism_name(r->user), swap_name(r->swap));
+	for (unsigned i = 0; first_boots[i].name; i++) {
+		if (r->first_boot & 1u << i) {
+			printf("%s%s", sep, first_boots[i].name);
+			sep = ", ";
+		}
+	}
+	putchar('\n');
+}
+
 static void print_plan(const struct build *b)
 {
 	const struct cluster *c = b->cluster;
@@ -32,6 +50,7 @@ static void print_plan(const struct build *b)
 	printf("cluster %s: Neo4j %s (profile %s), Java %u, base %s (%s), images of %llu MB\n",
 		c->name, in->neo4j_version, neo4j_profile_name(in->profile), in->java_major,
 		in->base, arch_name(in->arch), (unsigned long long)(b->table.image_size / 1000000));
+	print_release(&in->release);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		const struct node *n = &c->nodes[i];
 		printf("  %-12s %-12s %-15s", n->name, roles_text(n->roles), n->address);
@@ -43,16 +62,23 @@ static void print_plan(const struct build *b)
 		printf("note: access has no ssh_key, so nobody can log in over the network\n");
 }
 
+static const struct command_option options[] = {
+	{"force-release", 'r', "NAME", "take the base image for this release, whatever it says"},
+	{0},
+};
+
 static int check(int argc, char **argv, struct err *e)
 {
 	_cleanup_build_ struct build b = {.cache = CACHE_NONE};
-	const struct build_options options = {.quiet = !isatty(STDERR_FILENO)};
-	int o = command_next(&check_command, argc, argv, e);
+	struct build_options o = {.quiet = !isatty(STDERR_FILENO)};
+	int key;
 
-	if (o != COMMAND_END)
-		return command_result(o);
+	while ((key = command_next(&check_command, argc, argv, e)) >= 0)
+		o.force_release = optarg;
+	if (key != COMMAND_END)
+		return command_result(key);
 	_cleanup_cluster_ struct cluster *c = cluster_load(argv[optind], e);
-	if (!c || check_tools(e) < 0 || build_plan(&b, c, &options, e) < 0)
+	if (!c || check_tools(e) < 0 || build_plan(&b, c, &o, e) < 0)
 		return -1;
 	progress_end(&b.progress);
 	print_plan(&b);
@@ -68,5 +94,6 @@ const struct command check_command = {
 	.about = "Reads a cluster.conf and looks into what it names: says what is wrong, or what "
 		 "would\n"
 		 "be built. Only the decompressed base image is kept, in the cache.",
+	.options = options,
 	.run = check,
 };

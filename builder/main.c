@@ -11,8 +11,11 @@ static const struct command *const table[] = {
 	&init_command,
 	&check_command,
 	&build_command,
+	&inspect_command,
+	&verify_command,
 	&rehearse_command,
 	&status_command,
+	&recover_command,
 	&assets_command,
 	&completion_command,
 	NULL,
@@ -47,7 +50,7 @@ static void usage(FILE *f)
 {
 	fputs("usage: bramble COMMAND [OPTION...] [ARGUMENT...]\n\n", f);
 	for (size_t i = 0; table[i]; i++)
-		fprintf(f, "  %-10s %s\n", table[i]->name, table[i]->summary);
+		fprintf(f, "  %-13s %s\n", table[i]->name, table[i]->summary);
 	fputs("\n`bramble COMMAND --help` tells a command's options; bramble(1) tells all.\n", f);
 }
 

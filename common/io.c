@@ -79,7 +79,7 @@ int io_pread_full(int fd, void *p, size_t n, off_t off)
 	return 0;
 }
 
-static int fsync_parent(const char *path)
+int io_sync_parent(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 
@@ -110,7 +110,7 @@ int io_write_atomic(const char *path, const void *p, size_t n, mode_t mode, stru
 		unlink(tmp);
 		return -1;
 	}
-	if (fsync_parent(path) < 0)
+	if (io_sync_parent(path) < 0)
 		return err_errno(e, "%s: directory", path);
 	return 0;
 }

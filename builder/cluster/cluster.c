@@ -70,6 +70,15 @@ const char *roles_text(unsigned set)
 	return text;
 }
 
+unsigned role_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		if (strcmp(roles[i].name, name) == 0)
+			return roles[i].role;
+	}
+	return 0;
+}
+
 /* RFC 1123 2.1: letters, digits and hyphens, no hyphen at either end; we want lower case. */
 static bool is_label(const char *s)
 {
@@ -93,13 +102,11 @@ static int read_roles(cfg_t *sec, struct node *n, struct err *e)
 {
 	for (unsigned i = 0; i < cfg_size(sec, "roles"); i++) {
 		const char *name = cfg_getnstr(sec, "roles", i);
-		size_t k = 0;
-		while (k < ARRAY_SIZE(roles) && strcmp(roles[k].name, name) != 0)
-			k++;
-		if (k == ARRAY_SIZE(roles))
+		unsigned role = role_by_name(name);
+		if (!role)
 			return err_code(e, EXIT_CONFIG,
 				"role \"%s\" is none of data, arbiter, proxy", name);
-		n->roles |= roles[k].role;
+		n->roles |= role;
 	}
 	if (cfg_getbool(sec, "proxy"))
 		n->roles |= ROLE_PROXY;
@@ -259,6 +266,56 @@ static int read_access(struct cluster *c, cfg_t *sec, struct err *e)
 	return 0;
 }
 
+/* ISO 3166-1, as the regulatory domain of a radio. */
+static bool is_country(const char *s)
+{
+	return s && strlen(s) == 2 && isupper((unsigned char)s[0]) && isupper((unsigned char)s[1]);
+}
+
+/* IEEE 802.11: 1 to 32 bytes; a control character is no name anybody chose. */
+static bool is_ssid(const char *s)
+{
+	size_t n = strlen(s);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)s[i] < ' ' || s[i] == 0x7f)
+			return false;
+	}
+	return n >= 1 && n <= 32;
+}
+
+static int read_wifi(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *ssid = cfg_getstr(sec, "ssid"), *country = cfg_getstr(sec, "country");
+	const char *file = cfg_getstr(sec, "passphrase_file");
+
+	if (!ssid && !country && !file)
+		return 0;
+	if (!ssid || !is_ssid(ssid))
+		return err_code(e, EXIT_CONFIG, "ssid is no name of 1 to 32 characters");
+	if (!is_country(country))
+		return err_code(e, EXIT_CONFIG,
+			"country is not two capital letters such as DE: a Pi's radio is off "
+			"without");
+	if (!file)
+		return err_code(e, EXIT_CONFIG, "passphrase_file is missing");
+	c->wifi.ssid = xstrdup(ssid);
+	c->wifi.country = xstrdup(country);
+	c->wifi.passphrase_file = expand_home(file);
+	return 0;
+}
+
+static int read_swap(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *swap = cfg_getstr(sec, "swap");
+
+	c->swap_on_card = strcmp(swap, "keep") == 0;
+	if (c->swap_on_card || strcmp(swap, "off") == 0)
+		return 0;
+	return err_code(e, EXIT_CONFIG, "%s: swap = \"%s\" is neither off nor keep",
+		config_where(sec), swap);
+}
+
 static int read_proxy(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	long maxconn = cfg_getint(sec, "maxconn");
@@ -311,6 +368,7 @@ struct part {
 static const struct part parts[] = {
 	{"network", read_network},
 	{"access", read_access},
+	{"wifi", read_wifi},
 	{"proxy", read_proxy},
 };
 
@@ -323,7 +381,7 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			c->name);
 	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
 		require(sec, "java", &c->java, e) < 0 || read_size(sec, "size", &c->size, e) < 0 ||
-		read_size(sec, "root_size", &c->root_size, e) < 0)
+		read_size(sec, "root_size", &c->root_size, e) < 0 || read_swap(c, sec, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cfg_t *part = cfg_getsec(sec, parts[i].name);
@@ -353,6 +411,12 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("ssh_key", NULL, CFGF_NONE),
 		CFG_END(),
 	};
+	cfg_opt_t wifi[] = {
+		CFG_STR("ssid", NULL, CFGF_NONE),
+		CFG_STR("country", NULL, CFGF_NONE),
+		CFG_STR("passphrase_file", NULL, CFGF_NONE),
+		CFG_END(),
+	};
 	cfg_opt_t proxy[] = {
 		CFG_INT("maxconn", 2000, CFGF_NONE),
 		CFG_STR("balance", "least", CFGF_NONE),
@@ -365,8 +429,10 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("java", "base", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
 		CFG_STR("root_size", NULL, CFGF_NONE),
+		CFG_STR("swap", "off", CFGF_NONE),
 		CFG_SEC("network", network, CFGF_NONE),
 		CFG_SEC("access", access, CFGF_NONE),
+		CFG_SEC("wifi", wifi, CFGF_NONE),
 		CFG_SEC("proxy", proxy, CFGF_NONE),
 		CFG_SEC("node", node, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
@@ -397,7 +463,8 @@ void cluster_free(struct cluster *c)
 		free(c->nodes[i].address);
 	}
 	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->java, c->access.user,
-		c->access.ssh_key, c->proxy.balance, c->proxy.stats_user};
+		c->access.ssh_key, c->wifi.ssid, c->wifi.country, c->wifi.passphrase_file,
+		c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
 	free(c->nodes);

@@ -42,6 +42,12 @@ struct cluster {
 		char *ssh_key; /* path, as written with ~ expanded; NULL: no login */
 	} access;
 	struct {
+		char *ssid; /* NULL: no Wi-Fi; else the nodes' addresses are on it */
+		char *country;
+		char *passphrase_file; /* with ~ expanded */
+	} wifi;
+	bool swap_on_card; /* false: what the base would swap to is turned off */
+	struct {
 		unsigned maxconn; /* proxy.conf limits { maxconn } */
 		char *balance;
 		char *stats_user;
@@ -63,6 +69,8 @@ size_t cluster_count(const struct cluster *c, enum role role);
 
 /* "data", "proxy", "data,proxy": the roles as written in files and tables. Static storage. */
 const char *roles_text(unsigned roles);
+/* The enum role of that name; 0: none. */
+unsigned role_by_name(const char *name);
 
 /* "16GB", "512MiB", "1.5GiB": bytes; -1 for anything else. */
 int size_parse(const char *text, uint64_t *bytes);

@@ -22,7 +22,9 @@ static int claim_chain(struct walk *w, const struct fat_entry *en, const char *n
 		w->used[c - 2] = 1;
 		n++;
 	}
-	if (en->attributes & FAT_FOLDER ? n > 0 : n == want)
+	if (en->attributes & FAT_FOLDER)
+		return n ? 0 : fat_damaged(w->f, e, "%s: a folder without a place", name);
+	if (n == want)
 		return 0;
 	return fat_damaged(w->f, e, "%s: has %llu clusters, its size wants %llu", name,
 		(unsigned long long)n, (unsigned long long)want);

@@ -9,9 +9,11 @@
 #include "image/ext4.h"
 #include "inputs.h"
 #include "io.h"
+#include "release/wifi.h"
 
 #define TWIN_BASE "bookworm-amd64.img.zst"
 #define SSH_KEY_MAX 16384
+#define PASSPHRASE_FILE_MAX 128
 #define NEO4J_PREFIX "neo4j-enterprise-"
 
 struct arch_row {
@@ -148,11 +150,43 @@ static int read_ssh_key(const struct cluster *c, struct inputs *in, struct err *
 	return 0;
 }
 
+/* Like ssh with its keys: what others on this machine may read is no secret. */
+static int check_private(const struct cluster *c, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (!is_input(path, S_IFREG) || stat(path, &st) < 0)
+		return err_code(e, EXIT_CONFIG, "%s: wifi: passphrase_file = \"%s\": no such file",
+			c->path, path);
+	if (!(st.st_mode & 077))
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: wifi: passphrase_file = \"%s\": others may read it (mode %03o); chmod 600 it",
+		c->path, path, st.st_mode & 0777);
+}
+
+static int read_passphrase(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	const char *path = c->wifi.passphrase_file;
+
+	if (!path)
+		return 0;
+	if (check_private(c, path, e) < 0)
+		return -1;
+	if (io_read_file(path, PASSPHRASE_FILE_MAX, &in->passphrase, e) < 0)
+		return err_prefix(e, "%s: wifi: passphrase_file", c->path);
+	if (str_ends(buf_str(&in->passphrase), "\n"))
+		in->passphrase.data[--in->passphrase.len] = '\0';
+	if (wifi_check_passphrase(&in->passphrase, e) < 0)
+		return err_prefix(e, "%s: wifi: passphrase_file = \"%s\"", c->path, path);
+	return 0;
+}
+
 int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e)
 {
 	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
 		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
-		read_ssh_key(c, in, e) < 0)
+		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0)
 		return -1;
 	return read_neo4j_version(c, in, e);
 }
@@ -279,6 +313,21 @@ static int check_size(struct ext4 *fs, const char *image, const struct extent *r
 		(unsigned long long)size, (unsigned long long)root->size);
 }
 
+static int find_release(const struct cluster *c, struct ext4 *fs, const char *image,
+	struct inputs *in, struct err *e)
+{
+	struct table t;
+
+	if (table_read_base(image, &t, e) < 0)
+		return -1;
+	const struct boot boot = {image, t.part[0].start};
+	if (release_detect(fs, &boot, t.disk_id, in->force_release, &in->release, e) < 0)
+		return err_prefix(e, "%s", in->base);
+	if (!c->wifi.ssid || in->release.wifi)
+		return 0;
+	return err_code(e, EXIT_INPUT, "%s: wifi: the base image has no wpa_supplicant", c->path);
+}
+
 int inputs_look_into(const struct cluster *c, const char *image, const struct extent *root,
 	struct inputs *in, struct err *e)
 {
@@ -288,18 +337,12 @@ int inputs_look_into(const struct cluster *c, const char *image, const struct ex
 		return -1;
 	if (ext4_check(image, root->start, e) < 0)
 		return err_prefix(e, "%s", in->base);
-	if (detect_arch(fs, in->base, &in->arch, e) < 0)
+	if (detect_arch(fs, in->base, &in->arch, e) < 0 || find_release(c, fs, image, in, e) < 0)
 		return -1;
 	int rc = strcmp(c->java, "base") == 0 ? find_base_java(c, fs, in, e)
 					      : find_java_set(c, in, e);
 	if (rc < 0)
 		return -1;
-	if (!ext4_exists(fs, "/usr/lib/systemd/systemd-networkd"))
-		return err_code(e, EXIT_INPUT,
-			"%s: has no systemd-networkd; images that use NetworkManager or dhcpcd are "
-			"not "
-			"built yet",
-			in->base);
 	if (neo4j_check_java(in->profile, in->java_major, e) < 0)
 		return err_prefix(e, "%s: java = \"%s\"", c->path, c->java);
 	return find_login(c, fs, in, e);
@@ -312,5 +355,9 @@ void inputs_free(struct inputs *in)
 	free(in->java);
 	free(in->neo4j_version);
 	buf_free(&in->ssh_key);
+	if (in->passphrase.data)
+		explicit_bzero(in->passphrase.data, in->passphrase.cap);
+	buf_free(&in->passphrase);
+	release_free(&in->release);
 	account_free(&in->login);
 }

@@ -6,6 +6,7 @@
 #include "image/account.h"
 #include "image/table.h"
 #include "neo4j.h"
+#include "release/release.h"
 
 /*
  * The inputs a cluster.conf names, found and looked into. A name is looked for beside the
@@ -22,8 +23,11 @@ struct inputs {
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
 	const struct neo4j_profile *profile;
-	struct buf ssh_key;   /* empty: no login */
-	struct account login; /* whose it is, when there is one */
+	const char *force_release; /* what the user says the base is; NULL: it says so itself */
+	struct release release;    /* of the base */
+	struct buf ssh_key;        /* empty: no login */
+	struct account login;      /* whose it is, when there is one */
+	struct buf passphrase;     /* of the Wi-Fi, when there is one; no newline */
 };
 
 /* BRAMBLE_CACHE, XDG_CACHE_HOME/bramble or ~/.cache/bramble; the caller frees. */
@@ -36,8 +40,8 @@ char *cache_dir(void);
 MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e);
 
 /*
- * The second half, once the base is decompressed: architecture, Java set for it, whether Java
- * and Neo4j fit, who logs in. root: p2 of the decompressed image.
+ * The second half, once the base is decompressed: release, architecture, Java set for it, whether
+ * Java and Neo4j fit, who logs in. root: p2 of the decompressed image.
  */
 MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image,
 	const struct extent *root, struct inputs *in, struct err *e);

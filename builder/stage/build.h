@@ -28,6 +28,7 @@ struct build {
 	struct state state;
 	struct inputs inputs;
 	bool twin;
+	const char *only; /* the one node to build; NULL: all */
 	struct cache cache;
 	char *out;        /* the images folder */
 	char *work;       /* out/.build: cleared at the start, gone at the end */
@@ -50,9 +51,12 @@ struct build {
 #define DATA_DIR "/srv/bramble/neo4j"
 
 struct build_options {
-	const char *out; /* NULL: beside the cluster.conf */
-	bool twin;       /* amd64 images of the same cluster, for rehearsals */
+	const char *out;           /* NULL: beside the cluster.conf */
+	bool twin;                 /* amd64 images of the same cluster, for rehearsals */
+	const char *force_release; /* NULL, or what the base is to be taken for */
 	bool quiet;
+	const char *only; /* of all nodes only this one's image; NULL: all */
+	bool peek;        /* for a comparison: the cluster's state stays as it is */
 };
 
 /*

@@ -5,10 +5,9 @@
  * PARTUUIDs), p3's UUID, machine-id. ssh host keys are not made here: the base makes them on first
  * boot, so no two cards and no image share one.
  */
-#include <arpa/inet.h>
 #include <string.h>
 #include "build.h"
-#include "image/fat.h"
+#include "release/patch.h"
 
 struct paint {
 	struct build *b;
@@ -23,102 +22,6 @@ static int put(struct paint *p, const char *path, struct buf *text, mode_t mode,
 	if (!buf_ok(text))
 		return err_set(e, "%s: out of memory", path);
 	return ext4_write(p->fs, path, text->data, text->len, EXT4_ROOT(mode), e);
-}
-
-/*
- * A node's own name means its own address, without Debian's line "127.0.1.1 NAME": Neo4j 2.3 turns
- * the addresses of ha.initial_hosts into names, and a member that finds itself at 127.0.1.1, where
- * nothing listens, never lets anybody join (tried).
- */
-static int put_identity(struct paint *p, struct err *e)
-{
-	uint8_t id[16];
-	char hex[33];
-	_cleanup_buf_ struct buf hostname = {0}, machine = {0}, hosts = {0};
-	const struct cluster *c = p->b->cluster;
-
-	hash_derive(id, sizeof(id), p->b->state.id, "machine-id", p->node->name);
-	hex_encode(hex, id, sizeof(id));
-	buf_printf(&machine, "%s\n", hex);
-	buf_printf(&hostname, "%s\n", p->node->name);
-	buf_puts(&hosts, "127.0.0.1\tlocalhost\n"
-			 "::1\t\tlocalhost ip6-localhost ip6-loopback\n"
-			 "ff02::1\t\tip6-allnodes\n"
-			 "ff02::2\t\tip6-allrouters\n\n");
-	buf_printf(&hosts, "# cluster %s\n", c->name);
-	for (size_t i = 0; i < c->nnodes; i++)
-		buf_printf(&hosts, "%s\t%s\n", c->nodes[i].address, c->nodes[i].name);
-	if (put(p, "/etc/hostname", &hostname, 0644, e) < 0 ||
-		put(p, "/etc/hosts", &hosts, 0644, e) < 0)
-		return -1;
-	return put(p, "/etc/machine-id", &machine, 0444, e);
-}
-
-/*
- * IPv6AcceptRA=no: waiting for router advertisements on a network without a router costs 13 s of
- * every boot (tried). host0 is the interface's name in a rehearsal.
- */
-static int put_network(struct paint *p, struct err *e)
-{
-	const struct cluster *c = p->b->cluster;
-	char gateway[INET_ADDRSTRLEN];
-	_cleanup_buf_ struct buf b = {0};
-
-	buf_printf(&b, "[Match]\nName=eth* en* host0\n\n[Network]\nAddress=%s/%u\n",
-		p->node->address, c->network.prefix);
-	if (c->network.gateway.s_addr) {
-		inet_ntop(AF_INET, &c->network.gateway, gateway, sizeof(gateway));
-		buf_printf(&b, "Gateway=%s\nDNS=%s\n", gateway, gateway);
-	}
-	buf_puts(&b, "LinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nMulticastDNS=no\n");
-	return put(p, "/etc/systemd/network/10-bramble.network", &b, 0644, e);
-}
-
-static void replace_all(struct buf *b, const char *from, const char *to)
-{
-	size_t n = strlen(from);
-	struct buf out = {0};
-	const char *p = buf_str(b), *at;
-
-	while ((at = strcasestr(p, from))) {
-		buf_add(&out, p, (size_t)(at - p));
-		buf_puts(&out, to);
-		p = at + n;
-	}
-	buf_puts(&out, p);
-	buf_free(b);
-	*b = out;
-}
-
-/* Everything that names the base's PARTUUIDs must name ours; p3 must never stop a boot: nofail. */
-static int put_disk_ids(struct paint *p, struct err *e)
-{
-	char old[16], id[16];
-	uint64_t boot = p->b->table.part[0].start;
-	_cleanup_buf_ struct buf fstab = {0}, cmdline = {0};
-
-	snprintf(old, sizeof(old), "%08x-", p->b->base_table.disk_id);
-	snprintf(id, sizeof(id), "%08x-", p->disk_id);
-	if (ext4_read(p->fs, "/etc/fstab", &fstab, e) < 0 ||
-		fat_read(p->image, boot, "cmdline.txt", &cmdline, e) < 0)
-		return -1;
-	if (!strcasestr(buf_str(&fstab), old) || !strcasestr(buf_str(&cmdline), old))
-		return err_code(e, EXIT_INPUT,
-			"%s: fstab or cmdline.txt does not name the card by PARTUUID %s02: a "
-			"release "
-			"bramble does not know",
-			p->b->inputs.base, old);
-	replace_all(&fstab, old, id);
-	replace_all(&cmdline, old, id);
-	if (!str_ends(fstab.data, "\n"))
-		buf_puts(&fstab, "\n");
-	buf_printf(&fstab,
-		"PARTUUID=%s03  /srv/bramble  ext4  "
-		"defaults,noatime,nofail,x-systemd.device-timeout=90s  0  2\n",
-		id);
-	if (ext4_rewrite(p->fs, "/etc/fstab", fstab.data, fstab.len, e) < 0)
-		return -1;
-	return fat_write(p->image, boot, "cmdline.txt", &cmdline, e);
 }
 
 static void roles_list(struct buf *b, unsigned roles)
@@ -256,19 +159,25 @@ static int enable_units(struct paint *p, struct err *e)
 	return 0;
 }
 
-static int put_ssh_key(struct paint *p, struct err *e)
+/* The system itself: what depends on the release. */
+static int patch_system(struct paint *p, struct err *e)
 {
-	const struct inputs *in = &p->b->inputs;
-	struct ext4_owner owner = {in->login.uid, in->login.gid, 0700};
+	const struct build *b = p->b;
+	struct edit x = {
+		.root = p->fs,
+		.boot = {p->image, b->table.part[0].start},
+		.release = &b->inputs.release,
+		.cluster = b->cluster,
+		.node = p->node,
+		.cluster_id = b->state.id,
+		.base_disk_id = b->base_table.disk_id,
+		.disk_id = p->disk_id,
+		.login = &b->inputs.login,
+		.ssh_key = &b->inputs.ssh_key,
+		.passphrase = &b->inputs.passphrase,
+	};
 
-	if (!in->ssh_key.len)
-		return 0;
-	_cleanup_free_ char *dir = xasprintf("%s/.ssh", in->login.home);
-	_cleanup_free_ char *file = xasprintf("%s/authorized_keys", dir);
-	if (ext4_mkdir(p->fs, dir, owner, e) < 0)
-		return -1;
-	owner.mode = 0600;
-	return ext4_write(p->fs, file, in->ssh_key.data, in->ssh_key.len, owner, e);
+	return patch_all(&x, e);
 }
 
 struct painter {
@@ -277,10 +186,7 @@ struct painter {
 };
 
 static const struct painter painters[] = {
-	{~0u, put_identity},
-	{~0u, put_network},
-	{~0u, put_disk_ids},
-	{~0u, put_ssh_key},
+	{~0u, patch_system},
 	{~0u, put_node_conf},
 	{ROLE_DATA, put_neo4j_conf},
 	{ROLE_PROXY, put_proxy_conf},

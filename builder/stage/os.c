@@ -78,6 +78,15 @@ static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 	return 0;
 }
 
+/* So that inspect can tell which bramble made a card. */
+static int put_version(struct ext4 *fs, struct err *e)
+{
+	static const char version[] = BRAMBLE_VERSION "\n";
+
+	return ext4_write(
+		fs, "/usr/lib/bramble/version", version, strlen(version), EXT4_ROOT(0644), e);
+}
+
 static int os_run(struct build *b, const char *image, struct err *e)
 {
 	if (compose(b, image, e) < 0)
@@ -85,7 +94,7 @@ static int os_run(struct build *b, const char *image, struct err *e)
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
 	if (!fs)
 		return -1;
-	if (install_programs(b, fs, e) < 0 ||
+	if (install_programs(b, fs, e) < 0 || put_version(fs, e) < 0 ||
 		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
 		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
 		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)

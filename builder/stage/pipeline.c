@@ -175,6 +175,11 @@ static int build_node(struct build *b, const struct node *n, const char *stage, 
 	return sync_path(path, e);
 }
 
+static bool is_wanted(const struct build *b, const struct node *n)
+{
+	return !b->only || strcmp(b->only, n->name) == 0;
+}
+
 /* What the images are, for people and for rehearse. */
 static int write_manifest(const struct build *b, struct err *e)
 {
@@ -214,7 +219,7 @@ static int publish_images(const struct build *b, struct err *e)
 {
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		_cleanup_free_ char *name = xasprintf("%s.img", b->cluster->nodes[i].name);
-		if (move_out(b, name, e) < 0)
+		if (is_wanted(b, &b->cluster->nodes[i]) && move_out(b, name, e) < 0)
 			return -1;
 	}
 	if (move_out(b, "manifest.json", e) < 0)
@@ -228,7 +233,7 @@ static int build_nodes(struct build *b, struct err *e)
 	unsigned roles = 0;
 
 	for (size_t i = 0; i < b->cluster->nnodes; i++)
-		roles |= b->cluster->nodes[i].roles;
+		roles |= is_wanted(b, &b->cluster->nodes[i]) ? b->cluster->nodes[i].roles : 0;
 	/* The proxies' image is on the data nodes' way: made first, it is found then. */
 	if (run_stages(b, ROLE_PROXY, &os, e) < 0)
 		return -1;
@@ -238,7 +243,7 @@ static int build_nodes(struct build *b, struct err *e)
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
 		bool proxy_only = n->roles == ROLE_PROXY;
-		if (build_node(b, n, proxy_only ? os : data, e) < 0)
+		if (is_wanted(b, n) && build_node(b, n, proxy_only ? os : data, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -283,9 +288,11 @@ static int prepare_work(struct build *b, struct err *e)
 static int begin(
 	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
 {
-	*b = (struct build){.cluster = c, .twin = o->twin, .cache = CACHE_NONE};
+	*b = (struct build){.cluster = c, .twin = o->twin, .only = o->only, .cache = CACHE_NONE};
 	progress_begin(&b->progress, o->quiet ? NULL : stderr,
 		1 + (unsigned)ARRAY_SIZE(stages) + (unsigned)c->nnodes);
+	/* A twin's base is bramble's own. */
+	b->inputs.force_release = o->twin ? NULL : o->force_release;
 	return inputs_find(c, o->twin, &b->inputs, e);
 }
 
@@ -310,7 +317,7 @@ int build_cluster(const struct cluster *c, const struct build_options *o, struct
 		return -1;
 	_cleanup_close_ int lock = lock_out(b.out, e);
 	if (lock < 0 || prepare_work(&b, e) < 0 || look_into_base(&b, e) < 0 ||
-		state_open(c, &b.state, e) < 0)
+		(o->peek ? state_peek : state_open)(c, &b.state, e) < 0)
 		return -1;
 	if (build_nodes(&b, e) < 0 || write_manifest(&b, e) < 0)
 		return -1;

@@ -16,6 +16,11 @@ fixture_root() { # DIR
   printf '127.0.0.1 localhost\n127.0.1.1 raspberrypi\n' >"$r/etc/hosts"
   : >"$r/etc/machine-id"
   : >"$r/usr/lib/systemd/systemd-networkd"
+  # By these the release is recognised, and what brings the network up.
+  printf 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nVERSION_ID="12"\nID=debian\n' >"$r/etc/os-release"
+  printf 'A stand-in for a test\n' >"$r/etc/rpi-issue"
+  mkdir -p "$r/etc/systemd/system/multi-user.target.wants"
+  ln -sf /usr/lib/systemd/system/systemd-networkd.service "$r/etc/systemd/system/multi-user.target.wants/"
   printf 'Package: base-files\nStatus: install ok installed\nVersion: 12\n\n' >"$r/var/lib/dpkg/status"
 }
 

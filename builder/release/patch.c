@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+#include "patch.h"
+
+#define BEGIN "# bramble begin\n"
+#define END "# bramble end\n"
+
+/* Wi-Fi comes behind the network: it says on which interface the address is. */
+const struct patch patches[] = {
+	{"first-boot", patch_first_boot},
+	{"cmdline", patch_cmdline},
+	{"fstab", patch_fstab},
+	{"hostname", patch_hostname},
+	{"machine-id", patch_machine_id},
+	{"network", patch_network},
+	{"wifi", patch_wifi},
+	{"password", patch_password},
+	{"ssh-key", patch_ssh_key},
+	{"ssh", patch_ssh},
+	{"host-keys", patch_host_keys},
+	{"swap", patch_swap},
+	{"logs", patch_logs},
+	{"units", patch_units},
+	{0},
+};
+
+int patch_put(struct edit *x, const char *path, const struct buf *text, mode_t mode, struct err *e)
+{
+	if (!buf_ok(text))
+		return err_set(e, "%s: out of memory", path);
+	return ext4_write(x->root, path, buf_str(text), text->len, EXT4_ROOT(mode), e);
+}
+
+/* Cuts the block out; an END that is missing ends it with the file. */
+static void drop_block(struct buf *b)
+{
+	struct buf out = {0};
+	const char *from = strstr(buf_str(b), BEGIN);
+
+	if (!from)
+		return;
+	const char *to = strstr(from, END);
+	buf_add(&out, b->data, (size_t)(from - b->data));
+	buf_puts(&out, to ? to + strlen(END) : "");
+	buf_free(b);
+	*b = out;
+}
+
+int patch_block(struct edit *x, const char *path, const char *lines, bool at_start, struct err *e)
+{
+	_cleanup_buf_ struct buf old = {0}, new = {0};
+
+	if (ext4_read(x->root, path, &old, e) < 0)
+		return -1;
+	drop_block(&old);
+	if (!at_start)
+		buf_puts(&new, buf_str(&old));
+	if (new.len && !str_ends(new.data, "\n"))
+		buf_puts(&new, "\n");
+	buf_printf(&new, BEGIN "%s" END, lines);
+	if (at_start)
+		buf_puts(&new, buf_str(&old));
+	if (!buf_ok(&new))
+		return err_set(e, "%s: out of memory", path);
+	return ext4_rewrite(x->root, path, new.data, new.len, e);
+}
+
+static int run_patches(struct edit *x, struct err *e)
+{
+	for (const struct patch *p = patches; p->name; p++) {
+		if (p->run(x, e) < 0)
+			return err_prefix(e, "patch %s", p->name);
+	}
+	return 0;
+}
+
+int patch_all(struct edit *x, struct err *e)
+{
+	const struct boot *b = &x->boot;
+	_cleanup_buf_ struct buf before = {0};
+
+	if (fat_read(b->image, b->offset, "cmdline.txt", &before, e) < 0)
+		return -1;
+	x->cmdline = (struct buf){0};
+	buf_add(&x->cmdline, before.data, before.len);
+	int rc = run_patches(x, e);
+	if (rc == 0 && strcmp(buf_str(&before), buf_str(&x->cmdline)) != 0)
+		rc = fat_write(b->image, b->offset, "cmdline.txt", &x->cmdline, e);
+	buf_free(&x->cmdline);
+	return rc;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What wears a card out, and what an old systemd makes of bramble's units. */
+#include <string.h>
+#include "firstboot.h"
+#include "patch.h"
+
+/* zram stays: it swaps into memory. rpi-swap's own default also writes idle pages to the card. */
+static int swap_rpi(struct edit *x, struct err *e)
+{
+	static const char text[] = "# Written by bramble: no swap on the card.\n"
+				   "[Main]\nMechanism=zram\n";
+
+	return ext4_write(x->root, "/etc/rpi/swap.conf.d/50-bramble.conf", text, strlen(text),
+		EXT4_ROOT(0644), e);
+}
+
+static int swap_dphys(struct edit *x, struct err *e)
+{
+	if (ext4_exists(x->root, "/var/swap") && ext4_remove(x->root, "/var/swap", e) < 0)
+		return -1;
+	return unit_mask(x->root, "dphys-swapfile.service", e);
+}
+
+int patch_swap(struct edit *x, struct err *e)
+{
+	static int (*const off[])(struct edit * x, struct err * e) = {
+		[SWAP_DPHYS] = swap_dphys,
+		[SWAP_RPI] = swap_rpi,
+	};
+	enum swap s = x->release->swap;
+
+	return x->cluster->swap_on_card || s == SWAP_NONE ? 0 : off[s](x, e);
+}
+
+/* journald.conf.d is read since systemd 218; before, the same lines go into journald.conf. */
+static int limit_journal(struct edit *x, struct err *e)
+{
+	_cleanup_buf_ struct buf lines = {0};
+
+	if (x->release->systemd >= 218 || !ext4_exists(x->root, "/etc/systemd/journald.conf"))
+		return 0;
+	if (ext4_read(x->root, "/etc/systemd/journald.conf.d/bramble.conf", &lines, e) < 0)
+		return -1;
+	return patch_block(x, "/etc/systemd/journald.conf", buf_str(&lines), false, e);
+}
+
+/* rsyslog's files, until bullseye: logrotate.conf's first lines hold for what it includes. */
+int patch_logs(struct edit *x, struct err *e)
+{
+	if (limit_journal(x, e) < 0)
+		return -1;
+	if (ext4_kind(x->root, "/etc/logrotate.conf") != EXT4_FILE)
+		return 0;
+	return patch_block(x, "/etc/logrotate.conf", "maxsize 8M\n", true, e);
+}
+
+/*
+ * Directives of the units in overlays/ whose absence is not just a protection less. An unknown
+ * directive costs a line in the journal; these cost the service.
+ */
+struct old_directive {
+	unsigned below;   /* the systemd that has no trouble with it */
+	const char *unit; /* NULL: every one */
+	const char *line;
+};
+
+static const struct old_directive old_directives[] = {
+	/* StartLimitIntervalSec= in [Unit] is 230's: after five quick ends it would stay down. */
+	{230, NULL, "StartLimitInterval=0\n"},
+	/* MemoryMax= is 231's. */
+	{231, "bramble-proxy.service", "MemoryLimit=128M\n"},
+	/*
+	 * @system-service is 239's: before, the unknown group is left out, and what remains of the
+	 * list allows execve and exit (load-fragment.c of 215 and 232). 241 with buster's
+	 * libseccomp 2.3 does not know clock_gettime64 and its like, which a 32-bit program uses.
+	 */
+	{247, NULL, "SystemCallFilter=\n"},
+};
+
+static const char *const own_units[] = {
+	"bramble-agent.service",
+	"bramble-grow.service",
+	"bramble-guard.service",
+	"bramble-proxy.service",
+	"neo4j.service",
+};
+
+static int put_drop_in(struct edit *x, const char *unit, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("/etc/systemd/system/%s.d/50-bramble.conf", unit);
+	_cleanup_buf_ struct buf b = {0};
+	bool any = false;
+
+	buf_printf(&b, "# Written by bramble for systemd %u.\n[Service]\n", x->release->systemd);
+	for (size_t i = 0; i < ARRAY_SIZE(old_directives); i++) {
+		const struct old_directive *d = &old_directives[i];
+		if (x->release->systemd >= d->below || (d->unit && strcmp(d->unit, unit) != 0))
+			continue;
+		buf_puts(&b, d->line);
+		any = true;
+	}
+	return any ? patch_put(x, path, &b, 0644, e) : 0;
+}
+
+/*
+ * The units themselves lie in /usr/lib/systemd/system: Debian's systemd looks there too where
+ * /lib is no link to usr/lib (path-lookup.c, HAVE_SPLIT_USR).
+ */
+int patch_units(struct edit *x, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_units); i++) {
+		_cleanup_free_ char *path = xasprintf("/usr/lib/systemd/system/%s", own_units[i]);
+		if (ext4_exists(x->root, path) && put_drop_in(x, own_units[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}

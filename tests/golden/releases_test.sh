@@ -1,0 +1,266 @@
+#!/bin/bash
+# Every Raspberry Pi OS bramble knows, as a fixture, through a real build: what each named patch
+# leaves on the card, that the filesystems are clean, and that a card built again from itself is the
+# same. No root, no network.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/golden/fixture.sh
+. "$(dirname "$0")/fixture.sh"
+# shellcheck source=tests/golden/release_fixture.sh
+. "$(dirname "$0")/release_fixture.sh"
+
+command -v mcopy >/dev/null || skip_all "mtools is not installed"
+export BRAMBLE_CACHE=$scratch/cache
+cd "$scratch" || exit 1
+fixture_neo4j neo4j.tar.gz 3.5.9
+echo "ssh-ed25519 AAAA somebody@example.org" >key.pub
+printf 'secret "pass\\word"\n' >passphrase
+chmod 0600 passphrase
+# What FAT and the table's tools agree on; a card's own.
+WIFI="wifi { ssid = \"my net\" country = \"DE\" passphrase_file = \"$scratch/passphrase\" }"
+
+write_conf() { # BASE [MORE]
+  cat >c.conf <<EOF
+cluster "releases" {
+  base = "$1"
+  neo4j = "neo4j.tar.gz"
+  java = "base"
+  root_size = "96MiB"
+  ${2:-}
+  network { subnet = "10.9.0.0/24" gateway = "10.9.0.1" }
+  access { user = "pi" ssh_key = "$scratch/key.pub" }
+  node "n1" { roles = {"data", "proxy"} address = "10.9.0.11" id = 1 }
+}
+EOF
+}
+card=$scratch/c.images/n1.img
+# Where p2 lies is asked once for each card: a look into it is then 10 ms.
+build_card() { # [OPTION...]
+  out=$("$bramble" build "$@" c.conf 2>&1) && partition "$card" 2 && root_at=$part_start
+}
+root() { # DEBUGFS-COMMAND
+  debugfs -R "$1" "$card?offset=$root_at" 2>&1 | sed 1d
+}
+has() { # PATH REGEX NAME
+  like "$(root "cat $1")" "$2" "$n: $3"
+}
+hasnt() { # PATH REGEX NAME
+  local text
+  text=$(root "cat $1")
+  [[ ! $text =~ $2 ]]
+  ok $? "$n: $3" "$text"
+}
+points() { # PATH TARGET NAME
+  like "$(root "stat $1")" "Fast link dest: \"$2\"" "$n: $3"
+}
+mode() { # PATH MODE NAME
+  like "$(root "stat $1")" "Mode:  $2" "$n: $3"
+}
+gone() { # PATH NAME
+  like "$(root "stat $1")" 'not found' "$n: $2"
+}
+
+check_first_boot() { # VERSION
+  local words
+  words=" $(mcopy -i "$card@@4M" ::cmdline.txt -)"
+  [[ ! $words =~ (init=|systemd\.|quiet|firstboot|ds=|' resize') ]]
+  ok $? "$n: first-boot: the command line starts nothing" "$words"
+  like "$words" ' console=serial0,115200 console=tty1 root=[^ ]+ rootfstype=ext4 fsck.repair=yes rootwait' \
+    "$n: first-boot: its other words stay"
+  is "$(mdir -b -i "$card@@4M" ::/firstrun.sh ::/custom.toml 2>/dev/null)" "" "$n: first-boot: no script on p1"
+  if [[ $1 -lt 13 ]]; then
+    points /etc/systemd/system/resize2fs_once.service /dev/null "first-boot: resize2fs_once is masked"
+    gone /etc/init.d/resize2fs_once "first-boot: and gone"
+  else
+    points /etc/systemd/system/rpi-resize.service /dev/null "first-boot: rpi-resize is masked"
+  fi
+  gone /etc/xdg/autostart/piwiz.desktop "first-boot: no wizard"
+  case $n in
+    bullseye | bookworm* | trixie*)
+      points /etc/systemd/system/userconfig.service /dev/null "first-boot: userconfig is masked"
+      gone /etc/ssh/sshd_config.d/rename_user.conf "first-boot: its banner is gone"
+      points /etc/systemd/system/getty.target.wants/getty@tty1.service '.*/getty@.service' \
+        "first-boot: tty1 has a login again"
+      ;;
+  esac
+  [[ $n != trixie-cloud ]] || mode /etc/cloud/cloud-init.disabled 0644 "first-boot: cloud-init is off"
+}
+
+check_disk() { # BOOT-AT
+  local id root=PARTUUID
+  id=$(sfdisk -J "$card" | sed -n 's/.*"id": *"0x\([0-9a-f]*\)".*/\1/p')
+  root=PARTUUID=$id-0
+  [[ $n == jessie-2016 ]] && root=/dev/mmcblk0p
+  like "$(mcopy -i "$card@@4M" ::cmdline.txt -)" " root=${root}2 " "$n: cmdline: root"
+  has /etc/fstab "${root}1 +$1 +vfat" "fstab: p1"
+  has /etc/fstab "${root}2 +/ +ext4" "fstab: p2"
+  has /etc/fstab "PARTUUID=$id-03 +/srv/bramble +ext4 +[^ ]*nofail" "fstab: p3"
+  has /etc/fstab "no line here" "fstab: comments stay"
+  hasnt /etc/fstab "$FIXTURE_ID" "fstab: nothing of the base's id"
+}
+
+check_identity() { # VERSION
+  has /etc/machine-id '^[0-9a-f]{32}$' "machine-id"
+  [[ $1 -gt 9 ]] || is "$(root "cat /var/lib/dbus/machine-id")" "$(root "cat /etc/machine-id")" \
+    "$n: machine-id: D-Bus's is the same"
+  has /etc/hostname '^n1$' "hostname"
+  has /etc/hosts '10.9.0.11.n1' "hostname: hosts"
+}
+
+check_wired() { # VERSION
+  local file=/etc/NetworkManager/system-connections/bramble.nmconnection
+  if [[ $1 -lt 12 ]]; then
+    has /etc/dhcpcd.conf $'interface eth0\nstatic ip_address=10.9.0.11/24\nstatic routers=10.9.0.1\n' "network: dhcpcd"
+    has /etc/dhcpcd.conf '^# A sample' "network: the rest of dhcpcd.conf stays"
+  else
+    has $file $'type=ethernet\ninterface-name=eth0' "network: keyfile"
+    has $file 'address1=10.9.0.11/24,10.9.0.1' "network: its address"
+    mode $file 0600 "network: NetworkManager reads only a private one"
+  fi
+}
+
+check_login() { # VERSION
+  mode /home/pi/.ssh/authorized_keys 0600 "ssh-key"
+  like "$(root "stat /home/pi/.ssh")" 'Mode:  0700.*User:  1000' "$n: ssh-key: its folder"
+  has /etc/passwd ':/home/pi:/bin/bash' "ssh-key: a shell"
+  points /etc/systemd/system/multi-user.target.wants/ssh.service /lib/systemd/system/ssh.service "ssh: enabled"
+  hasnt /etc/shadow '\$6\$' "password: \"raspberry\" opens nothing"
+  if [[ $1 -lt 13 ]]; then
+    points /etc/systemd/system/multi-user.target.wants/regenerate_ssh_host_keys.service '.*_keys.service' \
+      "host-keys: the card makes them"
+  fi
+}
+
+check_system() { # VERSION
+  if [[ $1 -lt 13 ]]; then
+    points /etc/systemd/system/dphys-swapfile.service /dev/null "swap: off"
+  else
+    has /etc/rpi/swap.conf.d/50-bramble.conf 'Mechanism=zram' "swap: in memory only"
+  fi
+  [[ $1 -ge 12 ]] || has /etc/logrotate.conf $'bramble begin\nmaxsize 8M\n.*weekly' "logs: rsyslog's are bounded"
+  [[ $1 -ne 8 ]] || has /etc/systemd/journald.conf 'SystemMaxUse=64M' "logs: the journal's bound, before conf.d"
+  local drop=/etc/systemd/system/bramble-agent.service.d/50-bramble.conf
+  if [[ $1 -lt 11 ]]; then
+    has $drop $'\nSystemCallFilter=$' "units: no filter an old systemd would misread"
+  else
+    gone $drop "units: as they are"
+  fi
+  [[ $1 -ne 8 ]] || has $drop 'StartLimitInterval=0' "units: no start limit"
+  mode /usr/lib/systemd/system/bramble-agent.service 0644 "units: bramble's own"
+}
+
+rdump() { # IMAGE DIR
+  partition "$1" 2
+  mkdir -p "$2"
+  debugfs -R "rdump / $2" "$1?offset=$part_start" >/dev/null 2>&1
+  mcopy -n -i "$1@@4M" ::cmdline.txt "$2/cmdline.txt"
+  sed -i 's/generation = [0-9]*/generation/' "$2/etc/bramble/node.conf"
+}
+
+# The card, without p3, is the base of a second build of the same node.
+check_again() {
+  cp --sparse=always "$card" again.img
+  sfdisk -q --delete again.img 3
+  write_conf again.img "${more:-}"
+  rdump "$card" once
+  build_card
+  ok $? "$n: the card itself is a base" "$out"
+  rdump "$card" twice
+  out=$(diff -r --no-dereference once twice 2>&1)
+  ok $? "$n: patched twice is patched once" "$out"
+  rm -rf once twice again.img
+}
+
+for n in jessie-2016 jessie stretch buster bullseye-2021 bullseye bookworm bookworm-imager trixie trixie-cloud; do
+  read -r version _ arch _ _ boot_at _ <<<"${release_rows[$n]}"
+  release_fixture "$n" base.img
+  write_conf base.img
+  out=$("$bramble" check c.conf 2>&1)
+  like "$out" "release ${n%%-*} \(Raspberry Pi reference.*boot partition at $boot_at," "$n: recognised"
+  like "$out" "base [^ ]+ \($arch\)" "$n: architecture"
+  build_card
+  ok $? "$n: built" "$out"
+  log=$(fsck_partition "$card" 2)
+  ok $? "$n: e2fsck -fn of p2 is clean" "$log"
+  check_first_boot "$version"
+  check_disk "$boot_at"
+  check_identity "$version"
+  check_wired "$version"
+  check_login "$version"
+  check_system "$version"
+  check_again
+  rm -rf cache/stages cache/base
+done
+
+# --- Wi-Fi, swap kept
+for n in stretch trixie; do
+  release_fixture $n base.img
+  write_conf base.img "$WIFI swap = \"keep\""
+  build_card
+  ok $? "$n: built with Wi-Fi" "$out"
+  like "$(mcopy -i "$card@@4M" ::cmdline.txt -)" ' cfg80211.ieee80211_regdom=DE' "$n: cmdline: country"
+  has '/var/lib/systemd/rfkill/platform-3f300000.mmcnr:wlan' '^0' "wifi: the radio is on"
+  if [[ $n == stretch ]]; then
+    file=/etc/wpa_supplicant/wpa_supplicant.conf
+    has $file $'country=DE\n' "wifi: country"
+    has $file $'ssid=6d79206e6574\n\tpsk="secret "pass\\\\word""\n' "wifi: name and passphrase"
+    has /etc/dhcpcd.conf $'interface wlan0\n' "network: the address is on it"
+    gone /etc/systemd/system/dphys-swapfile.service "swap: kept"
+  else
+    file=/etc/NetworkManager/system-connections/bramble.nmconnection
+    has $file $'type=wifi\ninterface-name=wlan0' "network: the address is on it"
+    has $file $'ssid=109;121;32;110;101;116;\n' "wifi: name"
+    has $file $'psk=secret\\\\s"pass\\\\\\\\word"\n' "wifi: passphrase"
+    has /var/lib/NetworkManager/NetworkManager.state 'WirelessEnabled=true' "wifi: NetworkManager's switch"
+    gone /etc/rpi/swap.conf.d/50-bramble.conf "swap: kept"
+  fi
+  mode $file 0600 "wifi: nobody else reads the passphrase"
+  more="$WIFI swap = \"keep\"" check_again
+done
+
+# --- what is refused
+refused() { # STATUS REGEX NAME
+  fails "$1" "$2" "$3" "$bramble" check c.conf
+}
+write_conf base.img "$WIFI"
+chmod 0644 passphrase
+refused 3 'passphrase_file = .*others may read it' "a passphrase others may read"
+chmod 0600 passphrase
+echo short >passphrase
+refused 3 'passphrase_file = .*8 to 63' "a passphrase that is too short"
+write_conf base.img 'wifi { ssid = "x" }'
+refused 3 'wifi: country is not two capital letters' "Wi-Fi without a country"
+write_conf base.img 'swap = "maybe"'
+refused 3 'swap = "maybe" is neither off nor keep' "an unknown way to swap"
+
+edit_root() { # COMMAND...: debugfs commands on base.img
+  partition base.img 2
+  for c in "$@"; do debugfs -w -R "$c" "base.img?offset=$part_start" >/dev/null 2>&1; done
+}
+release_fixture bookworm base.img
+cp --sparse=always base.img good.img
+write_conf base.img
+echo 'VERSION_ID="14"' >os-release
+edit_root 'rm /etc/os-release' 'write os-release /etc/os-release'
+refused 4 'an unknown release .*rpi-issue: Raspberry Pi reference.*--force-release NAME' "a release to come"
+out=$("$bramble" check --force-release bookworm c.conf 2>&1)
+like "$out" 'release bookworm' "is taken for what the user says" "$out"
+fails 2 '--force-release forky: none of jessie' "but not for what nobody knows" \
+  "$bramble" check --force-release forky c.conf
+cp --sparse=always good.img base.img
+edit_root 'rm /etc/rpi-issue'
+refused 4 'no Raspberry Pi OS: /etc/rpi-issue is missing' "another Debian"
+cp --sparse=always good.img base.img
+echo "console=tty1 root=PARTUUID=$FIXTURE_ID-02 init=/sbin/surprise" >cmdline.txt
+mcopy -o -i base.img@@4M cmdline.txt ::
+refused 4 'cmdline.txt starts something unknown at boot' "a first-boot mechanism nobody knows"
+build_card --force-release bookworm
+like "$(mcopy -i "$card@@4M" ::cmdline.txt -)" 'init=/sbin/surprise' "forced, it stays" "$out"
+cp --sparse=always good.img base.img
+edit_root 'rm /etc/systemd/system/multi-user.target.wants/NetworkManager.service'
+refused 4 'none of NetworkManager, dhcpcd and systemd-networkd is enabled' "no network"
+cp --sparse=always good.img base.img
+echo "console=tty1 root=LABEL=rootfs" >cmdline.txt
+mcopy -o -i base.img@@4M cmdline.txt ::
+fails 4 'root= is neither' "a root that is not the card's" "$bramble" build c.conf
+done_testing
