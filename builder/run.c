@@ -12,12 +12,10 @@
 
 #define OUTPUT_MAX (1u << 20)
 
-/*
- * The moment every tool lives in, so that what it writes never depends on when: 2015-01-01, older
- * than any release we know, because a filesystem from the future alarms e2fsck on a Pi, which has
- * no clock. mtools reads the first name, libext2fs the second, e2fsck the third.
- */
-#define MOMENT "1420070400"
+/* mtools reads the first of these names, libext2fs the second, e2fsck the third. */
+#define TEXT_OF(n) #n
+#define TEXT(n) TEXT_OF(n)
+#define MOMENT TEXT(RUN_MOMENT)
 
 static const char *const fixed_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

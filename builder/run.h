@@ -5,6 +5,13 @@
 #include "buf.h"
 
 /*
+ * The moment every tool lives in, so that what it writes does not depend on when: 2015-01-01, older
+ * than any release we know, because a filesystem from the future alarms e2fsck on a Pi, which has
+ * no clock.
+ */
+#define RUN_MOMENT 1420070400
+
+/*
  * Runs a tool by argument vector (argv[0] looked up in PATH and the sbin folders), never through
  * a shell. Its environment is fixed (C locale, UTC, one moment, no host configuration of mke2fs or
  * mtools).

@@ -143,7 +143,8 @@ struct ext4 *ext4_open_unchecked(const char *image, uint64_t offset, int flags, 
 		err_code(e, EXIT_INPUT, "%s: ext4: %s", image, error_message(rc));
 		return NULL;
 	}
-	x->fs->now = x->fs->super->s_wtime;
+	/* 0 would mean the clock to libext2fs. */
+	x->fs->now = x->fs->super->s_wtime ? x->fs->super->s_wtime : RUN_MOMENT;
 	return steal(&x);
 }
 
@@ -208,6 +209,11 @@ void ext4_abandon(struct ext4 **x)
 	free_ext4(x);
 }
 
+int64_t ext4_moment(struct ext4 *x)
+{
+	return x->fs->now;
+}
+
 void ext4_usage(struct ext4 *x, uint64_t *used, uint64_t *size)
 {
 	uint64_t blocks = ext2fs_blocks_count(x->fs->super);
@@ -262,14 +268,32 @@ int ext4_check(const char *image, uint64_t offset, struct err *e)
 	return err_code(e, EXIT_INPUT, "its ext4 is damaged: e2fsck finds errors in it");
 }
 
+/* The tools say they wrote at RUN_MOMENT; what they found there is true of the files in it. */
+static int restore_times(const char *path, const struct ext2_super_block *old, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, EXT2_FLAG_RW, e);
+
+	if (!x)
+		return -1;
+	x->fs->now = old->s_wtime ? old->s_wtime : RUN_MOMENT;
+	x->fs->super->s_lastcheck = old->s_lastcheck;
+	ext2fs_mark_super_dirty(x->fs);
+	return ext4_close(&x, e);
+}
+
 int ext4_grow_file(const char *path, struct err *e)
 {
 	const char *const check[] = {"e2fsck", "-f", "-p", path, NULL};
 	const char *const grow[] = {"resize2fs", path, NULL};
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, 0, e);
 
+	if (!x)
+		return -1;
+	struct ext2_super_block before = *x->fs->super;
+	ext4_abandon(&x);
 	/* resize2fs wants a check first; 1 means "errors corrected", which a clean base has none of
 	 */
 	if (run_tool(check, NULL, NULL, 0, e) < 0 || run_tool(grow, NULL, NULL, 0, e) < 0)
 		return err_prefix(e, "%s", path);
-	return 0;
+	return restore_times(path, &before, e);
 }

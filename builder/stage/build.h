@@ -8,6 +8,7 @@
 #include "image/ext4.h"
 #include "image/table.h"
 #include "input/inputs.h"
+#include "output/outputs.h"
 #include "progress.h"
 
 /*
@@ -55,8 +56,9 @@ struct build_options {
 	bool twin;                 /* amd64 images of the same cluster, for rehearsals */
 	const char *force_release; /* NULL, or what the base is to be taken for */
 	bool quiet;
-	const char *only; /* of all nodes only this one's image; NULL: all */
-	bool peek;        /* for a comparison: the cluster's state stays as it is */
+	const char *only;             /* of all nodes only this one's image; NULL: all */
+	bool peek;                    /* for a comparison: the cluster's state stays as it is */
+	struct output_options output; /* what is made besides the images */
 };
 
 /*

@@ -56,7 +56,7 @@ int build_cluster(const struct cluster *c, const struct build_options *o, struct
 	if (lock < 0 || publish_prepare_work(&b, e) < 0 || look_into_base(&b, e) < 0 ||
 		(o->peek ? state_peek : state_open)(c, &b.state, e) < 0)
 		return -1;
-	if (nodes_build(&b, e) < 0 || publish_manifest(&b, e) < 0)
+	if (nodes_build(&b, e) < 0 || outputs_make(&b, &o->output, e) < 0)
 		return -1;
 	return publish_images(&b, e);
 }

@@ -25,8 +25,6 @@ MUST_CHECK int publish_prepare_out(struct build *b, const struct build_options *
 MUST_CHECK int publish_lock(const char *out, struct err *e);
 MUST_CHECK int publish_prepare_work(struct build *b, struct err *e);
 MUST_CHECK int publish_sync(const char *path, struct err *e);
-/* What the images are, for people and for rehearse. */
-MUST_CHECK int publish_manifest(const struct build *b, struct err *e);
 /* All images are whole and on the disk before the first one replaces an older one. */
 MUST_CHECK int publish_images(const struct build *b, struct err *e);
 

@@ -2,7 +2,6 @@
 /* The images folder: one build at a time in it, and finished images appear by rename. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -15,32 +14,6 @@ int publish_sync(const char *path, struct err *e)
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	return fd < 0 || fdatasync(fd) < 0 ? err_errno(e, "%s", path) : 0;
-}
-
-/* What the images are, for people and for rehearse. */
-int publish_manifest(const struct build *b, struct err *e)
-{
-	_cleanup_free_ char *path = xasprintf("%s/manifest.json", b->work);
-	json_t *nodes = json_array();
-	json_t *root =
-		json_pack("{ss ss ss si ss sb ss si so}", "bramble", BRAMBLE_VERSION, "cluster",
-			b->cluster->name, "id", b->state.id, "generation", (int)b->state.generation,
-			"architecture", arch_name(b->inputs.arch), "twin", b->twin, "neo4j",
-			b->inputs.neo4j_version, "java", (int)b->inputs.java_major, "nodes", nodes);
-
-	for (size_t i = 0; root && i < b->cluster->nnodes; i++) {
-		const struct node *n = &b->cluster->nodes[i];
-		_cleanup_free_ char *image = xasprintf("%s.img", n->name);
-		json_array_append_new(
-			nodes, json_pack("{ss ss ss ss}", "name", n->name, "image", image, "roles",
-				       roles_text(n->roles), "address", n->address));
-	}
-	_cleanup_free_ char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-	json_decref(root);
-	if (!text)
-		return err_set(e, "%s: out of memory", path);
-	_cleanup_free_ char *line = xasprintf("%s\n", text);
-	return io_write_atomic(path, line, strlen(line), 0644, e);
 }
 
 static int move_out(const struct build *b, const char *name, struct err *e)
@@ -59,7 +32,7 @@ int publish_images(const struct build *b, struct err *e)
 		if (pipeline_wants(b, &b->cluster->nodes[i]) && move_out(b, name, e) < 0)
 			return -1;
 	}
-	if (move_out(b, "manifest.json", e) < 0)
+	if (outputs_publish(b, e) < 0)
 		return -1;
 	return publish_sync(b->out, e);
 }
