@@ -34,8 +34,9 @@ struct identity {
 	char cluster[NAME_SIZE];
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
 	uint64_t generation;
-	char neo4j[32]; /* version; "" on a node that is only a proxy */
-	size_t self;    /* index of this node in members */
+	uint64_t reserved_end; /* bytes at the end of the card that p3 leaves free */
+	char neo4j[32];        /* version; "" on a node that is only a proxy */
+	size_t self;           /* index of this node in members */
 	size_t nmembers;
 	struct member members[MEMBERS_MAX];
 	/*

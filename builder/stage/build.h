@@ -40,9 +40,9 @@ struct build {
 	struct progress progress;
 };
 
-#define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
 #define ROOT_HEADROOM (UINT64_C(1) << 30)
+#define ROOT_TIGHT (UINT64_C(512) << 20) /* headroom on a card that has no room for that */
 
 /* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474

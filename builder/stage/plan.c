@@ -7,6 +7,11 @@
 
 #define ALIGN (UINT64_C(4) << 20)
 
+static uint64_t align_up(uint64_t bytes)
+{
+	return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
 /* No base is larger than the smallest card; what claims to be is no image. */
 static int decompress_base(struct build *b, struct err *e)
 {
@@ -50,20 +55,34 @@ static int prepare_base(struct build *b, struct err *e)
 	return inputs_look_into(b->cluster, b->base_image, &b->base_table.part[1], &b->inputs, e);
 }
 
-/* What cluster.conf says, or what fits: bramble adds some 600 MB of Java and Neo4j. */
+/* What p2 may have at most, with all else on the smallest card. */
+static uint64_t root_room(const struct build *b)
+{
+	const struct cluster *c = b->cluster;
+	uint64_t rest =
+		b->base_table.part[1].start + ALIGN + align_up(c->data_size) + c->reserved_end;
+
+	return c->size > rest ? (c->size - rest) / ALIGN * ALIGN : 0;
+}
+
+/*
+ * What cluster.conf says, or what fits: bramble adds some 600 MB of Java and Neo4j at most. Where
+ * the usual headroom is too much for the card, less of it has to do.
+ */
 static uint64_t root_size(const struct build *b)
 {
-	uint64_t base = b->base_table.part[1].size;
+	uint64_t base = b->base_table.part[1].size, room = root_room(b);
+	uint64_t usual = base + ROOT_HEADROOM > ROOT_DEFAULT ? base + ROOT_HEADROOM : ROOT_DEFAULT;
 
 	if (b->cluster->root_size)
 		return b->cluster->root_size / ALIGN * ALIGN;
-	return base + ROOT_HEADROOM > ROOT_DEFAULT ? (base + ROOT_HEADROOM) / ALIGN * ALIGN
-						   : ROOT_DEFAULT;
+	return (room >= base + ROOT_TIGHT && room < usual ? room : usual) / ALIGN * ALIGN;
 }
 
-/* p1 as it is, p2 of the cluster's size, p3 right behind it. */
+/* p1 as it is, p2 of the cluster's size, p3 right behind it, then what stays free. */
 static int lay_out(struct build *b, struct err *e)
 {
+	const struct cluster *c = b->cluster;
 	const struct extent *root = &b->base_table.part[1];
 	uint64_t size = root_size(b);
 	struct table *t = &b->table;
@@ -72,16 +91,18 @@ static int lay_out(struct build *b, struct err *e)
 	if (size < root->size)
 		return err_code(e, EXIT_CONFIG,
 			"%s: root_size: the base image's root partition has %llu MiB already",
-			b->cluster->path, (unsigned long long)(root->size >> 20));
+			c->path, (unsigned long long)(root->size >> 20));
 	t->part[1].size = size;
-	t->part[2].start = (root->start + size + ALIGN - 1) / ALIGN * ALIGN;
-	t->part[2].size = DATA_INITIAL;
+	t->part[2].start = align_up(root->start + size);
+	t->part[2].size = align_up(c->data_size);
 	t->image_size = t->part[2].start + t->part[2].size;
-	if (t->image_size > b->cluster->size)
+	uint64_t need = t->image_size + c->reserved_end;
+	if (need > c->size)
 		return err_code(e, EXIT_CONFIG,
-			"%s: size: the images need %llu MB, the smallest card has %llu MB",
-			b->cluster->path, (unsigned long long)(t->image_size / 1000000),
-			(unsigned long long)(b->cluster->size / 1000000));
+			"%s: size: the images need %llu MB, the smallest card has %llu MB; make "
+			"size larger or root_size, data_size or reserved_end smaller",
+			c->path, (unsigned long long)(need / 1000000),
+			(unsigned long long)(c->size / 1000000));
 	return 0;
 }
 
