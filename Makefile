@@ -4,6 +4,7 @@
 #   make demo       four images become one cluster and survive a power cut (CI=1 ends by itself)
 #   make check      every test this machine can run; the last line counts them
 #   make check-fast unit and golden tests only: no root, no network, under a minute
+#   make check-builder the longer tests of images and of hostile input; no root either
 #   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
@@ -142,15 +143,23 @@ $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 	  -I. -Itests/unit -Ibuilder -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
 	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
 
-.PHONY: unit-tests
-unit-tests: $(UNIT_BIN)
+# Libraries that tests put in front of libc: devices that fail.
+PRELOAD_BIN = $(patsubst tests/preload/%.c,$(B)/preload/%.so,$(wildcard tests/preload/*.c))
+$(B)/preload/%.so: tests/preload/%.c
+	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
+	  $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-.PHONY: check check-fast check-pi check-cluster demo inputs lint bench deps clean help install
+.PHONY: unit-tests
+unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
+
+.PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
 check: deps
 	$(MAKE) --no-print-directory all unit-tests
 	tests/run all
 check-fast: all unit-tests
 	tests/run fast
+check-builder: all unit-tests
+	tests/run builder
 check-cluster: all inputs
 	tests/run cluster
 check-pi: all

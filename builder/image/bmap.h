@@ -14,9 +14,9 @@
  *
  * In every struct bmap, read or made:
  *	- ranges ascend and do not overlap, lie inside of the image, and there is at least one;
- *	- two ranges may touch: bmap_from_image makes none larger than BMAP_RANGE_MAX, so that a range
- *	  that fails to verify is cheap to write again, and none that crosses the start of a
- *	  partition, so that the ranges in front of p3 and those in it can be told apart;
+ *	- two ranges may touch: bmap_from_image makes none larger than BMAP_RANGE_MAX, so that
+ *	  one that fails to verify is cheap to write again, and none that crosses the start of
+ *	  a partition, so that the ranges in front of p3 and those in it can be told apart;
  *	- sha256 is of the range's bytes, those of a short last block only as far as the image goes.
  * A zeroed struct is an empty map that bmap_free takes.
  */

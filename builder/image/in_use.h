@@ -14,8 +14,7 @@ struct extents {
 
 #define _cleanup_extents_ _cleanup_(extents_free)
 void extents_free(struct extents *x);
-/* Adds bytes behind or overlapping the last ones; what touches the last extent becomes part of it.
- */
+/* Adds bytes behind or overlapping the last; what touches the last extent becomes part of it. */
 void extents_add(struct extents *x, uint64_t start, uint64_t size);
 
 /*

@@ -143,8 +143,13 @@ static void test_marker_set(void)
 	buf_free(&text);
 	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "written");
 	is_str(buf_str(&text), MARK("used") "aside = 1\n", "the number stays");
+	is_int(marker_set_neo4j(dir, &m, "3.5.9", &e), 0, "the store's Neo4j");
+	buf_free(&text);
+	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "is written");
+	is_str(buf_str(&text), MARK("used") "aside = 1\nneo4j = \"3.5.9\"\n", "behind the rest");
 	is_int(marker_parse("m", buf_str(&text), &m, &e), 0, "and is read");
 	is_int(m.aside, 1, "again");
+	is_str(m.neo4j, "3.5.9", "with its Neo4j");
 	is_int(load(CLUSTER NODE NEO4J PI1, &id, &e), 0, "identity");
 	is_int(marker_check(dir, &id, &m, &e), -1, "a folder that is no mount point");
 	ok(strstr(e.msg, "is not a mount point"), "is refused: %s", e.msg);
