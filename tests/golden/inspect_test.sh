@@ -83,6 +83,9 @@ for n in n1 n2 n4; do
   out=$("$bramble" verify --cluster c.conf c.images/$n.img)
   ok $? "$n is right" "$out"
 done
+out=$("$bramble" verify --cluster c.conf)
+ok $? "all images of a cluster.conf" "$out"
+is "$(grep -c ' 0 failed' <<<"$out")" 4 "are four"
 like "$("$bramble" verify n1.img.zst)" 'n1.img.zst: 1[0-9] ok, 0 failed' "a compressed image is right"
 
 # --- verify: one fault, one failure
