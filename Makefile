@@ -143,8 +143,14 @@ $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 	  -I. -Itests/unit -Ibuilder -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
 	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
 
+# Libraries that tests put in front of libc: devices that fail.
+PRELOAD_BIN = $(patsubst tests/preload/%.c,$(B)/preload/%.so,$(wildcard tests/preload/*.c))
+$(B)/preload/%.so: tests/preload/%.c
+	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
+	  $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
+
 .PHONY: unit-tests
-unit-tests: $(UNIT_BIN)
+unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
 
 .PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
 check: deps

@@ -13,6 +13,7 @@ static const struct command *const table[] = {
 	&build_command,
 	&inspect_command,
 	&verify_command,
+	&flash_command,
 	&rehearse_command,
 	&status_command,
 	&recover_command,

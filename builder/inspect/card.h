@@ -55,6 +55,7 @@ struct card_software {
 /* p3's marker and store. */
 struct card_data {
 	char *cluster_id, *node, *state;
+	char *neo4j; /* the version last started on the store; NULL: none, or not told */
 	long layout;
 	uint64_t store_size;
 	char *store_format; /* "v0.A.9" of a store of Neo4j 3.x; NULL: none or unknown */

@@ -134,6 +134,7 @@ static void show_data(const struct card_data *d, FILE *f)
 	say(f, ", ", d->state);
 	fprintf(f, ", layout %ld, %.1f MiB of Neo4j's", d->layout, mib(d->store_size));
 	say(f, ", store format ", d->store_format);
+	say(f, ", last used by Neo4j ", d->neo4j);
 	fputc('\n', f);
 }
 
