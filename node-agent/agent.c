@@ -453,5 +453,5 @@ int agent_grow(const struct agent_options *o, struct err *e)
 
 	if (load_identity(o, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
 		return -1;
-	return grow_mounted(store, e);
+	return grow_mounted(store, id.reserved_end, e);
 }

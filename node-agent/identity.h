@@ -35,6 +35,7 @@ struct identity {
 	char cluster[NAME_SIZE];
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
 	uint64_t generation;
+	uint64_t reserved_end;  /* bytes at the end of the card that p3 leaves free */
 	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
 	size_t self;            /* index of this node in members */
 	size_t nmembers;

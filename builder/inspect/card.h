@@ -26,11 +26,13 @@ struct card_fs {
 };
 
 struct card_release {
-	char *name;    /* "Debian GNU/Linux 12 (bookworm)": os-release PRETTY_NAME */
-	char *id;      /* "debian" or "raspbian" */
-	char *version; /* "12" */
-	char *image;   /* rpi-issue's first line: when the image was made */
-	char *arch;    /* Debian's name, by the shell's ELF header */
+	char *name;           /* "Debian GNU/Linux 12 (bookworm)": os-release PRETTY_NAME */
+	char *id;             /* "debian" or "raspbian" */
+	char *version;        /* "12" */
+	char *image;          /* rpi-issue's first line: when the image was made */
+	char *arch;           /* Debian's name, by the shell's ELF header */
+	const char *known_as; /* as release/ knows it: "bookworm"; NULL: it does not */
+	const char *network;  /* and what brings its interfaces up: "NetworkManager" */
 };
 
 /* Of node.conf and what the system itself goes by. */

@@ -11,6 +11,7 @@
 #define ID "00112233445566778899aabbccddeeff"
 #define CLUSTER "cluster { id = \"" ID "\" name = \"garden\" generation = 4 }\n"
 #define NODE "node { name = \"pi1\" }\n"
+#define RESERVED(mib) "node { name = \"pi1\" reserved_end_mib = " mib " }"
 #define NEO4J "neo4j { version = \"3.5.0-beta03\" profile = \"3.x-ha\" }\n"
 #define PI1 "member \"pi1\" { id = 1 roles = {\"data\"} address = \"192.168.2.7\" }\n"
 #define PI2 "member \"pi2\" { id = 2 roles = {\"data\", \"proxy\"} address = \"192.168.2.8\" }\n"
@@ -48,6 +49,9 @@ static void test_good(void)
 	is_int(id.members[1].roles, ROLE_DATA | ROLE_PROXY, "two roles");
 	ok(identity_member(&id, "pi4") == &id.members[2], "found by name");
 	ok(!identity_member(&id, "pi9"), "or not");
+	is_int((long long)id.reserved_end, 0, "nothing kept free at the card's end");
+	is_int(load(CLUSTER RESERVED("4096") NEO4J PI1, &other, &e), 0, "or something");
+	is_int((long long)other.reserved_end, 4096LL << 20, "more bytes than a long may have");
 	is_int(load(CLUSTER NODE NEO4J PI4 PI2 PI1, &other, &e), 0, "in another order");
 	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) == 0, "the same data nodes");
 	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
@@ -85,6 +89,7 @@ static const struct bad bad[] = {
 		"id is not 32 hex digits"},
 	{"cluster { id = \"" ID "\" name = \"g\" generation = 0 }" NODE NEO4J PI1,
 		"generation is not positive"},
+	{CLUSTER RESERVED("-1") NEO4J PI1, "is not 0 to"},
 	{CLUSTER "node { name = \"pi4\" }" PI4, "no member has the role data"},
 };
 
