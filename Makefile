@@ -172,6 +172,7 @@ lint:
 	tests/lint.sh
 bench: all
 	tests/bench/run.sh
+	tests/bench/flash.sh
 deps:
 	tests/deps.sh
 help:
