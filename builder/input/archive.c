@@ -11,6 +11,7 @@
 #include "image/sparse.h"
 
 #define PIECE (1u << 20)
+#define NAMES_MAX 300 /* bytes of names in an error */
 
 int archive_fail(struct archive *a, const char *path, struct err *e)
 {
@@ -95,22 +96,87 @@ static int decompress_to(
 	return ftruncate(fd, end) < 0 ? err_errno(e, "truncate") : 0;
 }
 
-int archive_decompress(
-	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
+static struct archive *open_image(const char *path, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
-	struct archive_entry *entry;
 
 	archive_support_filters(a);
 	archive_read_support_format_raw(a);
 	archive_read_support_format_zip(a);
 	archive_read_support_format_empty(a);
-	if (archive_read_open_filename(a, in, PIECE) != ARCHIVE_OK)
-		return archive_fail(a, in, e);
-	int rc = archive_next(a, in, &entry, e);
-	if (rc == 0)
-		return err_code(e, EXIT_INPUT, "%s: is empty", in);
-	if (rc < 0)
+	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
+		archive_fail(a, path, e);
+		return NULL;
+	}
+	return steal(&a);
+}
+
+static bool is_zip(struct archive *a)
+{
+	return (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+}
+
+static bool is_image(struct archive_entry *en)
+{
+	return archive_entry_filetype(en) == AE_IFREG && str_ends(archive_name(en), ".img");
+}
+
+/* Names of an archive for an error; a name of it must not act on the terminal. */
+static void add_name(struct buf *names, const char *name)
+{
+	if (names->len > NAMES_MAX)
+		return;
+	buf_puts(names, names->len ? ", " : "");
+	for (; *name && names->len <= NAMES_MAX; name++)
+		buf_printf(names, "%c", (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+	if (names->len > NAMES_MAX)
+		buf_puts(names, "...");
+}
+
+/* A .zip may carry a README or a folder besides its image, but no second image. */
+static int check_one_image(const char *in, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = open_image(in, e);
+	_cleanup_buf_ struct buf images = {0}, others = {0};
+	struct archive_entry *en;
+	size_t n = 0;
+	int rc = 0;
+
+	while (a && (rc = archive_next(a, in, &en, e)) > 0 && is_zip(a)) {
+		n += is_image(en);
+		add_name(is_image(en) ? &images : &others, archive_name(en));
+	}
+	if (!a || rc < 0)
+		return -1;
+	if (n > 1)
+		return err_code(e, EXIT_INPUT, "%s: holds %zu images: %s; unpack the one you mean",
+			in, n, buf_str(&images));
+	if (n == 0 && others.len)
+		return err_code(
+			e, EXIT_INPUT, "%s: holds no .img file, but %s", in, buf_str(&others));
+	return 0;
+}
+
+/* The entry to unpack: of a .zip the image, of anything else the one there is. */
+static int seek_image(struct archive *a, const char *in, struct err *e)
+{
+	struct archive_entry *en;
+	int rc;
+
+	while ((rc = archive_next(a, in, &en, e)) > 0) {
+		if (!is_zip(a) || is_image(en))
+			return 0;
+	}
+	return rc < 0 ? -1 : err_code(e, EXIT_INPUT, "%s: is empty", in);
+}
+
+int archive_decompress(
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
+{
+	if (check_one_image(in, e) < 0)
+		return -1;
+	_cleanup_archive_ struct archive *a = open_image(in, e);
+	if (!a || seek_image(a, in, e) < 0)
 		return -1;
 	_cleanup_close_ int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -8,9 +8,9 @@
 /* Reading compressed images, tars and .deb files through libarchive, into files and into ext4. */
 
 /*
- * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the single file of a .zip)
- * to the new file `out`, sparsely. A truncated or damaged input, or one of more than max bytes, is
- * EXIT_INPUT.
+ * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the only .img of a .zip,
+ * stored or deflated, zip64 too) to the new file `out`, sparsely. A truncated or damaged input, a
+ * .zip of no image or of several, or more than max bytes are EXIT_INPUT.
  */
 MUST_CHECK int archive_decompress(
 	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e);
