@@ -37,13 +37,14 @@ void archive_support_filters(struct archive *a)
 	archive_read_support_filter_zstd(a);
 }
 
-struct archive *archive_open_tar(const char *path, struct err *e)
+struct archive *archive_open_tree(const char *path, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 
 	archive_support_filters(a);
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
+	archive_read_support_format_zip(a);
 	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
 		archive_fail(a, path, e);
 		return NULL;
@@ -188,7 +189,7 @@ int archive_decompress(
 
 char *archive_top_folder(const char *path, struct err *e)
 {
-	_cleanup_archive_ struct archive *a = archive_open_tar(path, e);
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
 	struct archive_entry *entry;
 
 	if (!a)
@@ -207,6 +208,40 @@ char *archive_top_folder(const char *path, struct err *e)
 		return NULL;
 	}
 	return xstrndup(name, strcspn(name, "/"));
+}
+
+int archive_look(const char *path, const char *top, archive_look_fn *f, void *arg, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
+	struct archive_entry *en;
+	size_t n = strlen(top);
+	int rc;
+
+	if (!a)
+		return -1;
+	while ((rc = archive_next(a, path, &en, e)) > 0) {
+		const char *name = archive_name(en);
+		while (str_starts(name, "./"))
+			name += 2;
+		if (strncmp(name, top, n) != 0 || name[n] != '/')
+			continue;
+		rc = f(arg, name + n + 1, a, en, e);
+		if (rc)
+			break;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+int archive_read_head(struct archive *a, const char *path, size_t max, struct buf *b, struct err *e)
+{
+	const void *piece;
+	size_t n;
+	la_int64_t at;
+	int rc = ARCHIVE_OK;
+
+	while (b->len < max && (rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK)
+		buf_add(b, piece, n < max - b->len ? n : max - b->len);
+	return rc == ARCHIVE_OK || rc == ARCHIVE_EOF ? 0 : archive_fail(a, path, e);
 }
 
 static int unpack_all(const struct unpack *u, struct archive *a, struct progress *p, struct err *e)
@@ -230,7 +265,7 @@ int archive_unpack_below(
 	_cleanup_free_ char *top = archive_top_folder(path, e);
 	if (!top)
 		return -1;
-	_cleanup_archive_ struct archive *a = archive_open_tar(path, e);
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
 	if (!a)
 		return -1;
 	struct unpack u = {.path = path, .fs = fs, .dest = dest, .top = top, .confined = true};

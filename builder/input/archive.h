@@ -19,9 +19,9 @@ MUST_CHECK int archive_decompress(
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 
 /*
- * Unpacks a tar whose entries all lie below one top folder into `dest` of an ext4; everything
- * belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside dest
- * changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
+ * Unpacks a tar or .zip whose entries all lie below one top folder into `dest` of an ext4;
+ * everything belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside
+ * dest changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
  */
 MUST_CHECK int archive_unpack_below(
 	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
@@ -29,28 +29,5 @@ MUST_CHECK int archive_unpack_below(
 /* Unpacks what lies below the folder `top` ("overlays/data") of a tar in memory to dest. */
 MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e);
-
-/*
- * What dpkg keeps about a package, from a .deb's control.tar. All strings are the caller's.
- */
-struct deb {
-	char *package, *version, *architecture;
-	bool multi_arch_same;
-	bool has_postinst;
-	struct buf control; /* the stanza as shipped */
-	struct buf md5sums; /* may be empty */
-	struct buf conffiles;
-	struct buf list; /* every path of data.tar, as dpkg's .list has them */
-};
-
-/* Reads control.tar only. */
-MUST_CHECK int deb_read_control(const char *path, struct deb *d, struct err *e);
-/*
- * Unpacks data.tar to "/" with its own owners and modes, and fills d->list. As dpkg does, it keeps
- * folders that exist and refuses to replace a file.
- */
-MUST_CHECK int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e);
-void deb_free(struct deb *d);
-#define _cleanup_deb_ _cleanup_(deb_free)
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_INPUTS_H
 #define BRAMBLE_INPUTS_H
 
+#include "arch.h"
 #include "cluster/cluster.h"
 #include "image/account.h"
 #include "image/table.h"
@@ -12,16 +13,14 @@
  * The inputs a cluster.conf names, found and looked into. A name is looked for beside the
  * cluster.conf, then in the inputs folder ($BRAMBLE_INPUTS, else CACHE/inputs).
  */
-enum arch { ARCH_UNKNOWN, ARCH_AMD64, ARCH_ARM64, ARCH_ARMHF };
-
-const char *arch_name(enum arch a); /* Debian's: "amd64", "arm64", "armhf" */
-
 struct inputs {
 	char *base, *neo4j;
-	char *java;          /* a folder of .deb files; NULL: java = "base" */
+	char *java; /* a folder of .deb files, or an archive; NULL: java = "base" */
+	bool java_is_archive;
 	enum arch arch;      /* of the base image */
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
+	bool neo4j_community;
 	const struct neo4j_profile *profile;
 	const char *force_release; /* what the user says the base is; NULL: it says so itself */
 	struct release release;    /* of the base */
