@@ -66,16 +66,26 @@ static int take(struct deb *d, struct dpkg *known, struct err *e)
 	}
 	if (configure_check(d, e) < 0)
 		return -1;
-	dpkg_add(known, buf_str(&d->control));
+	dpkg_add(known, buf_str(&d->control), true);
 	return 0;
 }
 
-int deb_set_check(struct deb_set *s, struct ext4 *fs, const char *architecture, struct err *e)
+static void add_before(struct dpkg *known, const struct deb_set *before)
+{
+	for (size_t i = 0; before && i < before->n; i++) {
+		if (before->debs[i].package)
+			dpkg_add(known, buf_str(&before->debs[i].control), false);
+	}
+}
+
+int deb_set_check(struct deb_set *s, const struct deb_set *before, struct ext4 *fs,
+	const char *architecture, struct err *e)
 {
 	_cleanup_dpkg_ struct dpkg known = {0};
 
 	if (dpkg_load(&known, fs, architecture, e) < 0)
 		return -1;
+	add_before(&known, before);
 	s->debs = xcalloc(s->n + 1, sizeof(*s->debs));
 	for (size_t i = 0; i < s->n; i++) {
 		if (check_interrupted(e) < 0 || deb_read_control(s->paths[i], &s->debs[i], e) < 0 ||

@@ -21,11 +21,11 @@ MUST_CHECK int deb_set_add(struct deb_set *s, const char *path, struct err *e);
 
 /*
  * Reads the control files and looks into the card's root. What the base has already is passed over,
- * in whatever version. EXIT_INPUT: another architecture, one package twice, a script nobody knows,
- * or a dependency that is not met.
+ * in whatever version. before: a checked set that will be there then, or NULL. EXIT_INPUT: another
+ * architecture, one package twice, a script nobody knows, or a dependency that is not met.
  */
-MUST_CHECK int deb_set_check(
-	struct deb_set *s, struct ext4 *fs, const char *architecture, struct err *e);
+MUST_CHECK int deb_set_check(struct deb_set *s, const struct deb_set *before, struct ext4 *fs,
+	const char *architecture, struct err *e);
 
 /* After deb_set_check. each, when not NULL, is called before each package with its place. */
 MUST_CHECK int deb_set_install(struct deb_set *s, struct ext4 *fs,

@@ -7,15 +7,14 @@
 #define STATUS "/var/lib/dpkg/status"
 #define MISSING_MAX 700 /* bytes of names in an error */
 
-static struct dpkg_package *add(struct dpkg *d, const char *stanza, bool incoming)
+void dpkg_add(struct dpkg *d, const char *stanza, bool incoming)
 {
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 256;
 		d->packages = xreallocarray(d->packages, d->room, sizeof(*d->packages));
 	}
 	_cleanup_free_ char *multi = stanza_field(stanza, "Multi-Arch");
-	struct dpkg_package *p = &d->packages[d->n++];
-	*p = (struct dpkg_package){
+	d->packages[d->n++] = (struct dpkg_package){
 		.name = stanza_field(stanza, "Package"),
 		.version = stanza_field(stanza, "Version"),
 		.architecture = stanza_field(stanza, "Architecture"),
@@ -25,20 +24,14 @@ static struct dpkg_package *add(struct dpkg *d, const char *stanza, bool incomin
 		.multi_arch_foreign = multi && strcmp(multi, "foreign") == 0,
 		.incoming = incoming,
 	};
-	return p;
 }
 
-void dpkg_add(struct dpkg *d, const char *stanza)
-{
-	add(d, stanza, true);
-}
-
-/* "install ok installed", "hold ok installed": what counts is the last word. */
+/* "install ok installed": what counts is the last word. Unpacked is what bramble defers. */
 static bool is_installed(const char *stanza)
 {
 	_cleanup_free_ char *status = stanza_field(stanza, "Status");
 
-	return status && str_ends(status, " installed");
+	return status && (str_ends(status, " installed") || str_ends(status, " unpacked"));
 }
 
 int dpkg_load(struct dpkg *d, struct ext4 *fs, const char *architecture, struct err *e)
@@ -53,7 +46,7 @@ int dpkg_load(struct dpkg *d, struct ext4 *fs, const char *architecture, struct 
 	const char *p = buf_str(&status);
 	for (p += strspn(p, "\n"); p && *p; p = stanza_next(p)) {
 		if (is_installed(p))
-			add(d, p, false);
+			dpkg_add(d, p, false);
 	}
 	return 0;
 }

@@ -24,13 +24,14 @@ struct dpkg {
 	size_t n, room;
 };
 
-/* Reads /var/lib/dpkg/status. Only packages that are installed count; no file: none are. */
+/* Reads /var/lib/dpkg/status. Only packages that are installed, or at
+ * least unpacked, count; no file: none are. */
 MUST_CHECK int dpkg_load(struct dpkg *d, struct ext4 *fs, const char *architecture, struct err *e);
 void dpkg_free(struct dpkg *d);
 #define _cleanup_dpkg_ _cleanup_(dpkg_free)
 
-/* Adds a package that comes in; stanza is its control file. */
-void dpkg_add(struct dpkg *d, const char *stanza);
+/* Adds a package that comes in, or one that will be there already; stanza: its control file. */
+void dpkg_add(struct dpkg *d, const char *stanza, bool incoming);
 
 const struct dpkg_package *dpkg_find(const struct dpkg *d, const char *name);
 

@@ -4,7 +4,6 @@
 #include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "deb_set.h"
 #include "dpkg.h"
 #include "image/ext4.h"
 #include "inputs.h"
@@ -155,11 +154,37 @@ static int read_passphrase(const struct cluster *c, struct inputs *in, struct er
 	return 0;
 }
 
+/* A package is a file or a folder of them; an overlay is a folder. */
+static int find_lists(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	in->packages = xcalloc(c->npackages + 1, sizeof(*in->packages));
+	in->overlays = xcalloc(c->noverlays + 1, sizeof(*in->overlays));
+	for (size_t i = 0; i < c->npackages; i++) {
+		in->packages[i] = find_input(c, c->packages[i], S_IFDIR);
+		if (!in->packages[i] &&
+			need_input(c, "packages", c->packages[i], S_IFREG, &in->packages[i], e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < c->noverlays; i++) {
+		if (need_input(c, "overlay", c->overlays[i].dir, S_IFDIR, &in->overlays[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
 int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e)
 {
 	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
 		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
-		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0)
+		find_lists(c, in, e) < 0 || read_ssh_key(c, in, e) < 0 ||
+		read_passphrase(c, in, e) < 0)
 		return -1;
 	return look_into_neo4j(c, in, e);
 }
@@ -221,12 +246,31 @@ static int note_base_java(struct ext4 *fs, struct inputs *in, struct err *e)
 	return 0;
 }
 
-static int look_into_java_set(struct ext4 *fs, struct inputs *in, struct err *e)
+int inputs_packages(const struct cluster *c, const struct inputs *in, struct ext4 *fs,
+	struct deb_set *set, struct err *e)
+{
+	for (size_t i = 0; i < c->npackages; i++) {
+		if (deb_set_add(set, in->packages[i], e) < 0)
+			return -1;
+	}
+	return deb_set_check(set, NULL, fs, arch_name(in->arch), e);
+}
+
+static int look_into_packages(
+	const struct cluster *c, struct ext4 *fs, const struct inputs *in, struct err *e)
 {
 	_cleanup_deb_set_ struct deb_set set = {0};
 
-	if (deb_set_add(&set, in->java, e) < 0 ||
-		deb_set_check(&set, fs, arch_name(in->arch), e) < 0)
+	return inputs_packages(c, in, fs, &set, e);
+}
+
+static int look_into_java_set(
+	const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
+{
+	_cleanup_deb_set_ struct deb_set set = {0}, packages = {0};
+
+	if (inputs_packages(c, in, fs, &packages, e) < 0 || deb_set_add(&set, in->java, e) < 0 ||
+		deb_set_check(&set, &packages, fs, arch_name(in->arch), e) < 0)
 		return -1;
 	for (size_t i = 0; i < set.n; i++)
 		note_java(in, set.debs[i].package);
@@ -276,7 +320,7 @@ static int find_java(const struct cluster *c, struct ext4 *fs, struct inputs *in
 	in->java = find_input(c, c->java, S_IFDIR);
 	if (!in->java && need_input(c, "java", set, S_IFDIR, &in->java, e) < 0)
 		return -1;
-	return look_into_java_set(fs, in, e);
+	return look_into_java_set(c, fs, in, e);
 }
 
 static int find_base_java(
@@ -343,6 +387,8 @@ int inputs_look_into(const struct cluster *c, const char *image, const struct ex
 		return err_prefix(e, "%s", in->base);
 	if (detect_arch(fs, in->base, &in->arch, e) < 0 || find_release(c, fs, image, in, e) < 0)
 		return -1;
+	if (look_into_packages(c, fs, in, e) < 0)
+		return -1;
 	int rc = strcmp(c->java, "base") == 0 ? find_base_java(c, fs, in, e)
 					      : find_java(c, fs, in, e);
 	if (rc < 0)
@@ -357,6 +403,8 @@ void inputs_free(struct inputs *in)
 	free(in->base);
 	free(in->neo4j);
 	free(in->java);
+	free_list(in->packages);
+	free_list(in->overlays);
 	free(in->neo4j_version);
 	buf_free(&in->ssh_key);
 	if (in->passphrase.data)

@@ -4,6 +4,7 @@
 
 #include "arch.h"
 #include "cluster/cluster.h"
+#include "deb_set.h"
 #include "image/account.h"
 #include "image/table.h"
 #include "neo4j.h"
@@ -17,6 +18,8 @@ struct inputs {
 	char *base, *neo4j;
 	char *java; /* a folder of .deb files, or an archive; NULL: java = "base" */
 	bool java_is_archive;
+	char **packages; /* as many as the cluster has, and its overlays' folders */
+	char **overlays;
 	enum arch arch;      /* of the base image */
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
@@ -44,6 +47,10 @@ MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in
  */
 MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image,
 	const struct extent *root, struct inputs *in, struct err *e);
+
+/* Reads what `packages` names and checks it against a card's root. */
+MUST_CHECK int inputs_packages(const struct cluster *c, const struct inputs *in, struct ext4 *fs,
+	struct deb_set *set, struct err *e);
 
 void inputs_free(struct inputs *in);
 #define _cleanup_inputs_ _cleanup_(inputs_free)

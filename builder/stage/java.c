@@ -28,7 +28,7 @@ static int install_packages(struct build *b, struct ext4 *fs, struct err *e)
 	_cleanup_deb_set_ struct deb_set set = {0};
 
 	if (deb_set_add(&set, b->inputs.java, e) < 0 ||
-		deb_set_check(&set, fs, arch_name(b->inputs.arch), e) < 0)
+		deb_set_check(&set, NULL, fs, arch_name(b->inputs.arch), e) < 0)
 		return -1;
 	return deb_set_install(&set, fs, show, b, e);
 }
