@@ -359,7 +359,7 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 	if (!has_store(a))
 		return 0;
 	service_watch(&a->service, a->loop, o->service_manager, "neo4j.service", on_service, a);
-	return neo4j_watch_open(&a->neo4j, a->loop, identity_self(&a->id)->address, on_role, a, e);
+	return neo4j_watch_open(&a->neo4j, a->loop, &a->id, on_role, a, e);
 }
 
 static int open_agent(struct agent *a, const struct agent_options *o, struct err *e)

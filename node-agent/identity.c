@@ -200,9 +200,14 @@ static int read_neo4j(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	cfg_t *sec = cfg_getsec(cfg, "neo4j");
 	const char *version = sec ? cfg_getstr(sec, "version") : NULL;
+	const char *profile = sec ? cfg_getstr(sec, "profile") : NULL;
+	const char *mode = profile ? strrchr(profile, '-') : NULL;
 
 	if (version && strlen(version) < sizeof(id->neo4j))
 		memcpy(id->neo4j, version, strlen(version) + 1);
+	if (profile && (!mode || neo4j_mode_parse(mode + 1, &id->mode) < 0))
+		return err_code(e, EXIT_CONFIG, "%s: neo4j { profile = \"%s\" } is none of ours",
+			config_where(sec), profile);
 	if ((identity_self(id)->roles & ROLE_DATA) && !id->neo4j[0])
 		return err_code(e, EXIT_CONFIG, "%s: a data node needs neo4j { version }",
 			sec ? config_where(sec) : cfg->filename);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "err.h"
+#include "neo4j.h"
 
 /*
  * Who this node is and who belongs to its cluster, as the builder wrote it into
@@ -37,6 +38,7 @@ struct identity {
 	uint64_t generation;
 	uint64_t reserved_end;  /* bytes at the end of the card that p3 leaves free */
 	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
+	enum neo4j_mode mode;   /* the end of its profile's name */
 	size_t self;            /* index of this node in members */
 	size_t nmembers;
 	struct member members[MEMBERS_MAX];

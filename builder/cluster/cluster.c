@@ -405,6 +405,20 @@ static const struct part parts[] = {
 	{"proxy", read_proxy},
 };
 
+static int read_neo4j(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *mode = cfg_getstr(sec, "neo4j_mode");
+	long mb = cfg_getint(sec, "memory_mb");
+
+	if (mode)
+		c->neo4j_mode = xstrdup(mode);
+	if (mb < 512 || mb > 65536)
+		return err_code(e, EXIT_CONFIG, "%s: memory_mb = %ld is not 512 to 65536",
+			config_where(sec), mb);
+	c->memory_mb = (unsigned)mb;
+	return 0;
+}
+
 static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	c->name = xstrdup(cfg_title(sec));
@@ -413,8 +427,8 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			"%s: cluster \"%s\": the name must be a-z, 0-9, \"-\"", config_where(sec),
 			c->name);
 	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
-		require(sec, "java", &c->java, e) < 0 || read_sizes(c, sec, e) < 0 ||
-		read_swap(c, sec, e) < 0)
+		read_neo4j(c, sec, e) < 0 || require(sec, "java", &c->java, e) < 0 ||
+		read_sizes(c, sec, e) < 0 || read_swap(c, sec, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cfg_t *part = cfg_getsec(sec, parts[i].name);
@@ -460,6 +474,8 @@ struct cluster *cluster_load(const char *path, struct err *e)
 	cfg_opt_t cluster[] = {
 		CFG_STR("base", NULL, CFGF_NONE),
 		CFG_STR("neo4j", NULL, CFGF_NONE),
+		CFG_STR("neo4j_mode", NULL, CFGF_NONE),
+		CFG_INT("memory_mb", 1024, CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
 		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
@@ -500,9 +516,9 @@ void cluster_free(struct cluster *c)
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);
 	}
-	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->java, c->access.user,
-		c->access.ssh_key, c->wifi.ssid, c->wifi.country, c->wifi.passphrase_file,
-		c->proxy.balance, c->proxy.stats_user};
+	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->neo4j_mode, c->java,
+		c->access.user, c->access.ssh_key, c->wifi.ssid, c->wifi.country,
+		c->wifi.passphrase_file, c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
 	for (size_t i = 0; i < c->npackages; i++)

@@ -44,6 +44,8 @@ struct cluster {
 	char *path; /* of the file it was read from */
 	char *name;
 	char *base, *neo4j, *java; /* as written */
+	char *neo4j_mode;          /* as written; NULL: as fits the archive */
+	unsigned memory_mb;        /* of the smallest board with a data node */
 	uint64_t size;             /* bytes: the smallest card an image must fit */
 	uint64_t root_size;        /* bytes of p2; 0: as large as needed plus headroom */
 	uint64_t data_size;    /* bytes of p3 in the image; the card's end is where it grows to */

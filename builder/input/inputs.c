@@ -76,24 +76,38 @@ static int need_input(const struct cluster *c, const char *key, const char *name
 		c->path, key, name, type == S_IFDIR ? "folder" : "file", dir);
 }
 
-/* The community edition has no clusters: one data node, which is a legal cluster of one. */
+/* What cluster.conf does not say: HA as long as there was one, then a cluster if there can be. */
+static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs *in)
+{
+	unsigned version;
+
+	if (in->neo4j_community)
+		return NEO4J_SINGLE;
+	if (neo4j_version_parse(in->neo4j_version, &version) < 0 || version < NEO4J_VERSION(4, 0))
+		return NEO4J_HA;
+	return cluster_count(c, ROLE_DATA) == 1 ? NEO4J_SINGLE : NEO4J_CAUSAL;
+}
+
 static int look_into_neo4j(const struct cluster *c, struct inputs *in, struct err *e)
 {
 	_cleanup_neo4j_archive_ struct neo4j_archive n = {0};
+	enum neo4j_mode mode;
 
 	if (neo4j_archive_look(in->neo4j, &n, e) < 0)
 		return -1;
 	in->neo4j_community = n.community;
 	in->neo4j_version = steal(&n.version);
-	if (n.community && cluster_count(c, ROLE_DATA) > 1)
-		return err_code(e, EXIT_INPUT,
-			"%s: is Neo4j Community, which has no clusters; clusters need Neo4j "
-			"Enterprise, or one data node",
-			in->neo4j);
-	in->profile = neo4j_profile_find(in->neo4j_version);
-	if (!in->profile)
-		return err_code(e, EXIT_INPUT, "%s: neo4j = \"%s\": version %s has no profile here",
-			c->path, c->neo4j, in->neo4j_version);
+	if (!c->neo4j_mode)
+		mode = default_mode(c, in);
+	else if (neo4j_mode_parse(c->neo4j_mode, &mode) < 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: neo4j_mode = \"%s\" is none of ha, causal, single", c->path,
+			c->neo4j_mode);
+	if (neo4j_profile_find(in->neo4j_version, n.community, mode, cluster_count(c, ROLE_DATA),
+		    &in->profile, e) < 0)
+		return err_prefix(e, "%s: neo4j = \"%s\"", c->path, c->neo4j);
+	if (neo4j_memory(&in->profile, c->memory_mb, &in->heap_mb, &in->pagecache_mb, e) < 0)
+		return err_prefix(e, "%s: memory_mb", c->path);
 	return 0;
 }
 
@@ -393,7 +407,7 @@ int inputs_look_into(const struct cluster *c, const char *image, const struct ex
 					      : find_java(c, fs, in, e);
 	if (rc < 0)
 		return -1;
-	if (neo4j_check_java(in->profile, in->java_major, e) < 0)
+	if (neo4j_check_java(&in->profile, in->java_major, e) < 0)
 		return err_prefix(e, "%s: java = \"%s\"", c->path, c->java);
 	return find_login(c, fs, in, e);
 }

@@ -7,7 +7,7 @@
 #include "deb_set.h"
 #include "image/account.h"
 #include "image/table.h"
-#include "neo4j.h"
+#include "neo4j_profile.h"
 #include "release/release.h"
 
 /*
@@ -24,7 +24,8 @@ struct inputs {
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
 	bool neo4j_community;
-	const struct neo4j_profile *profile;
+	struct neo4j_profile profile;
+	unsigned heap_mb, pagecache_mb; /* of Neo4j, for the smallest board */
 	const char *force_release; /* what the user says the base is; NULL: it says so itself */
 	struct release release;    /* of the base */
 	struct buf ssh_key;        /* empty: no login */
