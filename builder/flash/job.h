@@ -34,7 +34,8 @@ struct job {
 	_Atomic enum job_phase phase;
 	_Atomic uint64_t done; /* bytes of the phase, of plan->bytes */
 	_Atomic unsigned retries;
-	bool closed;      /* it was begun: what was on the card before is gone, but for kept data */
+	_Atomic bool
+		closed;   /* it was begun: what was on the card before is gone, but for kept data */
 	struct err error; /* once phase is JOB_FAILED */
 };
 
