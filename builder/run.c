@@ -12,10 +12,11 @@
 
 #define OUTPUT_MAX (1u << 20)
 
-/* mtools reads the first of these names, libext2fs the second, e2fsck the third. */
 #define TEXT_OF(n) #n
 #define TEXT(n) TEXT_OF(n)
 #define MOMENT TEXT(RUN_MOMENT)
+/* 2038-01-01: a filesystem that was written after "now" is one more thing e2fsck would mend. */
+#define AFTER_ALL "2145916800"
 
 static const char *const fixed_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -24,9 +25,9 @@ static const char *const fixed_env[] = {
 	"MKE2FS_CONFIG=/dev/null",
 	"MTOOLSRC=/dev/null",
 	"MTOOLS_SKIP_CHECK=1",
-	"SOURCE_DATE_EPOCH=" MOMENT,
-	"E2FSPROGS_FAKE_TIME=" MOMENT,
-	"E2FSCK_TIME=" MOMENT,
+	"SOURCE_DATE_EPOCH=" MOMENT,   /* mtools; mke2fs from 1.47.1 on */
+	"E2FSPROGS_FAKE_TIME=" MOMENT, /* libext2fs */
+	"E2FSCK_TIME=" AFTER_ALL,
 	NULL,
 };
 

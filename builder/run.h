@@ -7,7 +7,7 @@
 /*
  * The moment every tool lives in, so that what it writes does not depend on when: 2015-01-01, older
  * than any release we know, because a filesystem from the future alarms e2fsck on a Pi, which has
- * no clock.
+ * no clock. e2fsck alone lives behind all of them.
  */
 #define RUN_MOMENT 1420070400
 

@@ -33,6 +33,7 @@ struct job {
 	int in, out;
 	struct sha256 in_sum, out_sum;
 	uint64_t size, written;
+	bool given_up; /* what the encoder still has is not wanted */
 	struct progress *progress;
 };
 
@@ -52,7 +53,8 @@ static la_ssize_t on_write(struct archive *a, void *data, const void *p, size_t 
 {
 	struct job *j = data;
 
-	if (io_write_full(j->out, p, n) < 0) {
+	errno = ECANCELED;
+	if (j->given_up || io_write_full(j->out, p, n) < 0) {
 		archive_set_error(a, errno, "%s", strerror(errno));
 		return -1;
 	}
@@ -178,7 +180,8 @@ static int run(struct job *j, const char *image, const char *to, const struct co
 		rc = add_image(j, image, to, e);
 	if (rc == 0)
 		rc = finish(j, to, e);
-	archive_write_fail(j->archive); /* harmless after a close; else nothing more is written */
+	/* Not archive_write_fail: after that libarchive 3.6 does not free the encoder. */
+	j->given_up = rc < 0;
 	archive_write_free(j->archive);
 	sum_hex(&j->in_sum, made->image_sha256);
 	sum_hex(&j->out_sum, made->sha256);
