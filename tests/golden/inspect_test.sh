@@ -49,6 +49,9 @@ like "$config" 'member "n3"' "and node.conf"
 like "$config" '/etc/bramble/cluster.secret: present, mode 0600' "of a secret only that it is there"
 [[ $config != *$(cat c.state/secret)* && $config != *$(cat c.state/stats.password)* ]]
 ok $? "no secret is printed"
+echo 'JAVA_VERSION="17.0.9"' >release
+edit $root 'mkdir /opt/java' 'write release /opt/java/release'
+like "$("$bramble" inspect card.img)" 'java +17.0.9' "a JRE from an archive comes first"
 edit $root 'sif /etc/bramble/cluster.secret mode 0100644'
 [[ $("$bramble" inspect --config card.img) != *$(cat c.state/secret)* ]]
 ok $? "not even one whose mode was loosened"
