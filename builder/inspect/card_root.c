@@ -96,19 +96,13 @@ static char *java_package(const char *status)
 	return found;
 }
 
-/* Else a JRE unpacked somewhere: its file "release" tells. */
+/* A JRE that came as an archive is the one Neo4j runs on, whatever the base has; it tells itself.
+ */
 static char *java_archive(struct ext4 *fs)
 {
-	static const char *const places[] = {
-		"/opt/java/release", "/usr/lib/jvm/java/release", "/usr/lib/jvm/default/release"};
+	_cleanup_free_ char *text = read_text(fs, "/opt/java/release");
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		_cleanup_free_ char *text = read_text(fs, places[i]);
-		char *version = shell_value(text, "JAVA_VERSION");
-		if (version)
-			return version;
-	}
-	return NULL;
+	return shell_value(text, "JAVA_VERSION");
 }
 
 static void read_software(struct card_software *s, struct ext4 *fs)
@@ -118,9 +112,9 @@ static void read_software(struct card_software *s, struct ext4 *fs)
 	struct err ignored;
 
 	s->bramble = first_line(fs, "/usr/lib/bramble/version");
-	s->java = status ? java_package(status) : NULL;
-	if (!s->java)
-		s->java = java_archive(fs);
+	s->java = java_archive(fs);
+	if (!s->java && status)
+		s->java = java_package(status);
 	if (ext4_kind(fs, "/opt/neo4j") != EXT4_LINK ||
 		ext4_readlink(fs, "/opt/neo4j", &link, &ignored) < 0)
 		return;

@@ -68,9 +68,9 @@ static json_t *data_json(const struct card_data *d)
 json_t *card_json(const struct card *c)
 {
 	const struct card_release *r = &c->release;
-	json_t *release = json_pack("{so so so so so}", "name", text(r->name), "id", text(r->id),
-		"version", text(r->version), "image", text(r->image), "architecture", text(r->arch),
-		"known_as", text(r->known_as), "network", text(r->network));
+	json_t *release = json_pack("{so so so so so so so}", "name", text(r->name), "id",
+		text(r->id), "version", text(r->version), "image", text(r->image), "architecture",
+		text(r->arch), "known_as", text(r->known_as), "network", text(r->network));
 
 	return json_pack("{so sb so so so so so}", "card", text(c->name), "device", c->device,
 		"table", table_json(c), "release", release, "identity", identity_json(&c->identity),
