@@ -179,6 +179,7 @@ lint:
 	tests/lint.sh
 bench: all
 	tests/bench/run.sh
+	tests/bench/flash.sh
 deps:
 	tests/deps.sh
 help:

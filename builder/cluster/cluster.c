@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <string.h>
 #include "cluster.h"
+#include "cluster_overlay.h"
 #include "config.h"
 
 struct named_role {
@@ -384,6 +385,14 @@ static int require(cfg_t *sec, const char *key, char **value, struct err *e)
 	return 0;
 }
 
+static void read_packages(struct cluster *c, cfg_t *sec)
+{
+	c->npackages = cfg_size(sec, "packages");
+	c->packages = xcalloc(c->npackages + 1, sizeof(*c->packages));
+	for (unsigned i = 0; i < c->npackages; i++)
+		c->packages[i] = xstrdup(cfg_getnstr(sec, "packages", i));
+}
+
 struct part {
 	const char *name;
 	int (*read)(struct cluster *c, cfg_t *sec, struct err *e);
@@ -412,7 +421,8 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 		if (parts[i].read(c, part, e) < 0)
 			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
 	}
-	return read_nodes(c, sec, e);
+	read_packages(c, sec);
+	return read_nodes(c, sec, e) < 0 ? -1 : overlays_read(c, sec, e);
 }
 
 struct cluster *cluster_load(const char *path, struct err *e)
@@ -451,6 +461,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("base", NULL, CFGF_NONE),
 		CFG_STR("neo4j", NULL, CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
+		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
 		CFG_STR("root_size", NULL, CFGF_NONE),
 		CFG_STR("data_size", "512MiB", CFGF_NONE),
@@ -461,6 +472,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_SEC("wifi", wifi, CFGF_NONE),
 		CFG_SEC("proxy", proxy, CFGF_NONE),
 		CFG_SEC("node", node, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("overlay", overlay_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
 	cfg_opt_t top[] = {
@@ -493,6 +505,10 @@ void cluster_free(struct cluster *c)
 		c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
+	for (size_t i = 0; i < c->npackages; i++)
+		free(c->packages[i]);
+	free(c->packages);
+	overlays_free(c);
 	free(c->nodes);
 	free(c);
 }

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "util.h"
 
 /*
@@ -25,6 +26,18 @@ struct node {
 	unsigned
 		id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
 	char *address; /* dotted IPv4 */
+};
+
+/* A folder whose tree goes onto the cards, in the order of the file: the last one wins. */
+struct overlay {
+	char *dir;      /* as written */
+	unsigned roles; /* nodes with any of them; 0: all */
+	char *node;     /* NULL: all */
+	char *user, *group;
+	mode_t mode; /* of files, when has_mode; else the source's own */
+	bool has_mode;
+	char *dest;    /* "" for the root, or "/opt/..." */
+	bool template; /* ${variables} in text files */
 };
 
 struct cluster {
@@ -56,6 +69,10 @@ struct cluster {
 	} proxy;
 	struct node *nodes;
 	size_t nnodes;
+	char **packages; /* .deb files and folders of them, as written */
+	size_t npackages;
+	struct overlay *overlays;
+	size_t noverlays;
 };
 
 MUST_CHECK struct cluster *cluster_load(const char *path, struct err *e);

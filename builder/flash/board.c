@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <sys/ioctl.h>
 #include <unistd.h>
 #include "board.h"
 #include "util.h"
@@ -112,13 +113,23 @@ static bool refresh(struct board_line *l, const struct job *j, int64_t now)
 	return changed;
 }
 
+/* A line that wraps would be drawn over from its second half. */
+static int columns(FILE *f)
+{
+	struct winsize size;
+
+	return ioctl(fileno(f), TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : 79;
+}
+
 static void draw(struct board *b, int64_t now)
 {
+	int width = columns(b->out);
+
 	if (b->drawn)
 		fprintf(b->out, "\033[%zuA", b->n);
 	for (size_t i = 0; i < b->n; i++) {
 		_cleanup_free_ char *text = board_text(&b->jobs[i], &b->lines[i], now);
-		fprintf(b->out, "\r%s\033[K\n", text);
+		fprintf(b->out, "\r%.*s\033[K\n", width, text);
 	}
 	fflush(b->out);
 	b->drawn = true;

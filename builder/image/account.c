@@ -126,3 +126,56 @@ int account_add_system(
 		return -1;
 	return user ? 0 : add_user(fs, name, uid, home, e);
 }
+
+int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+	_cleanup_fclose_ FILE *f = open_file(fs, "/etc/group", &b, e);
+
+	if (!f)
+		return -1;
+	for (struct group *gr; (gr = fgetgrent(f));) {
+		if (strcmp(gr->gr_name, name) == 0) {
+			*gid = gr->gr_gid;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int mark_numbers(struct ext4 *fs, bool taken[1000], struct err *e)
+{
+	_cleanup_buf_ struct buf users = {0}, groups = {0};
+	_cleanup_fclose_ FILE *u = open_file(fs, "/etc/passwd", &users, e);
+	_cleanup_fclose_ FILE *g = u ? open_file(fs, "/etc/group", &groups, e) : NULL;
+
+	if (!u || !g)
+		return -1;
+	for (struct passwd *pw; (pw = fgetpwent(u));) {
+		if (pw->pw_uid < 1000)
+			taken[pw->pw_uid] = true;
+	}
+	for (struct group *gr; (gr = fgetgrent(g));) {
+		if (gr->gr_gid < 1000)
+			taken[gr->gr_gid] = true;
+	}
+	return 0;
+}
+
+int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e)
+{
+	_cleanup_account_ struct account a = {0};
+	bool taken[1000] = {false};
+	unsigned n = 999;
+
+	int rc = account_find(fs, name, &a, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (mark_numbers(fs, taken, e) < 0)
+		return -1;
+	while (n >= 100 && taken[n])
+		n--;
+	if (n < 100)
+		return err_code(e, EXIT_INPUT, "no number is free for the user \"%s\"", name);
+	return account_add_system(fs, name, n, home, e);
+}

@@ -25,4 +25,10 @@ MUST_CHECK int account_find(struct ext4 *fs, const char *name, struct account *a
 MUST_CHECK int account_add_system(
 	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
 
+/* The same with the highest number of 100 to 999 that is free, as systemd-sysusers chooses. */
+MUST_CHECK int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e);
+
+/* 1: *gid is the number of the group of that name; 0: there is none. */
+MUST_CHECK int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err *e);
+
 #endif

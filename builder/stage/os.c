@@ -16,9 +16,23 @@
 
 static int os_key(struct build *b, struct hash *h, struct err *e)
 {
-	(void)e;
 	hash_bytes(h, &b->table.part, sizeof(b->table.part));
+	for (size_t i = 0; i < b->cluster->npackages; i++) {
+		if (hash_path(h, b->inputs.packages[i], e) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+static int install_packages(struct build *b, struct ext4 *fs, struct err *e)
+{
+	_cleanup_deb_set_ struct deb_set set = {0};
+
+	if (!b->cluster->npackages)
+		return 0;
+	if (inputs_packages(b->cluster, &b->inputs, fs, &set, e) < 0)
+		return -1;
+	return deb_set_install(&set, fs, NULL, NULL, e);
 }
 
 static int grow_root(const struct build *b, const char *part, int src, struct err *e)
@@ -97,7 +111,8 @@ static int os_run(struct build *b, const char *image, struct err *e)
 	if (install_programs(b, fs, e) < 0 || put_version(fs, e) < 0 ||
 		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
 		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
-		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
+		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0 ||
+		install_packages(b, fs, e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

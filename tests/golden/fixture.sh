@@ -44,8 +44,8 @@ fixture_neo4j() { # OUT.tar.gz VERSION
   mkdir -p "$dir/$top"/{bin,conf,lib}
   echo '#!/bin/sh' >"$dir/$top/bin/neo4j"
   chmod 0755 "$dir/$top/bin/neo4j"
-  head -c 3000000 /dev/urandom >"$dir/$top/lib/neo4j.jar"
-  ln -sf neo4j.jar "$dir/$top/lib/alias.jar"
+  head -c 3000000 /dev/urandom >"$dir/$top/lib/neo4j-kernel-$2.jar"
+  ln -sf neo4j-kernel-"$2".jar "$dir/$top/lib/alias.jar"
   tar -C "$dir" -czf "$1" "$top"
 }
 

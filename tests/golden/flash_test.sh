@@ -83,6 +83,15 @@ else
   skip "maps made by bmaptool" "bmaptool is not installed"
 fi
 
+"$bramble" build --bmap c.conf >build.log 2>&1
+new_card card
+out=$(flash n4 card)
+ok $? "build's own map" "$out"
+like "$out" 'checking c.images/n4.img' "is used"
+fits card n4 "by build's map"
+out=$(flash --keep-data n4 card)
+ok $? "and tells p3 from what is in front of it" "$out"
+
 # --- what is refused
 refused() { # STATUS REGEX NAME ARGUMENT...
   local status=$1 re=$2 name=$3 changed

@@ -96,7 +96,7 @@ top_folder $'neo4j-enterprise-3.5.9" }\nnode { name = "n2'
 refused 4 'is not neo4j-enterprise-VERSION' "a version that would be read as configuration"
 top_folder neo4j-enterprise-3.5.9
 rm -r evil/*/bin && tar -C evil -czf evil.tar.gz neo4j-enterprise-3.5.9
-fails 4 'holds no bin/neo4j' "build: an archive without Neo4j" "$bramble" build v.conf
+refused 4 'holds no bin/neo4j; its top folder has only: conf lib' "an archive without Neo4j"
 
 # --- who may log in
 key() { # STATUS REGEX NAME CONTENT

@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHUNK_MAX (8u << 20)
-
 typedef ssize_t write_fn(int fd, const void *p, size_t n, off64_t at);
 typedef ssize_t read_fn(int fd, void *p, size_t n, off64_t at);
 typedef int sync_fn(int fd);
@@ -94,13 +92,15 @@ static ssize_t write_nothing(int fd, const void *p, size_t n, off64_t at)
 
 static ssize_t write_bit(int fd, const void *p, size_t n, off64_t at)
 {
-	static __thread char copy[CHUNK_MAX] __attribute__((aligned(4096)));
+	void *copy;
 
-	if (!covers(n, at) || n > sizeof(copy) || !is_due())
+	if (!covers(n, at) || !is_due() || posix_memalign(&copy, 4096, n) != 0)
 		return real_write()(fd, p, n, at);
 	memcpy(copy, p, n);
-	copy[where() - at] ^= 1;
-	return real_write()(fd, copy, n, at);
+	((char *)copy)[where() - at] ^= 1;
+	ssize_t written = real_write()(fd, copy, n, at);
+	free(copy);
+	return written;
 }
 
 /* A card of BAD_AT bytes that says it is larger begins again at its start. */
