@@ -15,7 +15,7 @@
 
 /*
  * xz -6 is what everybody can afford to decompress on a small machine; zstd -10 takes a tenth of
- * its time for a sixth more (docs/BENCHMARKS.md).
+ * its time for a seventh more (1.9 GB of files, two threads: 255 s and 397 MB, 19 s and 456 MB).
  */
 struct codec {
 	const char *suffix;
