@@ -36,7 +36,7 @@ void sha256_end(struct sha256 *s, uint8_t sum[static SHA256_SIZE])
 	s->context = NULL;
 }
 
-static int add_range(struct sha256 *s, int fd, uint64_t at, uint64_t n, struct err *e)
+static int add_run(struct sha256 *s, int fd, uint64_t at, uint64_t n, bool hole, struct err *e)
 {
 	_cleanup_free_ char *piece = xcalloc(1, PIECE);
 
@@ -44,11 +44,23 @@ static int add_range(struct sha256 *s, int fd, uint64_t at, uint64_t n, struct e
 		size_t step = n < PIECE ? (size_t)n : PIECE;
 		if (check_interrupted(e) < 0)
 			return -1;
-		if (io_pread_full(fd, piece, step, (off_t)at) < 0)
+		if (!hole && io_pread_full(fd, piece, step, (off_t)at) < 0)
 			return err_errno(e, "read");
 		sha256_add(s, piece, step);
 		at += step;
 		n -= step;
+	}
+	return 0;
+}
+
+static int add_range(struct sha256 *s, int fd, uint64_t at, uint64_t end, struct err *e)
+{
+	bool hole;
+
+	for (uint64_t n; at < end; at += n) {
+		n = io_run_length(fd, at, end, &hole);
+		if (add_run(s, fd, at, n, hole, e) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -58,7 +70,7 @@ int sha256_range(int fd, uint64_t at, uint64_t n, uint8_t sum[static SHA256_SIZE
 	struct sha256 s;
 
 	sha256_begin(&s);
-	int rc = add_range(&s, fd, at, n, e);
+	int rc = add_range(&s, fd, at, at + n, e);
 	sha256_end(&s, sum);
 	return rc;
 }

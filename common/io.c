@@ -33,6 +33,15 @@ int io_read_file(const char *path, size_t max, struct buf *b, struct err *e)
 	return 0;
 }
 
+uint64_t io_run_length(int fd, uint64_t at, uint64_t end, bool *hole)
+{
+	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
+
+	*hole = data < 0 ? errno == ENXIO : (uint64_t)data > at;
+	off_t stop = *hole ? data : lseek(fd, (off_t)at, SEEK_HOLE);
+	return stop < 0 || (uint64_t)stop > end ? end - at : (uint64_t)stop - at;
+}
+
 int io_write_full(int fd, const void *p, size_t n)
 {
 	for (const char *c = p; n;) {

@@ -15,7 +15,7 @@
 
 /*
  * xz -6 is what everybody can afford to decompress on a small machine; zstd -10 takes a tenth of
- * its time for a sixth more (docs/BENCHMARKS.md).
+ * its time for a seventh more (1.9 GB of files, two threads: 255 s and 397 MB, 19 s and 456 MB).
  */
 struct codec {
 	const char *suffix;
@@ -112,16 +112,6 @@ static int add(struct job *j, const char *to, const void *p, size_t n, struct er
 	return 0;
 }
 
-/* Bytes from `at` that are all data, or all hole; at most up to the end. */
-static uint64_t run_length(int fd, uint64_t at, uint64_t size, bool *hole)
-{
-	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
-
-	*hole = data < 0 ? errno == ENXIO : (uint64_t)data > at;
-	off_t end = *hole ? data : lseek(fd, (off_t)at, SEEK_HOLE);
-	return end < 0 || (uint64_t)end > size ? size - at : (uint64_t)end - at;
-}
-
 static int add_run(struct job *j, const char *image, const char *to, uint64_t at, uint64_t n,
 	bool hole, struct err *e)
 {
@@ -147,7 +137,7 @@ static int add_image(struct job *j, const char *image, const char *to, struct er
 	bool hole;
 
 	for (uint64_t at = 0, n; at < j->size; at += n) {
-		n = run_length(j->in, at, j->size, &hole);
+		n = io_run_length(j->in, at, j->size, &hole);
 		if (add_run(j, image, to, at, n, hole, e) < 0)
 			return -1;
 	}

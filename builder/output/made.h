@@ -18,7 +18,7 @@ struct file_sum {
 };
 
 struct input_file {
-	const char *role; /* "cluster.conf", "base", "neo4j", "java", "ssh_key" */
+	const char *role; /* "base", "neo4j", "java", "package", ...: inputs_made.c */
 	struct file_sum file;
 	char *package, *version, *architecture; /* of a .deb; else NULL */
 };

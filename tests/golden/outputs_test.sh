@@ -52,6 +52,22 @@ is "$(of '[(i["package"], i["version"], i["architecture"]) for i in m["inputs"] 
   "[('openjdk-17-jre-headless', '17.0.1', 'amd64')]" "and packages with their versions"
 is "$(of 'm["nodes"][0]["size"]')" "$(stat -c %s "$images/n1.img")" "and images with their sizes"
 
+mkdir -p hello/DEBIAN hello/usr/share/hello motd/etc
+printf 'Package: hello\nVersion: 2.10-3\nArchitecture: all\nMaintainer: nobody <nobody@example.org>\nDescription: a test\n' \
+  >hello/DEBIAN/control
+dpkg-deb --root-owner-group -b hello hello.deb >/dev/null
+echo welcome >motd/etc/motd
+sed 's/proxy {/packages = {"hello.deb"}\n  overlay "motd" {}\n  &/' c.conf >more.conf
+cp -a c.state more.state
+"$bramble" build --sbom spdx more.conf >/dev/null 2>log
+ok $? "with a package and an overlay" "$(cat log)"
+images=$scratch/more.images
+is "$(of '[(i["role"], i["file"], i["sha256"]) for i in m["inputs"] if i["role"] in ("package", "overlay")]')" \
+  "[('package', 'hello.deb', '$(sha256sum <hello.deb | cut -d' ' -f1)'), ('overlay', 'motd/etc/motd', '$(sha256sum <motd/etc/motd | cut -d' ' -f1)')]" \
+  "they are named too"
+like "$(cat more.images/sbom.spdx.json)" 'hello@2.10-3' "the SBOM has the package"
+images=$scratch/c.images
+
 # --- everything
 "$bramble" build --compress xz --bmap --sbom spdx c.conf >/dev/null 2>log
 ok $? "xz, bmap, SPDX" "$(cat log)"
