@@ -298,7 +298,8 @@ static int begin(
 
 static int look_into_base(struct build *b, struct err *e)
 {
-	if (cache_open(&b->cache, e) < 0 || prepare_base(b, e) < 0)
+	if (cache_open(&b->cache, e) < 0 || prepare_base(b, e) < 0 ||
+		overlay_check(b, b->base_image, e) < 0)
 		return -1;
 	return lay_out(b, e);
 }
