@@ -9,16 +9,18 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "build.h"
+#include "cmd.h"
 #include "image/account.h"
 #include "image/ext4_look.h"
 #include "input/template.h"
 #include "io.h"
 #include "variables.h"
 
-#define FILE_MAX (16u << 20) /* ext4_read's limit too: what inspect could not show is no config */
+#define TEXT_MAX (1u << 20) /* what is larger holds no variables and goes piece by piece */
 #define DEPTH_MAX 32
 #define HOPS_MAX 40
 
@@ -168,24 +170,60 @@ static mode_t mode_of(const struct overlay *o, mode_t source)
 	return secret ? mode & 0700 : mode;
 }
 
-static int put_file(
-	struct laying *l, const char *from, const char *to, mode_t source, struct err *e)
+/* A file takes a link's place, not that of what it leads to. */
+static int clear_link(struct laying *l, const char *to, struct err *e)
+{
+	return ext4_kind(l->fs, to) == EXT4_LINK ? ext4_remove(l->fs, to, e) : 0;
+}
+
+static int put_small(
+	struct laying *l, const char *from, const char *to, struct ext4_owner owner, struct err *e)
 {
 	_cleanup_buf_ struct buf text = {0}, out = {0};
-	struct ext4_owner owner = {l->uid, l->gid, mode_of(l->o, source)};
 
-	if (io_read_file(from, FILE_MAX, &text, e) < 0)
+	if (io_read_file(from, TEXT_MAX, &text, e) < 0)
 		return -1;
 	bool expand = l->o->template && template_is_text(&text);
 	if (expand && template_expand(from, buf_str(&text), variable_value, &l->vars, &out, e) < 0)
 		return -1;
 	if (!l->put)
 		return 0;
-	/* A file takes a link's place, not that of what it leads to. */
-	if (ext4_kind(l->fs, to) == EXT4_LINK && ext4_remove(l->fs, to, e) < 0)
-		return -1;
 	const struct buf *b = expand ? &out : &text;
-	return ext4_write(l->fs, to, buf_str(b), b->len, owner, e);
+	return clear_link(l, to, e) < 0 ? -1 : ext4_write(l->fs, to, buf_str(b), b->len, owner, e);
+}
+
+static int put_large(struct laying *l, const char *from, const char *to, struct ext4_owner owner,
+	off_t size, struct err *e)
+{
+	_cleanup_close_ int fd = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *piece = xcalloc(1, TEXT_MAX);
+
+	if (fd < 0)
+		return err_errno(e, "%s", from);
+	if (!l->put)
+		return 0;
+	if (clear_link(l, to, e) < 0 || ext4_file_begin(l->fs, to, (uint64_t)size, owner, e) < 0)
+		return -1;
+	for (off_t at = 0; at < size;) {
+		size_t n = size - at < TEXT_MAX ? (size_t)(size - at) : TEXT_MAX;
+		if (check_interrupted(e) < 0)
+			return -1;
+		if (io_pread_full(fd, piece, n, at) < 0)
+			return err_errno(e, "%s", from);
+		if (ext4_file_add(l->fs, piece, n, e) < 0)
+			return -1;
+		at += (off_t)n;
+	}
+	return ext4_file_end(l->fs, e);
+}
+
+static int put_file(
+	struct laying *l, const char *from, const char *to, const struct stat *st, struct err *e)
+{
+	struct ext4_owner owner = {l->uid, l->gid, mode_of(l->o, st->st_mode)};
+
+	return st->st_size > (off_t)TEXT_MAX ? put_large(l, from, to, owner, st->st_size, e)
+					     : put_small(l, from, to, owner, e);
 }
 
 static int put_link(struct laying *l, const char *from, const char *to, struct err *e)
@@ -240,7 +278,7 @@ static int lay_entry(
 	if (S_ISLNK(st.st_mode))
 		return put_link(l, from, to, e);
 	if (S_ISREG(st.st_mode))
-		return put_file(l, from, to, st.st_mode, e);
+		return put_file(l, from, to, &st, e);
 	return err_code(e, EXIT_CONFIG, "%s: is neither file, folder nor link", from);
 }
 
