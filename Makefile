@@ -125,6 +125,13 @@ build/assets.tar: $(OVERLAY_FILES) $(CARD_PROGRAMS)
 $(B)/host/assets.o: builder/assets.S build/assets.tar examples/garden.conf
 	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -Wa,-I. -o $@ $<
 
+# What tells the version is compiled again when that changes, and only that.
+VERSIONED := $(shell grep -l BRAMBLE_VERSION $(COMMON_SRC) $(BUILDER_SRC) $(PROXY_SRC) $(AGENT_SRC))
+card_obj = $(patsubst %.c,build/$(1)/obj/%.o,$(filter-out builder/%,$(2)))
+$(call host_obj,$(VERSIONED)) $(foreach a,$(ARCHES),$(call card_obj,$(a),$(VERSIONED))): build/version
+build/version: FORCE
+	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+
 # Remembers the flags, so that changing them rebuilds.
 FLAGS_NOW = $(CC) $(CFLAGS) $(SAN) $(DEVELOPER) $(VERSION)
 $(B)/flags: FORCE
@@ -143,8 +150,14 @@ $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 	  -I. -Itests/unit -Ibuilder -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
 	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
 
+# Libraries that tests put in front of libc: devices that fail.
+PRELOAD_BIN = $(patsubst tests/preload/%.c,$(B)/preload/%.so,$(wildcard tests/preload/*.c))
+$(B)/preload/%.so: tests/preload/%.c
+	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
+	  $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
+
 .PHONY: unit-tests
-unit-tests: $(UNIT_BIN)
+unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
 
 .PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
 check: deps
@@ -166,6 +179,7 @@ lint:
 	tests/lint.sh
 bench: all
 	tests/bench/run.sh
+	tests/bench/flash.sh
 deps:
 	tests/deps.sh
 help:

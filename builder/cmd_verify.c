@@ -2,11 +2,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include "cmd.h"
+#include "inspect/show.h"
 #include "inspect/source.h"
 #include "inspect/verify.h"
 
 static const struct command_option options[] = {
-	{"cluster", 'c', "FILE", "also compare with what this cluster.conf gives"},
+	{"cluster", 'c', "FILE", "compare with what it gives; alone: verify all its images"},
 	{0},
 };
 
@@ -34,33 +35,63 @@ static int verify_one(const char *name, const struct cluster *cluster, struct er
 	return n.failed != 0;
 }
 
+struct tally {
+	int cards, bad;
+};
+
+static int verify_and_count(
+	const char *name, const struct cluster *cluster, struct tally *t, struct err *e)
+{
+	int rc = verify_one(name, cluster, e);
+
+	if (rc < 0) {
+		_cleanup_free_ char *why = printable(e->msg, false);
+		printf("%s\n  failed       %s\n", name, why);
+	}
+	t->cards++;
+	t->bad += rc != 0;
+	return check_interrupted(e);
+}
+
+/* All images of a cluster, where a build puts them. */
+static int verify_all(const struct cluster *c, struct tally *t, struct err *e)
+{
+	_cleanup_free_ char *dir = cluster_images_dir(c);
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		_cleanup_free_ char *image = xasprintf("%s/%s.img", dir, c->nodes[i].name);
+		if (verify_and_count(image, c, t, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int verify(int argc, char **argv, struct err *e)
 {
 	const char *conf = NULL;
 	_cleanup_cluster_ struct cluster *cluster = NULL;
-	int end = parse(argc, argv, &conf, e), bad = 0;
+	struct tally t = {0};
+	int end = parse(argc, argv, &conf, e);
 
 	if (end != COMMAND_END)
 		return command_result(end);
+	if (!conf && optind == argc)
+		return err_code(
+			e, EXIT_USAGE, "verify: name an IMAGE, a DEVICE or a --cluster FILE");
 	if (conf && !(cluster = cluster_load(conf, e)))
 		return -1;
+	if (optind == argc && verify_all(cluster, &t, e) < 0)
+		return -1;
 	for (int i = optind; i < argc; i++) {
-		int rc = verify_one(argv[i], cluster, e);
-		if (rc < 0 && argc - optind == 1)
-			return -1;
-		if (rc < 0)
-			printf("%s\n  failed       %s\n", argv[i], e->msg);
-		bad += rc != 0;
-		if (check_interrupted(e) < 0)
+		if (verify_and_count(argv[i], cluster, &t, e) < 0)
 			return -1;
 	}
-	return bad ? err_set(e, "%d of %d failed", bad, argc - optind) : 0;
+	return t.bad ? err_set(e, "%d of %d failed", t.bad, t.cards) : 0;
 }
 
 const struct command verify_command = {
 	.name = "verify",
-	.operands = "IMAGE|DEVICE...",
-	.min = 1,
+	.operands = "[IMAGE|DEVICE...]",
 	.max = -1,
 	.summary = "check cards or images, without writing to them",
 	.about =

@@ -13,6 +13,7 @@ static const struct command *const table[] = {
 	&build_command,
 	&inspect_command,
 	&verify_command,
+	&flash_command,
 	&rehearse_command,
 	&status_command,
 	&recover_command,
@@ -75,6 +76,16 @@ static void fill_standard_fds(void)
 		close(fd);
 }
 
+/* Names out of images and archives end up in errors, and could move the terminal's cursor. */
+static void print_error(struct err *e)
+{
+	for (char *p = e->msg; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == '\x7f')
+			*p = '?';
+	}
+	fprintf(stderr, "bramble: %s\n", e->msg);
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = {0};
@@ -101,6 +112,6 @@ int main(int argc, char **argv)
 	if (c->run(argc - 1, argv + 1, &e) == 0)
 		return 0;
 	if (e.msg[0])
-		fprintf(stderr, "bramble: %s\n", e.msg);
+		print_error(&e);
 	return e.code ? e.code : EXIT_FAILED;
 }

@@ -6,6 +6,8 @@
 #include "identity.h"
 #include "util.h"
 
+#define RESERVED_MAX_MIB (1 << 21) /* 2 TiB: no table says more */
+
 const struct role_name role_names[] = {
 	{"data", ROLE_DATA},
 	{"proxy", ROLE_PROXY},
@@ -18,8 +20,10 @@ static cfg_opt_t cluster_opts[] = {
 	CFG_END(),
 };
 
+/* In MiB, because a long has 32 bits on half of the cards. */
 static cfg_opt_t node_opts[] = {
 	CFG_STR("name", NULL, CFGF_NODEFAULT),
+	CFG_INT("reserved_end_mib", 0, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -166,6 +170,17 @@ static int read_members(cfg_t *cfg, struct identity *id, struct err *e)
 	return 0;
 }
 
+static int read_reserved_end(cfg_t *sec, struct identity *id, struct err *e)
+{
+	long mib = cfg_getint(sec, "reserved_end_mib");
+
+	if (mib < 0 || mib > RESERVED_MAX_MIB)
+		return err_code(e, EXIT_CONFIG, "%s: reserved_end_mib = %ld is not 0 to %d",
+			config_where(sec), mib, RESERVED_MAX_MIB);
+	id->reserved_end = (uint64_t)mib << 20;
+	return 0;
+}
+
 static int read_self(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	char name[NAME_SIZE];
@@ -178,7 +193,7 @@ static int read_self(cfg_t *cfg, struct identity *id, struct err *e)
 		return err_code(e, EXIT_CONFIG, "%s: node \"%s\" is not among the members",
 			config_where(sec), name);
 	id->self = (size_t)(self - id->members);
-	return 0;
+	return read_reserved_end(sec, id, e);
 }
 
 static int read_neo4j(cfg_t *cfg, struct identity *id, struct err *e)

@@ -35,6 +35,8 @@ static const struct size_unit units[] = {
 	{"TB", UINT64_C(1000000000000)},
 };
 
+#define DATA_MIN (UINT64_C(64) << 20)
+
 /* 32-bit sector numbers. */
 #define MBR_MAX (UINT64_C(1) << 41)
 
@@ -351,6 +353,28 @@ static int read_size(cfg_t *sec, const char *key, uint64_t *bytes, struct err *e
 	return 0;
 }
 
+static int read_sizes(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const struct size_key {
+		const char *key;
+		uint64_t *bytes;
+	} keys[] = {
+		{"size", &c->size},
+		{"root_size", &c->root_size},
+		{"data_size", &c->data_size},
+		{"reserved_end", &c->reserved_end},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (read_size(sec, keys[i].key, keys[i].bytes, e) < 0)
+			return -1;
+	}
+	if (c->data_size >= DATA_MIN)
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: data_size: a store and its journal need 64MiB at least", config_where(sec));
+}
+
 static int require(cfg_t *sec, const char *key, char **value, struct err *e)
 {
 	const char *text = cfg_getstr(sec, key);
@@ -389,8 +413,8 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			"%s: cluster \"%s\": the name must be a-z, 0-9, \"-\"", config_where(sec),
 			c->name);
 	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
-		require(sec, "java", &c->java, e) < 0 || read_size(sec, "size", &c->size, e) < 0 ||
-		read_size(sec, "root_size", &c->root_size, e) < 0 || read_swap(c, sec, e) < 0)
+		require(sec, "java", &c->java, e) < 0 || read_sizes(c, sec, e) < 0 ||
+		read_swap(c, sec, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cfg_t *part = cfg_getsec(sec, parts[i].name);
@@ -440,6 +464,8 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
 		CFG_STR("root_size", NULL, CFGF_NONE),
+		CFG_STR("data_size", "512MiB", CFGF_NONE),
+		CFG_STR("reserved_end", "0MiB", CFGF_NONE),
 		CFG_STR("swap", "off", CFGF_NONE),
 		CFG_SEC("network", network, CFGF_NONE),
 		CFG_SEC("access", access, CFGF_NONE),

@@ -46,6 +46,8 @@ struct cluster {
 	char *base, *neo4j, *java; /* as written */
 	uint64_t size;             /* bytes: the smallest card an image must fit */
 	uint64_t root_size;        /* bytes of p2; 0: as large as needed plus headroom */
+	uint64_t data_size;    /* bytes of p3 in the image; the card's end is where it grows to */
+	uint64_t reserved_end; /* bytes it leaves free there */
 	struct {
 		struct in_addr subnet, gateway; /* gateway.s_addr 0: none */
 		unsigned prefix;

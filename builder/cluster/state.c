@@ -351,12 +351,13 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 
 	if (read_values(d, &old, e) < 0 || read_generation(d, &old.generation, e) < 0)
 		return -1;
-	if (strcmp(old.id, s->id) != 0 || strcmp(old.secret, s->secret) != 0)
+	if (memcmp(old.id, s->id, sizeof(old.id)) != 0 ||
+		memcmp(old.secret, s->secret, sizeof(old.secret)) != 0)
 		return err_code(e, EXIT_CONFIG,
 			"%s: holds the state of %s; move it away first if the cards are right",
 			d->path,
-			strcmp(old.id, s->id) ? "another cluster"
-					      : "this cluster with another secret");
+			memcmp(old.id, s->id, sizeof(old.id)) ? "another cluster"
+							      : "this cluster with another secret");
 	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
 		return err_code(e, EXIT_CONFIG,
 			"%s: its stats.password is not the cards'; move the folder away first if "

@@ -92,11 +92,16 @@ static int explain_open(const struct device *d, struct err *e)
 /* O_EXCL: open(2), "block device ... in use by the system (e.g., mounted)". */
 int device_open(const struct device *d, struct err *e)
 {
+	struct stat st;
 	int excl = d->facts.kind == DEVICE_FILE ? 0 : O_EXCL;
 	_cleanup_close_ int fd = open(d->path, O_RDWR | O_CLOEXEC | excl);
 
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return explain_open(d, e);
+	if (fstat(fd, &st) < 0)
+		return err_errno(e, "%s", d->path);
+	if ((d->facts.kind == DEVICE_FILE ? st.st_dev : st.st_rdev) != d->dev)
+		return err_code(e, EXIT_BUSY, "%s is another card than a moment ago", d->path);
 	return steal_fd(&fd);
 }
 

@@ -143,7 +143,8 @@ struct ext4 *ext4_open_unchecked(const char *image, uint64_t offset, int flags, 
 		err_code(e, EXIT_INPUT, "%s: ext4: %s", image, error_message(rc));
 		return NULL;
 	}
-	x->fs->now = x->fs->super->s_wtime;
+	/* 0 would mean the clock to libext2fs. */
+	x->fs->now = x->fs->super->s_wtime ? x->fs->super->s_wtime : RUN_MOMENT;
 	return steal(&x);
 }
 
@@ -208,6 +209,11 @@ void ext4_abandon(struct ext4 **x)
 	free_ext4(x);
 }
 
+int64_t ext4_moment(struct ext4 *x)
+{
+	return x->fs->now;
+}
+
 void ext4_usage(struct ext4 *x, uint64_t *used, uint64_t *size)
 {
 	uint64_t blocks = ext2fs_blocks_count(x->fs->super);
@@ -224,10 +230,26 @@ void ext4_uuid_text(char text[static 37], const uint8_t u[static 16])
 }
 
 /*
- * Features are named one by one, so that no host's mke2fs.conf leaks in: only what e2fsck and
- * kernels since 2016 know. Few inodes (a store is few large files); 4 KiB blocks even on a small
- * partition, because growing 1 KiB blocks online takes 50 times as long; inode tables really
- * written, because a used card holds old bytes there.
+ * What p3 has, named one by one so that no host's mke2fs.conf leaks in, and no more than the oldest
+ * release we know can mount and check: jessie's kernel is 3.18, its e2fsprogs 1.42.12. Left out for
+ * its sake: metadata_csum (e2fsck from 1.43 on), metadata_csum_seed (1.43, kernel 4.4), orphan_file
+ * (1.47, kernel 5.15). Left out because nothing here needs them: 64bit (from 16 TiB on), huge_file
+ * (files of more than 2 TiB; a 32-bit kernel without large block numbers would not write to it).
+ * uninit_bg keeps the growth on a large card from writing all inode tables at once: the kernel does
+ * so later, when it has nothing else to do.
+ */
+#define DATA_FEATURES                                                                            \
+	"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super," \
+	"large_file,dir_nlink,extra_isize,uninit_bg"
+
+/* Descriptors are kept ready for a card of 2 TiB, the most an MBR can say: the growth needs them.
+ */
+#define DATA_MAX_BLOCKS "536870912"
+
+/*
+ * Few inodes (a store is few large files); 4 KiB blocks even on a small partition, because growing
+ * 1 KiB blocks online takes 50 times as long; inode tables and journal really written, because a
+ * used card holds old bytes there.
  */
 int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *label,
 	const uint8_t uuid[static 16], struct err *e)
@@ -235,15 +257,15 @@ int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *l
 	char id[37];
 
 	ext4_uuid_text(id, uuid);
-	_cleanup_free_ char *extended = xasprintf("offset=%llu,nodiscard,lazy_itable_init=0,lazy_"
-						  "journal_init=0,root_owner=0:0,hash_seed=%s",
-		(unsigned long long)offset, id);
+	_cleanup_free_ char *extended =
+		xasprintf("offset=%llu,nodiscard,lazy_itable_init=0,lazy_journal_init=0,"
+			  "root_owner=0:0,resize=" DATA_MAX_BLOCKS ",hash_seed=%s",
+			(unsigned long long)offset, id);
 	_cleanup_free_ char *kib = xasprintf("%lluk", (unsigned long long)(size / 1024));
 	const char *const argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256",
-		"-i", "65536", "-m", "0", "-J", "size=16", "-L", label, "-U", id, "-O",
-		"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,"
-		"sparse_super,large_file,dir_nlink,extra_isize",
-		"-E", extended, image, kib, NULL};
+		"-i", "65536", "-g", "32768", "-G", "16", "-m", "0", "-e", "continue", "-J",
+		"size=16", "-L", label, "-U", id, "-O", DATA_FEATURES, "-E", extended, image, kib,
+		NULL};
 
 	if (run_tool(argv, NULL, NULL, 0, e) < 0)
 		return err_prefix(e, "%s: %s", image, label);
@@ -262,14 +284,35 @@ int ext4_check(const char *image, uint64_t offset, struct err *e)
 	return err_code(e, EXIT_INPUT, "its ext4 is damaged: e2fsck finds errors in it");
 }
 
+/* The tools say they wrote at RUN_MOMENT; what they found there is true of the files in it. */
+static int restore_times(const char *path, const struct ext2_super_block *old, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, EXT2_FLAG_RW, e);
+
+	if (!x)
+		return -1;
+	x->fs->now = old->s_wtime ? old->s_wtime : RUN_MOMENT;
+	x->fs->super->s_lastcheck = old->s_lastcheck;
+	ext2fs_mark_super_dirty(x->fs);
+	return ext4_close(&x, e);
+}
+
 int ext4_grow_file(const char *path, struct err *e)
 {
 	const char *const check[] = {"e2fsck", "-f", "-p", path, NULL};
 	const char *const grow[] = {"resize2fs", path, NULL};
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, 0, e);
 
-	/* resize2fs wants a check first; 1 means "errors corrected", which a clean base has none of
+	if (!x)
+		return -1;
+	struct ext2_super_block before = *x->fs->super;
+	ext4_abandon(&x);
+	/*
+	 * resize2fs wants a check first. Its status 1, "errors corrected", is of times alone: what
+	 * is wrong otherwise was refused before (ext4_check), but by the tools' clock (run.c) a
+	 * filesystem of today was last written in the future.
 	 */
-	if (run_tool(check, NULL, NULL, 0, e) < 0 || run_tool(grow, NULL, NULL, 0, e) < 0)
+	if (run_tool(check, NULL, NULL, 1, e) < 0 || run_tool(grow, NULL, NULL, 0, e) < 0)
 		return err_prefix(e, "%s", path);
-	return 0;
+	return restore_times(path, &before, e);
 }

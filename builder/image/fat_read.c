@@ -271,3 +271,17 @@ int fat_read_file(struct fat *f, const char *path, struct buf *b, struct err *e)
 		return err_prefix(e, "%s", path);
 	return 0;
 }
+
+int fat_names(struct fat *f, struct buf *names, struct err *e)
+{
+	_cleanup_folder_ struct fat_folder d = {0};
+	struct fat_entry en;
+
+	if (fat_folder_open(f, FAT_ROOT, &d, e) < 0)
+		return -1;
+	while (fat_folder_next(f, &d, &en)) {
+		if (!(en.attributes & FAT_VOLUME))
+			buf_printf(names, "%s%s\n", en.name, en.attributes & FAT_FOLDER ? "/" : "");
+	}
+	return buf_ok(names) ? 0 : err_set(e, "%s: out of memory", f->image);
+}

@@ -34,6 +34,9 @@ void fat_info(struct fat *f, struct fat_info *info);
 /* Appends a whole file of up to 16 MiB; path such as "overlays/dwc2.dtbo". */
 MUST_CHECK int fat_read_file(struct fat *f, const char *path, struct buf *b, struct err *e);
 
+/* Appends the names in the root folder, one a line, a folder's with "/" behind it. */
+MUST_CHECK int fat_names(struct fat *f, struct buf *names, struct err *e);
+
 /*
  * Reads all of the structure: the copies of the table are equal, each file's chain is as long as
  * its size wants, ends, and shares nothing with another one's, no cluster is in use by nobody, and

@@ -121,7 +121,7 @@ void card_free(struct card *c)
 		c->identity.cluster, c->identity.cluster_id, c->identity.node, c->identity.address,
 		c->identity.neo4j_version, c->identity.neo4j_profile, c->identity.trouble,
 		c->software.neo4j, c->software.java, c->software.bramble, c->data.cluster_id,
-		c->data.node, c->data.state, c->data.store_format, c->data.trouble};
+		c->data.node, c->data.state, c->data.neo4j, c->data.store_format, c->data.trouble};
 
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);

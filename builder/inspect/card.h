@@ -26,11 +26,13 @@ struct card_fs {
 };
 
 struct card_release {
-	char *name;    /* "Debian GNU/Linux 12 (bookworm)": os-release PRETTY_NAME */
-	char *id;      /* "debian" or "raspbian" */
-	char *version; /* "12" */
-	char *image;   /* rpi-issue's first line: when the image was made */
-	char *arch;    /* Debian's name, by the shell's ELF header */
+	char *name;           /* "Debian GNU/Linux 12 (bookworm)": os-release PRETTY_NAME */
+	char *id;             /* "debian" or "raspbian" */
+	char *version;        /* "12" */
+	char *image;          /* rpi-issue's first line: when the image was made */
+	char *arch;           /* Debian's name, by the shell's ELF header */
+	const char *known_as; /* as release/ knows it: "bookworm"; NULL: it does not */
+	const char *network;  /* and what brings its interfaces up: "NetworkManager" */
 };
 
 /* Of node.conf and what the system itself goes by. */
@@ -53,6 +55,7 @@ struct card_software {
 /* p3's marker and store. */
 struct card_data {
 	char *cluster_id, *node, *state;
+	char *neo4j; /* the version last started on the store; NULL: none, or not told */
 	long layout;
 	uint64_t store_size;
 	char *store_format; /* "v0.A.9" of a store of Neo4j 3.x; NULL: none or unknown */

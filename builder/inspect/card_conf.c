@@ -92,8 +92,8 @@ void card_read_node_conf(struct card_identity *id, const char *text)
 void card_read_marker(struct card_data *d, const char *text)
 {
 	cfg_opt_t top[] = {CFG_STR("cluster", NULL, CFGF_NONE), CFG_STR("node", NULL, CFGF_NONE),
-		CFG_INT("layout", 0, CFGF_NONE), CFG_STR("state", NULL, CFGF_NONE), UNKNOWN,
-		CFG_END()};
+		CFG_INT("layout", 0, CFGF_NONE), CFG_STR("state", NULL, CFGF_NONE),
+		CFG_STR("neo4j", NULL, CFGF_NONE), UNKNOWN, CFG_END()};
 	_cleanup_(free_cfg) cfg_t *cfg = parse(text, top);
 
 	if (!cfg) {
@@ -103,5 +103,6 @@ void card_read_marker(struct card_data *d, const char *text)
 	take(&d->cluster_id, cfg, "cluster");
 	take(&d->node, cfg, "node");
 	take(&d->state, cfg, "state");
+	take(&d->neo4j, cfg, "neo4j");
 	d->layout = cfg_getint(cfg, "layout");
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "card.h"
 #include "elf_look.h"
+#include "release/release.h"
 
 /* A whole file as a text, or NULL. */
 static char *read_text(struct ext4 *fs, const char *path)
@@ -36,6 +37,20 @@ static char *shell_value(const char *text, const char *key)
 		return xstrndup(v, strcspn(v, "\"\n"));
 	}
 	return NULL;
+}
+
+/* A release nobody knows is no trouble here, it only has less to tell. */
+static void recognise(struct card *c, struct ext4 *fs)
+{
+	const struct boot boot = {c->image, c->table.part[CARD_BOOT].at.start};
+	struct release r = {0};
+	struct err ignored;
+
+	if (release_detect(fs, &boot, c->table.disk_id, NULL, &r, &ignored) == 0) {
+		c->release.known_as = r.name;
+		c->release.network = network_name(r.network);
+	}
+	release_free(&r);
 }
 
 static void read_release(struct card_release *r, struct ext4 *fs)
@@ -117,6 +132,8 @@ static void read_software(struct card_software *s, struct ext4 *fs)
 void card_read_root(struct card *c, struct ext4 *fs)
 {
 	read_release(&c->release, fs);
+	if (c->fs[CARD_BOOT].kind == FS_FAT)
+		recognise(c, fs);
 	read_identity(&c->identity, fs);
 	read_software(&c->software, fs);
 }

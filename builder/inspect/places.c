@@ -39,6 +39,7 @@ static const char *const secret_names[] = {
 
 static const char *const live_names[] = {
 	"/etc/ssh/ssh_host_*",
+	"/etc/systemd/system/*.wants/regenerate_ssh_host_keys.service",
 	"/etc/resolv.conf",
 	"/etc/adjtime",
 	"/etc/.updated",

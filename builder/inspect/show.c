@@ -79,6 +79,8 @@ static void show_release(const struct card_release *r, FILE *f)
 	say(f, "release  ", r->name ? r->name : "unknown");
 	say(f, ", ", r->arch);
 	say(f, ", ", r->image);
+	say(f, ", known as ", r->known_as);
+	say(f, ", network by ", r->network);
 	fputc('\n', f);
 }
 
@@ -132,6 +134,7 @@ static void show_data(const struct card_data *d, FILE *f)
 	say(f, ", ", d->state);
 	fprintf(f, ", layout %ld, %.1f MiB of Neo4j's", d->layout, mib(d->store_size));
 	say(f, ", store format ", d->store_format);
+	say(f, ", last used by Neo4j ", d->neo4j);
 	fputc('\n', f);
 }
 
@@ -149,6 +152,7 @@ static int show_file(void *arg, const struct place_file *file, struct err *e)
 	FILE *f = arg;
 	_cleanup_buf_ struct buf b = {0};
 
+	(void)e;
 	if (file->st.kind != EXT4_FILE)
 		return 0;
 	say(f, "--- ", file->path);
@@ -156,8 +160,12 @@ static int show_file(void *arg, const struct place_file *file, struct err *e)
 		fprintf(f, ": present, mode %04o\n", (unsigned)file->st.owner.mode);
 		return 0;
 	}
-	if (ext4_read(file->fs, file->path, &b, e) < 0)
-		return -1;
+	struct err trouble;
+	if (ext4_read(file->fs, file->path, &b, &trouble) < 0) {
+		say(f, ": cannot be read: ", trouble.msg);
+		fputc('\n', f);
+		return 0;
+	}
 	_cleanup_free_ char *text = printable(buf_str(&b), true);
 	fprintf(f, "\n%s%s", text, str_ends(text, "\n") ? "" : "\n");
 	return 0;

@@ -59,18 +59,18 @@ static json_t *software_json(const struct card *c)
 
 static json_t *data_json(const struct card_data *d)
 {
-	return json_pack("{so so so sI sI so so}", "cluster_id", text(d->cluster_id), "node",
-		text(d->node), "state", text(d->state), "layout", (json_int_t)d->layout,
-		"store_size", (json_int_t)d->store_size, "store_format", text(d->store_format),
-		"trouble", text(d->trouble));
+	return json_pack("{so so so so sI sI so so}", "cluster_id", text(d->cluster_id), "node",
+		text(d->node), "state", text(d->state), "neo4j", text(d->neo4j), "layout",
+		(json_int_t)d->layout, "store_size", (json_int_t)d->store_size, "store_format",
+		text(d->store_format), "trouble", text(d->trouble));
 }
 
 json_t *card_json(const struct card *c)
 {
 	const struct card_release *r = &c->release;
-	json_t *release =
-		json_pack("{so so so so so}", "name", text(r->name), "id", text(r->id), "version",
-			text(r->version), "image", text(r->image), "architecture", text(r->arch));
+	json_t *release = json_pack("{so so so so so}", "name", text(r->name), "id", text(r->id),
+		"version", text(r->version), "image", text(r->image), "architecture", text(r->arch),
+		"known_as", text(r->known_as), "network", text(r->network));
 
 	return json_pack("{so sb so so so so so}", "card", text(c->name), "device", c->device,
 		"table", table_json(c), "release", release, "identity", identity_json(&c->identity),

@@ -13,6 +13,7 @@ static const struct check checks[] = {
 	{"data filesystem", check_data},
 	{"hash in manifest.json", check_manifest},
 	{"PARTUUIDs", check_partuuids},
+	{"first boot", check_first_boot},
 	{"identity", check_identity},
 	{"data partition's owner", check_marker},
 	{"Neo4j", check_neo4j},

@@ -46,6 +46,7 @@ enum verdict check_data(struct verify *v);
 enum verdict check_manifest(struct verify *v);
 
 enum verdict check_partuuids(struct verify *v);
+enum verdict check_first_boot(struct verify *v);
 enum verdict check_identity(struct verify *v);
 enum verdict check_marker(struct verify *v);
 enum verdict check_neo4j(struct verify *v);

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The image against the SHA-256 that the build left beside it in manifest.json. */
-#include <fcntl.h>
 #include <jansson.h>
 #include <libgen.h>
-#include <sodium.h>
 #include <string.h>
-#include "io.h"
+#include "sha256.h"
 #include "verify.h"
-
-#define PIECE (1u << 20)
 
 static void cleanup_json(json_t **j)
 {
@@ -41,26 +37,6 @@ static const char *find_hash(const json_t *manifest, const char *image)
 	return NULL;
 }
 
-static int hash_image(const char *path, char hex[static 65], struct err *e)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ uint8_t *piece = xcalloc(1, PIECE);
-	crypto_hash_sha256_state st;
-	uint8_t sum[crypto_hash_sha256_BYTES];
-	ssize_t n;
-
-	if (fd < 0)
-		return err_errno(e, "%s", path);
-	crypto_hash_sha256_init(&st);
-	while ((n = read(fd, piece, PIECE)) > 0)
-		crypto_hash_sha256_update(&st, piece, (unsigned long long)n);
-	if (n < 0)
-		return err_errno(e, "%s", path);
-	crypto_hash_sha256_final(&st, sum);
-	hex_encode(hex, sum, sizeof(sum));
-	return 0;
-}
-
 enum verdict check_manifest(struct verify *v)
 {
 	_cleanup_free_ char *copy = xstrdup(v->card->name);
@@ -68,7 +44,7 @@ enum verdict check_manifest(struct verify *v)
 	_cleanup_free_ char *image = image_name(v->card->name);
 	json_error_t ignored;
 	struct err e = {0};
-	char hex[65];
+	char hex[SHA256_HEX];
 
 	if (v->card->device || access(path, F_OK) < 0)
 		return verify_not_checked(v, "no manifest.json beside it");
@@ -78,7 +54,7 @@ enum verdict check_manifest(struct verify *v)
 	const char *want = find_hash(manifest, image);
 	if (!want)
 		return verify_not_checked(v, "%s has no hash of %s", path, image);
-	if (hash_image(v->card->image, hex, &e) < 0)
+	if (sha256_file(v->card->image, hex, NULL, &e) < 0)
 		return verify_failed(v, "%s", e.msg);
 	return strcasecmp(hex, want) == 0
 		       ? VERDICT_OK

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "elf_look.h"
+#include "release/firstboot.h"
 #include "verify.h"
 
 /* Is there a node to look at? */
@@ -26,12 +27,19 @@ static const char *stranger(const char *text, const char *id)
 	return NULL;
 }
 
-static bool names_partition(
-	const char *text, const char *before, const char *id, const char *number)
+static bool names_partition(const char *text, const char *id, const char *number)
 {
-	_cleanup_free_ char *want = xasprintf("%sPARTUUID=%s%s", before, id, number);
+	_cleanup_free_ char *want = xasprintf("PARTUUID=%s%s", id, number);
 
 	return strcasestr(text, want) != NULL;
+}
+
+/* Before 2017-06 Raspberry Pi OS went by the slot; that needs no id. */
+static bool names_slot(const char *text, const char *number)
+{
+	_cleanup_free_ char *want = xasprintf("/dev/mmcblk0p%s", number + 1);
+
+	return strstr(text, want) != NULL;
 }
 
 static enum verdict check_text(
@@ -42,7 +50,7 @@ static enum verdict check_text(
 	if (other)
 		return verify_failed(
 			v, "%s names %.11s, the table's disk id is %.8s", file, other, id);
-	if (!names_partition(text, "", id, what))
+	if (!names_partition(text, id, what) && !names_slot(text, what))
 		return verify_failed(v, "%s does not name %s%s", file, id, what);
 	return VERDICT_OK;
 }
@@ -66,6 +74,25 @@ enum verdict check_partuuids(struct verify *v)
 	if (verdict == VERDICT_OK && card_is_node(v->card))
 		verdict = check_text(v, "fstab", buf_str(&fstab), id, "03");
 	return verdict;
+}
+
+/* What a stock image does when it boots first, and a card of ours must not: grow p2 over p3. */
+enum verdict check_first_boot(struct verify *v)
+{
+	_cleanup_buf_ struct buf cmdline = {0}, names = {0};
+	enum verdict verdict = VERDICT_OK;
+	struct err e = {0};
+
+	if (is_no_node(v, &verdict))
+		return verdict;
+	_cleanup_fat_ struct fat *f = card_open_fat(v->card, &e);
+	if (!f || fat_read_file(f, "cmdline.txt", &cmdline, &e) < 0 || fat_names(f, &names, &e) < 0)
+		return verify_not_checked(v, "cmdline.txt cannot be read");
+	const char *armed = first_boot_armed(v->root, &cmdline, &names);
+	_cleanup_free_ char *unknown = first_boot_unknown(&cmdline);
+	if (armed || unknown)
+		return verify_failed(v, "%s would still act", armed ? armed : unknown);
+	return VERDICT_OK;
 }
 
 static bool is_hex(const char *s, size_t n)

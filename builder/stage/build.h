@@ -8,6 +8,7 @@
 #include "image/ext4.h"
 #include "image/table.h"
 #include "input/inputs.h"
+#include "output/outputs.h"
 #include "progress.h"
 
 /*
@@ -39,9 +40,9 @@ struct build {
 	struct progress progress;
 };
 
-#define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
 #define ROOT_HEADROOM (UINT64_C(1) << 30)
+#define ROOT_TIGHT (UINT64_C(512) << 20) /* headroom on a card that has no room for that */
 
 /* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474
@@ -55,8 +56,9 @@ struct build_options {
 	bool twin;                 /* amd64 images of the same cluster, for rehearsals */
 	const char *force_release; /* NULL, or what the base is to be taken for */
 	bool quiet;
-	const char *only; /* of all nodes only this one's image; NULL: all */
-	bool peek;        /* for a comparison: the cluster's state stays as it is */
+	const char *only;             /* of all nodes only this one's image; NULL: all */
+	bool peek;                    /* for a comparison: the cluster's state stays as it is */
+	struct output_options output; /* what is made besides the images */
 };
 
 /*

@@ -9,6 +9,8 @@
 #include "build.h"
 #include "release/patch.h"
 
+#define MIB (UINT64_C(1) << 20)
+
 struct paint {
 	struct build *b;
 	const struct node *node;
@@ -46,8 +48,9 @@ static int put_node_conf(struct paint *p, struct err *e)
 	buf_printf(&conf,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
 		"cluster { id = \"%s\" name = \"%s\" generation = %u }\n"
-		"node { name = \"%s\" }\n",
-		b->state.id, b->cluster->name, b->state.generation, p->node->name);
+		"node { name = \"%s\" reserved_end_mib = %llu }\n",
+		b->state.id, b->cluster->name, b->state.generation, p->node->name,
+		(unsigned long long)(b->cluster->reserved_end + MIB - 1) / MIB);
 	if (p->node->roles & ROLE_DATA)
 		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\" }\n",
 			b->inputs.neo4j_version, neo4j_profile_name(b->inputs.profile));

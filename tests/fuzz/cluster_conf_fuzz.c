@@ -3,7 +3,7 @@
  * Any bytes as a cluster.conf. What must hold: what loads is what cluster.h promises, anything else
  * is an error that names the file.
  */
-// use: builder/cluster/cluster.c
+// use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c
 #include <arpa/inet.h>
 #include "builder/cluster/cluster.h"
 #include "fuzz.h"

@@ -18,7 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!f)
 		return 0;
+	_cleanup_buf_ struct buf names = {0};
 	fat_info(f, &info);
+	if (fat_names(f, &names, &e) == 0)
+		must(buf_ok(&names) && strlen(buf_str(&names)) == names.len);
 	must(info.size <= (size > SIZE ? size : SIZE) && info.free <= info.size);
 	must(strlen(info.label) < sizeof(info.label));
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {

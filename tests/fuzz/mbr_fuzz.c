@@ -31,7 +31,7 @@ static void try_growth(const uint8_t *data, size_t size)
 	memcpy(&m, data, size < sizeof(m) ? size : sizeof(m));
 	for (unsigned i = 0; i < 6; i++) {
 		uint64_t start = i >= 1 && i <= 4 ? m.entry[i - 1].start_le : 0;
-		if (mbr_target(&m, i, start, SIZE / MBR_SECTOR, &sectors, &e) == 0)
+		if (mbr_target(&m, i, start, SIZE / MBR_SECTOR, i, &sectors, &e) == 0)
 			must(start + sectors <= SIZE / MBR_SECTOR && sectors >= mbr_sectors(&m, i));
 	}
 }

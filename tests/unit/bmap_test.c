@@ -285,6 +285,22 @@ static void test_refused(void)
 		"a missing file: %s", e.msg);
 }
 
+/* What bmaptool itself made: comments, empty lines, padding. */
+static void test_bmaptool(void)
+{
+	struct err e = {0};
+	_cleanup_bmap_ struct bmap m = {0};
+
+	if (access("tests/fuzz/corpus/bmap", R_OK) < 0) {
+		ok(true, "a map by bmaptool # SKIP not run from the top");
+		return;
+	}
+	ok(bmap_read("tests/fuzz/corpus/bmap/bmaptool.bmap", &m, &e) == 0,
+		"a map by bmaptool is read: %s", e.msg);
+	is_int((long long)m.image_size, 102400, "its image's size");
+	is_int((long long)bmap_mapped_bytes(&m), 4 * BMAP_BLOCK, "and what it maps");
+}
+
 int main(void)
 {
 	struct err e = {0};
@@ -294,6 +310,7 @@ int main(void)
 	test_card();
 	test_short_block();
 	test_refused();
+	test_bmaptool();
 	if (io_remove_tree(scratch, &e) < 0)
 		printf("# %s\n", e.msg);
 	return done();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Looking at ext4: names, links, sizes, and the checks the library does without e2fsck. */
 // use: builder/image/ext4.c builder/image/ext4_edit.c builder/image/ext4_look.c builder/run.c
+#include <endian.h>
 #include <string.h>
 #include "builder/image/ext4_look.h"
 #include "image.h"
@@ -106,6 +107,37 @@ static void test_dirty(void)
 	ok(ext4_check_checksums(image, AT, &e) < 0, "it is not right, though: %s", e.msg);
 }
 
+struct lie {
+	const char *what;
+	off_t at; /* in the superblock */
+	uint32_t value;
+	const char *said;
+};
+
+/* What libext2fs would allocate for, or write behind its buffers for. */
+static const struct lie lies[] = {
+	{"a million times the blocks", 4, 0x7fffffff, "larger than what it lies in"},
+	{"blocks of 4 GiB", 24, 22, "unknown size"},
+	{"60000 inodes in a group", 40, 60000, "bitmaps larger than a block"},
+	{"60000 blocks in a group", 36, 60000, "bitmaps larger than a block"},
+	{"a first block of 97", 20, 97, "odd block"},
+	{"no magic", 56, 0, "magic"},
+};
+
+static void test_lie(const struct lie *l)
+{
+	const char *image = make("lying", "^metadata_csum");
+	_cleanup_close_ int fd = open(image, O_RDWR | O_CLOEXEC);
+	uint32_t value = htole32(l->value);
+	struct err e = {0};
+
+	if (io_pwrite_full(fd, &value, sizeof(value), AT + 1024 + l->at) < 0)
+		perror(image);
+	ok(!ext4_open_look(image, AT, &e) && e.code == EXIT_INPUT && strstr(e.msg, l->said),
+		"%s: %s", l->what, e.msg);
+	ok(!ext4_open(image, AT, &e) && e.code == EXIT_INPUT, "%s: nor is it edited", l->what);
+}
+
 int main(void)
 {
 	struct err e = {0};
@@ -127,6 +159,8 @@ int main(void)
 	test_damage(
 		"a group's free count", "^metadata_csum,^uninit_bg", 2048 + 0x0c, "free counts");
 	test_dirty();
+	for (size_t i = 0; i < ARRAY_SIZE(lies); i++)
+		test_lie(&lies[i]);
 	if (io_remove_tree(scratch, &e) < 0)
 		ok(false, "%s", e.msg);
 	return done();

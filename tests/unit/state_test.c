@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The folder with a cluster's secrets: made once, whole, kept from others, never made up again. */
-// use: builder/cluster/cluster.c builder/cluster/state.c builder/hash.c builder/run.c
+// use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c builder/cluster/state.c builder/hash.c builder/run.c
 #include <string.h>
 #include <sys/wait.h>
 #include "builder/cluster/state.h"
