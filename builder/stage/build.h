@@ -74,6 +74,16 @@ void build_free(struct build *b);
 /* Builds all nodes' images. */
 MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
 
+/*
+ * Puts a node's overlays onto its card's root. EXIT_CONFIG, with the file (and line, for a
+ * variable): what is neither file, folder nor link, what is bramble's own to write, unknown
+ * variables, users and groups.
+ */
+MUST_CHECK int overlay_put(
+	const struct build *b, const struct node *n, struct ext4 *fs, struct err *e);
+/* Would it, on cards made from this decompressed base? Writes nothing. */
+MUST_CHECK int overlay_check(const struct build *b, const char *base, struct err *e);
+
 /* The stages, in order: each edits a copy of the image before it, in place. */
 struct stage {
 	const char *name;

@@ -179,6 +179,11 @@ static int patch_system(struct paint *p, struct err *e)
 	return patch_all(&x, e);
 }
 
+static int put_overlays(struct paint *p, struct err *e)
+{
+	return overlay_put(p->b, p->node, p->fs, e);
+}
+
 struct painter {
 	unsigned roles;
 	int (*run)(struct paint *p, struct err *e);
@@ -190,6 +195,7 @@ static const struct painter painters[] = {
 	{ROLE_DATA, put_neo4j_conf},
 	{ROLE_PROXY, put_proxy_conf},
 	{~0u, enable_units},
+	{~0u, put_overlays},
 };
 
 static int edit_root(struct paint *p, struct err *e)

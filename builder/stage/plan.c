@@ -108,5 +108,7 @@ static int lay_out(struct build *b, struct err *e)
 
 int plan_card(struct build *b, struct err *e)
 {
-	return prepare_base(b, e) < 0 ? -1 : lay_out(b, e);
+	if (prepare_base(b, e) < 0 || overlay_check(b, b->base_image, e) < 0)
+		return -1;
+	return lay_out(b, e);
 }

@@ -21,6 +21,7 @@ fixture_root() { # DIR
   printf 'A stand-in for a test\n' >"$r/etc/rpi-issue"
   mkdir -p "$r/etc/systemd/system/multi-user.target.wants"
   ln -sf /usr/lib/systemd/system/systemd-networkd.service "$r/etc/systemd/system/multi-user.target.wants/"
+  echo 1 >"$r/var/lib/dpkg/info/format"
   printf 'Package: base-files\nStatus: install ok installed\nVersion: 12\n\n' >"$r/var/lib/dpkg/status"
 }
 
