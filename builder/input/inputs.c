@@ -81,7 +81,7 @@ static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs
 {
 	unsigned version;
 
-	if (in->neo4j_community)
+	if (in->neo4j_community && cluster_count(c, ROLE_DATA) == 1)
 		return NEO4J_SINGLE;
 	if (neo4j_version_parse(in->neo4j_version, &version) < 0 || version < NEO4J_VERSION(4, 0))
 		return NEO4J_HA;

@@ -228,7 +228,7 @@ taken "Neo4j as .tar.xz"
 neo neo4j-enterprise-3.5.9 3.5.8
 refused 'says version 3.5.9, but its kernel is 3.5.8' "a kernel of another version"
 neo neo4j-community-3.5.9 3.5.9
-refused 'is Neo4j Community, which has no clusters' "Community for three nodes"
+refused 'is the community edition, which knows no clusters' "Community for three nodes"
 neo neo4j-3.5.9 3.5.9
 refused 'is not neo4j-enterprise-VERSION or neo4j-community-VERSION' "another top folder"
 done_testing
