@@ -4,6 +4,7 @@
 #   make demo       four images become one cluster and survive a power cut (CI=1 ends by itself)
 #   make check      every test this machine can run; the last line counts them
 #   make check-fast unit and golden tests only: no root, no network, under a minute
+#   make check-builder the longer tests of images and of hostile input; no root either
 #   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
@@ -30,6 +31,7 @@ CACHE := $(or $(BRAMBLE_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bramble)
 VERSION := $(shell git describe --always --dirty --match 'v*' 2>/dev/null || echo unknown)
 ARCHES = amd64 arm64 armhf
 B := build$(if $(filter 1,$(SANITIZE)),/sanitize)
+export BRAMBLE_BUILD := $(CURDIR)/$(B)
 
 CC_amd64 = x86_64-linux-gnu-gcc
 CC_arm64 = aarch64-linux-gnu-gcc
@@ -63,7 +65,7 @@ STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static progr
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
-BUILDER_PKGS = libarchive fdisk libconfuse ext2fs com_err libsodium jansson libcrypt
+BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libsodium
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium
@@ -123,6 +125,13 @@ build/assets.tar: $(OVERLAY_FILES) $(CARD_PROGRAMS)
 $(B)/host/assets.o: builder/assets.S build/assets.tar examples/garden.conf
 	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -Wa,-I. -o $@ $<
 
+# What tells the version is compiled again when that changes, and only that.
+VERSIONED := $(shell grep -l BRAMBLE_VERSION $(COMMON_SRC) $(BUILDER_SRC) $(PROXY_SRC) $(AGENT_SRC))
+card_obj = $(patsubst %.c,build/$(1)/obj/%.o,$(filter-out builder/%,$(2)))
+$(call host_obj,$(VERSIONED)) $(foreach a,$(ARCHES),$(call card_obj,$(a),$(VERSIONED))): build/version
+build/version: FORCE
+	@mkdir -p $(@D); echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+
 # Remembers the flags, so that changing them rebuilds.
 FLAGS_NOW = $(CC) $(CFLAGS) $(SAN) $(DEVELOPER) $(VERSION)
 $(B)/flags: FORCE
@@ -141,15 +150,23 @@ $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 	  -I. -Itests/unit -Ibuilder -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
 	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
 
-.PHONY: unit-tests
-unit-tests: $(UNIT_BIN)
+# Libraries that tests put in front of libc: devices that fail.
+PRELOAD_BIN = $(patsubst tests/preload/%.c,$(B)/preload/%.so,$(wildcard tests/preload/*.c))
+$(B)/preload/%.so: tests/preload/%.c
+	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) -std=gnu17 -D_GNU_SOURCE -D_LARGEFILE64_SOURCE \
+	  $(WARN) $(CFLAGS) -fPIC -shared -o $@ $< -ldl
 
-.PHONY: check check-fast check-pi check-cluster demo inputs lint bench deps clean help install
+.PHONY: unit-tests
+unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
+
+.PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
 check: deps
 	$(MAKE) --no-print-directory all unit-tests
 	tests/run all
 check-fast: all unit-tests
 	tests/run fast
+check-builder: all unit-tests
+	tests/run builder
 check-cluster: all inputs
 	tests/run cluster
 check-pi: all
@@ -162,6 +179,7 @@ lint:
 	tests/lint.sh
 bench: all
 	tests/bench/run.sh
+	tests/bench/flash.sh
 deps:
 	tests/deps.sh
 help:

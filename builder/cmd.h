@@ -8,6 +8,8 @@
 extern const struct command init_command, check_command, build_command, rehearse_command,
 	status_command, assets_command, completion_command;
 
+extern const struct command inspect_command, verify_command, recover_command, flash_command;
+
 /* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
 extern volatile int interrupted;
 

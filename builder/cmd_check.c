@@ -48,8 +48,8 @@ static void print_plan(const struct build *b)
 	const struct inputs *in = &b->inputs;
 
 	printf("cluster %s: Neo4j %s (profile %s), Java %u, base %s (%s), images of %llu MB\n",
-		c->name, in->neo4j_version, neo4j_profile_name(in->profile), in->java_major,
-		in->base, arch_name(in->arch), (unsigned long long)(b->table.image_size / 1000000));
+		c->name, in->neo4j_version, in->profile.name, in->java_major, in->base,
+		arch_name(in->arch), (unsigned long long)(b->table.image_size / 1000000));
 	print_release(&in->release);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		const struct node *n = &c->nodes[i];

@@ -11,8 +11,12 @@ static const struct command *const table[] = {
 	&init_command,
 	&check_command,
 	&build_command,
+	&inspect_command,
+	&verify_command,
+	&flash_command,
 	&rehearse_command,
 	&status_command,
+	&recover_command,
 	&assets_command,
 	&completion_command,
 	NULL,
@@ -47,7 +51,7 @@ static void usage(FILE *f)
 {
 	fputs("usage: bramble COMMAND [OPTION...] [ARGUMENT...]\n\n", f);
 	for (size_t i = 0; table[i]; i++)
-		fprintf(f, "  %-10s %s\n", table[i]->name, table[i]->summary);
+		fprintf(f, "  %-13s %s\n", table[i]->name, table[i]->summary);
 	fputs("\n`bramble COMMAND --help` tells a command's options; bramble(1) tells all.\n", f);
 }
 
@@ -70,6 +74,16 @@ static void fill_standard_fds(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* Names out of images and archives end up in errors, and could move the terminal's cursor. */
+static void print_error(struct err *e)
+{
+	for (char *p = e->msg; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == '\x7f')
+			*p = '?';
+	}
+	fprintf(stderr, "bramble: %s\n", e->msg);
 }
 
 int main(int argc, char **argv)
@@ -98,6 +112,6 @@ int main(int argc, char **argv)
 	if (c->run(argc - 1, argv + 1, &e) == 0)
 		return 0;
 	if (e.msg[0])
-		fprintf(stderr, "bramble: %s\n", e.msg);
+		print_error(&e);
 	return e.code ? e.code : EXIT_FAILED;
 }

@@ -12,6 +12,12 @@
 
 #define OUTPUT_MAX (1u << 20)
 
+#define TEXT_OF(n) #n
+#define TEXT(n) TEXT_OF(n)
+#define MOMENT TEXT(RUN_MOMENT)
+/* 2038-01-01: a filesystem that was written after "now" is one more thing e2fsck would mend. */
+#define AFTER_ALL "2145916800"
+
 static const char *const fixed_env[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 	"LC_ALL=C",
@@ -19,6 +25,9 @@ static const char *const fixed_env[] = {
 	"MKE2FS_CONFIG=/dev/null",
 	"MTOOLSRC=/dev/null",
 	"MTOOLS_SKIP_CHECK=1",
+	"SOURCE_DATE_EPOCH=" MOMENT,   /* mtools; mke2fs from 1.47.1 on */
+	"E2FSPROGS_FAKE_TIME=" MOMENT, /* libext2fs */
+	"E2FSCK_TIME=" AFTER_ALL,
 	NULL,
 };
 

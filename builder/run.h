@@ -5,8 +5,16 @@
 #include "buf.h"
 
 /*
+ * The moment every tool lives in, so that what it writes does not depend on when: 2015-01-01, older
+ * than any release we know, because a filesystem from the future alarms e2fsck on a Pi, which has
+ * no clock. e2fsck alone lives behind all of them.
+ */
+#define RUN_MOMENT 1420070400
+
+/*
  * Runs a tool by argument vector (argv[0] looked up in PATH and the sbin folders), never through
- * a shell. Its environment is fixed (C locale, UTC, no host configuration of mke2fs or mtools).
+ * a shell. Its environment is fixed (C locale, UTC, one moment, no host configuration of mke2fs or
+ * mtools).
  * in, when not NULL, becomes its standard input; out, when not NULL, gets its standard output.
  * Fails with the tool's first line of standard error when the exit status is above ok_max.
  */

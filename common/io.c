@@ -33,6 +33,15 @@ int io_read_file(const char *path, size_t max, struct buf *b, struct err *e)
 	return 0;
 }
 
+uint64_t io_run_length(int fd, uint64_t at, uint64_t end, bool *hole)
+{
+	off_t data = lseek(fd, (off_t)at, SEEK_DATA);
+
+	*hole = data < 0 ? errno == ENXIO : (uint64_t)data > at;
+	off_t stop = *hole ? data : lseek(fd, (off_t)at, SEEK_HOLE);
+	return stop < 0 || (uint64_t)stop > end ? end - at : (uint64_t)stop - at;
+}
+
 int io_write_full(int fd, const void *p, size_t n)
 {
 	for (const char *c = p; n;) {
@@ -79,7 +88,7 @@ int io_pread_full(int fd, void *p, size_t n, off_t off)
 	return 0;
 }
 
-static int fsync_parent(const char *path)
+int io_sync_parent(const char *path)
 {
 	_cleanup_free_ char *copy = strdup(path);
 
@@ -110,7 +119,7 @@ int io_write_atomic(const char *path, const void *p, size_t n, mode_t mode, stru
 		unlink(tmp);
 		return -1;
 	}
-	if (fsync_parent(path) < 0)
+	if (io_sync_parent(path) < 0)
 		return err_errno(e, "%s: directory", path);
 	return 0;
 }

@@ -22,6 +22,15 @@ MUST_CHECK int io_pread_full(int fd, void *p, size_t n, off_t off);
 MUST_CHECK int io_pwrite_full(int fd, const void *p, size_t n, off_t off);
 MUST_CHECK int io_write_full(int fd, const void *p, size_t n);
 
+/*
+ * How many bytes from `at` on, up to `end`, are all data or all hole (which reads as zeros); a file
+ * that cannot tell is all data. Reading holes is not free: each becomes pages of zeros in memory.
+ */
+uint64_t io_run_length(int fd, uint64_t at, uint64_t end, bool *hole);
+
+/* Makes a rename to path, or its removal, last over a crash; -1 with errno set. */
+MUST_CHECK int io_sync_parent(const char *path);
+
 /* mkdir -p: missing directories get mode; an existing one keeps its own. */
 MUST_CHECK int io_mkdir_p(const char *path, mode_t mode, struct err *e);
 

@@ -6,12 +6,27 @@
 #include "http_head.h"
 
 /*
- * What bramble knows about Neo4j, as data: one profile per family of versions (which files, which
- * keys, which ports, how to ask for the role), rendered by one renderer that the builder and the
- * agent share. Output is deterministic: members sorted by id, fixed key order, no dates.
+ * Versions and modes of Neo4j, and how it tells its role. What goes into its configuration is in
+ * neo4j_profile.h.
  */
 
-/* The role in the HA cluster as GET /db/manage/server/ha/available tells it (1.9-3.5). */
+enum neo4j_mode {
+	NEO4J_HA,     /* 2.x and 3.x Enterprise */
+	NEO4J_CAUSAL, /* 3.1 and later Enterprise; since 5.0 just called a cluster */
+	NEO4J_SINGLE,
+};
+
+const char *neo4j_mode_name(enum neo4j_mode mode);
+MUST_CHECK int neo4j_mode_parse(const char *name, enum neo4j_mode *mode);
+
+/* 305 for "3.5.0-beta03", 202501 for "2025.01.0"; -1 for what is no version. */
+#define NEO4J_VERSION(major, minor) ((major)*100u + (minor))
+MUST_CHECK int neo4j_version_parse(const char *text, unsigned *version);
+
+/*
+ * The role in the cluster. Of a causal cluster, the leader and a follower of the database neo4j; a
+ * single Neo4j is its own master.
+ */
 enum neo4j_role {
 	NEO4J_DOWN,    /* no HTTP answer */
 	NEO4J_UNKNOWN, /* answers, but neither master nor slave: joining or electing */
@@ -32,40 +47,16 @@ enum neo4j_role {
 #define NEO4J_JOIN_TIMEOUT_S 120
 
 enum neo4j_role neo4j_role_of_available(unsigned status, struct slice body);
+
+/*
+ * What to GET for the role, without credentials, and what the answer means. HA: .../ha/available
+ * (1.9-3.5); causal: the core's or the database's "writable" (3.1, 3.4 and 4.0 named it anew).
+ */
+const char *neo4j_probe_path(enum neo4j_mode mode, unsigned version);
+enum neo4j_role neo4j_role_of_probe(enum neo4j_mode mode, unsigned status, struct slice body);
 /* "down", "unknown", "slave", "master". */
 const char *neo4j_role_name(enum neo4j_role role);
 /* The reverse; NEO4J_DOWN for anything else. */
 enum neo4j_role neo4j_role_of_name(const char *name);
-
-struct neo4j_member {
-	unsigned id; /* ha.server_id, 1.. */
-	const char *address;
-};
-
-/* Everything a configuration depends on. Strings belong to the caller. */
-struct neo4j_settings {
-	unsigned id;
-	const char *address; /* this member's */
-	struct neo4j_member
-		*members; /* all of them, this one included; the renderer sorts a copy */
-	size_t nmembers;
-	unsigned java_major; /* 8, 11, 17: decides the JVM flags */
-	unsigned heap_mb, pagecache_mb;
-	const char *data_dir; /* on p3: store and logs live below it */
-};
-
-struct neo4j_profile;
-
-/* The profile for a version such as "3.5.0-beta03"; NULL when there is none. */
-const struct neo4j_profile *neo4j_profile_find(const char *version);
-const char *neo4j_profile_name(const struct neo4j_profile *p);
-
-/* Name of the i-th file (relative to Neo4j's home) or NULL past the last. */
-const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i);
-void neo4j_render(
-	const struct neo4j_profile *p, size_t i, const struct neo4j_settings *s, struct buf *out);
-
-/* Can this version run on this Java? On -1 the error says which Java it needs. */
-MUST_CHECK int neo4j_check_java(const struct neo4j_profile *p, unsigned java_major, struct err *e);
 
 #endif

@@ -139,6 +139,16 @@ static int set_marker(struct agent *a, enum marker_state state)
 	return -1;
 }
 
+static int set_version(struct agent *a)
+{
+	struct err e;
+
+	if (marker_set_neo4j(a->store, &a->marker, a->id.neo4j, &e) == 0)
+		return 0;
+	log_error("%s", e.msg);
+	return -1;
+}
+
 /*
  * The marker is looked at again right before, and must not be virgin any more when Neo4j writes
  * to p3. An order to store_prepare stays in it until Neo4j is seen running (follow_store).
@@ -150,7 +160,7 @@ static void start_neo4j(struct agent *a, enum marker_state order)
 		return;
 	if (order == MARKER_VIRGIN)
 		order = MARKER_USED;
-	if (set_marker(a, order) == 0)
+	if (set_version(a) == 0 && set_marker(a, order) == 0)
 		service_start(&a->service);
 }
 
@@ -349,7 +359,7 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 	if (!has_store(a))
 		return 0;
 	service_watch(&a->service, a->loop, o->service_manager, "neo4j.service", on_service, a);
-	return neo4j_watch_open(&a->neo4j, a->loop, identity_self(&a->id)->address, on_role, a, e);
+	return neo4j_watch_open(&a->neo4j, a->loop, &a->id, on_role, a, e);
 }
 
 static int open_agent(struct agent *a, const struct agent_options *o, struct err *e)
@@ -443,5 +453,5 @@ int agent_grow(const struct agent_options *o, struct err *e)
 
 	if (load_identity(o, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
 		return -1;
-	return grow_mounted(store, e);
+	return grow_mounted(store, id.reserved_end, e);
 }

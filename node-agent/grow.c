@@ -76,14 +76,16 @@ static int find_partition(const char *dir, struct partition *p, struct err *e)
 	return find_disk(sys, p, e);
 }
 
-static int grow_table(int fd, const struct partition *p, uint32_t *sectors, struct err *e)
+static int grow_table(
+	int fd, const struct partition *p, uint64_t reserved, uint32_t *sectors, struct err *e)
 {
 	struct mbr m;
 	uint64_t bytes;
 
 	if (ioctl(fd, BLKGETSIZE64, &bytes) < 0 || io_pread_full(fd, &m, sizeof(m), 0) < 0)
 		return err_errno(e, "%s", p->disk);
-	if (mbr_target(&m, p->number, p->start, bytes / MBR_SECTOR, sectors, e) < 0)
+	if (mbr_target(&m, p->number, p->start, bytes / MBR_SECTOR,
+		    (reserved + MBR_SECTOR - 1) / MBR_SECTOR, sectors, e) < 0)
 		return err_prefix(e, "%s", p->disk);
 	if (mbr_sectors(&m, p->number) == *sectors)
 		return 0;
@@ -131,7 +133,7 @@ static int grow_filesystem(const char *dir, uint64_t bytes, struct err *e)
 	return 0;
 }
 
-int grow_mounted(const char *dir, struct err *e)
+int grow_mounted(const char *dir, uint64_t reserved, struct err *e)
 {
 	struct partition p;
 	uint32_t sectors;
@@ -142,7 +144,7 @@ int grow_mounted(const char *dir, struct err *e)
 	_cleanup_close_ int fd = open(p.disk, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, "%s", p.disk);
-	if (grow_table(fd, &p, &sectors, e) < 0 || grow_partition(fd, &p, sectors, e) < 0)
+	if (grow_table(fd, &p, reserved, &sectors, e) < 0 || grow_partition(fd, &p, sectors, e) < 0)
 		return -1;
 	return grow_filesystem(dir, (uint64_t)sectors * MBR_SECTOR, e);
 }

@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_GROW_H
 #define BRAMBLE_GROW_H
 
+#include <stdint.h>
 #include "err.h"
 
 /*
@@ -10,8 +11,11 @@
  * filesystem. Each is done only where it is not done yet, so power may fail between any two and
  * the next boot goes on; the table is one sector, which a card writes whole or not at all.
  *
+ * The last `reserved` bytes of the card stay free: for the card's own wear levelling, and for a
+ * replacement card that is a little smaller.
+ *
  * Needs CAP_SYS_ADMIN (BLKPG) and CAP_SYS_RESOURCE (ext4). Logs what it does.
  */
-MUST_CHECK int grow_mounted(const char *dir, struct err *e);
+MUST_CHECK int grow_mounted(const char *dir, uint64_t reserved, struct err *e);
 
 #endif

@@ -6,6 +6,8 @@
 #include "identity.h"
 #include "util.h"
 
+#define RESERVED_MAX_MIB (1 << 21) /* 2 TiB: no table says more */
+
 const struct role_name role_names[] = {
 	{"data", ROLE_DATA},
 	{"proxy", ROLE_PROXY},
@@ -18,8 +20,10 @@ static cfg_opt_t cluster_opts[] = {
 	CFG_END(),
 };
 
+/* In MiB, because a long has 32 bits on half of the cards. */
 static cfg_opt_t node_opts[] = {
 	CFG_STR("name", NULL, CFGF_NODEFAULT),
+	CFG_INT("reserved_end_mib", 0, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -166,6 +170,17 @@ static int read_members(cfg_t *cfg, struct identity *id, struct err *e)
 	return 0;
 }
 
+static int read_reserved_end(cfg_t *sec, struct identity *id, struct err *e)
+{
+	long mib = cfg_getint(sec, "reserved_end_mib");
+
+	if (mib < 0 || mib > RESERVED_MAX_MIB)
+		return err_code(e, EXIT_CONFIG, "%s: reserved_end_mib = %ld is not 0 to %d",
+			config_where(sec), mib, RESERVED_MAX_MIB);
+	id->reserved_end = (uint64_t)mib << 20;
+	return 0;
+}
+
 static int read_self(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	char name[NAME_SIZE];
@@ -178,16 +193,21 @@ static int read_self(cfg_t *cfg, struct identity *id, struct err *e)
 		return err_code(e, EXIT_CONFIG, "%s: node \"%s\" is not among the members",
 			config_where(sec), name);
 	id->self = (size_t)(self - id->members);
-	return 0;
+	return read_reserved_end(sec, id, e);
 }
 
 static int read_neo4j(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	cfg_t *sec = cfg_getsec(cfg, "neo4j");
 	const char *version = sec ? cfg_getstr(sec, "version") : NULL;
+	const char *profile = sec ? cfg_getstr(sec, "profile") : NULL;
+	const char *mode = profile ? strrchr(profile, '-') : NULL;
 
 	if (version && strlen(version) < sizeof(id->neo4j))
 		memcpy(id->neo4j, version, strlen(version) + 1);
+	if (profile && (!mode || neo4j_mode_parse(mode + 1, &id->mode) < 0))
+		return err_code(e, EXIT_CONFIG, "%s: neo4j { profile = \"%s\" } is none of ours",
+			config_where(sec), profile);
 	if ((identity_self(id)->roles & ROLE_DATA) && !id->neo4j[0])
 		return err_code(e, EXIT_CONFIG, "%s: a data node needs neo4j { version }",
 			sec ? config_where(sec) : cfg->filename);

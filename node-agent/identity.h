@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "err.h"
+#include "neo4j.h"
 
 /*
  * Who this node is and who belongs to its cluster, as the builder wrote it into
@@ -17,6 +18,7 @@
 #define NAME_SIZE 64    /* a host name label and its NUL */
 #define CLUSTER_ID_SIZE 16
 #define DIGEST_SIZE 8
+#define NEO4J_SIZE 32 /* a version and its NUL */
 
 enum role {
 	ROLE_DATA = 1 << 0,
@@ -34,8 +36,10 @@ struct identity {
 	char cluster[NAME_SIZE];
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
 	uint64_t generation;
-	char neo4j[32]; /* version; "" on a node that is only a proxy */
-	size_t self;    /* index of this node in members */
+	uint64_t reserved_end;  /* bytes at the end of the card that p3 leaves free */
+	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
+	enum neo4j_mode mode;   /* the end of its profile's name */
+	size_t self;            /* index of this node in members */
 	size_t nmembers;
 	struct member members[MEMBERS_MAX];
 	/*

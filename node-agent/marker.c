@@ -22,6 +22,7 @@ static cfg_opt_t marker_opts[] = {
 	CFG_INT("layout", 0, CFGF_NODEFAULT),
 	CFG_STR("state", NULL, CFGF_NODEFAULT),
 	CFG_INT("aside", 0, CFGF_NONE),
+	CFG_STR("neo4j", "", CFGF_NONE),
 	CFG_END(),
 };
 
@@ -51,6 +52,10 @@ int marker_parse(const char *name, const char *text, struct marker *m, struct er
 	if (!node || strlen(node) >= NAME_SIZE)
 		return err_code(e, EXIT_CONFIG, "%s: node is missing or too long", name);
 	memcpy(m->node, node, strlen(node) + 1);
+	const char *neo4j = cfg_getstr(cfg, "neo4j");
+	if (strlen(neo4j) >= NEO4J_SIZE)
+		return err_code(e, EXIT_CONFIG, "%s: neo4j is too long", name);
+	memcpy(m->neo4j, neo4j, strlen(neo4j) + 1);
 	if (parse_state(cfg_getstr(cfg, "state"), &m->state) < 0)
 		return err_code(e, EXIT_CONFIG, "%s: unknown state", name);
 	return 0;
@@ -103,26 +108,40 @@ int marker_check(const char *dir, const struct identity *id, struct marker *m, s
 	return check_owner(path, m, id, e);
 }
 
-int marker_set(const char *dir, struct marker *m, enum marker_state state, struct err *e)
+static int write_marker(const char *dir, struct marker *m, const struct marker *next, struct err *e)
 {
 	_cleanup_free_ char *path = marker_path(dir);
 	_cleanup_buf_ struct buf text = {0};
 	char hex[2 * CLUSTER_ID_SIZE + 1];
-	struct marker next = *m;
 
-	if (m->state == state)
-		return 0;
-	next.state = state;
-	next.aside += state == MARKER_ASIDE;
-	hex_encode(hex, m->cluster_id, CLUSTER_ID_SIZE);
+	hex_encode(hex, next->cluster_id, CLUSTER_ID_SIZE);
 	buf_printf(&text, "cluster = \"%s\"\nnode = \"%s\"\nlayout = %u\nstate = \"%s\"\n", hex,
-		m->node, m->layout, state_names[state]);
-	if (next.aside)
-		buf_printf(&text, "aside = %u\n", next.aside);
+		next->node, next->layout, state_names[next->state]);
+	if (next->aside)
+		buf_printf(&text, "aside = %u\n", next->aside);
+	if (next->neo4j[0])
+		buf_printf(&text, "neo4j = \"%s\"\n", next->neo4j);
 	if (!buf_ok(&text))
 		return err_set(e, "%s: out of memory", path);
 	if (io_write_atomic(path, text.data, text.len, 0644, e) < 0)
 		return -1;
-	*m = next;
+	*m = *next;
 	return 0;
+}
+
+int marker_set(const char *dir, struct marker *m, enum marker_state state, struct err *e)
+{
+	struct marker next = *m;
+
+	next.state = state;
+	next.aside += state == MARKER_ASIDE;
+	return m->state == state ? 0 : write_marker(dir, m, &next, e);
+}
+
+int marker_set_neo4j(const char *dir, struct marker *m, const char *version, struct err *e)
+{
+	struct marker next = *m;
+
+	snprintf(next.neo4j, sizeof(next.neo4j), "%s", version);
+	return strcmp(m->neo4j, next.neo4j) == 0 ? 0 : write_marker(dir, m, &next, e);
 }

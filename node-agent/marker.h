@@ -22,7 +22,8 @@ struct marker {
 	char node[NAME_SIZE];
 	unsigned layout;
 	enum marker_state state;
-	unsigned aside; /* how many stores were put aside so far: the newest one's number */
+	unsigned aside;         /* how many stores were put aside so far: the newest one's number */
+	char neo4j[NEO4J_SIZE]; /* the version last started on the store; "": none, or unknown */
 };
 
 #define MARKER_LAYOUT 1
@@ -40,5 +41,12 @@ MUST_CHECK int marker_check(
  */
 MUST_CHECK int marker_set(
 	const char *dir, struct marker *m, enum marker_state state, struct err *e);
+
+/*
+ * The same with the version of the Neo4j that is about to be started: `bramble flash --keep-data`
+ * lets no older one near the store.
+ */
+MUST_CHECK int marker_set_neo4j(
+	const char *dir, struct marker *m, const char *version, struct err *e);
 
 #endif

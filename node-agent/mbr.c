@@ -34,7 +34,7 @@ static bool is_last(const struct mbr *m, unsigned number)
 }
 
 int mbr_target(const struct mbr *m, unsigned number, uint64_t start, uint64_t disk_sectors,
-	uint32_t *sectors, struct err *e)
+	uint64_t reserved, uint32_t *sectors, struct err *e)
 {
 	if (check_table(m, number, start, e) < 0)
 		return -1;
@@ -43,7 +43,8 @@ int mbr_target(const struct mbr *m, unsigned number, uint64_t start, uint64_t di
 	uint64_t now = mbr_sectors(m, number);
 	if (start + now > disk_sectors)
 		return err_set(e, "partition %u ends behind the end of the card", number);
-	uint64_t end = disk_sectors / MBR_ALIGN * MBR_ALIGN;
+	uint64_t usable = disk_sectors > reserved ? disk_sectors - reserved : 0;
+	uint64_t end = usable / MBR_ALIGN * MBR_ALIGN;
 	uint64_t most = end > start ? end - start : 0;
 	if (most > UINT32_MAX)
 		most = UINT32_MAX / MBR_ALIGN * MBR_ALIGN;

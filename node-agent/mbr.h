@@ -33,11 +33,12 @@ _Static_assert(sizeof(struct mbr) == MBR_SECTOR, "the table is one sector");
 /*
  * The sectors partition number (1..4) may have on a disk of disk_sectors: up to the end, rounded
  * down to 1 MiB, within what an entry can say; or as many as now if it would win less than 1 MiB.
+ * The last `reserved` sectors of the disk stay free, unless it has some of them already.
  * Refuses when it is not a plain primary partition starting at `start`, when another one lies
  * behind it, or when it does not fit on the disk.
  */
 MUST_CHECK int mbr_target(const struct mbr *m, unsigned number, uint64_t start,
-	uint64_t disk_sectors, uint32_t *sectors, struct err *e);
+	uint64_t disk_sectors, uint64_t reserved, uint32_t *sectors, struct err *e);
 
 /* Sets the length of partition number; start and type stay. */
 void mbr_resize(struct mbr *m, unsigned number, uint32_t sectors);

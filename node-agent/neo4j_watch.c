@@ -61,15 +61,15 @@ static bool is_member(enum neo4j_role role)
 	return role == NEO4J_MASTER || role == NEO4J_SLAVE;
 }
 
-static void available_done(void *arg, const struct http_result *r)
+static void probe_done(void *arg, const struct http_result *r)
 {
 	struct neo4j_watch *w = arg;
-	enum neo4j_role role = neo4j_role_of_available(r->status, r->body), before = w->role;
+	enum neo4j_role role = neo4j_role_of_probe(w->mode, r->status, r->body), before = w->role;
 
 	w->role = role;
 	if (!is_member(role))
 		w->last_tx = TX_UNKNOWN;
-	else if (w->round++ % 2 == 0)
+	else if (w->mode == NEO4J_HA && w->round++ % 2 == 0)
 		http_client_send(
 			w->client, "GET", NEO4J_HA_BEAN, ACCEPT_JSON, "", TIMEOUT_MS, bean_done, w);
 	if (role == before)
@@ -84,17 +84,25 @@ static void poll_fire(struct loop_timer *t)
 
 	loop_timer_set(w->loop, &w->poll, POLL_MS);
 	if (!http_client_busy(w->client))
-		http_client_send(w->client, "GET", NEO4J_HA_AVAILABLE, "", "", TIMEOUT_MS,
-			available_done, w);
+		http_client_send(w->client, "GET", w->probe, "", "", TIMEOUT_MS, probe_done, w);
 }
 
-int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, struct in_addr address,
+int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identity *id,
 	void (*changed)(void *arg), void *arg, struct err *e)
 {
-	struct sockaddr_in to = {
-		.sin_family = AF_INET, .sin_port = htons(NEO4J_PORT), .sin_addr = address};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons(NEO4J_PORT),
+		.sin_addr = identity_self(id)->address};
+	unsigned version = 0;
 
-	*w = (struct neo4j_watch){.loop = l, .last_tx = TX_UNKNOWN, .changed = changed, .arg = arg};
+	if (id->neo4j[0] && neo4j_version_parse(id->neo4j, &version) < 0)
+		return err_code(e, EXIT_CONFIG, "\"%s\" is no version of Neo4j", id->neo4j);
+	*w = (struct neo4j_watch){.loop = l,
+		.last_tx = TX_UNKNOWN,
+		.mode = id->mode,
+		.probe = neo4j_probe_path(id->mode, version),
+		.changed = changed,
+		.arg = arg};
 	w->client = http_client_new(l, &to, BODY_MAX);
 	if (!w->client)
 		return err_set(e, "out of memory");

@@ -3,12 +3,12 @@
 # Prints nothing and asks nobody when everything is there.
 set -euo pipefail
 
-build=(build-essential pkg-config git libarchive-dev libfdisk-dev libconfuse-dev libext2fs-dev
+build=(build-essential pkg-config git libarchive-dev libfdisk-dev libconfuse-dev libext2fs-dev libssl-dev libexpat1-dev
   comerr-dev libsodium-dev libjansson-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   gcc-arm-linux-gnueabihf libc6-dev-armhf-cross)
 inputs=(mmdebstrap mtools dosfstools e2fsprogs fdisk zstd xz-utils kmod cpio qemu-user-static
   maven openjdk-17-jdk-headless unzip debian-archive-keyring)
-tests=(systemd systemd-container iproute2 nftables procps curl python3 qemu-system-arm libarchive-tools)
+tests=(systemd systemd-container iproute2 nftables procps curl python3 qemu-system-arm libarchive-tools bmap-tools)
 lint=(clang-format-14 cppcheck shellcheck universal-ctags mandoc)
 bench=(genimage time)
 

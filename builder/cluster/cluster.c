@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <string.h>
 #include "cluster.h"
+#include "cluster_overlay.h"
 #include "config.h"
 
 struct named_role {
@@ -33,6 +34,8 @@ static const struct size_unit units[] = {
 	{"GB", UINT64_C(1000000000)},
 	{"TB", UINT64_C(1000000000000)},
 };
+
+#define DATA_MIN (UINT64_C(64) << 20)
 
 /* 32-bit sector numbers. */
 #define MBR_MAX (UINT64_C(1) << 41)
@@ -70,6 +73,15 @@ const char *roles_text(unsigned set)
 	return text;
 }
 
+unsigned role_by_name(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		if (strcmp(roles[i].name, name) == 0)
+			return roles[i].role;
+	}
+	return 0;
+}
+
 /* RFC 1123 2.1: letters, digits and hyphens, no hyphen at either end; we want lower case. */
 static bool is_label(const char *s)
 {
@@ -93,13 +105,11 @@ static int read_roles(cfg_t *sec, struct node *n, struct err *e)
 {
 	for (unsigned i = 0; i < cfg_size(sec, "roles"); i++) {
 		const char *name = cfg_getnstr(sec, "roles", i);
-		size_t k = 0;
-		while (k < ARRAY_SIZE(roles) && strcmp(roles[k].name, name) != 0)
-			k++;
-		if (k == ARRAY_SIZE(roles))
+		unsigned role = role_by_name(name);
+		if (!role)
 			return err_code(e, EXIT_CONFIG,
 				"role \"%s\" is none of data, arbiter, proxy", name);
-		n->roles |= roles[k].role;
+		n->roles |= role;
 	}
 	if (cfg_getbool(sec, "proxy"))
 		n->roles |= ROLE_PROXY;
@@ -343,6 +353,28 @@ static int read_size(cfg_t *sec, const char *key, uint64_t *bytes, struct err *e
 	return 0;
 }
 
+static int read_sizes(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const struct size_key {
+		const char *key;
+		uint64_t *bytes;
+	} keys[] = {
+		{"size", &c->size},
+		{"root_size", &c->root_size},
+		{"data_size", &c->data_size},
+		{"reserved_end", &c->reserved_end},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (read_size(sec, keys[i].key, keys[i].bytes, e) < 0)
+			return -1;
+	}
+	if (c->data_size >= DATA_MIN)
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: data_size: a store and its journal need 64MiB at least", config_where(sec));
+}
+
 static int require(cfg_t *sec, const char *key, char **value, struct err *e)
 {
 	const char *text = cfg_getstr(sec, key);
@@ -351,6 +383,14 @@ static int require(cfg_t *sec, const char *key, char **value, struct err *e)
 		return err_code(e, EXIT_CONFIG, "%s: %s is missing", config_where(sec), key);
 	*value = xstrdup(text);
 	return 0;
+}
+
+static void read_packages(struct cluster *c, cfg_t *sec)
+{
+	c->npackages = cfg_size(sec, "packages");
+	c->packages = xcalloc(c->npackages + 1, sizeof(*c->packages));
+	for (unsigned i = 0; i < c->npackages; i++)
+		c->packages[i] = xstrdup(cfg_getnstr(sec, "packages", i));
 }
 
 struct part {
@@ -365,6 +405,20 @@ static const struct part parts[] = {
 	{"proxy", read_proxy},
 };
 
+static int read_neo4j(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *mode = cfg_getstr(sec, "neo4j_mode");
+	long mb = cfg_getint(sec, "memory_mb");
+
+	if (mode)
+		c->neo4j_mode = xstrdup(mode);
+	if (mb < 512 || mb > 65536)
+		return err_code(e, EXIT_CONFIG, "%s: memory_mb = %ld is not 512 to 65536",
+			config_where(sec), mb);
+	c->memory_mb = (unsigned)mb;
+	return 0;
+}
+
 static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	c->name = xstrdup(cfg_title(sec));
@@ -373,15 +427,16 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			"%s: cluster \"%s\": the name must be a-z, 0-9, \"-\"", config_where(sec),
 			c->name);
 	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
-		require(sec, "java", &c->java, e) < 0 || read_size(sec, "size", &c->size, e) < 0 ||
-		read_size(sec, "root_size", &c->root_size, e) < 0 || read_swap(c, sec, e) < 0)
+		read_neo4j(c, sec, e) < 0 || require(sec, "java", &c->java, e) < 0 ||
+		read_sizes(c, sec, e) < 0 || read_swap(c, sec, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cfg_t *part = cfg_getsec(sec, parts[i].name);
 		if (parts[i].read(c, part, e) < 0)
 			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
 	}
-	return read_nodes(c, sec, e);
+	read_packages(c, sec);
+	return read_nodes(c, sec, e) < 0 ? -1 : overlays_read(c, sec, e);
 }
 
 struct cluster *cluster_load(const char *path, struct err *e)
@@ -419,15 +474,21 @@ struct cluster *cluster_load(const char *path, struct err *e)
 	cfg_opt_t cluster[] = {
 		CFG_STR("base", NULL, CFGF_NONE),
 		CFG_STR("neo4j", NULL, CFGF_NONE),
+		CFG_STR("neo4j_mode", NULL, CFGF_NONE),
+		CFG_INT("memory_mb", 1024, CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
+		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
 		CFG_STR("root_size", NULL, CFGF_NONE),
+		CFG_STR("data_size", "512MiB", CFGF_NONE),
+		CFG_STR("reserved_end", "0MiB", CFGF_NONE),
 		CFG_STR("swap", "off", CFGF_NONE),
 		CFG_SEC("network", network, CFGF_NONE),
 		CFG_SEC("access", access, CFGF_NONE),
 		CFG_SEC("wifi", wifi, CFGF_NONE),
 		CFG_SEC("proxy", proxy, CFGF_NONE),
 		CFG_SEC("node", node, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+		CFG_SEC("overlay", overlay_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
 	};
 	cfg_opt_t top[] = {
@@ -455,11 +516,15 @@ void cluster_free(struct cluster *c)
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);
 	}
-	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->java, c->access.user,
-		c->access.ssh_key, c->wifi.ssid, c->wifi.country, c->wifi.passphrase_file,
-		c->proxy.balance, c->proxy.stats_user};
+	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->neo4j_mode, c->java,
+		c->access.user, c->access.ssh_key, c->wifi.ssid, c->wifi.country,
+		c->wifi.passphrase_file, c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
+	for (size_t i = 0; i < c->npackages; i++)
+		free(c->packages[i]);
+	free(c->packages);
+	overlays_free(c);
 	free(c->nodes);
 	free(c);
 }

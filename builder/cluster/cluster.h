@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 #include "util.h"
 
 /*
@@ -27,12 +28,28 @@ struct node {
 	char *address; /* dotted IPv4 */
 };
 
+/* A folder whose tree goes onto the cards, in the order of the file: the last one wins. */
+struct overlay {
+	char *dir;      /* as written */
+	unsigned roles; /* nodes with any of them; 0: all */
+	char *node;     /* NULL: all */
+	char *user, *group;
+	mode_t mode; /* of files, when has_mode; else the source's own */
+	bool has_mode;
+	char *dest;    /* "" for the root, or "/opt/..." */
+	bool template; /* ${variables} in text files */
+};
+
 struct cluster {
 	char *path; /* of the file it was read from */
 	char *name;
 	char *base, *neo4j, *java; /* as written */
+	char *neo4j_mode;          /* as written; NULL: as fits the archive */
+	unsigned memory_mb;        /* of the smallest board with a data node */
 	uint64_t size;             /* bytes: the smallest card an image must fit */
 	uint64_t root_size;        /* bytes of p2; 0: as large as needed plus headroom */
+	uint64_t data_size;    /* bytes of p3 in the image; the card's end is where it grows to */
+	uint64_t reserved_end; /* bytes it leaves free there */
 	struct {
 		struct in_addr subnet, gateway; /* gateway.s_addr 0: none */
 		unsigned prefix;
@@ -54,6 +71,10 @@ struct cluster {
 	} proxy;
 	struct node *nodes;
 	size_t nnodes;
+	char **packages; /* .deb files and folders of them, as written */
+	size_t npackages;
+	struct overlay *overlays;
+	size_t noverlays;
 };
 
 MUST_CHECK struct cluster *cluster_load(const char *path, struct err *e);
@@ -69,6 +90,8 @@ size_t cluster_count(const struct cluster *c, enum role role);
 
 /* "data", "proxy", "data,proxy": the roles as written in files and tables. Static storage. */
 const char *roles_text(unsigned roles);
+/* The enum role of that name; 0: none. */
+unsigned role_by_name(const char *name);
 
 /* "16GB", "512MiB", "1.5GiB": bytes; -1 for anything else. */
 int size_parse(const char *text, uint64_t *bytes);

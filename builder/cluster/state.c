@@ -11,106 +11,372 @@
 
 #define VALUE_MAX 256
 
-static int write_value(const char *dir, const char *name, const char *value, struct err *e)
+struct folder {
+	char *path;
+	uid_t uid, owner; /* ours, and who else may own what root reads */
+	gid_t group;
+	int lock;
+};
+
+static void close_folder(struct folder *d)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+	cleanup_close(&d->lock);
+	free(d->path);
+}
+#define _cleanup_folder_ _cleanup_(close_folder)
+
+struct value {
+	const char *file;
+	size_t at, size; /* in struct state: hex digits and a NUL */
+};
+
+#define VALUE(name, member)                                                               \
+	{                                                                                 \
+		name, offsetof(struct state, member), sizeof(((struct state *)0)->member) \
+	}
+static const struct value values[] = {
+	VALUE("id", id),
+	VALUE("secret", secret),
+	VALUE("stats.password", stats_password),
+};
+
+static char *value_of(struct state *s, const struct value *v)
+{
+	return (char *)s + v->at;
+}
+
+/* A build by root, as a rehearsal's, must not take the state away from its owner. */
+static int write_value(const struct folder *d, const char *name, const char *value, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", d->path, name);
 	_cleanup_free_ char *line = xasprintf("%s\n", value);
 
-	return io_write_atomic(path, line, strlen(line), 0600, e);
+	if (io_write_atomic(path, line, strlen(line), 0600, e) < 0)
+		return -1;
+	if (d->uid == 0 && d->owner != 0 && chown(path, d->owner, d->group) < 0)
+		return err_errno(e, "%s", path);
+	return 0;
+}
+
+static int refuse_shared(
+	const struct folder *d, const char *path, const struct stat *st, struct err *e)
+{
+	unsigned mode = S_ISDIR(st->st_mode) ? 0700 : 0600;
+
+	if (st->st_uid != d->uid && st->st_uid != d->owner)
+		return err_code(e, EXIT_CONFIG,
+			"%s: holds secrets and belongs to user %u, not to you: chown it, or build "
+			"as "
+			"that user",
+			path, (unsigned)st->st_uid);
+	if (st->st_mode & 077)
+		return err_code(e, EXIT_CONFIG,
+			"%s: holds secrets and must have mode %04o, not %04o; if others could read "
+			"it, "
+			"the cluster needs new ones",
+			path, mode, st->st_mode & 07777);
+	return 0;
+}
+
+/* No link is followed and no pipe waited for. */
+static int open_value(const struct folder *d, const char *path, struct err *e)
+{
+	struct stat st;
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "%s", path);
+	if (!S_ISREG(st.st_mode) || st.st_size > VALUE_MAX)
+		return err_code(e, EXIT_CONFIG, "%s: damaged", path);
+	return refuse_shared(d, path, &st, e) < 0 ? -1 : steal_fd(&fd);
 }
 
 /* 1: read into value (n bytes with its NUL); 0: there is none. */
-static int read_value(const char *dir, const char *name, char *value, size_t n, struct err *e)
+static int read_value(
+	const struct folder *d, const char *name, char *value, size_t n, struct err *e)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
-	_cleanup_buf_ struct buf b = {0};
+	_cleanup_free_ char *path = xasprintf("%s/%s", d->path, name);
+	char text[VALUE_MAX + 1] = "";
+	struct stat st;
 
-	if (access(path, F_OK) < 0 && errno == ENOENT)
+	if (lstat(path, &st) < 0 && errno == ENOENT)
 		return 0;
-	if (io_read_file(path, VALUE_MAX, &b, e) < 0)
+	_cleanup_close_ int fd = open_value(d, path, e);
+	if (fd < 0)
 		return -1;
-	size_t len = strcspn(buf_str(&b), "\n");
-	if (len == 0 || len >= n)
+	ssize_t len = read(fd, text, VALUE_MAX);
+	if (len < 0)
+		return err_errno(e, "%s", path);
+	size_t end = strcspn(text, "\n");
+	if (end == 0 || end >= n || text[end] != '\n' || end + 1 != (size_t)len)
 		return err_code(e, EXIT_CONFIG, "%s: damaged", path);
-	memcpy(value, b.data, len);
-	value[len] = '\0';
+	memcpy(value, text, end);
+	value[end] = '\0';
 	return 1;
 }
 
-/* A value of n - 1 hex digits, made from the kernel's random numbers if there is none. */
-static int hex_value(const char *dir, const char *name, char *value, size_t n, struct err *e)
+static int check_hex(const char *dir, const struct value *v, const char *text, struct err *e)
 {
 	uint8_t bytes[32];
-	int rc = read_value(dir, name, value, n, e);
 
-	if (rc < 0)
-		return -1;
-	if (rc == 1) {
-		if (hex_decode(bytes, (n - 1) / 2, value) == 0)
-			return 0;
-		return err_code(e, EXIT_CONFIG, "%s/%s: damaged", dir, name);
-	}
-	randombytes_buf(bytes, (n - 1) / 2);
-	hex_encode(value, bytes, (n - 1) / 2);
-	return write_value(dir, name, value, e);
+	if (strlen(text) == v->size - 1 && hex_decode(bytes, (v->size - 1) / 2, text) == 0)
+		return 0;
+	return err_code(e, EXIT_CONFIG, "%s/%s: damaged", dir, v->file);
 }
 
-static int next_generation(const char *dir, const char *conf, struct state *s, struct err *e)
+static int read_values(const struct folder *d, struct state *s, struct err *e)
 {
-	char hash[HASH_HEX], old[HASH_HEX] = "", number[16] = "0";
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		const struct value *v = &values[i];
+		int rc = read_value(d, v->file, value_of(s, v), v->size, e);
+		if (rc == 0)
+			return err_code(e, EXIT_CONFIG,
+				"%s/%s is gone; a new one would make cards the old ones do not "
+				"know: put "
+				"it back, or move the folder away and run bramble recover-state",
+				d->path, v->file);
+		if (rc < 0 || check_hex(d->path, v, value_of(s, v), e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int read_generation(const struct folder *d, unsigned *generation, struct err *e)
+{
+	char text[16] = "0";
+
+	if (read_value(d, "generation", text, sizeof(text), e) < 0)
+		return -1;
+	unsigned long n = strtoul(text, NULL, 10);
+	if (strspn(text, "0123456789") != strlen(text) || n > STATE_GENERATION_MAX)
+		return err_code(e, EXIT_CONFIG, "%s/generation: damaged", d->path);
+	*generation = (unsigned)n;
+	return 0;
+}
+
+static int write_generation(const struct folder *d, unsigned generation, struct err *e)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", generation);
+	return write_value(d, "generation", text, e);
+}
+
+static int hash_conf(const struct cluster *c, char hash[static HASH_HEX], struct err *e)
+{
 	struct hash h;
 
 	hash_begin(&h);
-	if (hash_path(&h, conf, e) < 0)
+	if (hash_path(&h, c->path, e) < 0)
 		return -1;
 	hash_end(&h, hash);
-	if (read_value(dir, "conf.hash", old, sizeof(old), e) < 0 ||
-		read_value(dir, "generation", number, sizeof(number), e) < 0)
+	return 0;
+}
+
+/* The generation a build has now, and the hash to keep for it; 1: that is a new one. */
+static int count_generation(const struct folder *d, const struct cluster *c, struct state *s,
+	char hash[static HASH_HEX], struct err *e)
+{
+	char old[HASH_HEX] = "";
+
+	if (hash_conf(c, hash, e) < 0 || read_value(d, "conf.hash", old, sizeof(old), e) < 0 ||
+		read_generation(d, &s->generation, e) < 0)
 		return -1;
-	if (strspn(number, "0123456789") != strlen(number) || strlen(number) > 9)
-		return err_code(e, EXIT_CONFIG, "%s/generation: damaged", dir);
-	s->generation = (unsigned)strtoul(number, NULL, 10);
 	if (s->generation && strcmp(hash, old) == 0)
 		return 0;
 	s->generation++;
-	snprintf(number, sizeof(number), "%u", s->generation);
-	/* The number first: after a crash in between, the next build counts once more. */
-	if (write_value(dir, "generation", number, e) < 0)
-		return -1;
-	return write_value(dir, "conf.hash", hash, e);
+	return 1;
 }
 
-/* Two first builds, each into a folder of its own, must not make two clusters. */
-static int lock_state(const char *dir, struct err *e)
+/* The number first: after a crash in between, the next build counts once more. */
+static int next_generation(
+	const struct folder *d, const struct cluster *c, struct state *s, struct err *e)
 {
-	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char hash[HASH_HEX];
+	int rc = count_generation(d, c, s, hash, e);
 
-	if (fd < 0 || flock(fd, LOCK_EX) < 0)
-		return err_errno(e, "%s", dir);
-	return steal_fd(&fd);
+	if (rc <= 0)
+		return rc;
+	if (write_generation(d, s->generation, e) < 0)
+		return -1;
+	return write_value(d, "conf.hash", hash, e);
+}
+
+static int find_folder(const struct cluster *c, struct folder *d, struct err *e)
+{
+	struct stat st;
+
+	*d = (struct folder){.path = cluster_state_dir(c), .uid = geteuid(), .lock = -1};
+	if (sodium_init() < 0)
+		return err_set(e, "no source of random numbers");
+	if (stat(c->path, &st) < 0)
+		return err_errno(e, "%s", c->path);
+	d->owner = d->uid == 0 ? st.st_uid : d->uid;
+	d->group = st.st_gid;
+	return 0;
+}
+
+/* 1: the folder is there, fit and locked; 0: there is none. */
+static int open_folder(struct folder *d, int how, struct err *e)
+{
+	struct stat st;
+
+	cleanup_close(&d->lock);
+	d->lock = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (d->lock < 0 && errno == ENOENT)
+		return 0;
+	if (d->lock < 0 || fstat(d->lock, &st) < 0)
+		return err_errno(e, "%s", d->path);
+	if (refuse_shared(d, d->path, &st, e) < 0)
+		return -1;
+	return flock(d->lock, how) < 0 ? err_errno(e, "%s", d->path) : 1;
+}
+
+/* Images without a state are those of a cluster whose state was lost. */
+static int refuse_lost(const struct cluster *c, const struct folder *d, struct err *e)
+{
+	_cleanup_free_ char *images = cluster_images_dir(c);
+	_cleanup_free_ char *manifest = xasprintf("%s/manifest.json", images);
+
+	if (access(manifest, F_OK) < 0)
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s is gone, but %s has images made with it; new cards could not join the old "
+		"ones: "
+		"run bramble recover-state, or remove the images to make a new cluster",
+		d->path, images);
+}
+
+static int fill_folder(const struct folder *d, struct state *s, struct err *e)
+{
+	uint8_t bytes[32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		char *text = value_of(s, &values[i]);
+		size_t n = (values[i].size - 1) / 2;
+		if (!*text) {
+			randombytes_buf(bytes, n);
+			hex_encode(text, bytes, n);
+		}
+		if (write_value(d, values[i].file, text, e) < 0)
+			return -1;
+	}
+	return s->generation ? write_generation(d, s->generation, e) : 0;
+}
+
+/*
+ * The folder is made under another name, locked, and renamed when it is whole. 1: done, and d->lock
+ * holds it; 0: somebody else was at it, look again.
+ */
+static int make_folder(struct folder *d, struct state *s, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s.new", d->path);
+	struct folder new = *d;
+	struct stat st, now;
+
+	new.path = path;
+	bool fresh = mkdir(path, 0700) == 0;
+	if (!fresh && errno != EEXIST)
+		return err_errno(e, "%s", d->path);
+	d->lock = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (d->lock < 0 && errno == ENOENT)
+		return 0;
+	if (d->lock < 0 || flock(d->lock, LOCK_EX) < 0 || fstat(d->lock, &st) < 0)
+		return err_errno(e, "%s", path);
+	if (stat(path, &now) < 0 || now.st_ino != st.st_ino)
+		return 0; /* it has become the state while we waited, or was removed */
+	if (!fresh || access(d->path, F_OK) == 0)
+		return io_remove_tree(path, e); /* of somebody who was killed, or too late */
+	if (d->uid == 0 && fchown(d->lock, d->owner, d->group) < 0)
+		return err_errno(e, "%s", path);
+	if (fill_folder(&new, s, e) < 0) {
+		struct err ignored;
+		(void)!io_remove_tree(path, &ignored);
+		return -1;
+	}
+	if (rename(path, d->path) < 0 || io_sync_parent(d->path) < 0)
+		return err_errno(e, "%s", d->path);
+	return 1;
+}
+
+/* 1: the folder was there; 0: it was made from s. */
+static int open_or_make(const struct cluster *c, struct folder *d, struct state *s,
+	int (*may_make)(const struct cluster *, const struct folder *, struct err *), struct err *e)
+{
+	for (;;) {
+		int rc = open_folder(d, LOCK_EX, e);
+		if (rc)
+			return rc;
+		if (may_make && may_make(c, d, e) < 0)
+			return -1;
+		rc = make_folder(d, s, e);
+		if (rc)
+			return rc < 0 ? -1 : 0;
+	}
 }
 
 int state_open(const struct cluster *c, struct state *s, struct err *e)
 {
-	_cleanup_free_ char *dir = cluster_state_dir(c);
-	struct stat st;
+	_cleanup_folder_ struct folder d = {.lock = -1};
 
-	if (sodium_init() < 0)
-		return err_set(e, "no source of random numbers");
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return err_errno(e, "%s", dir);
-	if (stat(dir, &st) < 0)
-		return err_errno(e, "%s", dir);
-	if (!S_ISDIR(st.st_mode) || (st.st_mode & 077))
+	*s = (struct state){0};
+	if (find_folder(c, &d, e) < 0 || open_or_make(c, &d, s, refuse_lost, e) < 0 ||
+		read_values(&d, s, e) < 0)
+		return -1;
+	return next_generation(&d, c, s, e);
+}
+
+int state_peek(const struct cluster *c, struct state *s, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+	char hash[HASH_HEX];
+
+	*s = (struct state){0};
+	int rc = find_folder(c, &d, e) < 0 ? -1 : open_folder(&d, LOCK_SH, e);
+	if (rc == 0)
 		return err_code(e, EXIT_CONFIG,
-			"%s: holds secrets and must be a folder with mode 0700", dir);
-	_cleanup_close_ int lock = lock_state(dir, e);
-	if (lock < 0)
+			"%s: no such folder; bramble build makes it, bramble recover-state "
+			"rebuilds a "
+			"lost one",
+			d.path);
+	if (rc < 0 || read_values(&d, s, e) < 0)
 		return -1;
-	if (hex_value(dir, "id", s->id, sizeof(s->id), e) < 0 ||
-		hex_value(dir, "secret", s->secret, sizeof(s->secret), e) < 0 ||
-		hex_value(dir, "stats.password", s->stats_password, sizeof(s->stats_password), e) <
-			0)
+	return count_generation(&d, c, s, hash, e) < 0 ? -1 : 0;
+}
+
+/* A state that is there is of the same cluster, or stays as it is. */
+static int merge(const struct folder *d, struct state *s, struct err *e)
+{
+	struct state old = {0};
+
+	if (read_values(d, &old, e) < 0 || read_generation(d, &old.generation, e) < 0)
 		return -1;
-	return next_generation(dir, c->path, s, e);
+	if (memcmp(old.id, s->id, sizeof(old.id)) != 0 ||
+		memcmp(old.secret, s->secret, sizeof(old.secret)) != 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: holds the state of %s; move it away first if the cards are right",
+			d->path,
+			memcmp(old.id, s->id, sizeof(old.id)) ? "another cluster"
+							      : "this cluster with another secret");
+	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: its stats.password is not the cards'; move the folder away first if "
+			"the "
+			"cards are right",
+			d->path);
+	memcpy(s->stats_password, old.stats_password, sizeof(s->stats_password));
+	if (s->generation > old.generation)
+		return write_generation(d, s->generation, e);
+	s->generation = old.generation;
+	return 0;
+}
+
+int state_adopt(const struct cluster *c, struct state *s, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	if (find_folder(c, &d, e) < 0)
+		return -1;
+	int rc = open_or_make(c, &d, s, NULL, e);
+	return rc > 0 ? merge(&d, s, e) : rc;
 }

@@ -10,12 +10,20 @@
  *
  *	id              32 hex digits; everything derived (disk ids, UUIDs, machine ids) hangs on it
  *	secret          64 hex digits: the key of the agents' peer protocol
- *	stats.password  of the proxies' stats page
+ *	stats.password  32 hex digits: of the proxies' stats page
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
  *	conf.hash       of the cluster.conf that generation was made from
  *
- * Losing the folder means new cards cannot join the old cluster: the error says so.
+ * The folder appears whole or not at all, and only once: two first builds make one cluster. From
+ * then on a missing value is an error, never made up again: a second secret would be a cluster that
+ * the cards out there do not let in. For the same reason a first build refuses while images of an
+ * earlier one lie beside it. state_adopt (`bramble recover-state`) is the way back.
+ *
+ * Folder and files must be nobody else's: owned by the caller (or, for root, by cluster.conf's
+ * owner, to whom root's files go too) and without any permission for group and others.
  */
+#define STATE_GENERATION_MAX 999999999
+
 struct state {
 	char id[33];
 	char secret[65];
@@ -23,7 +31,17 @@ struct state {
 	unsigned generation;
 };
 
-/* Reads the state, making what is missing. */
+/* Reads the state, making it when there is none; a changed cluster.conf counts one generation up.
+ */
 MUST_CHECK int state_open(const struct cluster *c, struct state *s, struct err *e);
+
+/* What state_open would give, changing nothing; no state is an error. */
+MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *e);
+
+/*
+ * Makes s, as found on cards, the cluster's state. A state that is there must be of the same
+ * cluster: then only its generation may grow. An empty stats_password is made anew.
+ */
+MUST_CHECK int state_adopt(const struct cluster *c, struct state *s, struct err *e);
 
 #endif

@@ -127,35 +127,39 @@ int account_add_system(
 	return user ? 0 : add_user(fs, name, uid, home, "/usr/sbin/nologin", e);
 }
 
-static int has_number(struct ext4 *fs, unsigned number, struct err *e)
+/* System users have 100 to 999, people from 1000 on; more than that are not looked at. */
+#define NUMBERS 2000
+
+static int mark_numbers(struct ext4 *fs, bool taken[NUMBERS], struct err *e)
 {
 	_cleanup_buf_ struct buf users = {0}, groups = {0};
 	_cleanup_fclose_ FILE *u = open_file(fs, "/etc/passwd", &users, e);
 	_cleanup_fclose_ FILE *g = u ? open_file(fs, "/etc/group", &groups, e) : NULL;
 
-	if (!g)
+	if (!u || !g)
 		return -1;
 	for (struct passwd *pw; (pw = fgetpwent(u));) {
-		if (pw->pw_uid == number)
-			return 1;
+		if (pw->pw_uid < NUMBERS)
+			taken[pw->pw_uid] = true;
 	}
 	for (struct group *gr; (gr = fgetgrent(g));) {
-		if (gr->gr_gid == number)
-			return 1;
+		if (gr->gr_gid < NUMBERS)
+			taken[gr->gr_gid] = true;
 	}
 	return 0;
 }
 
 int account_free_number(struct ext4 *fs, unsigned *number, struct err *e)
 {
-	int taken = 1;
+	bool taken[NUMBERS] = {false};
 
-	for (*number = 1000; *number < 60000; (*number)++) {
-		taken = has_number(fs, *number, e);
-		if (taken <= 0)
-			return taken;
+	if (mark_numbers(fs, taken, e) < 0)
+		return -1;
+	for (*number = 1000; *number < NUMBERS; (*number)++) {
+		if (!taken[*number])
+			return 0;
 	}
-	return err_code(e, EXIT_INPUT, "/etc/passwd: no number is free");
+	return err_code(e, EXIT_INPUT, "/etc/passwd: no number is free for another user");
 }
 
 /* pi-gen stage2/01-sys-tweaks/01-run.sh; those a base does not have are left out. */
@@ -200,4 +204,38 @@ int account_add_login(struct ext4 *fs, const char *name, const struct account *a
 		join_groups(fs, name, e) < 0)
 		return -1;
 	return add_user(fs, name, a->uid, a->home, "/bin/bash", e);
+}
+
+int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err *e)
+{
+	_cleanup_buf_ struct buf b = {0};
+	_cleanup_fclose_ FILE *f = open_file(fs, "/etc/group", &b, e);
+
+	if (!f)
+		return -1;
+	for (struct group *gr; (gr = fgetgrent(f));) {
+		if (strcmp(gr->gr_name, name) == 0) {
+			*gid = gr->gr_gid;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e)
+{
+	_cleanup_account_ struct account a = {0};
+	bool taken[NUMBERS] = {false};
+	unsigned n = 999;
+
+	int rc = account_find(fs, name, &a, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (mark_numbers(fs, taken, e) < 0)
+		return -1;
+	while (n >= 100 && taken[n])
+		n--;
+	if (n < 100)
+		return err_code(e, EXIT_INPUT, "no number is free for the user \"%s\"", name);
+	return account_add_system(fs, name, n, home, e);
 }

@@ -25,7 +25,7 @@ MUST_CHECK int account_find(struct ext4 *fs, const char *name, struct account *a
 MUST_CHECK int account_add_system(
 	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
 
-/* The lowest number from 1000 on that neither a user nor a group has. */
+/* The lowest number of 1000 to 1999 that neither a user nor a group has. */
 MUST_CHECK int account_free_number(struct ext4 *fs, unsigned *number, struct err *e);
 
 /*
@@ -34,5 +34,11 @@ MUST_CHECK int account_free_number(struct ext4 *fs, unsigned *number, struct err
  */
 MUST_CHECK int account_add_login(
 	struct ext4 *fs, const char *name, const struct account *a, struct err *e);
+
+/* The same with the highest number of 100 to 999 that is free, as systemd-sysusers chooses. */
+MUST_CHECK int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e);
+
+/* 1: *gid is the number of the group of that name; 0: there is none. */
+MUST_CHECK int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err *e);
 
 #endif

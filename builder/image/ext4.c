@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "ext4_private.h"
+#include "io.h"
 #include "run.h"
 
 int ext4_fail(const struct ext4 *x, const char *path, errcode_t rc, struct err *e)
@@ -18,7 +20,7 @@ struct dirt {
 	const char *what;
 };
 
-static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
+const char *ext4_dirt(ext2_filsys fs)
 {
 	const struct ext2_super_block *sb = fs->super;
 	const struct dirt dirt[] = {
@@ -32,11 +34,19 @@ static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirt); i++) {
 		if (dirt[i].found)
-			return err_code(e, EXIT_INPUT,
-				"%s: ext4: %s; run e2fsck on it or take a fresh image", image,
-				dirt[i].what);
+			return dirt[i].what;
 	}
-	return 0;
+	return NULL;
+}
+
+static int refuse_dirty(const char *image, ext2_filsys fs, struct err *e)
+{
+	const char *dirt = ext4_dirt(fs);
+
+	if (!dirt)
+		return 0;
+	return err_code(
+		e, EXIT_INPUT, "%s: ext4: %s; run e2fsck on it or take a fresh image", image, dirt);
 }
 
 /*
@@ -72,12 +82,59 @@ static int refuse_features(const char *image, ext2_filsys fs, struct err *e)
 		image, compat, incompat, ro_compat);
 }
 
-static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struct err *e)
+/*
+ * What libext2fs 1.47 takes a superblock's word for, found by fuzzing: it allocates for as many
+ * blocks as are claimed, and reads a group's bitmap of inodes into one block, however many there
+ * are.
+ */
+static int refuse_lies(
+	const char *image, const struct ext2_super_block *sb, uint64_t room, struct err *e)
+{
+	unsigned shift = ext2fs_le32_to_cpu(sb->s_log_block_size);
+	uint64_t blocks = ext2fs_le32_to_cpu(sb->s_blocks_count);
+
+	if (ext2fs_le32_to_cpu(sb->s_feature_incompat) & EXT4_FEATURE_INCOMPAT_64BIT)
+		blocks |= (uint64_t)ext2fs_le32_to_cpu(sb->s_blocks_count_hi) << 32;
+	if (shift > EXT2_MAX_BLOCK_LOG_SIZE - EXT2_MIN_BLOCK_LOG_SIZE)
+		return err_code(e, EXIT_INPUT, "%s: ext4: blocks of an unknown size", image);
+	shift += EXT2_MIN_BLOCK_LOG_SIZE;
+	if (blocks > room >> shift)
+		return err_code(
+			e, EXIT_INPUT, "%s: ext4: larger than what it lies in: truncated?", image);
+	if (ext2fs_le32_to_cpu(sb->s_inodes_per_group) > 8u << shift ||
+		ext2fs_le32_to_cpu(sb->s_clusters_per_group) > 8u << shift)
+		return err_code(e, EXIT_INPUT, "%s: ext4: bitmaps larger than a block", image);
+	if (ext2fs_le32_to_cpu(sb->s_first_data_block) != (shift == EXT2_MIN_BLOCK_LOG_SIZE))
+		return err_code(e, EXIT_INPUT, "%s: ext4: begins at an odd block", image);
+	return 0;
+}
+
+static int check_superblock(const char *image, uint64_t offset, struct err *e)
+{
+	_cleanup_close_ int fd = open(image, O_RDONLY | O_CLOEXEC);
+	struct ext2_super_block sb;
+	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+
+	if (end < 0)
+		return err_errno(e, "%s", image);
+	if ((uint64_t)end < offset ||
+		io_pread_full(fd, &sb, sizeof(sb), (off_t)offset + SUPERBLOCK_OFFSET) < 0)
+		return err_code(
+			e, EXIT_INPUT, "%s: ext4: behind the end of the file: truncated?", image);
+	if (ext2fs_le16_to_cpu(sb.s_magic) != EXT2_SUPER_MAGIC)
+		return err_code(
+			e, EXIT_INPUT, "%s: ext4: %s", image, error_message(EXT2_ET_BAD_MAGIC));
+	return refuse_lies(image, &sb, (uint64_t)end - offset, e);
+}
+
+struct ext4 *ext4_open_unchecked(const char *image, uint64_t offset, int flags, struct err *e)
 {
 	char options[64];
 	_cleanup_ext4_ struct ext4 *x = xcalloc(1, sizeof(*x));
 
 	initialize_ext2_error_table();
+	if (check_superblock(image, offset, e) < 0)
+		return NULL;
 	x->image = xstrdup(image);
 	snprintf(options, sizeof(options), "offset=%llu", (unsigned long long)offset);
 	errcode_t rc = ext2fs_open2(image, options, flags | EXT2_FLAG_64BITS | EXT2_FLAG_SKIP_MMP,
@@ -86,8 +143,16 @@ static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struc
 		err_code(e, EXIT_INPUT, "%s: ext4: %s", image, error_message(rc));
 		return NULL;
 	}
-	x->fs->now = x->fs->super->s_wtime;
-	if (refuse_dirty(image, x->fs, e) < 0 || refuse_features(image, x->fs, e) < 0)
+	/* 0 would mean the clock to libext2fs. */
+	x->fs->now = x->fs->super->s_wtime ? x->fs->super->s_wtime : RUN_MOMENT;
+	return steal(&x);
+}
+
+static struct ext4 *open_fs(const char *image, uint64_t offset, int flags, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *x = ext4_open_unchecked(image, offset, flags, e);
+
+	if (!x || refuse_dirty(image, x->fs, e) < 0 || refuse_features(image, x->fs, e) < 0)
 		return NULL;
 	return steal(&x);
 }
@@ -144,6 +209,11 @@ void ext4_abandon(struct ext4 **x)
 	free_ext4(x);
 }
 
+int64_t ext4_moment(struct ext4 *x)
+{
+	return x->fs->now;
+}
+
 void ext4_usage(struct ext4 *x, uint64_t *used, uint64_t *size)
 {
 	uint64_t blocks = ext2fs_blocks_count(x->fs->super);
@@ -152,7 +222,7 @@ void ext4_usage(struct ext4 *x, uint64_t *used, uint64_t *size)
 	*used = (blocks - ext2fs_free_blocks_count(x->fs->super)) * x->fs->blocksize;
 }
 
-static void uuid_text(char text[static 37], const uint8_t u[static 16])
+void ext4_uuid_text(char text[static 37], const uint8_t u[static 16])
 {
 	snprintf(text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
 		u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
@@ -160,26 +230,42 @@ static void uuid_text(char text[static 37], const uint8_t u[static 16])
 }
 
 /*
- * Features are named one by one, so that no host's mke2fs.conf leaks in: only what e2fsck and
- * kernels since 2016 know. Few inodes (a store is few large files); 4 KiB blocks even on a small
- * partition, because growing 1 KiB blocks online takes 50 times as long; inode tables really
- * written, because a used card holds old bytes there.
+ * What p3 has, named one by one so that no host's mke2fs.conf leaks in, and no more than the oldest
+ * release we know can mount and check: jessie's kernel is 3.18, its e2fsprogs 1.42.12. Left out for
+ * its sake: metadata_csum (e2fsck from 1.43 on), metadata_csum_seed (1.43, kernel 4.4), orphan_file
+ * (1.47, kernel 5.15). Left out because nothing here needs them: 64bit (from 16 TiB on), huge_file
+ * (files of more than 2 TiB; a 32-bit kernel without large block numbers would not write to it).
+ * uninit_bg keeps the growth on a large card from writing all inode tables at once: the kernel does
+ * so later, when it has nothing else to do.
+ */
+#define DATA_FEATURES                                                                            \
+	"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,sparse_super," \
+	"large_file,dir_nlink,extra_isize,uninit_bg"
+
+/* Descriptors are kept ready for a card of 2 TiB, the most an MBR can say: the growth needs them.
+ */
+#define DATA_MAX_BLOCKS "536870912"
+
+/*
+ * Few inodes (a store is few large files); 4 KiB blocks even on a small partition, because growing
+ * 1 KiB blocks online takes 50 times as long; inode tables and journal really written, because a
+ * used card holds old bytes there.
  */
 int ext4_format(const char *image, uint64_t offset, uint64_t size, const char *label,
 	const uint8_t uuid[static 16], struct err *e)
 {
 	char id[37];
 
-	uuid_text(id, uuid);
-	_cleanup_free_ char *extended = xasprintf("offset=%llu,nodiscard,lazy_itable_init=0,lazy_"
-						  "journal_init=0,root_owner=0:0,hash_seed=%s",
-		(unsigned long long)offset, id);
+	ext4_uuid_text(id, uuid);
+	_cleanup_free_ char *extended =
+		xasprintf("offset=%llu,nodiscard,lazy_itable_init=0,lazy_journal_init=0,"
+			  "root_owner=0:0,resize=" DATA_MAX_BLOCKS ",hash_seed=%s",
+			(unsigned long long)offset, id);
 	_cleanup_free_ char *kib = xasprintf("%lluk", (unsigned long long)(size / 1024));
 	const char *const argv[] = {"mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096", "-I", "256",
-		"-i", "65536", "-m", "0", "-J", "size=16", "-L", label, "-U", id, "-O",
-		"none,has_journal,ext_attr,resize_inode,dir_index,filetype,extent,flex_bg,"
-		"sparse_super,large_file,dir_nlink,extra_isize",
-		"-E", extended, image, kib, NULL};
+		"-i", "65536", "-g", "32768", "-G", "16", "-m", "0", "-e", "continue", "-J",
+		"size=16", "-L", label, "-U", id, "-O", DATA_FEATURES, "-E", extended, image, kib,
+		NULL};
 
 	if (run_tool(argv, NULL, NULL, 0, e) < 0)
 		return err_prefix(e, "%s: %s", image, label);
@@ -198,14 +284,35 @@ int ext4_check(const char *image, uint64_t offset, struct err *e)
 	return err_code(e, EXIT_INPUT, "its ext4 is damaged: e2fsck finds errors in it");
 }
 
+/* The tools say they wrote at RUN_MOMENT; what they found there is true of the files in it. */
+static int restore_times(const char *path, const struct ext2_super_block *old, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, EXT2_FLAG_RW, e);
+
+	if (!x)
+		return -1;
+	x->fs->now = old->s_wtime ? old->s_wtime : RUN_MOMENT;
+	x->fs->super->s_lastcheck = old->s_lastcheck;
+	ext2fs_mark_super_dirty(x->fs);
+	return ext4_close(&x, e);
+}
+
 int ext4_grow_file(const char *path, struct err *e)
 {
 	const char *const check[] = {"e2fsck", "-f", "-p", path, NULL};
 	const char *const grow[] = {"resize2fs", path, NULL};
+	_cleanup_ext4_ struct ext4 *x = open_fs(path, 0, 0, e);
 
-	/* resize2fs wants a check first; 1 means "errors corrected", which a clean base has none of
+	if (!x)
+		return -1;
+	struct ext2_super_block before = *x->fs->super;
+	ext4_abandon(&x);
+	/*
+	 * resize2fs wants a check first. Its status 1, "errors corrected", is of times alone: what
+	 * is wrong otherwise was refused before (ext4_check), but by the tools' clock (run.c) a
+	 * filesystem of today was last written in the future.
 	 */
-	if (run_tool(check, NULL, NULL, 0, e) < 0 || run_tool(grow, NULL, NULL, 0, e) < 0)
+	if (run_tool(check, NULL, NULL, 1, e) < 0 || run_tool(grow, NULL, NULL, 0, e) < 0)
 		return err_prefix(e, "%s", path);
-	return 0;
+	return restore_times(path, &before, e);
 }

@@ -72,6 +72,9 @@ MUST_CHECK int ext4_file_begin(
 MUST_CHECK int ext4_file_add(struct ext4 *fs, const void *p, size_t n, struct err *e);
 MUST_CHECK int ext4_file_end(struct ext4 *fs, struct err *e);
 
+/* When it was last written to, in seconds since 1970: what all that is added gets for its times. */
+int64_t ext4_moment(struct ext4 *fs);
+
 /* Bytes in use and in all, before and after edits. */
 void ext4_usage(struct ext4 *fs, uint64_t *used, uint64_t *size);
 

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 #include "fat.h"
+#include "fat_read.h"
 #include "run.h"
 
 int fat_read(const char *image, uint64_t offset, const char *name, struct buf *b, struct err *e)
 {
-	_cleanup_free_ char *where = xasprintf("%s@@%llu", image, (unsigned long long)offset);
-	_cleanup_free_ char *file = xasprintf("::/%s", name);
-	const char *const argv[] = {"mcopy", "-n", "-i", where, file, "-", NULL};
+	_cleanup_fat_ struct fat *f = fat_open(image, offset, 0, e);
 
-	if (run_tool(argv, NULL, b, 0, e) < 0)
-		return err_prefix(e, "%s: boot partition: %s", image, name);
-	return 0;
+	return f ? fat_read_file(f, name, b, e) : -1;
 }
 
 int fat_write(
@@ -26,22 +23,11 @@ int fat_write(
 	return 0;
 }
 
-/* mdir -b prints "::/name" for a file and "::/name/" for a folder. */
 int fat_list(const char *image, uint64_t offset, struct buf *names, struct err *e)
 {
-	_cleanup_free_ char *where = xasprintf("%s@@%llu", image, (unsigned long long)offset);
-	const char *const argv[] = {"mdir", "-b", "-a", "-i", where, "::/", NULL};
-	_cleanup_buf_ struct buf out = {0};
+	_cleanup_fat_ struct fat *f = fat_open(image, offset, 0, e);
 
-	if (run_tool(argv, NULL, &out, 0, e) < 0)
-		return err_prefix(e, "%s: boot partition", image);
-	for (const char *p = buf_str(&out); *p; p += *p == '\n') {
-		size_t n = strcspn(p, "\n"), skip = strncmp(p, "::/", 3) == 0 ? 3 : 0;
-		buf_add(names, p + skip, n - skip);
-		buf_puts(names, "\n");
-		p += n;
-	}
-	return 0;
+	return f ? fat_names(f, names, e) : -1;
 }
 
 bool fat_listed(const struct buf *names, const char *name)

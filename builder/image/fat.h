@@ -6,8 +6,8 @@
 #include "buf.h"
 
 /*
- * Files in the root folder of a FAT filesystem that starts at byte `offset` of an image, by
- * mtools: no root, no mount.
+ * Files of a FAT filesystem that starts at byte `offset` of an image, without root or mount: read
+ * by fat_read.h, written to the root folder by mtools.
  */
 MUST_CHECK int fat_read(
 	const char *image, uint64_t offset, const char *name, struct buf *b, struct err *e);

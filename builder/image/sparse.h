@@ -8,8 +8,9 @@
 
 /*
  * Copies len bytes from src at src_off to dst at dst_off. Holes of the source are skipped: dst
- * must hold zeros there already (a fresh file or region). Uses reflinks or copy_file_range(2)
- * where the filesystem has them. Stops with EXIT_INTERRUPTED on a signal.
+ * must hold zeros there already (a fresh file or region). Shares extents (reflink) where the
+ * filesystem can, lets a file server copy by itself, else goes through memory. Stops with
+ * EXIT_INTERRUPTED on a signal.
  */
 MUST_CHECK int sparse_copy_range(
 	int src, off_t src_off, int dst, off_t dst_off, uint64_t len, struct err *e);

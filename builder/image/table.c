@@ -65,6 +65,23 @@ static int read_disk_id(struct fdisk_context *cx, uint32_t *id)
 	return rc;
 }
 
+int table_look(const char *path, struct table_view *v, struct err *e)
+{
+	_cleanup_context_ struct fdisk_context *cx = open_table(path, 1, e);
+
+	if (!cx)
+		return -1;
+	*v = (struct table_view){.size = (uint64_t)fdisk_get_nsectors(cx) * SECTOR};
+	for (size_t i = 0; i < 4; i++) {
+		int type = 0;
+		if (read_part(cx, i, &v->part[i].at, &type) == 0)
+			v->part[i].type = (uint8_t)type;
+	}
+	return read_disk_id(cx, &v->disk_id) == 0
+		       ? 0
+		       : err_code(e, EXIT_INPUT, "%s: partition table: no disk id", path);
+}
+
 static bool is_fat(int type)
 {
 	return type == 0x0b || type == 0x0c || type == 0x0e || type == 0x06;
@@ -74,6 +91,10 @@ static int check_bounds(const char *path, const struct table *t, size_t n, struc
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct extent *x = &t->part[i];
+		if (!x->size || x->start < SECTOR)
+			return err_code(e, EXIT_INPUT,
+				"%s: partition %zu is empty or lies on the partition table", path,
+				i + 1);
 		if (x->start + x->size > t->image_size)
 			return err_code(e, EXIT_INPUT,
 				"%s: partition %zu ends at byte %llu, the file at %llu: truncated?",

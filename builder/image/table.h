@@ -21,6 +21,19 @@ struct table {
 	uint64_t image_size;
 };
 
+/* A table as it is, judged by nobody. */
+struct table_view {
+	uint32_t disk_id;
+	uint64_t size; /* of the image or the device */
+	struct {
+		struct extent at; /* size 0: not there */
+		uint8_t type;
+	} part[4];
+};
+
+/* Any MBR with any primary partitions; what lies in an extended one is not looked at. */
+MUST_CHECK int table_look(const char *path, struct table_view *v, struct err *e);
+
 /* Refuses anything that is no MBR with FAT in p1 and Linux in p2, p2 last. */
 MUST_CHECK int table_read_base(const char *path, struct table *t, struct err *e);
 

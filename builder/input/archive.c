@@ -11,6 +11,7 @@
 #include "image/sparse.h"
 
 #define PIECE (1u << 20)
+#define NAMES_MAX 300 /* bytes of names in an error */
 
 int archive_fail(struct archive *a, const char *path, struct err *e)
 {
@@ -36,13 +37,14 @@ void archive_support_filters(struct archive *a)
 	archive_read_support_filter_zstd(a);
 }
 
-struct archive *archive_open_tar(const char *path, struct err *e)
+struct archive *archive_open_tree(const char *path, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 
 	archive_support_filters(a);
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
+	archive_read_support_format_zip(a);
 	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
 		archive_fail(a, path, e);
 		return NULL;
@@ -95,22 +97,87 @@ static int decompress_to(
 	return ftruncate(fd, end) < 0 ? err_errno(e, "truncate") : 0;
 }
 
-int archive_decompress(
-	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
+static struct archive *open_image(const char *path, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
-	struct archive_entry *entry;
 
 	archive_support_filters(a);
 	archive_read_support_format_raw(a);
 	archive_read_support_format_zip(a);
 	archive_read_support_format_empty(a);
-	if (archive_read_open_filename(a, in, PIECE) != ARCHIVE_OK)
-		return archive_fail(a, in, e);
-	int rc = archive_next(a, in, &entry, e);
-	if (rc == 0)
-		return err_code(e, EXIT_INPUT, "%s: is empty", in);
-	if (rc < 0)
+	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
+		archive_fail(a, path, e);
+		return NULL;
+	}
+	return steal(&a);
+}
+
+static bool is_zip(struct archive *a)
+{
+	return (archive_format(a) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_ZIP;
+}
+
+static bool is_image(struct archive_entry *en)
+{
+	return archive_entry_filetype(en) == AE_IFREG && str_ends(archive_name(en), ".img");
+}
+
+/* Names of an archive for an error; a name of it must not act on the terminal. */
+static void add_name(struct buf *names, const char *name)
+{
+	if (names->len > NAMES_MAX)
+		return;
+	buf_puts(names, names->len ? ", " : "");
+	for (; *name && names->len <= NAMES_MAX; name++)
+		buf_printf(names, "%c", (unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name);
+	if (names->len > NAMES_MAX)
+		buf_puts(names, "...");
+}
+
+/* A .zip may carry a README or a folder besides its image, but no second image. */
+static int check_one_image(const char *in, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = open_image(in, e);
+	_cleanup_buf_ struct buf images = {0}, others = {0};
+	struct archive_entry *en;
+	size_t n = 0;
+	int rc = 0;
+
+	while (a && (rc = archive_next(a, in, &en, e)) > 0 && is_zip(a)) {
+		n += is_image(en);
+		add_name(is_image(en) ? &images : &others, archive_name(en));
+	}
+	if (!a || rc < 0)
+		return -1;
+	if (n > 1)
+		return err_code(e, EXIT_INPUT, "%s: holds %zu images: %s; unpack the one you mean",
+			in, n, buf_str(&images));
+	if (n == 0 && others.len)
+		return err_code(
+			e, EXIT_INPUT, "%s: holds no .img file, but %s", in, buf_str(&others));
+	return 0;
+}
+
+/* The entry to unpack: of a .zip the image, of anything else the one there is. */
+static int seek_image(struct archive *a, const char *in, struct err *e)
+{
+	struct archive_entry *en;
+	int rc;
+
+	while ((rc = archive_next(a, in, &en, e)) > 0) {
+		if (!is_zip(a) || is_image(en))
+			return 0;
+	}
+	return rc < 0 ? -1 : err_code(e, EXIT_INPUT, "%s: is empty", in);
+}
+
+int archive_decompress(
+	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
+{
+	if (check_one_image(in, e) < 0)
+		return -1;
+	_cleanup_archive_ struct archive *a = open_image(in, e);
+	if (!a || seek_image(a, in, e) < 0)
 		return -1;
 	_cleanup_close_ int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -122,7 +189,7 @@ int archive_decompress(
 
 char *archive_top_folder(const char *path, struct err *e)
 {
-	_cleanup_archive_ struct archive *a = archive_open_tar(path, e);
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
 	struct archive_entry *entry;
 
 	if (!a)
@@ -141,6 +208,40 @@ char *archive_top_folder(const char *path, struct err *e)
 		return NULL;
 	}
 	return xstrndup(name, strcspn(name, "/"));
+}
+
+int archive_look(const char *path, const char *top, archive_look_fn *f, void *arg, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
+	struct archive_entry *en;
+	size_t n = strlen(top);
+	int rc;
+
+	if (!a)
+		return -1;
+	while ((rc = archive_next(a, path, &en, e)) > 0) {
+		const char *name = archive_name(en);
+		while (str_starts(name, "./"))
+			name += 2;
+		if (strncmp(name, top, n) != 0 || name[n] != '/')
+			continue;
+		rc = f(arg, name + n + 1, a, en, e);
+		if (rc)
+			break;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
+int archive_read_head(struct archive *a, const char *path, size_t max, struct buf *b, struct err *e)
+{
+	const void *piece;
+	size_t n;
+	la_int64_t at;
+	int rc = ARCHIVE_OK;
+
+	while (b->len < max && (rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK)
+		buf_add(b, piece, n < max - b->len ? n : max - b->len);
+	return rc == ARCHIVE_OK || rc == ARCHIVE_EOF ? 0 : archive_fail(a, path, e);
 }
 
 static int unpack_all(const struct unpack *u, struct archive *a, struct progress *p, struct err *e)
@@ -164,7 +265,7 @@ int archive_unpack_below(
 	_cleanup_free_ char *top = archive_top_folder(path, e);
 	if (!top)
 		return -1;
-	_cleanup_archive_ struct archive *a = archive_open_tar(path, e);
+	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
 	if (!a)
 		return -1;
 	struct unpack u = {.path = path, .fs = fs, .dest = dest, .top = top, .confined = true};

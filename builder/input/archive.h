@@ -8,9 +8,9 @@
 /* Reading compressed images, tars and .deb files through libarchive, into files and into ext4. */
 
 /*
- * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the single file of a .zip)
- * to the new file `out`, sparsely. A truncated or damaged input, or one of more than max bytes, is
- * EXIT_INPUT.
+ * Writes the decompressed image in `in` (.img, .img.xz, .gz, .zst, or the only .img of a .zip,
+ * stored or deflated, zip64 too) to the new file `out`, sparsely. A truncated or damaged input, a
+ * .zip of no image or of several, or more than max bytes are EXIT_INPUT.
  */
 MUST_CHECK int archive_decompress(
 	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e);
@@ -19,9 +19,9 @@ MUST_CHECK int archive_decompress(
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 
 /*
- * Unpacks a tar whose entries all lie below one top folder into `dest` of an ext4; everything
- * belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside dest
- * changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
+ * Unpacks a tar or .zip whose entries all lie below one top folder into `dest` of an ext4;
+ * everything belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside
+ * dest changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
  */
 MUST_CHECK int archive_unpack_below(
 	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
@@ -29,28 +29,5 @@ MUST_CHECK int archive_unpack_below(
 /* Unpacks what lies below the folder `top` ("overlays/data") of a tar in memory to dest. */
 MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e);
-
-/*
- * What dpkg keeps about a package, from a .deb's control.tar. All strings are the caller's.
- */
-struct deb {
-	char *package, *version, *architecture;
-	bool multi_arch_same;
-	bool has_postinst;
-	struct buf control; /* the stanza as shipped */
-	struct buf md5sums; /* may be empty */
-	struct buf conffiles;
-	struct buf list; /* every path of data.tar, as dpkg's .list has them */
-};
-
-/* Reads control.tar only. */
-MUST_CHECK int deb_read_control(const char *path, struct deb *d, struct err *e);
-/*
- * Unpacks data.tar to "/" with its own owners and modes, and fills d->list. As dpkg does, it keeps
- * folders that exist and refuses to replace a file.
- */
-MUST_CHECK int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e);
-void deb_free(struct deb *d);
-#define _cleanup_deb_ _cleanup_(deb_free)
 
 #endif

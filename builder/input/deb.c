@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <string.h>
 #include "archive_private.h"
+#include "deb.h"
+#include "run.h"
+#include "stanza.h"
 
 #define CONTROL_MAX (1u << 20)
+#define MEMBERS_MAX 64
 #define WORD "abcdefghijklmnopqrstuvwxyz0123456789"
 
 struct nested {
@@ -62,34 +66,11 @@ static int open_member(struct nested *n, const char *path, const char *member, s
 
 static int read_entry(struct archive *a, const char *path, struct buf *b, struct err *e)
 {
-	const void *piece;
-	size_t n;
-	la_int64_t at;
-	int rc;
-
-	while ((rc = archive_read_data_block(a, &piece, &n, &at)) == ARCHIVE_OK) {
-		if (b->len + n > CONTROL_MAX)
-			return err_code(e, EXIT_INPUT, "%s: control file too large", path);
-		buf_add(b, piece, n);
-	}
-	return rc == ARCHIVE_EOF ? 0 : archive_fail(a, path, e);
-}
-
-/* The value of a "Name: value" line of a control stanza, or NULL; the caller frees. */
-static char *field(const struct buf *control, const char *name)
-{
-	size_t n = strlen(name);
-
-	for (const char *line = buf_str(control); *line;) {
-		size_t len = strcspn(line, "\n");
-		if (strncmp(line, name, n) == 0 && line[n] == ':') {
-			const char *v = line + n + 1;
-			v += strspn(v, " ");
-			return xstrndup(v, (size_t)(line + len - v));
-		}
-		line += len + (line[len] == '\n');
-	}
-	return NULL;
+	if (archive_read_head(a, path, CONTROL_MAX + 1, b, e) < 0)
+		return -1;
+	return b->len <= CONTROL_MAX
+		       ? 0
+		       : err_code(e, EXIT_INPUT, "%s: a control file is too large", path);
 }
 
 /* As deb-control(5) has them; they become parts of paths and of dpkg's own files. */
@@ -104,25 +85,41 @@ static bool is_word(const char *s, const char *more)
 static bool is_one_stanza(const struct buf *control)
 {
 	const char *text = buf_str(control);
-	_cleanup_free_ char *status = field(control, "Status");
+	_cleanup_free_ char *status = stanza_field(text, "Status");
+	_cleanup_free_ char *conffiles = stanza_field(text, "Conffiles");
 
 	if (!buf_ok(control) || strlen(text) != control->len || !str_ends(text, "\n"))
 		return false;
-	return text[0] != '\n' && !strstr(text, "\n\n") && !status;
+	return text[0] != '\n' && !strstr(text, "\n\n") && !status && !conffiles;
 }
 
-static int read_fields(const char *path, struct deb *d, struct err *e)
+static int read_fields(struct deb *d, struct err *e)
 {
-	d->package = field(&d->control, "Package");
-	d->version = field(&d->control, "Version");
-	d->architecture = field(&d->control, "Architecture");
-	_cleanup_free_ char *multi = field(&d->control, "Multi-Arch");
+	const char *control = buf_str(&d->control);
+	_cleanup_free_ char *multi = stanza_field(control, "Multi-Arch");
+
+	d->package = stanza_field(control, "Package");
+	d->version = stanza_field(control, "Version");
+	d->architecture = stanza_field(control, "Architecture");
 	d->multi_arch_same = multi && strcmp(multi, "same") == 0;
 	if (!is_word(d->package, WORD "+.-") || !d->version || !is_word(d->architecture, WORD "-"))
-		return err_code(e, EXIT_INPUT, "%s: its control file names no package", path);
+		return err_code(e, EXIT_INPUT, "%s: its control file names no package", d->path);
 	if (!is_one_stanza(&d->control))
-		return err_code(e, EXIT_INPUT, "%s: its control file is not one stanza", path);
+		return err_code(e, EXIT_INPUT, "%s: its control file is not one stanza", d->path);
 	return 0;
+}
+
+/* Members become files of dpkg's info folder: one of another name stays outside. */
+static struct buf *new_member(struct deb *d, const char *name)
+{
+	if (strcmp(name, "control") == 0)
+		return d->control.len ? NULL : &d->control;
+	if (!is_word(name, WORD "-") || d->nmembers == MEMBERS_MAX || deb_member(d, name))
+		return NULL;
+	d->members = xreallocarray(d->members, d->nmembers + 1, sizeof(*d->members));
+	struct deb_member *m = &d->members[d->nmembers++];
+	*m = (struct deb_member){.name = xstrdup(name)};
+	return &m->text;
 }
 
 int deb_read_control(const char *path, struct deb *d, struct err *e)
@@ -131,20 +128,27 @@ int deb_read_control(const char *path, struct deb *d, struct err *e)
 	struct archive_entry *en;
 	int rc;
 
+	d->path = path;
 	if (open_member(&n, path, "control.tar", e) < 0)
 		return -1;
 	while ((rc = archive_next(n.inner, path, &en, e)) > 0) {
 		const char *name = archive_name(en);
-		const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
-		struct buf *into = strcmp(base, "control") == 0     ? &d->control
-				   : strcmp(base, "md5sums") == 0   ? &d->md5sums
-				   : strcmp(base, "conffiles") == 0 ? &d->conffiles
-								    : NULL;
-		d->has_postinst |= strcmp(base, "postinst") == 0;
+		if (archive_entry_filetype(en) != AE_IFREG)
+			continue;
+		struct buf *into = new_member(d, str_starts(name, "./") ? name + 2 : name);
 		if (into && read_entry(n.inner, path, into, e) < 0)
 			return -1;
 	}
-	return rc < 0 ? -1 : read_fields(path, d, e);
+	return rc < 0 ? -1 : read_fields(d, e);
+}
+
+const struct buf *deb_member(const struct deb *d, const char *name)
+{
+	for (size_t i = 0; i < d->nmembers; i++) {
+		if (strcmp(d->members[i].name, name) == 0)
+			return &d->members[i].text;
+	}
+	return NULL;
 }
 
 /* dpkg's .list: "/." first, then every path without a slash at its end. */
@@ -158,16 +162,75 @@ static void list_path(struct buf *list, const char *name)
 	buf_printf(list, "/%.*s\n", n ? (int)n : 1, n ? name : ".");
 }
 
-int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e)
+/* Is that path a line of conffiles? */
+static bool is_conffile(const struct deb *d, const char *path)
+{
+	const struct buf *b = deb_member(d, "conffiles");
+	size_t n = strlen(path);
+
+	for (const char *p = b ? buf_str(b) : ""; *p; p += strspn(p, "\n")) {
+		size_t len = strcspn(p, "\n");
+		if (len == n && strncmp(p, path, n) == 0)
+			return true;
+		p += len;
+	}
+	return false;
+}
+
+/* MD5 is what dpkg's books are kept in; coreutils has it. */
+static int md5_of(const struct buf *b, char hex[static 33], struct err *e)
+{
+	static const char *const argv[] = {"md5sum", NULL};
+	_cleanup_buf_ struct buf out = {0};
+
+	if (run_tool(argv, b, &out, 0, e) < 0)
+		return -1;
+	if (out.len < 32)
+		return err_set(e, "md5sum: no sum");
+	memcpy(hex, out.data, 32);
+	hex[32] = '\0';
+	return 0;
+}
+
+/*
+ * A conffile that is there stays: it is the base's, or an administrator's. The sum is the shipped
+ * one's, so that an upgrade asks only about what was changed.
+ */
+static int put_conffile(void *arg, struct ext4 *fs, struct archive *a, struct archive_entry *en,
+	const char *to, struct err *e)
+{
+	struct deb *d = arg;
+	_cleanup_buf_ struct buf text = {0};
+	char hex[33];
+	struct ext4_owner owner = {
+		(uid_t)archive_entry_uid(en), (gid_t)archive_entry_gid(en), archive_entry_perm(en)};
+
+	if (archive_entry_filetype(en) != AE_IFREG || !is_conffile(d, to))
+		return 0;
+	if (read_entry(a, d->path, &text, e) < 0 || md5_of(&text, hex, e) < 0)
+		return -1;
+	buf_printf(&d->conffile_sums, " %s %s\n", to, hex);
+	if (ext4_kind(fs, to) != EXT4_NONE)
+		return 1;
+	return ext4_write(fs, to, buf_str(&text), text.len, owner, e) < 0 ? -1 : 1;
+}
+
+int deb_unpack(struct deb *d, struct ext4 *fs, struct err *e)
 {
 	_cleanup_nested_ struct nested n = {0};
-	struct unpack u = {.path = path, .fs = fs, .dest = "", .top = "", .package = true};
+	struct unpack u = {.path = d->path,
+		.fs = fs,
+		.dest = "",
+		.top = "",
+		.package = true,
+		.special = put_conffile,
+		.arg = d};
 	struct archive_entry *en;
 	int rc;
 
-	if (open_member(&n, path, "data.tar", e) < 0)
+	if (open_member(&n, d->path, "data.tar", e) < 0)
 		return -1;
-	while ((rc = archive_next(n.inner, path, &en, e)) > 0) {
+	while ((rc = archive_next(n.inner, d->path, &en, e)) > 0) {
 		if (unpack_entry(&u, n.inner, en, e) < 0)
 			return -1;
 		list_path(&d->list, archive_name(en));
@@ -177,11 +240,16 @@ int deb_unpack(const char *path, struct deb *d, struct ext4 *fs, struct err *e)
 
 void deb_free(struct deb *d)
 {
+	for (size_t i = 0; i < d->nmembers; i++) {
+		free(d->members[i].name);
+		buf_free(&d->members[i].text);
+	}
+	free(d->members);
 	free(d->package);
 	free(d->version);
 	free(d->architecture);
 	buf_free(&d->control);
-	buf_free(&d->md5sums);
-	buf_free(&d->conffiles);
 	buf_free(&d->list);
+	buf_free(&d->conffile_sums);
+	*d = (struct deb){0};
 }

@@ -1,42 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "archive.h"
+#include "dpkg.h"
 #include "image/ext4.h"
 #include "inputs.h"
 #include "io.h"
+#include "java_archive.h"
+#include "neo4j_archive.h"
 #include "release/wifi.h"
 
 #define TWIN_BASE "bookworm-amd64.img.zst"
 #define SSH_KEY_MAX 16384
 #define PASSPHRASE_FILE_MAX 128
-#define NEO4J_PREFIX "neo4j-enterprise-"
-
-struct arch_row {
-	enum arch arch;
-	const char *name;
-	unsigned char elf_class;
-	uint16_t elf_machine;
-};
-
-static const struct arch_row arches[] = {
-	{ARCH_AMD64, "amd64", ELFCLASS64, EM_X86_64},
-	{ARCH_ARM64, "arm64", ELFCLASS64, EM_AARCH64},
-	{ARCH_ARMHF, "armhf", ELFCLASS32, EM_ARM},
-};
-
-const char *arch_name(enum arch a)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(arches); i++) {
-		if (arches[i].arch == a)
-			return arches[i].name;
-	}
-	return "unknown";
-}
 
 char *cache_dir(void)
 {
@@ -98,30 +76,38 @@ static int need_input(const struct cluster *c, const char *key, const char *name
 		c->path, key, name, type == S_IFDIR ? "folder" : "file", dir);
 }
 
-/* It becomes part of paths and of node.conf. */
-static bool is_version(const char *s)
+/* What cluster.conf does not say: HA as long as there was one, then a cluster if there can be. */
+static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs *in)
 {
-	return *s &&
-	       s[strspn(s, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-+~")] ==
-		       '\0';
+	unsigned version;
+
+	if (in->neo4j_community)
+		return NEO4J_SINGLE;
+	if (neo4j_version_parse(in->neo4j_version, &version) < 0 || version < NEO4J_VERSION(4, 0))
+		return NEO4J_HA;
+	return cluster_count(c, ROLE_DATA) == 1 ? NEO4J_SINGLE : NEO4J_CAUSAL;
 }
 
-static int read_neo4j_version(const struct cluster *c, struct inputs *in, struct err *e)
+static int look_into_neo4j(const struct cluster *c, struct inputs *in, struct err *e)
 {
-	_cleanup_free_ char *top = archive_top_folder(in->neo4j, e);
+	_cleanup_neo4j_archive_ struct neo4j_archive n = {0};
+	enum neo4j_mode mode;
 
-	if (!top)
+	if (neo4j_archive_look(in->neo4j, &n, e) < 0)
 		return -1;
-	if (!str_starts(top, NEO4J_PREFIX) || !is_version(top + strlen(NEO4J_PREFIX)))
-		return err_code(e, EXIT_INPUT,
-			"%s: its top folder is not " NEO4J_PREFIX
-			"VERSION; clusters need Neo4j Enterprise",
-			in->neo4j);
-	in->neo4j_version = xstrdup(top + strlen(NEO4J_PREFIX));
-	in->profile = neo4j_profile_find(in->neo4j_version);
-	if (!in->profile)
-		return err_code(e, EXIT_INPUT, "%s: neo4j = \"%s\": version %s has no profile here",
-			c->path, c->neo4j, in->neo4j_version);
+	in->neo4j_community = n.community;
+	in->neo4j_version = steal(&n.version);
+	if (!c->neo4j_mode)
+		mode = default_mode(c, in);
+	else if (neo4j_mode_parse(c->neo4j_mode, &mode) < 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: neo4j_mode = \"%s\" is none of ha, causal, single", c->path,
+			c->neo4j_mode);
+	if (neo4j_profile_find(in->neo4j_version, n.community, mode, cluster_count(c, ROLE_DATA),
+		    &in->profile, e) < 0)
+		return err_prefix(e, "%s: neo4j = \"%s\"", c->path, c->neo4j);
+	if (neo4j_memory(&in->profile, c->memory_mb, &in->heap_mb, &in->pagecache_mb, e) < 0)
+		return err_prefix(e, "%s: memory_mb", c->path);
 	return 0;
 }
 
@@ -182,104 +168,180 @@ static int read_passphrase(const struct cluster *c, struct inputs *in, struct er
 	return 0;
 }
 
+/* A package is a file or a folder of them; an overlay is a folder. */
+static int find_lists(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	in->packages = xcalloc(c->npackages + 1, sizeof(*in->packages));
+	in->overlays = xcalloc(c->noverlays + 1, sizeof(*in->overlays));
+	for (size_t i = 0; i < c->npackages; i++) {
+		in->packages[i] = find_input(c, c->packages[i], S_IFDIR);
+		if (!in->packages[i] &&
+			need_input(c, "packages", c->packages[i], S_IFREG, &in->packages[i], e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < c->noverlays; i++) {
+		if (need_input(c, "overlay", c->overlays[i].dir, S_IFDIR, &in->overlays[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void free_list(char **list)
+{
+	for (char **p = list; p && *p; p++)
+		free(*p);
+	free(list);
+}
+
 int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e)
 {
 	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
 		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
-		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0)
+		find_lists(c, in, e) < 0 || read_ssh_key(c, in, e) < 0 ||
+		read_passphrase(c, in, e) < 0)
 		return -1;
-	return read_neo4j_version(c, in, e);
+	return look_into_neo4j(c, in, e);
 }
 
 /* The architecture of the shell, which every root has. */
 static int detect_arch(struct ext4 *fs, const char *image, enum arch *arch, struct err *e)
 {
 	_cleanup_buf_ struct buf b = {0};
-	Elf32_Ehdr h;
+	unsigned machine;
 
 	if (ext4_read(fs, "/bin/sh", &b, e) < 0)
 		return err_prefix(e, "the root partition holds no system");
-	if (b.len < sizeof(h) || memcmp(b.data, ELFMAG, SELFMAG) != 0)
+	*arch = arch_of_elf(b.data, b.len, &machine);
+	if (*arch)
+		return 0;
+	if (!machine)
 		return err_code(e, EXIT_INPUT, "%s: /bin/sh is no program", image);
-	memcpy(&h, b.data, sizeof(h)); /* class and machine lie alike in both classes */
-	for (size_t i = 0; i < ARRAY_SIZE(arches); i++) {
-		if (h.e_ident[EI_CLASS] == arches[i].elf_class &&
-			h.e_machine == arches[i].elf_machine) {
-			*arch = arches[i].arch;
-			return 0;
-		}
-	}
 	return err_code(e, EXIT_INPUT, "%s: made for no machine bramble knows (ELF machine %u)",
-		image, h.e_machine);
+		image, machine);
 }
 
-/* "openjdk-17-jre-headless..." -> 17 */
+/* Packages that hold a Java, and where its version is in their names. */
+static const char *const java_packages[] = {
+	"openjdk-%u-jre-headless%n",
+	"oracle-java%u-jdk%n",
+	"temurin-%u-jre%n",
+	"temurin-%u-jdk%n",
+	"zulu%u-jre-headless%n",
+	"bellsoft-java%u-runtime%n",
+};
+
 static unsigned major_of_package(const char *name)
 {
-	unsigned major = 0;
-	int end = 0;
-
-	if (sscanf(name, "openjdk-%u-jre-headless%n", &major, &end) != 1 || !end)
-		return 0;
-	return major;
-}
-
-static int check_deb_name(const struct inputs *in, const char *name, struct err *e)
-{
-	const char *arch = strrchr(name, '_');
-	_cleanup_free_ char *own = xasprintf("_%s.deb", arch_name(in->arch));
-
-	if (arch && (strcmp(arch, own) == 0 || strcmp(arch, "_all.deb") == 0))
-		return 0;
-	return err_code(e, EXIT_INPUT, "%s/%s: is not for %s, the base image's architecture",
-		in->java, name, arch_name(in->arch));
-}
-
-static int look_into_java_set(struct inputs *in, struct err *e)
-{
-	DIR *d = opendir(in->java);
-	int rc = 0;
-
-	if (!d)
-		return err_errno(e, "%s", in->java);
-	for (struct dirent *de; rc == 0 && (de = readdir(d));) {
-		if (!str_ends(de->d_name, ".deb"))
-			continue;
-		rc = check_deb_name(in, de->d_name, e);
-		if (major_of_package(de->d_name) > in->java_major)
-			in->java_major = major_of_package(de->d_name);
+	for (size_t i = 0; i < ARRAY_SIZE(java_packages); i++) {
+		unsigned major = 0;
+		int end = 0;
+		if (sscanf(name, java_packages[i], &major, &end) == 1 && end && !name[end])
+			return major;
 	}
-	closedir(d);
-	if (rc == 0 && !in->java_major)
-		return err_code(
-			e, EXIT_INPUT, "%s: holds no openjdk-N-jre-headless .deb", in->java);
-	return rc;
+	return 0;
 }
 
-/* java = "NAME": the folder NAME itself, or NAME-ARCH.debs of the inputs folder. */
-static int find_java_set(const struct cluster *c, struct inputs *in, struct err *e)
+static void note_java(struct inputs *in, const char *package)
+{
+	unsigned major = package ? major_of_package(package) : 0;
+
+	if (major > in->java_major)
+		in->java_major = major;
+}
+
+static int note_base_java(struct ext4 *fs, struct inputs *in, struct err *e)
+{
+	_cleanup_dpkg_ struct dpkg d = {0};
+
+	if (dpkg_load(&d, fs, arch_name(in->arch), e) < 0)
+		return -1;
+	for (size_t i = 0; i < d.n; i++)
+		note_java(in, d.packages[i].name);
+	return 0;
+}
+
+int inputs_packages(const struct cluster *c, const struct inputs *in, struct ext4 *fs,
+	struct deb_set *set, struct err *e)
+{
+	for (size_t i = 0; i < c->npackages; i++) {
+		if (deb_set_add(set, in->packages[i], e) < 0)
+			return -1;
+	}
+	return deb_set_check(set, NULL, fs, arch_name(in->arch), e);
+}
+
+static int look_into_packages(
+	const struct cluster *c, struct ext4 *fs, const struct inputs *in, struct err *e)
+{
+	_cleanup_deb_set_ struct deb_set set = {0};
+
+	return inputs_packages(c, in, fs, &set, e);
+}
+
+static int look_into_java_set(
+	const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
+{
+	_cleanup_deb_set_ struct deb_set set = {0}, packages = {0};
+
+	if (inputs_packages(c, in, fs, &packages, e) < 0 || deb_set_add(&set, in->java, e) < 0 ||
+		deb_set_check(&set, &packages, fs, arch_name(in->arch), e) < 0)
+		return -1;
+	for (size_t i = 0; i < set.n; i++)
+		note_java(in, set.debs[i].package);
+	/* What the base has too is not taken from the set. */
+	if (!in->java_major && note_base_java(fs, in, e) < 0)
+		return -1;
+	if (in->java_major)
+		return 0;
+	return err_code(e, EXIT_INPUT, "%s: holds no openjdk-N-jre-headless .deb", in->java);
+}
+
+static int look_into_java_archive(struct inputs *in, struct err *e)
+{
+	struct java_archive j = {0};
+
+	if (java_archive_look(in->java, &j, e) < 0)
+		return -1;
+	in->java_is_archive = true;
+	in->java_major = j.major;
+	if (j.arch == in->arch)
+		return 0;
+	return err_code(e, EXIT_INPUT, "%s: is Java for %s, but the base image is %s", in->java,
+		arch_name(j.arch), arch_name(in->arch));
+}
+
+static bool is_archive_name(const char *name)
+{
+	static const char *const endings[] = {".tar.gz", ".tgz", ".tar.xz", ".tar.zst", ".zip"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++) {
+		if (str_ends(name, endings[i]))
+			return true;
+	}
+	return false;
+}
+
+/* java = "NAME": an archive, the folder NAME itself, or NAME-ARCH.debs of the inputs folder. */
+static int find_java(const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
 {
 	_cleanup_free_ char *set = xasprintf("%s-%s.debs", c->java, arch_name(in->arch));
 
+	if (is_archive_name(c->java)) {
+		if (need_input(c, "java", c->java, S_IFREG, &in->java, e) < 0)
+			return -1;
+		return look_into_java_archive(in, e);
+	}
 	in->java = find_input(c, c->java, S_IFDIR);
 	if (!in->java && need_input(c, "java", set, S_IFDIR, &in->java, e) < 0)
 		return -1;
-	return look_into_java_set(in, e);
+	return look_into_java_set(c, fs, in, e);
 }
 
 static int find_base_java(
 	const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
 {
-	_cleanup_buf_ struct buf status = {0};
-
-	if (ext4_exists(fs, "/var/lib/dpkg/status") &&
-		ext4_read(fs, "/var/lib/dpkg/status", &status, e) < 0)
+	if (note_base_java(fs, in, e) < 0)
 		return -1;
-	for (const char *p = buf_str(&status); (p = strstr(p, "\nPackage: openjdk-")); p++) {
-		unsigned major = major_of_package(p + strlen("\nPackage: "));
-		if (major)
-			in->java_major = major;
-	}
 	if (in->java_major)
 		return 0;
 	return err_code(e, EXIT_INPUT,
@@ -350,11 +412,13 @@ int inputs_look_into(const struct cluster *c, const char *image, const struct ex
 		return err_prefix(e, "%s", in->base);
 	if (detect_arch(fs, in->base, &in->arch, e) < 0 || find_release(c, fs, image, in, e) < 0)
 		return -1;
+	if (look_into_packages(c, fs, in, e) < 0)
+		return -1;
 	int rc = strcmp(c->java, "base") == 0 ? find_base_java(c, fs, in, e)
-					      : find_java_set(c, in, e);
+					      : find_java(c, fs, in, e);
 	if (rc < 0)
 		return -1;
-	if (neo4j_check_java(in->profile, in->java_major, e) < 0)
+	if (neo4j_check_java(&in->profile, in->java_major, e) < 0)
 		return err_prefix(e, "%s: java = \"%s\"", c->path, c->java);
 	return find_login(c, fs, in, e);
 }
@@ -364,6 +428,8 @@ void inputs_free(struct inputs *in)
 	free(in->base);
 	free(in->neo4j);
 	free(in->java);
+	free_list(in->packages);
+	free_list(in->overlays);
 	free(in->neo4j_version);
 	buf_free(&in->ssh_key);
 	if (in->passphrase.data)

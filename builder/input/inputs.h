@@ -2,27 +2,30 @@
 #ifndef BRAMBLE_INPUTS_H
 #define BRAMBLE_INPUTS_H
 
+#include "arch.h"
 #include "cluster/cluster.h"
+#include "deb_set.h"
 #include "image/account.h"
 #include "image/table.h"
-#include "neo4j.h"
+#include "neo4j_profile.h"
 #include "release/release.h"
 
 /*
  * The inputs a cluster.conf names, found and looked into. A name is looked for beside the
  * cluster.conf, then in the inputs folder ($BRAMBLE_INPUTS, else CACHE/inputs).
  */
-enum arch { ARCH_UNKNOWN, ARCH_AMD64, ARCH_ARM64, ARCH_ARMHF };
-
-const char *arch_name(enum arch a); /* Debian's: "amd64", "arm64", "armhf" */
-
 struct inputs {
 	char *base, *neo4j;
-	char *java;          /* a folder of .deb files; NULL: java = "base" */
+	char *java; /* a folder of .deb files, or an archive; NULL: java = "base" */
+	bool java_is_archive;
+	char **packages; /* as many as the cluster has, and its overlays' folders */
+	char **overlays;
 	enum arch arch;      /* of the base image */
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
-	const struct neo4j_profile *profile;
+	bool neo4j_community;
+	struct neo4j_profile profile;
+	unsigned heap_mb, pagecache_mb; /* of Neo4j, for the smallest board */
 	const char *force_release; /* what the user says the base is; NULL: it says so itself */
 	struct release release;    /* of the base */
 	struct buf ssh_key;        /* empty: no login */
@@ -45,6 +48,10 @@ MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in
  */
 MUST_CHECK int inputs_look_into(const struct cluster *c, const char *image,
 	const struct extent *root, struct inputs *in, struct err *e);
+
+/* Reads what `packages` names and checks it against a card's root. */
+MUST_CHECK int inputs_packages(const struct cluster *c, const struct inputs *in, struct ext4 *fs,
+	struct deb_set *set, struct err *e);
 
 void inputs_free(struct inputs *in);
 #define _cleanup_inputs_ _cleanup_(inputs_free)

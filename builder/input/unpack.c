@@ -8,7 +8,7 @@
  *   climb from wherever that name leads, not from where it seems to be. Modes are 0755 or 0644:
  *   nothing there is setuid or hidden from the user who runs it.
  * - A package links where it likes and keeps owners and modes. As with dpkg, a folder that is
- *   there stays as it is, and a file that is there is another package's.
+ *   there stays as it is, and a file that is there is another package's (conffiles: deb.c).
  */
 #include <string.h>
 #include "archive_private.h"
@@ -214,7 +214,10 @@ static int put_leaf(const struct unpack *u, struct archive *a, struct archive_en
 {
 	enum ext4_kind kind = ext4_kind(u->fs, to);
 	const char *hard = archive_entry_hardlink(en);
+	int rc = u->special ? u->special(u->arg, u->fs, a, en, to, e) : 0;
 
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	if (kind == EXT4_DIR || !*rel)
 		return refuse(u->path, rel, "exists as a folder", e);
 	if (kind != EXT4_NONE && u->package)

@@ -88,6 +88,35 @@ int first_boot_detect(struct ext4 *root, const struct buf *cmdline, const struct
 	return 0;
 }
 
+static bool unit_is_masked(struct ext4 *root, const char *unit)
+{
+	_cleanup_free_ char *path = xasprintf(ETC_UNITS "/%s", unit);
+
+	return ext4_kind(root, path) == EXT4_LINK;
+}
+
+/* Its own file may still lie there: a mask or the file that stops it disarms it too. */
+static bool file_is_armed(struct ext4 *root, const struct first_boot *f)
+{
+	if (!f->file || !ext4_exists(root, f->file))
+		return false;
+	if (f->create)
+		return !ext4_exists(root, f->create);
+	return !f->mask[0] || !unit_is_masked(root, f->mask[0]);
+}
+
+const char *first_boot_armed(
+	struct ext4 *root, const struct buf *cmdline, const struct buf *boot_names)
+{
+	for (const struct first_boot *f = first_boots; f->name; f++) {
+		if ((f->words[0] && cmdline_has(cmdline, f->words[0], NULL)) ||
+			(f->boot_file && fat_listed(boot_names, f->boot_file)) ||
+			file_is_armed(root, f))
+			return f->name;
+	}
+	return NULL;
+}
+
 /* Is it a word of some row? */
 static bool is_known(const char *key, const char *value)
 {

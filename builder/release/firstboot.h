@@ -27,6 +27,10 @@ extern const struct first_boot first_boots[];
 MUST_CHECK int first_boot_detect(struct ext4 *root, const struct buf *cmdline,
 	const struct buf *boot_names, unsigned *found, struct err *e);
 
+/* The name of a mechanism that would still act at a boot of a card of ours; NULL: none would. */
+const char *first_boot_armed(
+	struct ext4 *root, const struct buf *cmdline, const struct buf *boot_names);
+
 /* A word that starts something at boot and belongs to no row: the caller frees; NULL: none. */
 char *first_boot_unknown(const struct buf *cmdline);
 

@@ -8,6 +8,7 @@
 #include "image/ext4.h"
 #include "image/table.h"
 #include "input/inputs.h"
+#include "output/outputs.h"
 #include "progress.h"
 
 /*
@@ -28,6 +29,7 @@ struct build {
 	struct state state;
 	struct inputs inputs;
 	bool twin;
+	const char *only; /* the one node to build; NULL: all */
 	struct cache cache;
 	char *out;        /* the images folder */
 	char *work;       /* out/.build: cleared at the start, gone at the end */
@@ -38,9 +40,9 @@ struct build {
 	struct progress progress;
 };
 
-#define DATA_INITIAL (UINT64_C(512) << 20) /* of p3 in the image; the node grows it to the card */
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
 #define ROOT_HEADROOM (UINT64_C(1) << 30)
+#define ROOT_TIGHT (UINT64_C(512) << 20) /* headroom on a card that has no room for that */
 
 /* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474
@@ -54,6 +56,9 @@ struct build_options {
 	bool twin;                 /* amd64 images of the same cluster, for rehearsals */
 	const char *force_release; /* NULL, or what the base is to be taken for */
 	bool quiet;
+	const char *only;             /* of all nodes only this one's image; NULL: all */
+	bool peek;                    /* for a comparison: the cluster's state stays as it is */
+	struct output_options output; /* what is made besides the images */
 };
 
 /*
@@ -68,6 +73,16 @@ void build_free(struct build *b);
 
 /* Builds all nodes' images. */
 MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
+
+/*
+ * Puts a node's overlays onto its card's root. EXIT_CONFIG, with the file (and line, for a
+ * variable): what is neither file, folder nor link, what is bramble's own to write, unknown
+ * variables, users and groups.
+ */
+MUST_CHECK int overlay_put(
+	const struct build *b, const struct node *n, struct ext4 *fs, struct err *e);
+/* Would it, on cards made from this decompressed base? Writes nothing. */
+MUST_CHECK int overlay_check(const struct build *b, const char *base, struct err *e);
 
 /* The stages, in order: each edits a copy of the image before it, in place. */
 struct stage {

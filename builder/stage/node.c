@@ -9,6 +9,8 @@
 #include "build.h"
 #include "release/patch.h"
 
+#define MIB (UINT64_C(1) << 20)
+
 struct paint {
 	struct build *b;
 	const struct node *node;
@@ -46,11 +48,12 @@ static int put_node_conf(struct paint *p, struct err *e)
 	buf_printf(&conf,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
 		"cluster { id = \"%s\" name = \"%s\" generation = %u }\n"
-		"node { name = \"%s\" }\n",
-		b->state.id, b->cluster->name, b->state.generation, p->node->name);
+		"node { name = \"%s\" reserved_end_mib = %llu }\n",
+		b->state.id, b->cluster->name, b->state.generation, p->node->name,
+		(unsigned long long)(b->cluster->reserved_end + MIB - 1) / MIB);
 	if (p->node->roles & ROLE_DATA)
 		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\" }\n",
-			b->inputs.neo4j_version, neo4j_profile_name(b->inputs.profile));
+			b->inputs.neo4j_version, b->inputs.profile.name);
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
 		buf_printf(&conf, "member \"%s\" { id = %u roles = ", n->name, n->id);
@@ -94,10 +97,6 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
 }
 
-/*
- * Heap and page cache for the smallest board a cluster may have, 1 GB: both and about 200 MB that
- * Java takes besides must leave the system room.
- */
 static int put_neo4j_conf(struct paint *p, struct err *e)
 {
 	const struct build *b = p->b;
@@ -107,8 +106,8 @@ static int put_neo4j_conf(struct paint *p, struct err *e)
 		.address = p->node->address,
 		.members = members,
 		.java_major = b->inputs.java_major,
-		.heap_mb = 256,
-		.pagecache_mb = 64,
+		.heap_mb = b->inputs.heap_mb,
+		.pagecache_mb = b->inputs.pagecache_mb,
 		.data_dir = DATA_DIR,
 	};
 
@@ -117,11 +116,11 @@ static int put_neo4j_conf(struct paint *p, struct err *e)
 		if (n->roles & ROLE_DATA)
 			members[s.nmembers++] = (struct neo4j_member){n->id, n->address};
 	}
-	for (size_t i = 0; neo4j_profile_file(b->inputs.profile, i); i++) {
+	for (size_t i = 0; neo4j_profile_file(&b->inputs.profile, i); i++) {
 		_cleanup_buf_ struct buf text = {0};
 		_cleanup_free_ char *path =
-			xasprintf("/opt/neo4j/%s", neo4j_profile_file(b->inputs.profile, i));
-		neo4j_render(b->inputs.profile, i, &s, &text);
+			xasprintf("/opt/neo4j/%s", neo4j_profile_file(&b->inputs.profile, i));
+		neo4j_render(&b->inputs.profile, i, &s, &text);
 		if (put(p, path, &text, 0644, e) < 0)
 			return -1;
 	}
@@ -180,6 +179,11 @@ static int patch_system(struct paint *p, struct err *e)
 	return patch_all(&x, e);
 }
 
+static int put_overlays(struct paint *p, struct err *e)
+{
+	return overlay_put(p->b, p->node, p->fs, e);
+}
+
 struct painter {
 	unsigned roles;
 	int (*run)(struct paint *p, struct err *e);
@@ -191,6 +195,7 @@ static const struct painter painters[] = {
 	{ROLE_DATA, put_neo4j_conf},
 	{ROLE_PROXY, put_proxy_conf},
 	{~0u, enable_units},
+	{~0u, put_overlays},
 };
 
 static int edit_root(struct paint *p, struct err *e)

@@ -16,9 +16,23 @@
 
 static int os_key(struct build *b, struct hash *h, struct err *e)
 {
-	(void)e;
 	hash_bytes(h, &b->table.part, sizeof(b->table.part));
+	for (size_t i = 0; i < b->cluster->npackages; i++) {
+		if (hash_path(h, b->inputs.packages[i], e) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+static int install_packages(struct build *b, struct ext4 *fs, struct err *e)
+{
+	_cleanup_deb_set_ struct deb_set set = {0};
+
+	if (!b->cluster->npackages)
+		return 0;
+	if (inputs_packages(b->cluster, &b->inputs, fs, &set, e) < 0)
+		return -1;
+	return deb_set_install(&set, fs, NULL, NULL, e);
 }
 
 static int grow_root(const struct build *b, const char *part, int src, struct err *e)
@@ -78,6 +92,15 @@ static int install_programs(struct build *b, struct ext4 *fs, struct err *e)
 	return 0;
 }
 
+/* So that inspect can tell which bramble made a card. */
+static int put_version(struct ext4 *fs, struct err *e)
+{
+	static const char version[] = BRAMBLE_VERSION "\n";
+
+	return ext4_write(
+		fs, "/usr/lib/bramble/version", version, strlen(version), EXT4_ROOT(0644), e);
+}
+
 static int os_run(struct build *b, const char *image, struct err *e)
 {
 	if (compose(b, image, e) < 0)
@@ -85,10 +108,11 @@ static int os_run(struct build *b, const char *image, struct err *e)
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
 	if (!fs)
 		return -1;
-	if (install_programs(b, fs, e) < 0 ||
+	if (install_programs(b, fs, e) < 0 || put_version(fs, e) < 0 ||
 		ext4_mkdir(fs, "/srv/bramble", EXT4_ROOT(0755), e) < 0 ||
 		ext4_mkdir(fs, "/etc/bramble", EXT4_ROOT(0755), e) < 0 ||
-		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0)
+		account_add_system(fs, "bramble-proxy", PROXY_UID, "/nonexistent", e) < 0 ||
+		install_packages(b, fs, e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

@@ -258,6 +258,7 @@ def test_barrier(pi1, pi2, pi3, pi4):
     ok(pi1.starts() == ["start --no-block neo4j.service"], "by systemctl start --no-block")
     ok(all('state = "used"' in n.read("srv/bramble/bramble.marker") for n in (pi1, pi2, pi3)),
        "p3 is used on all of them")
+    ok('neo4j = "3.5.0-beta03"' in pi1.read("srv/bramble/bramble.marker"), "and by which Neo4j")
     ok(wait_for(lambda: pi1.state() == "starting"), "a process without HTTP is starting")
 
 
@@ -330,8 +331,8 @@ def test_spoiled(pi1, pi2, pi3):
 
     def fail(times):
         for _ in range(times):
-            pi3.neo4j_ends()
             seen = len(pi3.starts())
+            pi3.neo4j_ends()
             wait_for(lambda: len(pi3.starts()) > seen, 40)
             pi3.neo4j_up("UNKNOWN")
 

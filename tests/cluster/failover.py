@@ -140,6 +140,16 @@ def wait_until(what, seconds, test):
     raise SystemExit("failover: waited %d s for %s" % (seconds, what))
 
 
+def wait_for_writes(what, writer, number):
+    """Waits until so many more are acknowledged; a busy disk makes each one slow, not wrong."""
+    goal = len(writer.acked) + number
+    try:
+        wait_until(what, 240, lambda: len(writer.acked) >= goal)
+    except SystemExit as e:
+        raise SystemExit("%s: %d of %d acknowledged, unknown: %s, refused: %s" % (
+            e, len(writer.acked), goal, writer.unknown[-2:], writer.refused[-2:]))
+
+
 def rehearse(args, verb, node):
     cluster = args.netns[len("bramble-"):]
     subprocess.run([args.bramble, "rehearse", verb, "--cluster", cluster, node],
@@ -184,7 +194,7 @@ def play(args):
     r = {"first_master": wait_until("a cluster", 180, lambda: one_master(roles))}
     say(args, "%s is master; a writer sends one write at a time to the proxy" % r["first_master"])
     writer.start()
-    wait_until("the first writes", 60, lambda: len(writer.acked) >= args.writes)
+    wait_for_writes("the first writes", writer, args.writes)
     old = r["first_master"]
     say(args, "%d writes acknowledged; cutting the power of %s" % (len(writer.acked), old))
     cut = time.monotonic()
@@ -198,8 +208,7 @@ def play(args):
                lambda: any(e > took for _, e in writer.answers))
     again = next(e for _, e in writer.answers if e > took)
     r["writes_again_s"], r["proxy_lag_s"] = again - cut, again - took
-    before = len(writer.acked)
-    wait_until("more writes", 120, lambda: len(writer.acked) >= before + args.writes)
+    wait_for_writes("more writes", writer, args.writes)
     say(args, "writes go on after %.1f s" % r["writes_again_s"])
     r["rejoin_s"] = boot_again(args, roles, old)
     writer.stop.set()

@@ -12,6 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define FILE_MAX (1u << 20)
+#define FRONT 2048u
 
 static uint32_t seed = 1;
 static unsigned long runs;
@@ -30,15 +31,30 @@ static void run(const struct buf *b)
 	runs++;
 }
 
+/* Half of the time near the front: there binary formats have their numbers. */
+static size_t next_place(size_t len)
+{
+	size_t front = len < FRONT ? len : FRONT;
+
+	return next_random() % 2 ? next_random() % front : next_random() % len;
+}
+
+static char next_byte(void)
+{
+	static const char telling[] = "\r\n \t:;,0123456789abcdefx\"\\\0\x7f\xff";
+
+	return next_random() % 4 ? telling[next_random() % (sizeof(telling) - 1)]
+				 : (char)next_random();
+}
+
 /* A few random bytes changed, and sometimes the end cut off. */
 static void run_mutated(const struct buf *b)
 {
-	static const char telling[] = "\r\n \t:;,0123456789abcdefx\"\\\0\x7f\xff";
 	_cleanup_buf_ struct buf m = {0};
 
 	buf_add(&m, buf_str(b), b->len);
 	for (uint32_t n = next_random() % 4 + 1; m.len && n; n--)
-		m.data[next_random() % m.len] = telling[next_random() % (sizeof(telling) - 1)];
+		m.data[next_place(m.len)] = next_byte();
 	if (m.len && next_random() % 4 == 0)
 		m.len = next_random() % m.len;
 	run(&m);

@@ -134,9 +134,9 @@ cp base.img error.img
 debugfs -w -R 'ssv state 2' "error.img?offset=$((139264 * 512))" >/dev/null 2>&1
 fresh error.img
 build_bad 4 'marked as having errors' "an ext4 with errors"
-mkdir -p evil/neo4j-enterprise-3.5.9
+mkdir -p evil && cp -r neo4j/neo4j-enterprise-3.5.9 evil
 echo x >evil/neo4j-enterprise-3.5.9/x
-tar -C evil -czf evil.tar.gz --transform 's,x$,../../../../etc/passwd,' neo4j-enterprise-3.5.9 neo4j-enterprise-3.5.9/x 2>/dev/null
+tar -C evil -czf evil.tar.gz --transform 's,/x$,/../../../../etc/passwd,' neo4j-enterprise-3.5.9 2>/dev/null
 sed 's,neo4j.tar.gz,evil.tar.gz,' c.conf >c2.conf
 build_bad 4 'leaves the archive' "a path out of the archive"
 ln -sf /etc/shadow evil/neo4j-enterprise-3.5.9/link
@@ -150,9 +150,10 @@ head -c 500 java/*.deb >cutdeb
 mkdir -p java2 && mv cutdeb java2/openjdk-17-jre-headless_17.0.1_amd64.deb
 sed 's,"java",java2,' c.conf >c2.conf
 build_bad 4 'openjdk' "a truncated .deb"
-mkdir -p java3 && cp java/*.deb java3/openjdk-17-jre-headless_17.0.1_arm64.deb
+mkdir -p java3 && sed -i 's/^Architecture: .*/Architecture: arm64/' deb/DEBIAN/control
+dpkg-deb --root-owner-group -Zxz -b deb java3/openjdk-17-jre-headless_17.0.1_amd64.deb >/dev/null
 sed 's,"java",java3,' c.conf >c2.conf
-build_bad 4 'is not for amd64' "Java for another architecture"
+build_bad 4 'is not for amd64' "Java for another architecture, whatever its name says"
 is "$(sha256sum "$images"/n?.img)" "$keep" "after all of that the old images are untouched"
 [[ ! -e $images/.build ]]
 ok $? "and no work folder is left"
@@ -200,7 +201,7 @@ ok $? "the article's four Pis"
 fails 1 'exists; it was not touched' "init keeps an existing file" "$bramble" init new.conf
 like "$("$bramble" assets)" 'programs/armhf/bramble-agent' "assets lists what is embedded"
 "$bramble" assets extract extracted >/dev/null
-cmp -s extracted/programs/arm64/bramble-proxy "${BRAMBLE_BUILD:-$top/build}/arm64/bramble-proxy"
+cmp -s extracted/programs/arm64/bramble-proxy "$top/build/arm64/bramble-proxy"
 ok $? "assets extracts it"
 fails 2 'no command "bild"' "unknown command" "$bramble" bild
 done_testing

@@ -38,7 +38,7 @@ completes() { # WORDS...
   bash -c 'eval "$("$0" completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bramble
     printf "%s\n" "${COMPREPLY[@]}"' "$bramble" "$@"
 }
-like "$(completes bramble re)" '^rehearse$' "completion of a command"
+like "$(completes bramble reh)" '^rehearse$' "completion of a command"
 like "$(completes bramble rehearse cut --k)" '^--keep-cache$' "completion of a subcommand's option"
 like "$(completes bramble build --t)" '^--twin$' "completion of an option"
 

@@ -21,6 +21,7 @@ fixture_root() { # DIR
   printf 'A stand-in for a test\n' >"$r/etc/rpi-issue"
   mkdir -p "$r/etc/systemd/system/multi-user.target.wants"
   ln -sf /usr/lib/systemd/system/systemd-networkd.service "$r/etc/systemd/system/multi-user.target.wants/"
+  echo 1 >"$r/var/lib/dpkg/info/format"
   printf 'Package: base-files\nStatus: install ok installed\nVersion: 12\n\n' >"$r/var/lib/dpkg/status"
 }
 
@@ -44,8 +45,8 @@ fixture_neo4j() { # OUT.tar.gz VERSION
   mkdir -p "$dir/$top"/{bin,conf,lib}
   echo '#!/bin/sh' >"$dir/$top/bin/neo4j"
   chmod 0755 "$dir/$top/bin/neo4j"
-  head -c 3000000 /dev/urandom >"$dir/$top/lib/neo4j.jar"
-  ln -sf neo4j.jar "$dir/$top/lib/alias.jar"
+  head -c 3000000 /dev/urandom >"$dir/$top/lib/neo4j-kernel-$2.jar"
+  ln -sf neo4j-kernel-"$2".jar "$dir/$top/lib/alias.jar"
   tar -C "$dir" -czf "$1" "$top"
 }
 

@@ -96,7 +96,7 @@ top_folder $'neo4j-enterprise-3.5.9" }\nnode { name = "n2'
 refused 4 'is not neo4j-enterprise-VERSION' "a version that would be read as configuration"
 top_folder neo4j-enterprise-3.5.9
 rm -r evil/*/bin && tar -C evil -czf evil.tar.gz neo4j-enterprise-3.5.9
-fails 4 'holds no bin/neo4j' "build: an archive without Neo4j" "$bramble" build v.conf
+refused 4 'holds no bin/neo4j; its top folder has only: conf lib' "an archive without Neo4j"
 
 # --- who may log in
 key() { # STATUS REGEX NAME CONTENT
@@ -174,6 +174,24 @@ echo 7 >c.state/generation
 chmod 0750 c.state
 fails 3 'mode 0700' "a state folder others can read" "$bramble" build c.conf
 chmod 0700 c.state
+mv c.state kept.state
+fails 3 'c.state is gone, but .*recover-state' "a build without the state that made the images" "$bramble" build c.conf
+mv kept.state c.state
+rm c.state/secret
+fails 3 'secret is gone; a new one would' "a state without its secret" "$bramble" build c.conf
+card_cat c.images/n1.img /etc/bramble/cluster.secret >c.state/secret
+fails 3 'secret: holds secrets and must have mode 0600' "a secret others can read" "$bramble" build c.conf
+chmod 0600 c.state/secret
+read_only='mount --bind c.state c.state && mount -o remount,ro,bind c.state && exec "$0" build "$1"'
+if "$bramble" build c.conf >/dev/null 2>&1 && unshare -m bash -c "${read_only%&&*}" 2>/dev/null; then
+  out=$(unshare -m bash -c "$read_only" "$bramble" c.conf 2>&1)
+  ok $? "a read-only state is enough while cluster.conf stays" "$out"
+  cp c.conf kept.conf && echo '# changed' >>c.conf
+  fails 1 'c.state/generation: Read-only' "a changed one must be counted" unshare -m bash -c "$read_only" "$bramble" c.conf
+  mv kept.conf c.conf
+else
+  skip "a read-only state" "no mount namespace"
+fi
 (umask 0 && "$bramble" build --out open c.conf >/dev/null 2>&1)
 is "$(stat -c %a c.state c.state/* open/*.img | sort -u | xargs)" "600 700" "secrets are nobody else's under umask 0"
 

@@ -182,6 +182,9 @@ for n in jessie-2016 jessie stretch buster bullseye-2021 bullseye bookworm bookw
   ok $? "$n: built" "$out"
   log=$(fsck_partition "$card" 2)
   ok $? "$n: e2fsck -fn of p2 is clean" "$log"
+  log=$("$bramble" verify "$card")
+  ok $? "$n: bramble verify finds nothing" "$log"
+  like "$("$bramble" inspect "$card")" "known as ${n%%-*}, network by " "$n: bramble inspect knows it"
   check_first_boot "$version"
   check_disk "$boot_at"
   check_identity "$version"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What archives and packages may do to a card's filesystem, and what they may not. */
-// use: builder/input/archive.c builder/input/deb.c builder/image/ext4.c builder/image/ext4_edit.c
-// use: builder/image/sparse.c builder/input/unpack.c builder/run.c builder/progress.c
+// use: builder/input/archive.c builder/input/deb.c builder/input/stanza.c
+// use: builder/input/unpack.c builder/image/ext4.c builder/image/ext4_edit.c
+// use: builder/image/sparse.c builder/run.c builder/progress.c
 #include <archive.h>
 #include <archive_entry.h>
 #include <locale.h>
 #include "builder/image/sparse.h"
 #include "builder/input/archive.h"
+#include "builder/input/deb.h"
 #include "image.h"
 
 #define TOP "neo4j-enterprise-3.5.9"
@@ -314,7 +316,7 @@ static int install(const char *control, const struct item *data, struct deb *d, 
 	if (deb_read_control(deb, d, e) < 0)
 		return -1;
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(in_scratch("x.img"), 0, e);
-	if (!fs || deb_unpack(deb, d, fs, e) < 0)
+	if (!fs || deb_unpack(d, fs, e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

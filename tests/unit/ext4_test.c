@@ -256,11 +256,40 @@ static void test_refused(void)
 	}
 }
 
+/* As a base image is: last written, mounted and checked some time between RUN_MOMENT and now. */
+static void test_grow_keeps_times(void)
+{
+	const char *image = in_scratch("times");
+	const uint32_t mounted = 1732000000, written = 1732000001, checked = 1732000002;
+	const off_t super = 1024;
+	struct err e = {0};
+
+	unlink(image);
+	new_image(image, 16 << 20);
+	TOOL("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^metadata_csum", image);
+	_cleanup_close_ int fd = open(image, O_RDWR | O_CLOEXEC);
+	if (io_pwrite_full(fd, &mounted, 4, super + 0x2c) < 0 ||
+		io_pwrite_full(fd, &written, 4, super + 0x30) < 0 ||
+		io_pwrite_full(fd, &checked, 4, super + 0x40) < 0 || ftruncate(fd, 32 << 20) < 0)
+		perror(image);
+	ok(ext4_grow_file(image, &e) == 0, "a filesystem from our future grows: %s", e.msg);
+	uint32_t now[3] = {0};
+	if (io_pread_full(fd, &now[0], 4, super + 0x2c) < 0 ||
+		io_pread_full(fd, &now[1], 4, super + 0x30) < 0 ||
+		io_pread_full(fd, &now[2], 4, super + 0x40) < 0)
+		perror(image);
+	ok(now[0] == mounted && now[1] == written && now[2] == checked, "and keeps its times");
+	ok(is_clean(image), "and is clean");
+	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, 0, &e);
+	is_int(fs ? ext4_moment(fs) : 0, written, "which are what edits take for now");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!mkdtemp(scratch))
 		return 1;
+	test_grow_keeps_times();
 	test_edits();
 	test_attributes();
 	test_refused_edits();

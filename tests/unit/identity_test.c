@@ -11,6 +11,7 @@
 #define ID "00112233445566778899aabbccddeeff"
 #define CLUSTER "cluster { id = \"" ID "\" name = \"garden\" generation = 4 }\n"
 #define NODE "node { name = \"pi1\" }\n"
+#define RESERVED(mib) "node { name = \"pi1\" reserved_end_mib = " mib " }"
 #define NEO4J "neo4j { version = \"3.5.0-beta03\" profile = \"3.x-ha\" }\n"
 #define PI1 "member \"pi1\" { id = 1 roles = {\"data\"} address = \"192.168.2.7\" }\n"
 #define PI2 "member \"pi2\" { id = 2 roles = {\"data\", \"proxy\"} address = \"192.168.2.8\" }\n"
@@ -48,6 +49,9 @@ static void test_good(void)
 	is_int(id.members[1].roles, ROLE_DATA | ROLE_PROXY, "two roles");
 	ok(identity_member(&id, "pi4") == &id.members[2], "found by name");
 	ok(!identity_member(&id, "pi9"), "or not");
+	is_int((long long)id.reserved_end, 0, "nothing kept free at the card's end");
+	is_int(load(CLUSTER RESERVED("4096") NEO4J PI1, &other, &e), 0, "or something");
+	is_int((long long)other.reserved_end, 4096LL << 20, "more bytes than a long may have");
 	is_int(load(CLUSTER NODE NEO4J PI4 PI2 PI1, &other, &e), 0, "in another order");
 	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) == 0, "the same data nodes");
 	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
@@ -85,6 +89,7 @@ static const struct bad bad[] = {
 		"id is not 32 hex digits"},
 	{"cluster { id = \"" ID "\" name = \"g\" generation = 0 }" NODE NEO4J PI1,
 		"generation is not positive"},
+	{CLUSTER RESERVED("-1") NEO4J PI1, "is not 0 to"},
 	{CLUSTER "node { name = \"pi4\" }" PI4, "no member has the role data"},
 };
 
@@ -138,8 +143,13 @@ static void test_marker_set(void)
 	buf_free(&text);
 	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "written");
 	is_str(buf_str(&text), MARK("used") "aside = 1\n", "the number stays");
+	is_int(marker_set_neo4j(dir, &m, "3.5.9", &e), 0, "the store's Neo4j");
+	buf_free(&text);
+	is_int(io_read_file(in_dir("bramble.marker"), 4096, &text, &e), 0, "is written");
+	is_str(buf_str(&text), MARK("used") "aside = 1\nneo4j = \"3.5.9\"\n", "behind the rest");
 	is_int(marker_parse("m", buf_str(&text), &m, &e), 0, "and is read");
 	is_int(m.aside, 1, "again");
+	is_str(m.neo4j, "3.5.9", "with its Neo4j");
 	is_int(load(CLUSTER NODE NEO4J PI1, &id, &e), 0, "identity");
 	is_int(marker_check(dir, &id, &m, &e), -1, "a folder that is no mount point");
 	ok(strstr(e.msg, "is not a mount point"), "is refused: %s", e.msg);

@@ -25,16 +25,20 @@ static struct mbr card(void)
 
 struct a_case {
 	const char *what;
-	uint64_t disk, want;
+	uint64_t disk, want, reserved;
 };
 
 static const struct a_case cases[] = {
-	{"an image as built", 2 * GIB + 512 * MIB, 512 * MIB},
-	{"less than 1 MiB to win", 2 * GIB + 513 * MIB - 1, 512 * MIB},
-	{"exactly 1 MiB to win", 2 * GIB + 513 * MIB, 513 * MIB},
-	{"a 16 GB card", 31116288, 31116288 / MIB *MIB - 2 * GIB},
-	{"an odd end is rounded down", 4 * GIB + 2047, 2 * GIB},
-	{"a card past 2 TiB", 8192 * GIB, UINT32_MAX / MIB *MIB},
+	{"an image as built", 2 * GIB + 512 * MIB, 512 * MIB, 0},
+	{"less than 1 MiB to win", 2 * GIB + 513 * MIB - 1, 512 * MIB, 0},
+	{"exactly 1 MiB to win", 2 * GIB + 513 * MIB, 513 * MIB, 0},
+	{"a 16 GB card", 31116288, 31116288 / MIB *MIB - 2 * GIB, 0},
+	{"an odd end is rounded down", 4 * GIB + 2047, 2 * GIB, 0},
+	{"a card past 2 TiB", 8192 * GIB, UINT32_MAX / MIB *MIB, 0},
+	{"its end kept free", 16 * GIB, 13 * GIB, GIB},
+	{"an odd part of its end", 4 * GIB, 2 * GIB - 2 * MIB, MIB + 1},
+	{"more kept free than there is to win", 4 * GIB, 512 * MIB, 2 * GIB},
+	{"more kept free than there is", 4 * GIB, 512 * MIB, 8 * GIB},
 };
 
 static void test_growth(void)
@@ -44,13 +48,13 @@ static void test_growth(void)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct mbr m = card();
 		uint32_t sectors = 0;
-		is_int(mbr_target(&m, 3, 2 * GIB, cases[i].disk, &sectors, &e), 0, "%s: fits",
-			cases[i].what);
+		is_int(mbr_target(&m, 3, 2 * GIB, cases[i].disk, cases[i].reserved, &sectors, &e),
+			0, "%s: fits", cases[i].what);
 		is_int(sectors, (long long)cases[i].want, "%s: sectors", cases[i].what);
 		mbr_resize(&m, 3, sectors);
 		uint32_t again = 0;
-		is_int(mbr_target(&m, 3, 2 * GIB, cases[i].disk, &again, &e), 0, "%s: again",
-			cases[i].what);
+		is_int(mbr_target(&m, 3, 2 * GIB, cases[i].disk, cases[i].reserved, &again, &e), 0,
+			"%s: again", cases[i].what);
 		is_int(again, sectors, "%s: a second time changes nothing", cases[i].what);
 	}
 }
@@ -63,7 +67,7 @@ static void test_odd_length(void)
 	uint32_t sectors = 0;
 
 	mbr_resize(&m, 3, 512 * MIB - 100);
-	is_int(mbr_target(&m, 3, 2 * GIB, 2 * GIB + 512 * MIB, &sectors, &e), 0, "odd length");
+	is_int(mbr_target(&m, 3, 2 * GIB, 2 * GIB + 512 * MIB, 0, &sectors, &e), 0, "odd length");
 	is_int(sectors, 512 * MIB - 100, "100 sectors are not worth it");
 }
 
@@ -71,7 +75,7 @@ static int target(const struct mbr *m, unsigned number, uint64_t start, uint64_t
 {
 	struct err e = {0};
 	uint32_t sectors;
-	int r = mbr_target(m, number, start, disk, &sectors, &e);
+	int r = mbr_target(m, number, start, disk, 0, &sectors, &e);
 
 	printf("# %s\n", e.msg);
 	return r;

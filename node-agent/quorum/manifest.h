@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_MANIFEST_H
+#define BRAMBLE_MANIFEST_H
+
+#include <netinet/in.h>
+#include "idset.h"
+
+/*
+ * What the cluster has agreed on: who its voters are (data nodes and arbiters), and whose Neo4j
+ * may come up from nothing together. Each epoch's manifest is decided by the voters of the one
+ * before (decree.h); a node has the newest one it heard of on p3.
+ */
+#ifndef MANIFEST_MAX
+#define MANIFEST_MAX 127 /* server ids, as the proxy's transaction ids */
+#endif
+#define MANIFEST_NAME 64 /* a host name label and its NUL */
+
+enum manifest_role {
+	MANIFEST_DATA,
+	MANIFEST_ARBITER, /* a vote in the agents and in Neo4j, no store */
+};
+
+struct manifest_member {
+	uint8_t id; /* ha.server_id */
+	uint8_t role;
+	struct in_addr address;
+	/*
+	 * A random number made with the node's file on p3. A card that lost p3 has another one: it
+	 * has forgotten what it promised, so it has no vote until an epoch gives it back (Paxos
+	 * holds only while acceptors remember).
+	 */
+	uint64_t incarnation;
+	char name[MANIFEST_NAME];
+};
+
+struct manifest {
+	uint64_t epoch; /* 1, 2, 3 ...; 0: nothing was ever decided */
+	/*
+	 * A run is one life of the Neo4j cluster, from a start out of nothing until its last
+	 * member has stopped. Numbered by the epoch that decided its hosts.
+	 */
+	uint64_t run;
+	struct idset hosts;  /* the run's ha.initial_hosts */
+	uint64_t generation; /* of the configuration */
+	unsigned n;
+	struct manifest_member member[MANIFEST_MAX]; /* by ascending id */
+};
+
+/* The member with that id, or NULL. */
+const struct manifest_member *manifest_member(const struct manifest *m, unsigned id);
+
+#ifndef MANIFEST_MAJORITY /* tests/sim breaks it on purpose */
+#define MANIFEST_MAJORITY(n) ((n) / 2 + 1)
+#endif
+
+/* How many make a majority of all voters; of the data nodes. */
+unsigned manifest_majority(const struct manifest *m);
+unsigned manifest_data_majority(const struct manifest *m);
+
+/* Are the hosts fewer than the voters? */
+bool manifest_shortened(const struct manifest *m);
+
+/* Of everything in it, for comparisons and logs (FNV-1a; not against malice). */
+uint64_t manifest_digest(const struct manifest *m);
+
+#endif

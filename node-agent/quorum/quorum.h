@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_QUORUM_H
+#define BRAMBLE_QUORUM_H
+
+#include "decree.h"
+#include "neo4j.h"
+
+/*
+ * May this node's Neo4j start, with which hosts, may it go on, and may anybody talk to it? Pure:
+ * what is heard, seen and the time go in, words to the others and a verdict come out.
+ *
+ * The rules, each for a loss or a wedge seen without it, on real Neo4j HA or in tests/sim:
+ *
+ * - The first time all expected members must have agreed on the manifest (epoch 1): Neo4j creates
+ *   a cluster only of a whole list, and two halves of a new cluster must not both begin.
+ * - Every start out of nothing is a run, decided by the voters. Its hosts hold whole stores of a
+ *   majority and the last master's; a member with an empty, half-made or lost store counts as
+ *   absent. A run that had a master is never begun again: somebody may have joined it, become
+ *   master and be absent now.
+ * - A run's Neo4js start only when the runs before it are over for sure (OVER_MS).
+ * - The lease: Neo4j lives, and its ports are open, only while a majority supports this run. When
+ *   it lapses Neo4j is killed: a master cut off goes on for 10 s and longer, and what it commits
+ *   makes its store win the next election against what a majority holds. Killed, not stopped: a
+ *   member that leaves in order makes Neo4j's own quorum smaller.
+ * - Writes are for one master at a time, granted by a majority whose stores follow it. The first
+ *   Neo4j up calls itself master for a second, whatever its store; wall clocks that step make two.
+ * - Neo4j elects the longest store. A store that does not follow the latest granted master
+ *   (basis) may be longer and wrong: it comes up only below a master, and if it is longer than
+ *   that one's it is put aside first.
+ * - Being slave makes a store whole, being master does not, but for the very first one: Neo4j
+ *   elects an empty store when nobody else is there but an arbiter. Such a master is killed.
+ *
+ * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
+ */
+#define QUORUM_PRESENT_MS 3000 /* a member not heard for so long is absent */
+#define QUORUM_LEASE_MS 7000
+/* From a lapsed lease to a dead Neo4j, with all the time bramble-guard needs. */
+#ifndef QUORUM_STOP_MS /* tests/sim breaks it on purpose */
+#define QUORUM_STOP_MS 3000
+#endif
+#define QUORUM_OVER_MS (3 * (QUORUM_LEASE_MS + QUORUM_STOP_MS))
+#define QUORUM_GRACE_MS 60000  /* for absent members, before a start without them */
+#define QUORUM_RANK_MS 2000    /* a proposer's head start over the next higher id */
+#define QUORUM_WEDGE_MS 180000 /* a Neo4j that runs so long below no master is begun again */
+
+/*
+ * A stint as master, from Neo4j's word "master" to its next other word. Ordered by term, then id:
+ * a Lamport clock. A voter grants one at a time: the next only when the one before has said that
+ * it is over, or has not been heard for a lease. So two masters never hold a majority's grants at
+ * one time, and any majority knows who was the last one.
+ */
+struct mastership {
+	uint64_t term; /* 0: nobody ever was */
+	uint64_t run;
+	unsigned id;
+};
+
+/* What must be on p3 before anybody hears of it. */
+struct durable {
+	uint64_t incarnation;
+	struct manifest manifest;
+	struct acceptor acceptor; /* for manifest.epoch + 1 */
+	struct mastership granted;
+	struct mastership basis; /* the latest one its store follows, or is */
+};
+
+enum word_part {
+	WORD_ALONE,
+	WORD_MANIFEST, /* with it comes the sender's manifest */
+	WORD_ACCEPTED, /* ... what its acceptor has accepted */
+	WORD_PROPOSED, /* ... what it proposes */
+};
+
+/* What one node tells another in each hello. */
+struct word {
+	uint64_t incarnation, epoch, run;
+	uint64_t expected; /* digest of the members it was built with; counts in epoch 0 */
+	ballot_t promised, accepted; /* for epoch + 1 */
+	ballot_t ballot;
+	enum decree_phase phase;
+	enum word_part part;
+	struct mastership granted, basis;
+	struct mastership claim;  /* its own, while its Neo4j is master; term 0: none */
+	uint64_t neo4j_run;       /* the run its Neo4j was started for; 0: no process */
+	uint64_t last_tx, tx_sum; /* sum: checksum of that transaction; 0: not known */
+	enum neo4j_role role;
+	unsigned master; /* whom its Neo4j takes for it; 0: nobody */
+	bool formed;     /* its Neo4j has been master or slave in that run */
+	bool whole;      /* its store is neither empty nor half-made; an arbiter says true */
+	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
+	bool lease;
+	bool bound; /* by what it has granted: that master may hold a lease by it */
+};
+
+struct seat {
+	int64_t heard_ms; /* when the hello that its newest word answers was sent; -1: never */
+	int64_t seen_ms;  /* when its newest hello arrived; at first: when this agent began */
+	struct word word;
+};
+
+struct quorum {
+	unsigned self;
+	struct manifest expected; /* epoch 0: the members in node.conf, no incarnations */
+	struct durable d;
+	bool dirty; /* d changed: save it before quorum_word or a verdict is acted upon */
+	struct proposer proposer;
+	int64_t now_ms, learned_ms; /* when this manifest's run was learned */
+	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
+	int64_t retry_ms;           /* no proposal before that */
+	int64_t led_ms;             /* when last below a master, or at rest */
+	int64_t lease_ms;           /* the lease's end */
+	bool formed, lease;
+	struct mastership claim;
+	struct word mine; /* what quorum_step made of the last look at this node */
+	struct seat seat[MANIFEST_MAX + 1]; /* by id */
+};
+
+/* What the node knows of itself. */
+struct quorum_look {
+	bool whole, fit;
+	uint64_t neo4j_run; /* the run its Neo4j was started for; 0: no process exists */
+	/* Of an agent before this one in the same boot, from /run; else zero. */
+	bool formed;      /* that Neo4j has been master or slave */
+	int64_t lease_ms; /* verdict.lease_ms */
+	enum neo4j_role role;
+	unsigned master; /* the id of whom its Neo4j takes for the master; 0: nobody */
+	uint64_t last_tx, tx_sum;
+};
+
+enum neo4j_order {
+	NEO4J_AS_IT_IS,
+	NEO4J_START, /* for run, with hosts */
+	NEO4J_KILL,
+};
+
+struct verdict {
+	enum neo4j_order neo4j;
+	uint64_t run;
+	struct idset hosts; /* START: ha.initial_hosts */
+	bool aside;         /* START: put the store aside before */
+	bool open;          /* may 7474 and 7687 be reached? */
+	bool writable;      /* may proxies send it writes? */
+	bool whole;         /* the store is whole now: mark it so */
+	int64_t lease_ms;   /* kill Neo4j then, whatever becomes of this agent (bramble-guard) */
+	const char *why;    /* of what does not happen, static; "" when all is well */
+};
+
+/* d is copied; a new card's is zero but for its incarnation. expected->epoch is 0. */
+void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expected,
+	const struct durable *d, int64_t now_ms);
+
+/*
+ * A hello of id arrived and will be answered: what it hears so proves this node to it for another
+ * lease. To be called for every genuine one, before quorum_hear.
+ */
+void quorum_seen(struct quorum *q, unsigned id, int64_t now_ms);
+
+/*
+ * id said w, and with it `value` (NULL where the word came alone); proven_ms is when this node
+ * sent the hello that id answers.
+ */
+void quorum_hear(struct quorum *q, unsigned id, const struct word *w, const struct manifest *value,
+	int64_t proven_ms);
+
+/* To be called twice a second, and after what was heard changed something. */
+void quorum_step(
+	struct quorum *q, const struct quorum_look *look, int64_t now_ms, struct verdict *v);
+
+/* What to tell `to`; *value points into q, or is NULL. */
+void quorum_word(
+	const struct quorum *q, unsigned to, struct word *w, const struct manifest **value);
+
+/* The members that count now: of the manifest, or before there is one those expected. */
+static inline const struct manifest *quorum_members(const struct quorum *q)
+{
+	return q->d.manifest.epoch ? &q->d.manifest : &q->expected;
+}
+
+#endif

@@ -1,0 +1,112 @@
+#!/bin/bash
+# bramble flash onto loop devices: what only a device does. Needs root; everything is mounted in a
+# namespace of the test's own.
+if [[ $(id -u) -ne 0 ]]; then
+  echo "1..0 # SKIP not root"
+  exit 0
+fi
+if [[ ${BRAMBLE_UNSHARED:-} != 1 ]]; then
+  unshare -m true 2>/dev/null || { echo "1..0 # SKIP no mount namespace of one's own here"; exit 0; }
+  BRAMBLE_UNSHARED=1 exec unshare -m --propagation private "$0"
+fi
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/golden/fixture.sh
+. "$(dirname "$0")/fixture.sh"
+
+command -v mcopy >/dev/null || skip_all "mtools is not installed"
+devices=()
+detach() {
+  local d
+  for d in "${devices[@]}"; do losetup -d "$d" 2>/dev/null; done
+}
+cleanup_hooks+=(detach)
+attach() { # FILE [OPTION...] -> $device
+  local file=$1
+  shift
+  device=$(losetup "$@" -f --show "$file" 2>/dev/null) || skip_all "no loop device"
+  devices+=("$device")
+}
+export BRAMBLE_CACHE=$scratch/cache
+fixture
+cd "$scratch" || exit 1
+"$bramble" build c.conf >build.log 2>&1 || { cat build.log; exit 1; }
+flash() { "$bramble" flash --yes "$@" 2>&1 </dev/null; }
+
+truncate -s 800M card1 card2 locked
+attach card1
+one=$device
+attach card2
+two=$device
+attach locked -r
+fails 4 'is read-only; slide' "refused: a locked card" "$bramble" flash --yes n1 "$device"
+ln -s "$one" alias
+fails 2 'are the same card' "refused: the same device by another name" \
+  "$bramble" flash --yes --clones n1 "$one" ./alias
+
+out=$(flash n1="$one" n2="$two")
+ok $? "two devices at once" "$out"
+for n in 1 2; do
+  log=$("$bramble" verify "card$n")
+  ok $? "card $n is whole" "$log"
+  cmp -n $((1 << 20)) "card$n" "c.images/n$n.img"
+  ok $? "card $n has its head"
+done
+# Pages of the device that somebody had read before must not hide what is on it now.
+dd if="$one" of=/dev/null bs=1M count=100 status=none
+out=$(flash --discard n3 "$one")
+ok $? "over a card that is in the cache, with --discard" "$out"
+is "$("$bramble" inspect --json "$one" | grep -o '"node": "n3"' | head -n 1)" '"node": "n3"' "the device shows the new one"
+
+# --- mounted
+mkdir mnt
+mke2fs -q -F "$two" 64M
+if mount "$two" mnt 2>/dev/null; then
+  fails 5 "is mounted at $scratch/mnt; unmount it" "refused: a mounted device" \
+    "$bramble" flash --yes n2 "$two"
+  mount --bind mnt /opt
+  fails 4 'running system, which has on it: /opt' "refused: what the system needs" \
+    "$bramble" flash --yes --unmount n2 "$two"
+  umount /opt
+  out=$(flash --unmount n2 "$two")
+  ok $? "--unmount" "$out"
+  like "$out" "$scratch/mnt is unmounted" "says so"
+  mountpoint -q mnt
+  is $? 32 "it is no longer mounted"
+
+  # Where mountinfo of ours does not show it: in a container.
+  mke2fs -q -F "$two" 64M
+  unshare -m sh -c "mount '$two' mnt && : >held && exec sleep 60" &
+  for ((i = 0; i < 50; i++)); do
+    [[ -e held ]] && break
+    sleep 0.1
+  done
+  fails 5 'in use by another program, or mounted in a container' "refused: mounted in a container" \
+    "$bramble" flash --yes n2 "$two"
+  kill $!
+  wait $! 2>/dev/null
+else
+  skip "mounted devices" "this kernel cannot mount ext4"
+fi
+
+# --- a device that has less room than it says: its file lies on a full filesystem
+mkdir tmp
+if mount -t tmpfs -o size=20m none tmp; then
+  truncate -s 800M tmp/card
+  attach tmp/card
+  fails 1 "$device: (cannot (write|sync|read)|what was written).* it does not boot now: flash it again" \
+    "a device that runs out of room" "$bramble" flash --yes n1 "$device"
+  losetup -d "$device"
+  # Files on tmpfs have no O_DIRECT; the cache is all there is.
+  mount -o remount,size=200m tmp
+  rm tmp/card
+  truncate -s 800M tmp/card
+  out=$(flash n1 tmp/card)
+  ok $? "a file without O_DIRECT" "$out"
+  log=$("$bramble" verify tmp/card)
+  ok $? "is whole" "$log"
+  umount -l tmp
+else
+  skip "full devices" "no tmpfs"
+fi
+done_testing

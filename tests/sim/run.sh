@@ -1,0 +1,52 @@
+#!/bin/bash
+# The rules by which Neo4j may start, go on and be written to (node-agent/quorum), under SCHEDULES
+# seeded schedules of faults. Then the same with a rule broken: the simulator must notice.
+#
+# A failing seed is printed; build/sim/sim -v SEED tells its story.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit
+build=${BRAMBLE_BUILD:-build}/sim
+schedules=${SCHEDULES:-100000}
+mkdir -p "$build"
+n=0 bad=0
+
+result() { # STATUS NAME DIAGNOSTIC
+  n=$((n + 1))
+  if [[ $1 -eq 0 ]]; then
+    echo "ok $n - $2"
+  else
+    echo "not ok $n - $2"
+    printf '%s\n' "$3" | sed 's/^/# /'
+    bad=1
+  fi
+}
+compile() { # NAME FLAG...
+  local out=$build/$1
+  shift
+  gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -DMANIFEST_MAX=9 -DBRAMBLE_VERSION='"sim"' "$@" \
+    -Icommon -Inode-agent -Itests/sim tests/sim/*.c node-agent/quorum/*.c common/*.c \
+    -lconfuse -ljansson -lsodium -o "$out" 2>&1
+}
+
+log=$(compile sim)
+result $? "the simulator builds" "$log"
+cores=$(nproc)
+pids=()
+for ((i = 0; i < cores; i++)); do
+  "$build/sim" $((schedules / cores)) $((i * (schedules / cores))) >"$build/log.$i" 2>&1 &
+  pids+=($!)
+done
+for ((i = 0; i < cores; i++)); do
+  wait "${pids[i]}"
+  result $? "$(sed -n 's/.*ok 1 - //p' "$build/log.$i")" "$(grep '^#' "$build/log.$i")"
+done
+
+broken() { # NAME WHAT FLAG
+  log=$(compile "$1" "$3") || result 1 "$1 builds" "$log"
+  ! log=$("$build/$1" 5000 2>&1)
+  result $? "noticed: $2" "$log"
+}
+broken half "a half taken for a majority" '-DMANIFEST_MAJORITY(n)=(((n)+1)/2)'
+broken early "a mastership granted while the one before may hold a lease" '-DQUORUM_STOP_MS=(-9000)'
+echo "1..$n"
+exit $bad

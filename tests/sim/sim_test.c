@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Runs schedules of faults on the formation rules: sim_test [SEEDS [FIRST]], and
+ * sim_test -v SEED tells one. Each schedule ends with everything healed and powered: then a
+ * cluster must be there, unless the rules forbid it. Prints TAP.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "world.h"
+
+struct fault {
+	const char *name;
+	unsigned weight;
+	void (*strike)(struct world *w, unsigned id);
+};
+
+static void heal(struct world *w)
+{
+	memset(w->cut, 0, sizeof(w->cut));
+}
+
+static void strike_cut(struct world *w, unsigned id)
+{
+	node_cut(w, id);
+}
+
+static void strike_cut_all(struct world *w, unsigned id)
+{
+	(void)id;
+	for (unsigned i = 1; i <= w->n; i++)
+		node_cut(w, i);
+}
+
+static void strike_boot(struct world *w, unsigned id)
+{
+	node_boot(w, id);
+}
+
+static void strike_boot_all(struct world *w, unsigned id)
+{
+	(void)id;
+	for (unsigned i = 1; i <= w->n; i++)
+		node_boot(w, i);
+}
+
+static void strike_wipe(struct world *w, unsigned id)
+{
+	node_wipe(w, id);
+}
+
+/* Both ways, between id's side and the rest. */
+static void strike_partition(struct world *w, unsigned id)
+{
+	uint64_t side = world_random(w, UINT64_C(1) << (w->n + 1)) | UINT64_C(1) << id;
+
+	world_log(w, "partition %llx", (unsigned long long)side);
+	for (unsigned a = 1; a <= w->n; a++) {
+		for (unsigned b = 1; b <= w->n; b++)
+			w->cut[a][b] = (side >> a & 1) != (side >> b & 1);
+	}
+}
+
+/* One pair only: each of them still hears the others. */
+static void strike_link(struct world *w, unsigned id)
+{
+	unsigned other = 1 + (unsigned)world_random(w, w->n);
+
+	world_log(w, "no way between %u and %u", id, other);
+	w->cut[id][other] = w->cut[other][id] = other != id;
+}
+
+static void strike_heal(struct world *w, unsigned id)
+{
+	(void)id;
+	world_log(w, "network heals");
+	heal(w);
+	w->loss = 0;
+	w->delay_ms = 0;
+}
+
+static void strike_noise(struct world *w, unsigned id)
+{
+	(void)id;
+	w->loss = (unsigned)world_random(w, 500);
+	w->delay_ms = (unsigned)world_random(w, 2500);
+	world_log(w, "loss %u/1000, delay to %u ms", w->loss, w->delay_ms);
+}
+
+static void strike_agent_hangs(struct world *w, unsigned id)
+{
+	w->node[id].hung_ms = w->now_ms + (int64_t)world_random(w, 40000);
+	world_log(w, "%u: agent hangs", id);
+}
+
+static void strike_agent_restarts(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+
+	if (!n->on)
+		return;
+	world_log(w, "%u: agent restarts", id);
+	n->life++;
+	n->hung_ms = 0;
+	memset(n->heard, 0, sizeof(n->heard));
+	quorum_begin(&n->quorum, id, &w->expected, &n->card.durable, w->now_ms);
+}
+
+static void strike_neo4j_dies(struct world *w, unsigned id)
+{
+	neo4j_kill(w, id);
+}
+
+static void strike_neo4j_hangs(struct world *w, unsigned id)
+{
+	w->node[id].neo4j.hung_ms = w->now_ms + (int64_t)world_random(w, 40000);
+	world_log(w, "%u: Neo4j hangs", id);
+}
+
+/* Neo4j's timers follow the wall clock: a step forward makes all others look failed. */
+static void strike_clock(struct world *w, unsigned id)
+{
+	memset(w->node[id].neo4j.met_ms, 0, sizeof(w->node[id].neo4j.met_ms));
+	world_log(w, "%u: the wall clock steps", id);
+}
+
+static const struct fault faults[] = {
+	{"cut", 10, strike_cut},
+	{"boot", 14, strike_boot},
+	{"boot all", 4, strike_boot_all},
+	{"cut all", 2, strike_cut_all},
+	{"wipe", 2, strike_wipe},
+	{"partition", 6, strike_partition},
+	{"link", 4, strike_link},
+	{"heal", 8, strike_heal},
+	{"noise", 4, strike_noise},
+	{"agent hangs", 4, strike_agent_hangs},
+	{"agent restarts", 4, strike_agent_restarts},
+	{"neo4j dies", 4, strike_neo4j_dies},
+	{"neo4j hangs", 3, strike_neo4j_hangs},
+	{"clock", 2, strike_clock},
+};
+
+#define NFAULTS (sizeof(faults) / sizeof(faults[0]))
+
+static void strike(struct world *w)
+{
+	unsigned total = 0;
+	size_t i = 0;
+
+	for (size_t k = 0; k < NFAULTS; k++)
+		total += faults[k].weight;
+	uint64_t r = world_random(w, total);
+	while (r >= faults[i].weight)
+		r -= faults[i++].weight;
+	faults[i].strike(w, 1 + (unsigned)world_random(w, w->n));
+}
+
+static bool formed(const struct world *w)
+{
+	unsigned open = 0, masters = 0;
+
+	for (unsigned id = 1; id <= w->n; id++) {
+		open += w->node[id].open || w->node[id].arbiter;
+		masters += w->node[id].writable && neo4j_commits(w, id);
+	}
+	return masters == 1 && open == w->n;
+}
+
+static void run_for(struct world *w, int64_t ms)
+{
+	for (int64_t end = w->now_ms + ms; w->now_ms < end && !w->violation[0];)
+		world_step(w);
+}
+
+static bool run_until_formed(struct world *w, int64_t ms)
+{
+	for (int64_t end = w->now_ms + ms; w->now_ms < end && !w->violation[0];) {
+		world_step(w);
+		if (formed(w))
+			return true;
+	}
+	return false;
+}
+
+static void power_on(struct world *w)
+{
+	unsigned skew = world_random(w, 4) == 0 ? 120 : 20;
+	int64_t at[NODES + 1];
+
+	for (unsigned id = 1; id <= w->n; id++)
+		at[id] = (int64_t)world_random(w, skew * 1000);
+	for (int64_t t = 0; t <= skew * 1000; t += STEP_MS) {
+		for (unsigned id = 1; id <= w->n; id++) {
+			if (!w->node[id].on && at[id] <= t && at[id] > t - STEP_MS)
+				node_boot(w, id);
+		}
+		world_step(w);
+	}
+}
+
+static void all_well(struct world *w)
+{
+	heal(w);
+	w->loss = w->delay_ms = 0;
+	w->crash_on_save = false;
+	for (unsigned id = 1; id <= w->n; id++) {
+		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
+		node_boot(w, id);
+	}
+}
+
+/* May the cluster hold for good? A lost card may have been the last master's, or one too many. */
+static bool may_hold(const struct world *w)
+{
+	return w->wipes > 0;
+}
+
+static void play(struct world *w, uint64_t seed)
+{
+	world_begin(w, seed);
+	bool calm = world_random(w, 8) == 0; /* nothing goes wrong until the first cluster */
+	w->crash_on_save = !calm && world_random(w, 4) == 0;
+	power_on(w);
+	if (calm && !run_until_formed(w, 90000))
+		world_violated(w, "all members were there, and no cluster");
+	int64_t end = w->now_ms + 20000 + (int64_t)world_random(w, 200000);
+	while (w->now_ms < end && !w->violation[0]) {
+		run_for(w, (int64_t)world_random(w, world_random(w, 3) ? 20000 : 3000));
+		strike(w);
+	}
+	world_log(w, "all is well");
+	all_well(w);
+	if (!run_until_formed(w, 300000) && !may_hold(w))
+		world_violated(w, "all is well, and no cluster");
+}
+
+static int tell_one(uint64_t seed)
+{
+	static struct world w;
+
+	w.log = stdout;
+	play(&w, seed);
+	printf("# %u members, %u writes, %s\n", w.n, w.writes,
+		w.violation[0] ? w.violation : "all well");
+	return w.violation[0] != '\0';
+}
+
+int main(int argc, char **argv)
+{
+	static struct world w;
+
+	if (argc == 3 && strcmp(argv[1], "-v") == 0)
+		return tell_one(strtoull(argv[2], NULL, 10));
+	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000;
+	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 0, writes = 0, bad = 0;
+	for (uint64_t seed = first; seed < first + n && bad < 10; seed++) {
+		play(&w, seed);
+		writes += w.writes;
+		if (!w.violation[0])
+			continue;
+		bad++;
+		printf("# seed %llu (%u members): %s\n", (unsigned long long)seed, w.n,
+			w.violation);
+	}
+	world_end(&w);
+	printf("%sok 1 - %llu schedules, %llu writes acknowledged\n1..1\n", bad ? "not " : "",
+		(unsigned long long)n, (unsigned long long)writes);
+	return bad != 0;
+}

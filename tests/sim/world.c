@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Agents, their cards and the network between them. */
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include "world.h"
+
+/* xorshift64* (Vigna, 2016): small, fast, good enough to draw schedules. */
+uint64_t world_random(struct world *w, uint64_t below)
+{
+	w->random ^= w->random >> 12;
+	w->random ^= w->random << 25;
+	w->random ^= w->random >> 27;
+	return below ? (w->random * UINT64_C(0x2545f4914f6cdd1d) >> 11) % below : 0;
+}
+
+void world_log(const struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!w->log)
+		return;
+	fprintf(w->log, "# %8.2f ", (double)w->now_ms / 1000);
+	va_start(ap, fmt);
+	vfprintf(w->log, fmt, ap);
+	va_end(ap);
+	fputc('\n', w->log);
+}
+
+/* The first one is kept: the others follow from it. */
+void world_violated(struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (w->violation[0])
+		return;
+	va_start(ap, fmt);
+	vsnprintf(w->violation, sizeof(w->violation), fmt, ap);
+	va_end(ap);
+	world_log(w, "VIOLATION: %s", w->violation);
+}
+
+bool world_reach(const struct world *w, unsigned a, unsigned b)
+{
+	return w->node[a].on && w->node[b].on && !w->cut[a][b];
+}
+
+/* --- cards */
+
+static uint64_t new_incarnation(struct world *w)
+{
+	return world_random(w, UINT64_MAX) | 1;
+}
+
+void node_boot(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+
+	if (n->on)
+		return;
+	world_log(w, "%u boots", id);
+	n->on = true;
+	n->life++;
+	n->open = n->writable = false;
+	n->lease_ms = 0;
+	n->neo4j = (struct neo4j_model){0};
+	n->hung_ms = 0;
+	n->next_ms = w->now_ms + (int64_t)world_random(w, TICK_MS);
+	memset(n->heard, 0, sizeof(n->heard));
+	if (!n->card.durable.incarnation)
+		n->card.durable.incarnation = new_incarnation(w);
+	quorum_begin(&n->quorum, id, &w->expected, &n->card.durable, w->now_ms);
+}
+
+void node_cut(struct world *w, unsigned id)
+{
+	if (!w->node[id].on)
+		return;
+	world_log(w, "%u loses power", id);
+	neo4j_kill(w, id);
+	w->node[id].on = w->node[id].open = w->node[id].writable = false;
+}
+
+void node_wipe(struct world *w, unsigned id)
+{
+	node_cut(w, id);
+	world_log(w, "%u gets a new card", id);
+	w->node[id].card = (struct card){0};
+	w->wipes++;
+	for (unsigned i = 1; i <= w->n; i++) {
+		if (w->node[i].card.durable.manifest.epoch)
+			return;
+	}
+	memset(w->decided, 0, sizeof(w->decided)); /* nobody remembers: a new cluster */
+}
+
+/* Before anything is told or done. Power may go before, and then nothing was. */
+static bool save(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+	const struct manifest *m = &n->quorum.d.manifest;
+
+	if (!n->quorum.dirty)
+		return true;
+	if (w->crash_on_save && world_random(w, 40) == 0) {
+		node_cut(w, id);
+		return false;
+	}
+	if (m->epoch != n->card.durable.manifest.epoch) {
+		uint64_t digest = manifest_digest(m);
+		uint64_t *known = &w->decided[m->epoch % 4096];
+		world_log(w, "%u has epoch %u run %u hosts %llx", id, (unsigned)m->epoch,
+			(unsigned)m->run, (unsigned long long)m->hosts.bits[0]);
+		if (*known && *known != digest)
+			world_violated(w, "two manifests of epoch %u", (unsigned)m->epoch);
+		*known = digest;
+		if (m->n > 1 && idset_count(&m->hosts) < 2)
+			world_violated(w, "a run of one host in epoch %u", (unsigned)m->epoch);
+	}
+	n->card.durable = n->quorum.d;
+	n->quorum.dirty = false;
+	return true;
+}
+
+/* --- hellos */
+
+static void post(struct world *w, const struct letter *l)
+{
+	unsigned ms = w->delay_ms ? (unsigned)world_random(w, w->delay_ms) : 0;
+	struct slot *s = &w->slot[((uint64_t)w->now_ms / STEP_MS + 1 + ms / STEP_MS) % DELAY_SLOTS];
+
+	if (s->n == s->room) {
+		s->room = s->room ? 2 * s->room : 32;
+		s->letters = realloc(s->letters, s->room * sizeof(*s->letters));
+		if (!s->letters)
+			abort();
+	}
+	s->letters[s->n++] = *l;
+}
+
+static void tell(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+	struct letter l = {.from = id, .life = n->life, .sent_ms = w->now_ms};
+	const struct manifest *value;
+
+	for (unsigned to = 1; to <= w->n; to++) {
+		if (to == id || !world_reach(w, id, to))
+			continue;
+		if (w->loss && world_random(w, 1000) < w->loss)
+			continue;
+		l.to = to;
+		l.echo_ms = n->heard[to].sent_ms;
+		l.echo_life = n->heard[to].life;
+		quorum_word(&n->quorum, to, &l.word, &value);
+		l.has_value = value != NULL;
+		if (value)
+			l.value = *value;
+		post(w, &l);
+		if (w->loss && world_random(w, 20) == 0)
+			post(w, &l);
+	}
+}
+
+/* What hello_check lets through: newer than all before, and in answer to a recent hello of ours. */
+static void deliver(struct world *w, const struct letter *l)
+{
+	struct node *n = &w->node[l->to];
+
+	if (!n->on || w->cut[l->from][l->to] || w->now_ms < n->hung_ms)
+		return;
+	if (l->life < n->heard[l->from].life ||
+		(l->life == n->heard[l->from].life && l->sent_ms <= n->heard[l->from].sent_ms))
+		return;
+	n->heard[l->from].life = l->life;
+	n->heard[l->from].sent_ms = l->sent_ms;
+	quorum_seen(&n->quorum, l->from, w->now_ms);
+	if (l->echo_life != n->life || w->now_ms - l->echo_ms > 6 * TICK_MS)
+		return;
+	n->quorum.now_ms = w->now_ms;
+	quorum_hear(&n->quorum, l->from, &l->word, l->has_value ? &l->value : NULL, l->echo_ms);
+	save(w, l->to);
+}
+
+static void deliver_all(struct world *w)
+{
+	struct slot *s = &w->slot[(uint64_t)w->now_ms / STEP_MS % DELAY_SLOTS];
+
+	for (unsigned i = 0; i < s->n; i++)
+		deliver(w, &s->letters[i]);
+	s->n = 0;
+}
+
+/* --- the agent's round */
+
+static uint64_t checksum(const struct store *s)
+{
+	uint64_t hash = 1;
+
+	for (unsigned i = 0; i < s->n; i++)
+		hash = (hash ^ s->write[i]) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static void start(struct world *w, unsigned id, const struct verdict *v)
+{
+	if (v->aside) {
+		world_log(w, "%u puts its store aside", id);
+		w->node[id].card.store.n = 0;
+		w->node[id].card.served = false;
+	}
+	neo4j_start(w, id, v->run, &v->hosts);
+}
+
+static void obey(struct world *w, unsigned id, const struct verdict *v)
+{
+	struct node *n = &w->node[id];
+
+	if (v->neo4j == NEO4J_KILL)
+		neo4j_kill(w, id);
+	else if (v->neo4j == NEO4J_START)
+		start(w, id, v);
+	if (v->open != n->open || v->writable != n->writable)
+		world_log(w, "%u is %s", id,
+			v->writable ? "writable"
+			: v->open   ? "open"
+				    : "closed");
+	n->open = v->open;
+	n->writable = v->writable;
+	n->lease_ms = v->lease_ms;
+	n->card.served |= v->whole && !v->aside;
+	n->neo4j.formed |= n->quorum.formed && n->neo4j.phase != NEO4J_OFF;
+}
+
+static void round_of(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+	struct verdict v;
+	bool running = n->neo4j.phase != NEO4J_OFF;
+	struct quorum_look look = {.fit = true,
+		.neo4j_run = running ? n->neo4j.run : 0,
+		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
+		.last_tx = n->card.store.n,
+		.tx_sum = checksum(&n->card.store)};
+
+	look.whole = n->arbiter || n->card.served;
+	look.formed = n->neo4j.formed;
+	look.lease_ms = n->lease_ms;
+	look.master = n->neo4j.master;
+	quorum_step(&n->quorum, &look, w->now_ms, &v);
+	if (w->log && v.why[0] && w->now_ms % 10000 < TICK_MS)
+		world_log(w, "%u: %s", id, v.why);
+	if (!save(w, id))
+		return;
+	obey(w, id, &v);
+	tell(w, id);
+}
+
+/* bramble-guard. */
+static void guard(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+
+	if (w->now_ms < n->lease_ms)
+		return;
+	n->open = n->writable = false;
+	neo4j_kill(w, id);
+}
+
+static void tick(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+
+	if (!n->on || w->now_ms < n->next_ms)
+		return;
+	n->next_ms = w->now_ms + TICK_MS;
+	if (w->now_ms >= n->hung_ms)
+		round_of(w, id);
+	else
+		guard(w, id);
+	if (n->on)
+		neo4j_tick(w, id);
+}
+
+void world_step(struct world *w)
+{
+	w->now_ms += STEP_MS;
+	deliver_all(w);
+	for (unsigned id = 1; id <= w->n; id++)
+		tick(w, id);
+	if (w->now_ms % TICK_MS == 0)
+		writer_tick(w);
+}
+
+static unsigned draw_size(struct world *w)
+{
+	static const uint8_t sizes[] = {
+		3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 2, 2, 1, 6, 7, 9};
+
+	return sizes[world_random(w, sizeof(sizes))];
+}
+
+void world_begin(struct world *w, uint64_t seed)
+{
+	struct slot kept[DELAY_SLOTS];
+
+	memcpy(kept, w->slot, sizeof(kept));
+	FILE *log = w->log;
+	memset(w, 0, sizeof(*w));
+	memcpy(w->slot, kept, sizeof(kept));
+	for (size_t i = 0; i < DELAY_SLOTS; i++)
+		w->slot[i].n = 0;
+	w->log = log;
+	w->random = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
+	w->now_ms = 1000;
+	w->n = draw_size(w);
+	bool arbiter = w->n >= 3 && world_random(w, 6) == 0;
+	w->expected.n = w->n;
+	for (unsigned id = 1; id <= w->n; id++) {
+		struct manifest_member *m = &w->expected.member[id - 1];
+		w->node[id].arbiter = arbiter && id == w->n;
+		*m = (struct manifest_member){.id = (uint8_t)id,
+			.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
+	}
+}
+
+void world_end(struct world *w)
+{
+	for (size_t i = 0; i < DELAY_SLOTS; i++)
+		free(w->slot[i].letters);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_SIM_WORLD_H
+#define BRAMBLE_SIM_WORLD_H
+
+#include <stdio.h>
+#include "quorum/quorum.h"
+
+/*
+ * A cluster in one process: the agents' own quorum_step, a network that loses, delays and doubles,
+ * cards that lose power, and a model of Neo4j HA. Everything follows from the seed.
+ */
+#define NODES 9 /* ids 1..9 */
+#define STEP_MS 50
+#define TICK_MS 500 /* of agents, Neo4j and the writer */
+#define WRITES_MAX 1024
+#define DELAY_SLOTS 64 /* of STEP_MS: the longest way of a hello */
+
+/* What a store holds, in the order of commits. */
+struct store {
+	unsigned n;
+	uint16_t write[WRITES_MAX];
+};
+
+enum neo4j_phase {
+	NEO4J_OFF,
+	NEO4J_BOOTING, /* the JVM */
+	NEO4J_SEEKING, /* asks its hosts */
+	NEO4J_MEMBER,
+};
+
+/*
+ * Neo4j HA as facts/node-agent.md section 7 has it (3.5's ClusterState, ClusterJoin and
+ * HighAvailabilityMemberStateMachine) and as it was tried: who may create a cluster, who is
+ * elected, that two members need no majority, that a leaver makes the majority smaller, and that
+ * the first one up is master for a moment, whatever its store.
+ */
+struct neo4j_model {
+	enum neo4j_phase phase;
+	enum neo4j_role role;
+	uint64_t run;
+	struct idset list;
+	int64_t ready_ms;          /* of BOOTING; of a slave: when it will have caught up */
+	int64_t hung_ms;           /* does nothing before that */
+	int64_t met_ms[NODES + 1]; /* when each member was last reached */
+	struct idset members;      /* of the cluster it is in */
+	unsigned master;           /* whom it takes for it; 0: nobody */
+	unsigned election;         /* the newest it took part in */
+	bool caught_up;
+	bool formed; /* what the agent keeps in /run */
+};
+
+struct card {
+	struct durable durable;
+	struct store store;
+	bool served; /* the marker's: the store is whole */
+};
+
+struct node {
+	bool on;
+	bool arbiter;
+	unsigned life; /* grows with each boot */
+	struct card card;
+	struct quorum quorum;
+	struct neo4j_model neo4j;
+	bool open, writable;
+	int64_t lease_ms; /* in /run: outlives the agent */
+	int64_t hung_ms;  /* the agent does nothing before */
+	int64_t next_ms;
+	struct {
+		int64_t sent_ms; /* of the newest hello heard from it */
+		unsigned life;
+	} heard[NODES + 1];
+};
+
+struct letter {
+	unsigned from, to, life; /* life: of the sender */
+	int64_t sent_ms, echo_ms;
+	unsigned echo_life;
+	struct word word;
+	bool has_value;
+	struct manifest value;
+};
+
+struct slot {
+	unsigned n, room;
+	struct letter *letters;
+};
+
+struct world {
+	uint64_t random;
+	unsigned n;
+	int64_t now_ms;
+	struct node node[NODES + 1];
+	struct manifest expected;
+	bool cut[NODES + 1][NODES + 1]; /* no way between the two */
+	unsigned loss;                  /* of 1000 hellos */
+	unsigned delay_ms;
+	bool crash_on_save;
+	struct slot slot[DELAY_SLOTS];
+	/* the writer's book */
+	unsigned writes;
+	bool acked[WRITES_MAX], majority[WRITES_MAX];
+	unsigned masters_now;   /* that took writes in this tick */
+	uint64_t decided[4096]; /* digest by epoch, as seen by anybody */
+	unsigned wipes;
+	FILE *log;
+	char violation[256];
+};
+
+uint64_t world_random(struct world *w, uint64_t below);
+bool world_reach(const struct world *w, unsigned a, unsigned b);
+PRINTF(2, 3) void world_log(const struct world *w, const char *fmt, ...);
+PRINTF(2, 3) void world_violated(struct world *w, const char *fmt, ...);
+
+void world_begin(struct world *w, uint64_t seed);
+void world_end(struct world *w);
+void world_step(struct world *w); /* STEP_MS more */
+
+void node_boot(struct world *w, unsigned id);
+void node_cut(struct world *w, unsigned id);
+void node_wipe(struct world *w, unsigned id);
+
+/* neo4j_model.c */
+void neo4j_start(struct world *w, unsigned id, uint64_t run, const struct idset *list);
+void neo4j_kill(struct world *w, unsigned id);
+void neo4j_leave(struct world *w, unsigned id); /* stops in order */
+void neo4j_tick(struct world *w, unsigned id);
+bool neo4j_commits(const struct world *w, unsigned id);
+
+/* writer.c */
+void writer_tick(struct world *w);
+
+#endif

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Somebody who writes to whatever master's port is open, and the book of what was acknowledged. */
+#include "world.h"
+
+static bool has_write(const struct store *s, unsigned write)
+{
+	for (unsigned i = 0; i < s->n; i++) {
+		if (s->write[i] == write)
+			return true;
+	}
+	return false;
+}
+
+static unsigned holders(const struct world *w, unsigned write)
+{
+	unsigned n = 0;
+
+	for (unsigned id = 1; id <= w->n; id++)
+		n += has_write(&w->node[id].card.store, write);
+	return n;
+}
+
+/* ha.tx_push_factor 1: the first slave that can is told at once. */
+static void push(struct world *w, unsigned master)
+{
+	struct store *from = &w->node[master].card.store;
+
+	for (unsigned id = 1; id <= w->n; id++) {
+		struct neo4j_model *n = &w->node[id].neo4j;
+		struct store *to = &w->node[id].card.store;
+		if (id == master || w->node[id].arbiter || !world_reach(w, id, master) ||
+			n->role != NEO4J_SLAVE || n->master != master || to->n + 1 != from->n ||
+			w->now_ms < n->hung_ms)
+			continue;
+		to->write[to->n++] = from->write[from->n - 1];
+		return;
+	}
+}
+
+/* Whatever a majority of the data nodes held once, and somebody still holds, the master has. */
+static void audit(struct world *w, unsigned master)
+{
+	for (unsigned i = 0; i < w->writes; i++) {
+		if (w->majority[i] && !has_write(&w->node[master].card.store, i) && holders(w, i))
+			world_violated(w, "write %u was on a majority, and master %u has it not", i,
+				master);
+	}
+}
+
+static void commit(struct world *w, unsigned master)
+{
+	struct store *s = &w->node[master].card.store;
+
+	w->masters_now++;
+	if (s->n >= WRITES_MAX || w->writes >= WRITES_MAX)
+		return;
+	unsigned write = w->writes++;
+	s->write[s->n++] = (uint16_t)write;
+	push(w, master);
+	w->acked[write] = true;
+}
+
+static void note_majorities(struct world *w)
+{
+	unsigned data = 0;
+
+	for (unsigned id = 1; id <= w->n; id++)
+		data += !w->node[id].arbiter;
+	for (unsigned i = 0; i < w->writes; i++) {
+		if (!w->majority[i] && w->acked[i])
+			w->majority[i] = holders(w, i) >= data / 2 + 1;
+	}
+}
+
+void writer_tick(struct world *w)
+{
+	w->masters_now = 0;
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (!w->node[id].writable || !neo4j_commits(w, id))
+			continue;
+		audit(w, id);
+		commit(w, id);
+	}
+	note_majorities(w);
+	if (w->masters_now > 1)
+		world_violated(w, "%u masters take writes", w->masters_now);
+}
