@@ -104,12 +104,12 @@ static int add_group(struct ext4 *fs, const char *name, unsigned gid, struct err
 	return ext4_exists(fs, "/etc/gshadow") ? append_line(fs, "/etc/gshadow", gshadow, e) : 0;
 }
 
-static int add_user(
-	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e)
+/* "*": no password fits, and unlike "!" nobody takes the account for a locked one. */
+static int add_user(struct ext4 *fs, const char *name, unsigned uid, const char *home,
+	const char *shell, struct err *e)
 {
-	_cleanup_free_ char *passwd =
-		xasprintf("%s:x:%u:%u::%s:/usr/sbin/nologin\n", name, uid, uid, home);
-	_cleanup_free_ char *shadow = xasprintf("%s:!:19000::::::\n", name);
+	_cleanup_free_ char *passwd = xasprintf("%s:x:%u:%u::%s:%s\n", name, uid, uid, home, shell);
+	_cleanup_free_ char *shadow = xasprintf("%s:*:19000::::::\n", name);
 
 	if (append_line(fs, "/etc/passwd", passwd, e) < 0)
 		return -1;
@@ -124,7 +124,86 @@ int account_add_system(
 
 	if (user < 0 || (!group && add_group(fs, name, uid, e) < 0))
 		return -1;
-	return user ? 0 : add_user(fs, name, uid, home, e);
+	return user ? 0 : add_user(fs, name, uid, home, "/usr/sbin/nologin", e);
+}
+
+/* System users have 100 to 999, people from 1000 on; more than that are not looked at. */
+#define NUMBERS 2000
+
+static int mark_numbers(struct ext4 *fs, bool taken[NUMBERS], struct err *e)
+{
+	_cleanup_buf_ struct buf users = {0}, groups = {0};
+	_cleanup_fclose_ FILE *u = open_file(fs, "/etc/passwd", &users, e);
+	_cleanup_fclose_ FILE *g = u ? open_file(fs, "/etc/group", &groups, e) : NULL;
+
+	if (!u || !g)
+		return -1;
+	for (struct passwd *pw; (pw = fgetpwent(u));) {
+		if (pw->pw_uid < NUMBERS)
+			taken[pw->pw_uid] = true;
+	}
+	for (struct group *gr; (gr = fgetgrent(g));) {
+		if (gr->gr_gid < NUMBERS)
+			taken[gr->gr_gid] = true;
+	}
+	return 0;
+}
+
+int account_free_number(struct ext4 *fs, unsigned *number, struct err *e)
+{
+	bool taken[NUMBERS] = {false};
+
+	if (mark_numbers(fs, taken, e) < 0)
+		return -1;
+	for (*number = 1000; *number < NUMBERS; (*number)++) {
+		if (!taken[*number])
+			return 0;
+	}
+	return err_code(e, EXIT_INPUT, "/etc/passwd: no number is free for another user");
+}
+
+/* pi-gen stage2/01-sys-tweaks/01-run.sh; those a base does not have are left out. */
+static bool is_login_group(const char *line, size_t n)
+{
+	static const char *const groups[] = {"adm", "dialout", "cdrom", "sudo", "audio", "video",
+		"plugdev", "games", "users", "input", "render", "netdev", "spi", "i2c", "gpio"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		if (strlen(groups[i]) == n && strncmp(groups[i], line, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* group(5): "sudo:x:27:pi,other". */
+static int join_groups(struct ext4 *fs, const char *name, struct err *e)
+{
+	_cleanup_buf_ struct buf old = {0}, new = {0};
+
+	if (ext4_read(fs, "/etc/group", &old, e) < 0)
+		return -1;
+	for (const char *p = buf_str(&old); *p; p += *p == '\n') {
+		size_t n = strcspn(p, "\n");
+		buf_add(&new, p, n);
+		if (is_login_group(p, strcspn(p, ":\n")))
+			buf_printf(&new, "%s%s", n && p[n - 1] == ':' ? "" : ",", name);
+		buf_puts(&new, "\n");
+		p += n;
+	}
+	return ext4_rewrite(fs, "/etc/group", new.data, new.len, e);
+}
+
+int account_add_login(struct ext4 *fs, const char *name, const struct account *a, struct err *e)
+{
+	int user = has_user(fs, name, a->uid, e);
+	int group = user ? 1 : has_group(fs, name, a->gid, e);
+
+	if (user)
+		return user < 0 ? -1 : 0;
+	if (group < 0 || (!group && add_group(fs, name, a->gid, e) < 0) ||
+		join_groups(fs, name, e) < 0)
+		return -1;
+	return add_user(fs, name, a->uid, a->home, "/bin/bash", e);
 }
 
 int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err *e)
@@ -143,29 +222,10 @@ int account_find_group(struct ext4 *fs, const char *name, gid_t *gid, struct err
 	return 0;
 }
 
-static int mark_numbers(struct ext4 *fs, bool taken[1000], struct err *e)
-{
-	_cleanup_buf_ struct buf users = {0}, groups = {0};
-	_cleanup_fclose_ FILE *u = open_file(fs, "/etc/passwd", &users, e);
-	_cleanup_fclose_ FILE *g = u ? open_file(fs, "/etc/group", &groups, e) : NULL;
-
-	if (!u || !g)
-		return -1;
-	for (struct passwd *pw; (pw = fgetpwent(u));) {
-		if (pw->pw_uid < 1000)
-			taken[pw->pw_uid] = true;
-	}
-	for (struct group *gr; (gr = fgetgrent(g));) {
-		if (gr->gr_gid < 1000)
-			taken[gr->gr_gid] = true;
-	}
-	return 0;
-}
-
 int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e)
 {
 	_cleanup_account_ struct account a = {0};
-	bool taken[1000] = {false};
+	bool taken[NUMBERS] = {false};
 	unsigned n = 999;
 
 	int rc = account_find(fs, name, &a, e);

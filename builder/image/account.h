@@ -25,6 +25,16 @@ MUST_CHECK int account_find(struct ext4 *fs, const char *name, struct account *a
 MUST_CHECK int account_add_system(
 	struct ext4 *fs, const char *name, unsigned uid, const char *home, struct err *e);
 
+/* The lowest number of 1000 to 1999 that neither a user nor a group has. */
+MUST_CHECK int account_free_number(struct ext4 *fs, unsigned *number, struct err *e);
+
+/*
+ * Adds a user who logs in by key, with a group of the same number and in the groups of Raspberry Pi
+ * OS's first user, unless the name is there. Its home is only named, not made.
+ */
+MUST_CHECK int account_add_login(
+	struct ext4 *fs, const char *name, const struct account *a, struct err *e);
+
 /* The same with the highest number of 100 to 999 that is free, as systemd-sysusers chooses. */
 MUST_CHECK int account_add_free(struct ext4 *fs, const char *name, const char *home, struct err *e);
 

@@ -350,14 +350,25 @@ static int find_base_java(
 		c->path);
 }
 
+/* A user the base does not have is made by a patch: with this number and home. */
+static int plan_login(const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
+{
+	unsigned number;
+
+	if (account_free_number(fs, &number, e) < 0)
+		return -1;
+	in->login = (struct account){number, number, xasprintf("/home/%s", c->access.user)};
+	return 0;
+}
+
 static int find_login(const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
 {
 	if (!in->ssh_key.len)
 		return 0;
 	int rc = account_find(fs, c->access.user, &in->login, e);
-	if (rc < 0)
-		return -1;
-	if (rc && in->login.home[0] == '/' && in->login.home[1] && ext4_is_dir(fs, in->login.home))
+	if (rc <= 0)
+		return rc < 0 ? -1 : plan_login(c, fs, in, e);
+	if (in->login.home[0] == '/' && in->login.home[1] && ext4_is_dir(fs, in->login.home))
 		return 0;
 	return err_code(e, EXIT_CONFIG, "%s: access: user \"%s\" has no home in the base image",
 		c->path, c->access.user);

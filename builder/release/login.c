@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Who may log in, and how: by key only; the well-known password opens nothing. */
+/*
+ * Who may log in, and how: by key only; the well-known password opens nothing. Because there is no
+ * password, sudo asks for none, as for the first user of every Raspberry Pi OS.
+ */
 #include <crypt.h>
 #include <string.h>
 #include "firstboot.h"
@@ -42,7 +45,7 @@ int patch_password(struct edit *x, struct err *e)
 		len += p[len] == '\n';
 		buf_add(&new, p, (size_t)(hash - p));
 		if (known)
-			buf_puts(&new, "!");
+			buf_puts(&new, "*");
 		else
 			buf_add(&new, hash, n);
 		buf_add(&new, hash + n, (size_t)(p + len - hash) - n);
@@ -72,6 +75,42 @@ static int open_shell(struct edit *x, struct err *e)
 		p += len;
 	}
 	return ext4_rewrite(x->root, "/etc/passwd", new.data, new.len, e);
+}
+
+/* What useradd takes from /etc/skel. */
+static int copy_skeleton(struct edit *x, struct ext4_owner owner, struct err *e)
+{
+	static const char *const names[] = {".bashrc", ".profile", ".bash_logout"};
+
+	owner.mode = 0644;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		_cleanup_free_ char *from = xasprintf("/etc/skel/%s", names[i]);
+		_cleanup_free_ char *to = xasprintf("%s/%s", x->login->home, names[i]);
+		_cleanup_buf_ struct buf b = {0};
+		if (ext4_kind(x->root, from) != EXT4_FILE || ext4_exists(x->root, to))
+			continue;
+		if (ext4_read(x->root, from, &b, e) < 0 ||
+			ext4_write(x->root, to, buf_str(&b), b.len, owner, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int patch_user(struct edit *x, struct err *e)
+{
+	const char *name = x->cluster->access.user;
+	struct ext4_owner owner = {x->login->uid, x->login->gid, 0755};
+	_cleanup_account_ struct account there = {0};
+
+	int found = x->ssh_key->len ? account_find(x->root, name, &there, e) : 1;
+	if (found)
+		return found < 0 ? -1 : 0;
+	_cleanup_free_ char *sudoers = xasprintf("/etc/sudoers.d/010_%s-nopasswd", name);
+	_cleanup_free_ char *line = xasprintf("%s ALL=(ALL) NOPASSWD: ALL\n", name);
+	if (account_add_login(x->root, name, x->login, e) < 0 ||
+		ext4_mkdir(x->root, x->login->home, owner, e) < 0 || copy_skeleton(x, owner, e) < 0)
+		return -1;
+	return ext4_write(x->root, sudoers, line, strlen(line), EXT4_ROOT(0440), e);
 }
 
 int patch_ssh_key(struct edit *x, struct err *e)

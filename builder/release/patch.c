@@ -15,6 +15,7 @@ const struct patch patches[] = {
 	{"network", patch_network},
 	{"wifi", patch_wifi},
 	{"password", patch_password},
+	{"user", patch_user},
 	{"ssh-key", patch_ssh_key},
 	{"ssh", patch_ssh},
 	{"host-keys", patch_host_keys},

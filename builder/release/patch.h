@@ -48,6 +48,7 @@ MUST_CHECK int patch_network(struct edit *x, struct err *e);
 MUST_CHECK int patch_wifi(struct edit *x, struct err *e);
 /* login.c */
 MUST_CHECK int patch_password(struct edit *x, struct err *e);
+MUST_CHECK int patch_user(struct edit *x, struct err *e);
 MUST_CHECK int patch_ssh_key(struct edit *x, struct err *e);
 MUST_CHECK int patch_ssh(struct edit *x, struct err *e);
 MUST_CHECK int patch_host_keys(struct edit *x, struct err *e);

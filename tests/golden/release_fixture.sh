@@ -85,7 +85,8 @@ root_users() { # ROOT VERSION
   [[ $2 -gt 10 ]] || hash=$(perl -e 'print crypt("raspberry", "\$6\$fixture\$")')
   [[ $2 -lt 13 ]] || shell=/usr/sbin/nologin
   put "$1/etc/passwd" "root:x:0:0:root:/root:/bin/bash" "pi:x:1000:1000:,,,:/home/pi:$shell"
-  put "$1/etc/group" "root:x:0:" "pi:x:1000:"
+  put "$1/etc/group" "root:x:0:" "sudo:x:27:pi" "spi:x:999:" "pi:x:1000:"
+  put "$1/etc/skel/.bashrc" "# ~/.bashrc"
   put "$1/etc/shadow" "root:*:17000:0:99999:7:::" "pi:$hash:17000:0:99999:7:::"
 }
 

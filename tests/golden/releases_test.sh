@@ -195,6 +195,21 @@ for n in jessie-2016 jessie stretch buster bullseye-2021 bullseye bookworm bookw
   rm -rf cache/stages cache/base
 done
 
+# --- a user the base does not have
+n=bookworm
+release_fixture $n base.img
+write_conf base.img
+sed -i 's/user = "pi"/user = "gardener"/' c.conf
+build_card
+ok $? "$n: built for another user" "$out"
+has /etc/passwd 'gardener:x:1001:1001::/home/gardener:/bin/bash' "user: made"
+has /etc/shadow 'gardener:[*]:' "user: without a password"
+has /etc/group 'sudo:x:27:pi,gardener' "user: in the first user's groups"
+has /etc/group 'gardener:x:1001:' "user: with a group"
+mode /etc/sudoers.d/010_gardener-nopasswd 0440 "user: may become root"
+like "$(root 'stat /home/gardener/.bashrc')" 'User:  1001' "$n: user: home is made from /etc/skel"
+like "$(root 'stat /home/gardener/.ssh/authorized_keys')" 'User:  1001' "$n: ssh-key: is theirs"
+
 # --- Wi-Fi, swap kept
 for n in stretch trixie; do
   release_fixture $n base.img
