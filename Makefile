@@ -5,6 +5,7 @@
 #   make check      every test this machine can run; the last line counts them
 #   make check-fast unit and golden tests only: no root, no network, under a minute
 #   make check-builder the longer tests of images and of hostile input; no root either
+#   make faults     ROUNDS=20 [FAULT=NAME] [SEED=N]: hurt a rehearsed cluster; docs/RESULTS.md tells
 #   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
@@ -65,7 +66,7 @@ STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static progr
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
-BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libsodium
+BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libcurl libsodium
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium
@@ -81,6 +82,7 @@ HOST_OBJ := $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC) $(PROXY_SRC) $(AGENT_SR
 $(B)/host/%.o: %.c | $(B)/flags
 	$(call quiet,CC,$<) mkdir -p $(@D) && \
 	$(CC) $(BASE_CFLAGS) $(FORTIFY) $(CFLAGS) $(SAN) $(BUILDER_CFLAGS) -I$(firstword $(subst /, ,$<)) -c -o $@ $<
+$(B)/host/builder/version.o: $(B)/flags
 
 $(B)/bramble-proxy: $(call host_obj,$(COMMON_SRC) $(PROXY_SRC))
 $(B)/bramble-agent: $(call host_obj,$(COMMON_SRC) $(AGENT_SRC))
@@ -122,7 +124,7 @@ build/assets.tar: $(OVERLAY_FILES) $(CARD_PROGRAMS)
 	  build/$$a/bramble-proxy build/$$a/bramble-agent; done && \
 	tar --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner \
 	  --mode=u=rwX,go=rX -C build/assets -cf $@ overlays programs
-$(B)/host/assets.o: builder/assets.S build/assets.tar examples/garden.conf
+$(B)/host/assets.o: builder/assets.S build/assets.tar examples/garden.conf builder/fetch/catalogue.json
 	$(call quiet,AS,$<) mkdir -p $(@D) && $(CC) -c -Wa,-Ibuild -Wa,-I. -o $@ $<
 
 # What tells the version is compiled again when that changes, and only that.
@@ -159,7 +161,7 @@ $(B)/preload/%.so: tests/preload/%.c
 .PHONY: unit-tests
 unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
 
-.PHONY: check check-fast check-builder check-pi check-cluster demo inputs lint bench deps clean help install
+.PHONY: check check-fast check-builder check-pi check-cluster faults demo inputs lint bench deps clean help install
 check: deps
 	$(MAKE) --no-print-directory all unit-tests
 	tests/run all
@@ -169,6 +171,9 @@ check-builder: all unit-tests
 	tests/run builder
 check-cluster: all inputs
 	tests/run cluster
+faults: all
+	python3 tests/cluster/faults/faults.py --rounds $(or $(ROUNDS),20) \
+	  $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
 check-pi: all
 	tests/run pi
 inputs:

@@ -20,4 +20,5 @@
 	.section .rodata
 	embed assets, "assets.tar"
 	embed garden_conf, "examples/garden.conf"
+	embed catalogue_json, "builder/fetch/catalogue.json"
 	.section .note.GNU-stack, "", %progbits

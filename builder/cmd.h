@@ -5,10 +5,16 @@
 #include "command.h"
 
 /* The commands of bramble; main.c has the table. */
-extern const struct command init_command, check_command, build_command, rehearse_command,
-	status_command, assets_command, completion_command;
+extern const struct command fetch_command, init_command, check_command, build_command,
+	rehearse_command, status_command, assets_command, completion_command;
+
+extern const struct command cache_command;
 
 extern const struct command inspect_command, verify_command, recover_command, flash_command;
+
+/* What a live cluster is told (live/remote.h). */
+extern const struct command start_command, form_command, logs_command, switchover_command,
+	poweroff_command, rotate_command;
 
 /* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
 extern volatile int interrupted;

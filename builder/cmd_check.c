@@ -42,6 +42,21 @@ static void print_release(const struct release *r)
 	putchar('\n');
 }
 
+/* An adapter would do, so that these are no errors. */
+static void print_port_notes(const struct cluster *c)
+{
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct pi *p = c->nodes[i].board;
+		if (p && c->wifi.ssid && !p->wifi)
+			printf("note: %s: a %s reaches the Wi-Fi by a USB adapter only\n",
+				c->nodes[i].name, p->title);
+		else if (p && !c->wifi.ssid && !p->ethernet)
+			printf("note: %s: a %s has no wired port; it takes wifi { ... } or a USB "
+			       "adapter\n",
+				c->nodes[i].name, p->title);
+	}
+}
+
 static void print_plan(const struct build *b)
 {
 	const struct cluster *c = b->cluster;
@@ -53,11 +68,16 @@ static void print_plan(const struct build *b)
 	print_release(&in->release);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		const struct node *n = &c->nodes[i];
-		printf("  %-12s %-12s %-15s", n->name, roles_text(n->roles), n->address);
+		printf("  %-12s %-12s %-15s", n->name, roles_text(n->roles), node_place(c, n));
 		if (n->id)
-			printf(" id %u", n->id);
+			printf(" id %-3u", n->id);
+		if (n->board)
+			printf("%s  %s, %u MB", n->id ? "" : "       ", n->board->title,
+				n->memory_mb);
 		putchar('\n');
 	}
+	neo4j_conf_notes(b, stdout);
+	print_port_notes(c);
 	if (!c->access.ssh_key)
 		printf("note: access has no ssh_key, so nobody can log in over the network\n");
 }

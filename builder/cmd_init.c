@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "cmd.h"
 #include "assets.h"
 #include "io.h"
@@ -15,7 +16,8 @@ static int init(int argc, char **argv, struct err *e)
 	if (o != COMMAND_END)
 		return command_result(o);
 	const char *path = optind < argc ? argv[optind] : "cluster.conf";
-	if (access(path, F_OK) == 0)
+	struct stat st;
+	if (lstat(path, &st) == 0) /* a link that leads nowhere is somebody's, too */
 		return err_set(e, "%s: exists; it was not touched", path);
 	if (io_write_atomic(path, garden_conf, garden_conf_size, 0644, e) < 0)
 		return -1;

@@ -111,7 +111,7 @@ static int add_card(struct found *f, const char *name, struct err *e)
 	struct state s = {0};
 
 	if (access(name, F_OK) < 0 && errno == ENOENT)
-		return err_set(e,
+		return err_code(e, EXIT_INPUT,
 			"%s: no such file or device; a running node cannot be asked yet, name its "
 			"card "
 			"or image",

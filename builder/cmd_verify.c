@@ -20,6 +20,18 @@ static int parse(int argc, char **argv, const char **cluster, struct err *e)
 	return key;
 }
 
+/* A file's name may be anything; it must not move the terminal's cursor. */
+static char *shown_name(const char *name)
+{
+	char *shown = xstrdup(name);
+
+	for (char *p = shown; *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == '\x7f')
+			*p = '?';
+	}
+	return shown;
+}
+
 /* 0: all is well; 1: something failed; -1: there is no card to look at. */
 static int verify_one(const char *name, const struct cluster *cluster, struct err *e)
 {
@@ -29,9 +41,10 @@ static int verify_one(const char *name, const struct cluster *cluster, struct er
 
 	if (source_open(&source, name, e) < 0 || card_read(&card, name, source.image, e) < 0)
 		return -1;
-	printf("%s\n", name);
+	_cleanup_free_ char *shown = shown_name(name);
+	printf("%s\n", shown);
 	verify_card(&card, cluster, &n);
-	printf("%s: %u ok, %u failed, %u not checked\n", name, n.ok, n.failed, n.not_checked);
+	printf("%s: %u ok, %u failed, %u not checked\n", shown, n.ok, n.failed, n.not_checked);
 	return n.failed != 0;
 }
 
@@ -45,8 +58,8 @@ static int verify_and_count(
 	int rc = verify_one(name, cluster, e);
 
 	if (rc < 0) {
-		_cleanup_free_ char *why = printable(e->msg, false);
-		printf("%s\n  failed       %s\n", name, why);
+		_cleanup_free_ char *why = printable(e->msg, false), *shown = shown_name(name);
+		printf("%s\n  failed       %s\n", shown, why);
 	}
 	t->cards++;
 	t->bad += rc != 0;

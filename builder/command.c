@@ -49,8 +49,23 @@ static int refuse(const struct command *c, int argc, char **argv, int why, struc
 	return COMMAND_BAD;
 }
 
-static int check_operands(const struct command *c, int n, struct err *e)
+/* Mostly a variable nobody set: "" is the name of nothing. A command for a node may have such. */
+static bool has_empty(const struct command *c, char *const *operands)
 {
+	for (; !c->stop_at_operand && *operands; operands++) {
+		if (!**operands)
+			return true;
+	}
+	return false;
+}
+
+static int check_operands(const struct command *c, int n, char *const *operands, struct err *e)
+{
+	if (has_empty(c, operands)) {
+		err_code(
+			e, EXIT_USAGE, "%s: an argument is empty; is a variable not set?", c->name);
+		return COMMAND_BAD;
+	}
 	if (n >= c->min && (c->max < 0 || n <= c->max))
 		return COMMAND_END;
 	err_code(e, EXIT_USAGE, "%s: %s: bramble %s%s%s; see bramble %s --help", c->name,
@@ -68,7 +83,7 @@ int command_next(const struct command *c, int argc, char **argv, struct err *e)
 	/* ":" first: a missing argument is told apart from an unknown option. */
 	int key = getopt_long(argc, argv, c->stop_at_operand ? "+:" : ":", options, NULL);
 	if (key == -1)
-		return check_operands(c, argc - optind, e);
+		return check_operands(c, argc - optind, argv + optind, e);
 	if (key == ':' || key == '?')
 		return refuse(c, argc, argv, key, e);
 	if (key != HELP_KEY)

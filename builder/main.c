@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "cmd.h"
 #include "util.h"
+#include "version.h"
 
 static const struct command *const table[] = {
 	&init_command,
+	&fetch_command,
 	&check_command,
 	&build_command,
 	&inspect_command,
@@ -16,8 +20,15 @@ static const struct command *const table[] = {
 	&flash_command,
 	&rehearse_command,
 	&status_command,
+	&logs_command,
+	&start_command,
+	&form_command,
+	&switchover_command,
+	&poweroff_command,
+	&rotate_command,
 	&recover_command,
 	&assets_command,
+	&cache_command,
 	&completion_command,
 	NULL,
 };
@@ -86,32 +97,57 @@ static void print_error(struct err *e)
 	fprintf(stderr, "bramble: %s\n", e->msg);
 }
 
-int main(int argc, char **argv)
+/* Did whoever read our output leave, having seen enough (`| head`)? */
+static bool reader_left(void)
 {
-	struct err e = {0};
+	struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
-	fill_standard_fds();
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
+}
+
+/* What was printed may still be in memory: a full disk shows here at the latest. */
+static int finish_output(struct err *e)
+{
+	bool failed = ferror(stdout);
+
+	errno = 0;
+	if ((fflush(stdout) == 0 && !failed) || reader_left())
+		return 0;
+	return errno ? err_errno(e, "standard output") : err_set(e, "standard output: lost");
+}
+
+static int run(int argc, char **argv, struct err *e)
+{
 	if (argc < 2) {
 		usage(stderr);
-		return EXIT_USAGE;
+		e->code = EXIT_USAGE;
+		return -1;
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
 		usage(stdout);
 		return 0;
 	}
 	if (strcmp(argv[1], "--version") == 0) {
-		puts("bramble " BRAMBLE_VERSION);
+		printf("bramble %s\n", bramble_version);
 		return 0;
 	}
 	const struct command *c = find_command(argv[1]);
-	if (!c) {
-		fprintf(stderr, "bramble: no command \"%s\"; see bramble --help\n", argv[1]);
-		return EXIT_USAGE;
-	}
+	if (!c)
+		return err_code(e, EXIT_USAGE, "no command \"%s\"; see bramble --help", argv[1]);
+	return c->run(argc - 1, argv + 1, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = {0};
+
+	fill_standard_fds();
 	catch_signals();
-	if (c->run(argc - 1, argv + 1, &e) == 0)
+	if (run(argc, argv, &e) == 0 && finish_output(&e) == 0)
 		return 0;
 	if (e.msg[0])
 		print_error(&e);
+	if (interrupted)
+		return EXIT_INTERRUPTED;
 	return e.code ? e.code : EXIT_FAILED;
 }

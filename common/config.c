@@ -104,23 +104,30 @@ static cfg_t *init_with_end_mark(cfg_opt_t *opts)
 	return cfg_init(with_end, CFGF_NONE);
 }
 
-static int refuse_expansion(const char *name, const char *text, struct err *e)
-{
-	const char *at = strstr(text, "${");
-	int line = 1;
+static const struct {
+	const char *text, *why;
+} refused[] = {
+	{"${", "nothing here is taken from the environment"},
+	{END_MARK, "it is what ends a file for the parser"},
+};
 
-	if (!at)
-		return 0;
-	for (const char *p = text; p < at; p++)
-		line += *p == '\n';
-	return err_code(e, EXIT_CONFIG,
-		"%s:%d: \"${\" is not allowed: nothing here is taken from the environment", name,
-		line);
+static int refuse_text(const char *name, const char *text, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+		const char *at = strstr(text, refused[i].text);
+		int line = 1;
+		for (const char *p = text; at && p < at; p++)
+			line += *p == '\n';
+		if (at)
+			return err_code(e, EXIT_CONFIG, "%s:%d: \"%s\" is not allowed: %s", name,
+				line, refused[i].text, refused[i].why);
+	}
+	return 0;
 }
 
 cfg_t *config_parse(const char *name, const char *text, cfg_opt_t *opts, struct err *e)
 {
-	if (refuse_expansion(name, text, e) < 0)
+	if (refuse_text(name, text, e) < 0)
 		return NULL;
 	_cleanup_cfg_ cfg_t *cfg = init_with_end_mark(opts);
 	if (!cfg) {

@@ -10,6 +10,7 @@
  */
 #include <limits.h>
 #include <string.h>
+#include "neo4j_extra.h"
 #include "neo4j_profile.h"
 
 enum file {
@@ -101,9 +102,17 @@ struct row {
 
 /*
  * The keys the 2016 article set by hand come first in each file. The rest is what a cluster on
- * small boards needs: a dead master is noticed after 10 s instead of 40; a slave gives up reading
- * from it after 3 s instead of 20 (a real power cut then costs 14 s, not 25); at least one slave
- * holds an acknowledged write.
+ * small boards needs (docs/BENCHMARKS.md has what was measured of them):
+ *
+ * - heartbeat_timeout: a dead master is noticed after 10 s instead of 40. With 5 s a power cut
+ * costs 9 s instead of 14, but a slow card or a garbage collection can keep a Pi silent for so
+ * long, and the agents let nobody else take writes before 10 s are over (quorum.h).
+ * - slave_read_timeout: a slave gives up reading from a dead master after 3 s instead of 20.
+ * - tx_push_factor: an acknowledged write is on a majority of the data nodes, which is what the
+ *   agents account for before they begin without somebody. Not on more: each further slave makes
+ *   it likelier that Neo4j misses its own wake-up and lets the commit sleep for 2 s
+ *   (TransactionPropagator).
+ * - pull_interval: what was not pushed to a slave it has after half a second, for who reads there.
  *
  * Neo4j makes itself a key and a certificate even with TLS off, does not sync them, and never
  * starts again once a power cut has left them empty (3.5: "Missing key encoding"). They belong in
@@ -142,7 +151,9 @@ static const struct row rows[] = {
 	{V(2, 2), V(2, 3), ANY, SERVER, "dbms.security.tls_certificate_file",
 		"/run/neo4j/snakeoil.cert"},
 	{V(2, 2), V(2, 3), ANY, SERVER, "dbms.security.tls_key_file", "/run/neo4j/snakeoil.key"},
-	{V(2, 2), V(2, 3), ANY, SERVER, "dbms.security.auth_enabled", "false"},
+	{V(2, 2), V(2, 3), ANY, SERVER, "dbms.security.auth_enabled", "%(auth)"},
+	{V(2, 2), V(2, 3), ANY, SERVER, "dbms.security.auth_store.location",
+		"%(data)/data/dbms/auth"},
 	{V(2, 2), V(2, 3), HA, SERVER, "dbms.security.ha_status_auth_enabled", "false"},
 
 	{V(2, 2), V(2, 3), ANY, WRAPPER, "wrapper.java.initmemory", "%(heap)"},
@@ -155,7 +166,7 @@ static const struct row rows[] = {
 		"--add-opens=%(open)=ALL-UNNAMED"},
 
 	/* 3.x and later: who it is */
-	{V(3, 1), V(3, 5), HA, CONF, "dbms.mode", "HA"},
+	{V(3, 1), V(3, 5), HA, CONF, "dbms.mode", "%(ha_mode)"},
 	{V(3, 1), V(4, 4), CAUSAL, CONF, "dbms.mode", "CORE"},
 	{V(3, 1), V(4, 4), SINGLE, CONF, "dbms.mode", "SINGLE"},
 	{V(3, 1), V(3, 5), HA, CONF, "ha.server_id", "%(id)"},
@@ -228,12 +239,12 @@ static const struct row rows[] = {
 	{V(5, 0), LATEST, ANY, CONF, "server.bolt.tls_level", "DISABLED"},
 	{V(3, 1), V(4, 4), HA | CAUSAL, CONF, "dbms.backup.enabled", "false"},
 	{V(5, 0), LATEST, CAUSAL, CONF, "server.backup.enabled", "false"},
-	{V(3, 1), LATEST, ANY, CONF, "dbms.security.auth_enabled", "false"},
+	{V(3, 1), LATEST, ANY, CONF, "dbms.security.auth_enabled", "%(auth)"},
 	{V(3, 1), V(3, 5), HA, CONF, "dbms.security.ha_status_auth_enabled", "false"},
 	{V(3, 1), V(4, 4), CAUSAL, CONF, "dbms.security.causal_clustering_status_auth_enabled",
 		"false"},
 	{V(5, 0), LATEST, CAUSAL, CONF, "dbms.security.cluster_status_auth_enabled", "false"},
-	{V(4, 0), LATEST, ANY, CONF, "dbms.usage_report.enabled", "false"},
+	{V(5, 20), LATEST, ANY, CONF, "dbms.usage_report.enabled", "false"},
 	{V(3, 1), LATEST, ANY, CONF, NULL, NULL},
 
 	/* what it may take */
@@ -334,6 +345,16 @@ const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i)
 	return i < FILES - 1 ? paths[PROPERTIES + i] : NULL;
 }
 
+bool neo4j_profile_has_arbiter(const struct neo4j_profile *p)
+{
+	return p->mode == NEO4J_HA && p->version >= V(3, 1);
+}
+
+const char *neo4j_profile_auth_file(const struct neo4j_profile *p)
+{
+	return p->version < V(3, 0) ? "data/dbms/auth" : "data/dbms/auth.ini";
+}
+
 int neo4j_check_java(const struct neo4j_profile *p, unsigned java_major, struct err *e)
 {
 	_cleanup_buf_ struct buf list = {0};
@@ -404,7 +425,7 @@ static void put_setting(
 		{"heap", s->heap_mb},
 		{"pagecache", s->pagecache_mb},
 		{"members", (unsigned)s->nmembers},
-		{"push", (unsigned)(s->nmembers > 2 ? 2 : s->nmembers - 1)},
+		{"push", (unsigned)s->ndata / 2}, /* with the master a majority */
 		{"join_timeout", NEO4J_JOIN_TIMEOUT_S},
 	};
 	const struct {
@@ -412,7 +433,9 @@ static void put_setting(
 	} texts[] = {
 		{"address", s->address},
 		{"data", s->data_dir},
+		{"ha_mode", s->arbiter ? "ARBITER" : "HA"},
 		{"home", "/opt/neo4j"},
+		{"auth", s->auth ? "true" : "false"},
 		{"open", open},
 	};
 
@@ -457,6 +480,52 @@ static void put_each_open(const struct row *r, const struct neo4j_settings *s, s
 		put_row(r, s, opened[i], out);
 }
 
+/* In 2.x a setting has to stand in the right file. */
+static enum file file_of(const struct neo4j_profile *p, const char *key)
+{
+	static const struct {
+		const char *prefix;
+		enum file file;
+	} files[] = {
+		{"wrapper.", WRAPPER},
+		{"org.neo4j.server.", SERVER},
+		{"dbms.security.", SERVER},
+		{"dbms.browser.", SERVER},
+	};
+
+	if (p->version >= V(3, 0))
+		return CONF;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (str_starts(key, files[i].prefix))
+			return files[i].file;
+	}
+	return PROPERTIES;
+}
+
+static bool is_set(const struct neo4j_extras *x, const char *key)
+{
+	return x && key && neo4j_extras_find(x, key);
+}
+
+/* Those of x for that file that `over` does not set too. */
+static void put_extras(const struct neo4j_profile *p, enum file file, const struct neo4j_extras *x,
+	const struct neo4j_extras *over, struct buf *out)
+{
+	for (size_t i = 0; x && i < x->n; i++) {
+		const struct neo4j_extra *own = &x->list[i];
+		if (file_of(p, own->key) == file && !is_set(over, own->key))
+			buf_printf(out, "%s=%s\n", own->key, own->value);
+	}
+}
+
+static bool is_row_of(const struct row *r, const struct neo4j_profile *p, enum file file,
+	const struct neo4j_settings *s)
+{
+	return r->file == file && (r->modes & 1u << p->mode) &&
+	       within(p->version, r->from, r->to) && !is_set(s->node_extras, r->key) &&
+	       !is_set(s->cluster_extras, r->key);
+}
+
 void neo4j_render(
 	const struct neo4j_profile *p, size_t i, const struct neo4j_settings *s, struct buf *out)
 {
@@ -465,12 +534,13 @@ void neo4j_render(
 	buf_puts(out, "# Written by bramble from cluster.conf; a change here is undone.\n");
 	for (size_t k = 0; k < ARRAY_SIZE(rows); k++) {
 		const struct row *r = &rows[k];
-		if (r->file != file || !(r->modes & 1u << p->mode) ||
-			!within(p->version, r->from, r->to))
+		if (!is_row_of(r, p, file, s))
 			continue;
 		if (r->value && strstr(r->value, "%(open)"))
 			put_each_open(r, s, out);
 		else
 			put_row(r, s, "", out);
 	}
+	put_extras(p, file, s->cluster_extras, s->node_extras, out);
+	put_extras(p, file, s->node_extras, NULL, out);
 }

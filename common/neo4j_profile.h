@@ -21,6 +21,8 @@ struct neo4j_member {
 	const char *address;
 };
 
+struct neo4j_extras; /* neo4j_extra.h */
+
 /* Everything a configuration depends on. Strings belong to the caller. */
 struct neo4j_settings {
 	unsigned id;
@@ -28,9 +30,14 @@ struct neo4j_settings {
 	struct neo4j_member
 		*members; /* all of them, this one included; the renderer sorts a copy */
 	size_t nmembers;
+	size_t ndata;        /* of them with a store; the others are arbiters */
+	bool arbiter;        /* this one */
 	unsigned java_major; /* 8, 11, 17: decides the JVM flags */
 	unsigned heap_mb, pagecache_mb;
+	bool auth;            /* it wants a password */
 	const char *data_dir; /* on p3: store and logs live below it */
+	/* The user's own, the node's before the cluster's; NULL: none. */
+	const struct neo4j_extras *node_extras, *cluster_extras;
 };
 
 /*
@@ -40,10 +47,19 @@ struct neo4j_settings {
 MUST_CHECK int neo4j_profile_find(const char *version, bool community, enum neo4j_mode mode,
 	size_t ndata, struct neo4j_profile *p, struct err *e);
 
+/* Can members of this profile be arbiters: a vote, and no store? */
+bool neo4j_profile_has_arbiter(const struct neo4j_profile *p);
+
 /* Name of the i-th file (relative to Neo4j's home) or NULL past the last. */
 const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i);
 void neo4j_render(
 	const struct neo4j_profile *p, size_t i, const struct neo4j_settings *s, struct buf *out);
+
+/*
+ * Where below data_dir a Neo4j that starts for the first time looks for the user it begins with:
+ * 2.x for all its users, 3.1 and later for what neo4j-admin set-initial-password writes.
+ */
+const char *neo4j_profile_auth_file(const struct neo4j_profile *p);
 
 /* Can this version run on this Java? On -1 the error says which Java it needs. */
 MUST_CHECK int neo4j_check_java(const struct neo4j_profile *p, unsigned java_major, struct err *e);

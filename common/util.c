@@ -91,10 +91,20 @@ int hex_decode(uint8_t *dst, size_t n, const char *hex)
 	return 0;
 }
 
-int64_t boottime_ms(void)
+static int64_t clock_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_BOOTTIME, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t boottime_ms(void)
+{
+	return clock_ms(CLOCK_BOOTTIME);
+}
+
+int64_t realtime_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
 }

@@ -72,5 +72,7 @@ int hex_decode(uint8_t *dst, size_t n, const char *hex);
 
 /* CLOCK_BOOTTIME in milliseconds: never jumps, counts suspended time. */
 int64_t boottime_ms(void);
+/* CLOCK_REALTIME, the wall clock, in milliseconds since 1970: wrong and jumping for all we know. */
+int64_t realtime_ms(void);
 
 #endif

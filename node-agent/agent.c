@@ -3,47 +3,90 @@
 #include <signal.h>
 #include <sodium.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include "agent.h"
 #include "api.h"
+#include "banner.h"
+#include "clock/timekeeper.h"
+#include "control/verbs.h"
+#include "firewall.h"
+#include "fitness.h"
 #include "formation.h"
-#include "grow.h"
 #include "io.h"
 #include "log.h"
 #include "marker.h"
 #include "neo4j_watch.h"
 #include "notify.h"
 #include "peers.h"
+#include "pin.h"
+#include "places.h"
+#include "restart.h"
+#include "secrets.h"
 #include "service.h"
 #include "store.h"
+#include "voter.h"
+#include "wedge.h"
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
 
 struct agent {
 	struct identity id;
-	char *store; /* /srv/bramble, where p3 is mounted */
+	const char *root;
+	char *store;  /* /srv/bramble, where p3 is mounted */
+	char *run;    /* /run/bramble */
+	char *helper; /* its socket */
 	struct loop *loop;
 	struct http_server *http;
 	struct peers peers;
+	struct places places;
+	struct pin pin;
 	struct service service;
+	struct firewall firewall;
 	struct neo4j_watch neo4j;
 	struct marker marker;
+	struct timekeeper time;
+	struct restart restart;
+	struct wedge wedge;
+	bool p3; /* there, and this node's, when it was last looked at */
+	struct card card;
+	struct banner banner;
+	struct voter voter;
+	struct verdict verdict;
 	struct formation formation;
+	struct verbs verbs; /* what a person tells it */
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
+	bool mute;           /* what this node should say could not be written down */
 	int64_t started_ms, marker_ms;
 	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
 	struct loop_timer tick, watchdog;
 };
 
-static bool has_store(const struct agent *a)
+/* An arbiter's Neo4j writes to p3, too, if only its log. */
+static bool runs_neo4j(const struct agent *a)
 {
-	return identity_self(&a->id)->roles & ROLE_DATA;
+	return identity_self(&a->id)->roles & ROLE_VOTER;
+}
+
+static bool is_arbiter(const struct agent *a)
+{
+	return identity_self(&a->id)->roles & ROLE_ARBITER;
 }
 
 /* --- what is known */
+
+static int check_pin(struct agent *a, struct err *e)
+{
+	struct pin_look look = {.now_ms = boottime_ms(),
+		.heard_ms = a->peers.heard_ms,
+		.refused_ms = a->peers.refused_ms,
+		.alone = a->peers.n == 0};
+	int r = pin_check(&a->pin, a->store, &look, e);
+
+	a->peers.asks = a->pin.asks;
+	return r;
+}
 
 static void check_marker(struct agent *a)
 {
@@ -51,7 +94,10 @@ static void check_marker(struct agent *a)
 
 	a->held[0] = '\0';
 	a->marker_ms = boottime_ms();
-	if (has_store(a) && marker_check(a->store, &a->id, &a->marker, &e) < 0)
+	if (!runs_neo4j(a))
+		return;
+	a->p3 = marker_check(a->store, &a->id, &a->marker, &e) == 0;
+	if (!a->p3 || check_pin(a, &e) < 0 || voter_begin(&a->voter, &e) < 0)
 		why_copy(a->held, e.msg);
 }
 
@@ -61,7 +107,7 @@ static size_t collect_peers(const struct agent *a, struct formation_peer *to)
 
 	for (size_t i = 0; i < a->peers.n; i++) {
 		const struct peer *p = &a->peers.peer[i];
-		if (!(p->member->roles & ROLE_DATA))
+		if (!(p->member->roles & ROLE_VOTER))
 			continue;
 		to[n++] = (struct formation_peer){
 			.name = p->member->name,
@@ -84,6 +130,7 @@ static struct api_node view_self(const struct agent *a)
 		.present = true,
 		.state = a->now.state,
 		.role = a->neo4j.role,
+		.writable = voter_writable(&a->voter, &a->verdict, a->neo4j.role),
 		.last_tx = a->neo4j.last_tx,
 		.generation = a->id.generation,
 		.uptime_s = (uint32_t)((boottime_ms() - a->started_ms) / 1000),
@@ -100,12 +147,15 @@ static struct api_node view_peer(const struct peer *p)
 		return (struct api_node){.state = NODE_DOWN,
 			.heard_ms = ago,
 			.last_tx = TX_UNKNOWN,
-			.why = never ? "not heard since boot" : "no longer heard"};
+			.why = never        ? "not heard since boot"
+			       : p->gone[0] ? p->gone
+					    : "no longer heard"};
 	return (struct api_node){
 		.present = true,
 		.heard_ms = ago,
 		.state = p->last.state,
 		.role = p->last.role,
+		.writable = voter_leads(&p->last),
 		.last_tx = p->last.last_tx,
 		.generation = p->last.generation,
 		.uptime_s = p->last.uptime_s,
@@ -119,10 +169,19 @@ static void on_request(void *arg, const struct http_head *h, struct http_answer 
 	struct agent *a = arg;
 
 	v.id = &a->id;
+	v.root = a->root;
+	v.card = runs_neo4j(a) ? &a->card : NULL;
+	v.peers = &a->peers;
+	v.epoch = a->voter.quorum.d.manifest.epoch;
+	v.run = a->voter.quorum.d.manifest.run;
+	v.lease = a->voter.quorum.lease || !a->voter.enabled;
+	v.control = control_counts(a->verbs.control);
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct peer *p = peers_find(&a->peers, &a->id.members[i]);
 		v.nodes[i] = p ? view_peer(p) : view_self(a);
 		v.nodes[i].member = &a->id.members[i];
+		v.nodes[i].address = places_of(&a->places, v.nodes[i].member);
+		v.nodes[i].copy = peers_copy(&a->peers, p);
 	}
 	api_answer(&v, h, answer);
 }
@@ -155,12 +214,17 @@ static int set_version(struct agent *a)
  */
 static void start_neo4j(struct agent *a, enum marker_state order)
 {
+	bool emptied = order != MARKER_USED && order != MARKER_SERVED;
+	struct err e;
+
 	check_marker(a);
 	if (a->held[0])
 		return;
 	if (order == MARKER_VIRGIN)
 		order = MARKER_USED;
-	if (set_version(a) == 0 && set_marker(a, order) == 0)
+	if (voter_starts(&a->voter, &a->verdict, emptied, &e) < 0)
+		log_error("%s", e.msg);
+	else if (set_version(a) == 0 && set_marker(a, order) == 0)
 		service_start(&a->service);
 }
 
@@ -174,6 +238,15 @@ static void begin_sync(struct agent *a)
 		log_error("%s: cannot be synced: %s", a->store, strerror(errno));
 }
 
+/* Does the running Neo4j's store hold what the cluster has? */
+static bool is_whole(const struct agent *a)
+{
+	bool serves = a->now.state == NODE_SERVING ||
+		      (a->now.state == NODE_UNFIT && a->neo4j.role != NEO4J_DOWN);
+
+	return serves && (!a->voter.enabled || a->verdict.whole);
+}
+
 /* What became of the store, told by Neo4j: it runs, so the order was carried out; it serves. */
 static void follow_store(struct agent *a)
 {
@@ -183,7 +256,7 @@ static void follow_store(struct agent *a)
 		return;
 	if (state == MARKER_DISCARD || state == MARKER_ASIDE)
 		set_marker(a, MARKER_USED);
-	else if (state == MARKER_USED && a->now.state == NODE_SERVING && !a->syncing)
+	else if (state == MARKER_USED && is_whole(a) && !a->syncing)
 		begin_sync(a);
 }
 
@@ -197,7 +270,7 @@ static void reap_sync(struct agent *a)
 	a->syncing = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		log_error("%s: cannot be synced", a->store);
-	else if (a->marker.state == MARKER_USED && a->now.state == NODE_SERVING)
+	else if (a->marker.state == MARKER_USED && is_whole(a))
 		set_marker(a, MARKER_SERVED);
 }
 
@@ -205,18 +278,146 @@ static void log_decision(const struct agent *a, const struct decision *d)
 {
 	if (d->state == a->now.state && strcmp(d->why, a->now.why) == 0)
 		return;
-	log_at(d->state == NODE_HELD ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO, "%s: %s%s%s",
-		identity_self(&a->id)->name, node_state_name(d->state), d->why[0] ? ": " : "",
-		d->why);
+	log_at(d->state == NODE_HELD || d->state == NODE_UNFIT ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+		"%s: %s%s%s", identity_self(&a->id)->name, node_state_name(d->state),
+		d->why[0] ? ": " : "", d->why);
+}
+
+static struct voter_look look_at_self(const struct agent *a, const struct formation_input *in)
+{
+	struct voter_look look = {
+		.held = a->held[0] != '\0',
+		.fit = formation_fit(&a->formation, in),
+		.whole = a->marker.state == MARKER_SERVED,
+		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.role = a->neo4j.role,
+		.master = a->neo4j.master,
+		.last_tx = a->neo4j.last_tx,
+	};
+
+	/* It has no store to miss anything in, and tells nothing: it has joined when it stays up.
+	 */
+	if (in->arbiter) {
+		look.whole = true;
+		look.last_tx = 0;
+		look.role = a->formation.served ? NEO4J_SLAVE : NEO4J_UNKNOWN;
+	}
+	return look;
+}
+
+/* The quorum's word. Where it cannot be written down it does not count, and neither does this node.
+ */
+static void ask_quorum(struct agent *a, struct formation_input *in)
+{
+	struct voter_look look = look_at_self(a, in);
+	struct err e;
+
+	a->mute = false;
+	if (!a->voter.enabled)
+		return;
+	in->verdict = &a->verdict;
+	int r = voter_step(&a->voter, &look, &a->verdict, &e);
+	if (yield_is_closed(&a->verbs.yield))
+		a->verdict.open = a->verdict.writable = false;
+	if (r == 0)
+		return;
+	a->mute = true;
+	if (!a->held[0])
+		why_copy(a->held, e.msg);
+}
+
+/* Who may come in to Neo4j, and whether anybody may now. */
+static void keep_ports(struct agent *a)
+{
+	struct helper_firewall want = {.open = !a->voter.enabled || a->verdict.open};
+
+	for (size_t i = 0; i < a->id.nmembers; i++) {
+		const struct member *m = &a->id.members[i];
+		if (voter_belongs(&a->voter, m))
+			firewall_add(&want, places_of(&a->places, m), m->roles);
+	}
+	firewall_step(&a->firewall, &want);
+}
+
+/* Before Neo4j runs by it the clock may be set; on a node without one until it is right once. */
+static void keep_time(struct agent *a)
+{
+	bool resting = a->service.state == SERVICE_STOPPED && a->formation.phase != NEO4J_ASKED;
+
+	if (!runs_neo4j(a))
+		resting = !a->time.now.ready;
+	else if (a->service.state == SERVICE_UNKNOWN)
+		return;
+	timekeeper_step(&a->time, &a->peers, resting);
+}
+
+/* An orderly restart of Neo4j, one node at a time. */
+static void take_turn(struct agent *a)
+{
+	struct turn_peer peers[MEMBERS_MAX];
+	struct restart_look look = {
+		.turn = {.now_ms = boottime_ms(),
+			.self = identity_self(&a->id)->id,
+			.master = a->neo4j.role == NEO4J_MASTER,
+			.last_tx = a->neo4j.last_tx,
+			.needed = voter_majority(&a->voter),
+			.peers = peers,
+			.npeers = restart_peers(&a->peers, peers)},
+		.wish = a->time.now.restart ? a->time.now.why : "",
+		.ready = a->now.state == NODE_SERVING,
+		.service = a->service.state,
+		.main_pid = a->service.main_pid,
+	};
+
+	if (!restart_step(&a->restart, &look))
+		return;
+	log_info("%s: its turn has come: %s", identity_self(&a->id)->name, a->restart.reason);
+	formation_stopped(&a->formation);
+	service_stop(&a->service);
+}
+
+/* One that joins for ever is ended, and formation starts it again. */
+static void break_wedge(struct agent *a)
+{
+	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
+	struct wedge_look look = {
+		.now_ms = boottime_ms(),
+		.joins = runs && (a->now.state == NODE_STARTING || a->now.state == NODE_JOINING),
+		.serves = a->now.state == NODE_SERVING,
+		.space = wedge_space(a->store),
+		.cpu_ms = wedge_cpu_ms(a->service.main_pid),
+	};
+
+	if (!wedge_step(&a->wedge, &look))
+		return;
+	log_error("%s: Neo4j gets nowhere: it is ended, to be started again",
+		identity_self(&a->id)->name);
+	formation_stopped(&a->formation);
+	service_kill(&a->service);
+}
+
+static void obey(struct agent *a, const struct decision *d)
+{
+	if (d->kill)
+		service_kill(&a->service);
+	else if (d->stop)
+		service_stop(&a->service);
+	if (d->start)
+		start_neo4j(a, d->store);
 }
 
 static void step(struct agent *a)
 {
 	struct formation_peer peers[MEMBERS_MAX];
+
+	keep_time(a);
 	struct formation_input in = {
 		.now_ms = boottime_ms(),
-		.data = has_store(a),
+		.voter = runs_neo4j(a),
+		.arbiter = is_arbiter(a),
 		.held = a->held,
+		.rest = verbs_rest(&a->verbs),
+		.wait = a->time.now.ready ? "" : a->time.now.why,
 		.store = a->marker.state,
 		.service = a->service.state,
 		.role = a->neo4j.role,
@@ -225,16 +426,27 @@ static void step(struct agent *a)
 	};
 	struct decision d;
 
+	fitness_look(&a->card, &a->peers, a->p3, &in);
+	ask_quorum(a, &in);
 	formation_step(&a->formation, &in, &d);
+	if (d.state == NODE_SERVING && !d.why[0])
+		why_copy(d.why, a->firewall.why);
+	if (d.state == NODE_SERVING)
+		restart_why(&a->restart, d.why);
 	log_decision(a, &d);
 	a->now = d;
-	if (d.start)
-		start_neo4j(a, d.store);
+	obey(a, &d);
 	follow_store(a);
+	if (runs_neo4j(a)) {
+		keep_ports(a);
+		take_turn(a);
+	}
 	char line[WHY_SIZE + 32];
 	struct api_node self = view_self(a);
 	api_status_line(&self, line, sizeof(line));
 	notify_status("%s", line);
+	verbs_step(&a->verbs, &self, in.service != SERVICE_STOPPED);
+	banner_set(&a->banner, identity_self(&a->id)->name, a->id.cluster, line);
 }
 
 static void tell_peers(struct agent *a)
@@ -245,10 +457,13 @@ static void tell_peers(struct agent *a)
 		.uptime_s = self.uptime_s,
 		.state = self.state,
 		.role = self.role,
+		.clock.trust = timekeeper_trust(&a->time),
+		.turn = a->restart.turn.word,
 	};
 
 	why_copy(h.why, self.why);
-	peers_tell(&a->peers, &h);
+	if (!a->mute)
+		peers_tell(&a->peers, &h);
 }
 
 /* --- events */
@@ -258,11 +473,14 @@ static void tick_fire(struct loop_timer *t)
 	struct agent *a = container_of(t, struct agent, tick);
 
 	loop_timer_set(a->loop, t, HELLO_INTERVAL_MS);
-	if (boottime_ms() - a->marker_ms >= MARKER_INTERVAL_MS)
+	if (boottime_ms() - a->marker_ms >= MARKER_INTERVAL_MS) {
 		check_marker(a);
+		break_wedge(a);
+	}
 	peers_log(&a->peers);
 	step(a);
 	tell_peers(a);
+	places_step(&a->places, a->held[0] || !runs_neo4j(a) ? NULL : a->store);
 }
 
 static void watchdog_fire(struct loop_timer *t)
@@ -293,8 +511,16 @@ static void on_child(void *arg, int signo)
 	struct agent *a = arg;
 
 	(void)signo;
-	service_reap(&a->service);
 	reap_sync(a);
+}
+
+static void on_hup(void *arg, int signo)
+{
+	struct agent *a = arg;
+
+	(void)signo;
+	if (runs_neo4j(a))
+		restart_ask(&a->restart, "by SIGHUP");
 }
 
 static void on_term(void *arg, int signo)
@@ -307,47 +533,11 @@ static void on_term(void *arg, int signo)
 
 /* --- start */
 
-static int load_identity(const struct agent_options *o, struct identity *id, struct err *e)
-{
-	_cleanup_free_ char *path = xasprintf("%s/etc/bramble/node.conf", o->root);
-
-	return identity_load(path, id, e);
-}
-
-static int read_secret(const char *path, uint8_t secret[SECRET_SIZE], struct err *e)
-{
-	_cleanup_buf_ struct buf text = {0};
-	struct stat st;
-
-	if (io_read_file(path, 256, &text, e) < 0)
-		return -1;
-	if (stat(path, &st) < 0)
-		return err_errno(e, "%s", path);
-	if (st.st_mode & 077)
-		return err_code(e, EXIT_CONFIG, "%s: others may read it; chmod 600", path);
-	if (text.len && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
-	int r = hex_decode(secret, SECRET_SIZE, buf_str(&text));
-	sodium_memzero(text.data, text.cap);
-	return r < 0 ? err_code(e, EXIT_CONFIG, "%s: not %d hex digits", path, 2 * SECRET_SIZE) : 0;
-}
-
-static int load_key(const struct agent_options *o, const struct identity *id, struct hello_key *k,
-	struct err *e)
-{
-	_cleanup_free_ char *path = xasprintf("%s/etc/bramble/cluster.secret", o->root);
-	uint8_t secret[SECRET_SIZE];
-
-	if (read_secret(path, secret, e) < 0)
-		return -1;
-	hello_key_derive(k, secret, id->cluster_id);
-	sodium_memzero(secret, sizeof(secret));
-	return 0;
-}
-
 static int open_signals(struct agent *a, struct err *e)
 {
 	if (loop_signal(a->loop, SIGCHLD, on_child, a, e) < 0)
+		return -1;
+	if (loop_signal(a->loop, SIGHUP, on_hup, a, e) < 0)
 		return -1;
 	if (loop_signal(a->loop, SIGTERM, on_term, a, e) < 0)
 		return -1;
@@ -356,28 +546,61 @@ static int open_signals(struct agent *a, struct err *e)
 
 static int open_neo4j(struct agent *a, const struct agent_options *o, struct err *e)
 {
-	if (!has_store(a))
+	_cleanup_secret_ struct buf password = {0};
+
+	if (!runs_neo4j(a))
 		return 0;
-	service_watch(&a->service, a->loop, o->service_manager, "neo4j.service", on_service, a);
-	return neo4j_watch_open(&a->neo4j, a->loop, &a->id, on_role, a, e);
+	if (password_load(o->root, &password, e) < 0)
+		return -1;
+	card_open(&a->card, a->loop, a->store);
+	service_watch(&a->service, a->loop, a->helper, on_service, a);
+	firewall_init(&a->firewall, a->loop, a->helper);
+	if (is_arbiter(a)) /* it has no HTTP */
+		return 0;
+	return neo4j_watch_open(
+		&a->neo4j, a->loop, &a->id, places_neo4j(&a->places), password.data, on_role, a, e);
+}
+
+static int open_control(
+	struct agent *a, const struct agent_options *o, const struct keys *keys, struct err *e)
+{
+	a->verbs = (struct verbs){.loop = a->loop,
+		.id = &a->id,
+		.voter = &a->voter,
+		.peers = &a->peers,
+		.root = o->root,
+		.helper = a->helper};
+	peers_set_keys(&a->peers, keys->hello, keys->n);
+	return verbs_open(&a->verbs, o->peer, keys->control, keys->n, e);
 }
 
 static int open_agent(struct agent *a, const struct agent_options *o, struct err *e)
 {
-	struct hello_key key;
+	_cleanup_keys_ struct keys keys = {0};
 
 	a->peers.socket.fd = -1;
 	a->neo4j.last_tx = TX_UNKNOWN;
 	a->started_ms = boottime_ms();
+	a->root = o->root;
 	a->store = xasprintf("%s/srv/bramble", o->root);
-	if (load_identity(o, &a->id, e) < 0 || load_key(o, &a->id, &key, e) < 0)
+	a->run = xasprintf("%s/run/bramble", o->root);
+	a->helper = xasprintf("%s/run/bramble-helper", o->root);
+	if (identity_load_root(o->root, &a->id, e) < 0 || keys_load(o->root, &a->id, &keys, e) < 0)
 		return -1;
 	a->loop = loop_new(e);
 	if (!a->loop || open_signals(a, e) < 0)
 		return -1;
-	int r = peers_open(&a->peers, a->loop, &a->id, &key, o->peer, e);
-	sodium_memzero(&key, sizeof(key));
-	if (r < 0 || open_neo4j(a, o, e) < 0)
+	timekeeper_open(&a->time, a->loop, o->root, &a->id, a->helper);
+	turn_begin(&a->restart.turn, randombytes_random(), a->started_ms);
+	banner_open(&a->banner, a->loop, a->helper);
+	voter_open(&a->voter, &a->id, a->store, a->run);
+	struct peers_listener listener = voter_listener(&a->voter);
+	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
+		return -1;
+	pin_open(&a->pin, o->root, a->started_ms);
+	memcpy(a->peers.serial, a->pin.digest, sizeof(a->pin.digest));
+	if (places_open(&a->places, a->loop, &a->id, &a->peers, o->root, e) < 0 ||
+		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0)
 		return -1;
 	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, on_request, a, e);
 	return a->http ? 0 : -1;
@@ -389,14 +612,22 @@ static void close_agent(struct agent **ap)
 
 	if (a->loop) {
 		http_server_free(a->http);
+		verbs_close(&a->verbs);
 		neo4j_watch_close(&a->neo4j);
+		card_close(&a->card);
+		banner_close(&a->banner);
 		service_close(&a->service);
+		places_close(&a->places);
+		firewall_close(&a->firewall);
+		timekeeper_close(&a->time);
 		peers_close(&a->peers);
 		loop_timer_del(&a->tick);
 		loop_timer_del(&a->watchdog);
 	}
 	loop_free(a->loop);
 	free(a->store);
+	free(a->run);
+	free(a->helper);
 	free(a);
 }
 
@@ -419,39 +650,4 @@ int agent_run(const struct agent_options *o, struct err *e)
 	int r = loop_run(a->loop, e);
 	notify_stopping();
 	return r;
-}
-
-int agent_check(const struct agent_options *o, struct err *e)
-{
-	struct identity id;
-	struct hello_key key;
-
-	if (load_identity(o, &id, e) < 0 || load_key(o, &id, &key, e) < 0)
-		return -1;
-	sodium_memzero(&key, sizeof(key));
-	printf("%s of cluster %s, generation %llu: ok\n", identity_self(&id)->name, id.cluster,
-		(unsigned long long)id.generation);
-	return 0;
-}
-
-int agent_prepare(const struct agent_options *o, struct err *e)
-{
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
-	struct identity id;
-	struct marker m;
-
-	if (load_identity(o, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
-		return -1;
-	return store_prepare(store, &m, e);
-}
-
-int agent_grow(const struct agent_options *o, struct err *e)
-{
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
-	struct identity id;
-	struct marker m;
-
-	if (load_identity(o, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
-		return -1;
-	return grow_mounted(store, id.reserved_end, e);
 }

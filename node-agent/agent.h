@@ -10,10 +10,14 @@
  * function decide (formation), starts Neo4j if it says so, and tells the result to the peers, to
  * systemd and to whoever asks (api).
  */
+#define SERVICE_MANAGER "/usr/bin/systemctl"
+#define NFT "/usr/sbin/nft"
+
 struct agent_options {
 	const char *root;            /* prefix of /etc/bramble and /srv/bramble; "" on a card */
 	const char *http, *peer;     /* "ADDR:PORT" or "*:PORT" to listen on */
-	const char *service_manager; /* systemctl */
+	const char *service_manager; /* the helper's; SERVICE_MANAGER */
+	const char *nft;             /* the helper's; NFT */
 };
 
 /* Runs until SIGTERM or SIGINT; Neo4j keeps running. */
@@ -24,6 +28,18 @@ MUST_CHECK int agent_check(const struct agent_options *o, struct err *e);
 
 /* Does to the store what the marker orders: before Neo4j starts, in neo4j.service, as its user. */
 MUST_CHECK int agent_prepare(const struct agent_options *o, struct err *e);
+
+/*
+ * Gives Neo4j the initial hosts of the run it is started for: before it starts, in neo4j.service,
+ * as root.
+ */
+MUST_CHECK int agent_hosts(const struct agent_options *o, struct err *e);
+
+/* Gives the proxy on this node the members' present addresses, and restarts it if they changed. */
+MUST_CHECK int agent_proxy(const struct agent_options *o, struct err *e);
+
+/* Tells the system what bramble.txt on p1 says: before the network is up, as root. */
+MUST_CHECK int agent_settings(const struct agent_options *o, struct err *e);
 
 /* Grows p3 if it is this node's: the unit bramble-grow. */
 MUST_CHECK int agent_grow(const struct agent_options *o, struct err *e);

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 #include "api.h"
+#include "metrics.h"
 
 #define YES_NO(yes) ((yes) ? 200 : 503)
 
@@ -27,6 +28,8 @@ void api_status_line(const struct api_node *n, char *to, size_t size)
 	case NODE_HELD:
 	case NODE_STARTING:
 	case NODE_JOINING:
+	case NODE_STOPPING:
+	case NODE_UNFIT:
 	case NODE_STATES:
 		snprintf(to, size, "%s: %s", node_state_name(n->state), n->why);
 		break;
@@ -72,6 +75,11 @@ static void answer_available(const struct api_view *v, struct http_answer *a)
 	answer_role(v, a, role == NEO4J_MASTER || role == NEO4J_SLAVE);
 }
 
+static void answer_writable(const struct api_view *v, struct http_answer *a)
+{
+	answer_role(v, a, self_of(v)->writable);
+}
+
 static json_t *roles_json(unsigned roles)
 {
 	json_t *list = json_array();
@@ -89,25 +97,45 @@ static json_t *number_or_null(bool known, uint64_t n)
 	return known && n <= INT64_MAX ? json_integer((json_int_t)n) : json_null();
 }
 
+static json_t *address_or_null(struct in_addr a)
+{
+	char text[INET_ADDRSTRLEN];
+
+	return a.s_addr ? json_string(inet_ntop(AF_INET, &a, text, sizeof(text))) : json_null();
+}
+
 static json_t *node_json(const struct api_node *n)
 {
-	char address[INET_ADDRSTRLEN];
-
-	inet_ntop(AF_INET, &n->member->address, address, sizeof(address));
 	/* clang-format off */
-	return json_pack("{s:s, s:i, s:o, s:s, s:b, s:s, s:s, s:o, s:s, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o, s:s, s:o, s:o, s:o}",
 		"name", n->member->name,
 		"id", (int)n->member->id,
 		"roles", roles_json(n->member->roles),
-		"address", address,
+		"address", address_or_null(n->address),
+		"copy", address_or_null(n->copy),
 		"present", n->present,
 		"state", node_state_name(n->state),
 		"neo4j", neo4j_role_name(n->role),
+		"writable", n->writable,
 		"last_tx", number_or_null(n->last_tx != TX_UNKNOWN, n->last_tx),
 		"why", n->why,
 		"heard_ms", number_or_null(n->heard_ms >= 0, (uint64_t)n->heard_ms),
 		"uptime_s", number_or_null(n->present, n->uptime_s),
 		"generation", number_or_null(n->present, n->generation));
+	/* clang-format on */
+}
+
+static json_t *control_json(const struct control_counts *n)
+{
+	if (!n)
+		return json_null();
+	/* clang-format off */
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}",
+		"requests", number_or_null(true, n->requests),
+		"strangers", number_or_null(true, n->strangers),
+		"broken", number_or_null(true, n->broken),
+		"late", number_or_null(true, n->late),
+		"crowded", number_or_null(true, n->crowded));
 	/* clang-format on */
 }
 
@@ -121,11 +149,15 @@ static json_t *cluster_json(const struct api_view *v)
 	for (size_t i = 0; i < id->nmembers; i++)
 		json_array_append_new(nodes, node_json(&v->nodes[i]));
 	/* clang-format off */
-	return json_pack("{s:s, s:s, s:o, s:s, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
 		"cluster", id->cluster,
 		"id", hex,
 		"generation", number_or_null(true, id->generation),
+		"epoch", number_or_null(true, v->epoch),
+		"run", number_or_null(true, v->run),
+		"lease", v->lease,
 		"from", identity_self(id)->name,
+		"control", control_json(v->control),
 		"nodes", nodes);
 	/* clang-format on */
 }
@@ -142,6 +174,15 @@ static void answer_cluster(const struct api_view *v, struct http_answer *a)
 	free(text);
 }
 
+static void answer_metrics(const struct api_view *v, struct http_answer *a)
+{
+	struct board board;
+
+	board_read(v->root, &board);
+	a->content_type = METRICS_TYPE;
+	metrics_write(v, &board, &a->body);
+}
+
 struct endpoint {
 	const char *path;
 	void (*answer)(const struct api_view *v, struct http_answer *a);
@@ -154,7 +195,9 @@ static const struct endpoint endpoints[] = {
 	{"/available", answer_available},
 	{"/master", answer_master},
 	{"/slave", answer_slave},
+	{"/writable", answer_writable},
 	{"/cluster", answer_cluster},
+	{"/metrics", answer_metrics},
 };
 
 static struct slice path_of(struct slice target)

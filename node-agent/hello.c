@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 1 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 3 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {
@@ -24,14 +24,25 @@ enum {
 	AT_ROLE = AT_STATE + 1,
 	AT_ZERO = AT_ROLE + 1,
 	AT_WHY = AT_ZERO + 2,
-	AT_END = AT_WHY + WHY_SIZE - 1,
+	/* the clock */
+	AT_WALL = AT_WHY + WHY_SIZE - 1,
+	AT_HELD = AT_WALL + 8,
+	AT_TRUST = AT_HELD + 4,
+	/* the turn */
+	AT_STAGE = AT_TRUST + 1,
+	AT_TICKET = AT_STAGE + 1,
+	AT_GRANTS = AT_TICKET + 4,
+	AT_GRANTS_TICKET = AT_GRANTS + 1,
+	/* whose board it is */
+	AT_SERIAL = AT_GRANTS_TICKET + 4,
+	AT_FLAGS = AT_SERIAL + SERIAL_SIZE,
+	AT_WORD = AT_FLAGS + 1,
+	AT_END = AT_WORD + WORD_WIRE,
 };
 
 _Static_assert(AT_END == HELLO_BODY, "the body's places do not add up");
 _Static_assert(NONCE_SIZE == crypto_aead_xchacha20poly1305_ietf_NPUBBYTES, "nonce size");
-_Static_assert(
-	HELLO_WIRE == HELLO_HEAD + HELLO_BODY + (int)crypto_aead_xchacha20poly1305_ietf_ABYTES,
-	"tag size");
+_Static_assert(HELLO_TAG == crypto_aead_xchacha20poly1305_ietf_ABYTES, "tag size");
 _Static_assert(sizeof(struct hello_key) == crypto_aead_xchacha20poly1305_ietf_KEYBYTES, "key size");
 
 static void put_le(uint8_t *p, size_t n, uint64_t v)
@@ -72,8 +83,62 @@ static int get_text(const uint8_t *p, size_t n, char *to)
 	return 0;
 }
 
-void hello_encode(const struct hello *h, uint8_t body[HELLO_BODY])
+static void put_clock(uint8_t *body, const struct hello_clock *c)
 {
+	put_le(body + AT_WALL, 8, (uint64_t)c->wall_ms);
+	put_le(body + AT_HELD, 4, c->held_ms);
+	body[AT_TRUST] = (uint8_t)c->trust;
+}
+
+static int get_clock(const uint8_t *body, struct hello_clock *c)
+{
+	uint64_t wall_ms = get_le(body + AT_WALL, 8);
+
+	if (wall_ms > HELLO_WALL_MAX || body[AT_TRUST] >= CLOCK_TRUSTS)
+		return -1;
+	*c = (struct hello_clock){.wall_ms = (int64_t)wall_ms,
+		.held_ms = (uint32_t)get_le(body + AT_HELD, 4),
+		.trust = (enum clock_trust)body[AT_TRUST]};
+	return 0;
+}
+
+static void put_turn(uint8_t *body, const struct turn_word *w)
+{
+	body[AT_STAGE] = (uint8_t)w->stage;
+	put_le(body + AT_TICKET, 4, w->ticket);
+	body[AT_GRANTS] = w->grants;
+	put_le(body + AT_GRANTS_TICKET, 4, w->grants_ticket);
+}
+
+static int get_turn(const uint8_t *body, struct turn_word *w)
+{
+	if (body[AT_STAGE] >= TURN_STAGES || body[AT_GRANTS] > MEMBERS_MAX)
+		return -1;
+	*w = (struct turn_word){.stage = (enum turn_stage)body[AT_STAGE],
+		.ticket = (uint32_t)get_le(body + AT_TICKET, 4),
+		.grants = body[AT_GRANTS],
+		.grants_ticket = (uint32_t)get_le(body + AT_GRANTS_TICKET, 4)};
+	return 0;
+}
+
+/* The same for both ways, as wire.h says: the word, and the manifest it comes with. */
+static void word_and_value(struct wire *w, struct word *word, struct manifest *value)
+{
+	wire_word(w, word);
+	if (!w->bad && word->part != WORD_ALONE)
+		wire_manifest(w, value);
+}
+
+size_t hello_encode(
+	const struct hello *h, const struct manifest *value, uint8_t body[HELLO_BODY_MAX])
+{
+	struct wire w = wire_to(body + AT_WORD, HELLO_BODY_MAX - AT_WORD);
+	struct word word = h->word;
+	struct manifest copy;
+
+	if (word.part != WORD_ALONE)
+		copy = *value;
+	word_and_value(&w, &word, &copy);
 	put_text(body + AT_SENDER, NAME_SIZE, h->sender);
 	memcpy(body + AT_BOOT, h->boot, BOOT_SIZE);
 	memcpy(body + AT_ECHO_BOOT, h->echo_boot, BOOT_SIZE);
@@ -88,17 +153,32 @@ void hello_encode(const struct hello *h, uint8_t body[HELLO_BODY])
 	body[AT_ROLE] = (uint8_t)h->role;
 	put_le(body + AT_ZERO, 2, 0);
 	put_text(body + AT_WHY, WHY_SIZE - 1, h->why);
+	put_clock(body, &h->clock);
+	put_turn(body, &h->turn);
+	memcpy(body + AT_SERIAL, h->serial, SERIAL_SIZE);
+	body[AT_FLAGS] = h->flags;
+	return AT_WORD + w.at;
 }
 
-int hello_decode(const uint8_t body[HELLO_BODY], struct hello *h)
+int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest *value)
 {
+	if (n < HELLO_BODY)
+		return -1;
+	struct wire w = wire_from(body + AT_WORD, n - AT_WORD);
+	*value = (struct manifest){0};
+	word_and_value(&w, &h->word, value);
+	if (!wire_done(&w))
+		return -1;
 	if (body[AT_SENDER + NAME_SIZE - 1] || get_le(body + AT_ZERO, 2))
 		return -1;
 	if (get_text(body + AT_SENDER, NAME_SIZE - 1, h->sender) < 0)
 		return -1;
 	if (get_text(body + AT_WHY, WHY_SIZE - 1, h->why) < 0)
 		return -1;
-	if (body[AT_STATE] >= NODE_STATES || body[AT_ROLE] > NEO4J_MASTER)
+	if (get_clock(body, &h->clock) < 0 || get_turn(body, &h->turn) < 0)
+		return -1;
+	if (body[AT_STATE] >= NODE_STATES || body[AT_ROLE] > NEO4J_MASTER ||
+		(body[AT_FLAGS] & ~HELLO_FLAGS))
 		return -1;
 	h->state = (enum node_state)body[AT_STATE];
 	h->role = (enum neo4j_role)body[AT_ROLE];
@@ -111,6 +191,8 @@ int hello_decode(const uint8_t body[HELLO_BODY], struct hello *h)
 	memcpy(h->sees, body + AT_SEES, SEES_SIZE);
 	h->last_tx = get_le(body + AT_LAST_TX, 8);
 	h->uptime_s = (uint32_t)get_le(body + AT_UPTIME, 4);
+	memcpy(h->serial, body + AT_SERIAL, SERIAL_SIZE);
+	h->flags = body[AT_FLAGS];
 	return 0;
 }
 
@@ -127,28 +209,31 @@ void hello_key_derive(struct hello_key *k, const uint8_t secret[SECRET_SIZE],
 	sodium_memzero(&st, sizeof(st));
 }
 
-void hello_seal(const struct hello_key *k, const struct hello *h, uint8_t wire[HELLO_WIRE])
+size_t hello_seal(const struct hello_key *k, const struct hello *h, const struct manifest *value,
+	uint8_t wire[HELLO_WIRE_MAX])
 {
-	uint8_t body[HELLO_BODY], *nonce = wire + HEAD_CLEAR;
+	uint8_t body[HELLO_BODY_MAX], *nonce = wire + HEAD_CLEAR;
+	size_t n = hello_encode(h, value, body);
 
-	hello_encode(h, body);
 	memcpy(wire, head, HEAD_CLEAR);
 	randombytes_buf(nonce, NONCE_SIZE);
-	crypto_aead_xchacha20poly1305_ietf_encrypt(wire + HELLO_HEAD, NULL, body, sizeof(body),
-		head, HEAD_CLEAR, NULL, nonce, k->bytes);
+	crypto_aead_xchacha20poly1305_ietf_encrypt(
+		wire + HELLO_HEAD, NULL, body, n, head, HEAD_CLEAR, NULL, nonce, k->bytes);
+	return HELLO_HEAD + n + HELLO_TAG;
 }
 
-enum hello_verdict hello_open(
-	const struct hello_key *k, const uint8_t *p, size_t n, struct hello *h)
+enum hello_verdict hello_open(const struct hello_key *k, const uint8_t *p, size_t n,
+	struct hello *h, struct manifest *value)
 {
-	uint8_t body[HELLO_BODY];
+	uint8_t body[HELLO_BODY_MAX];
 
-	if (n != HELLO_WIRE || memcmp(p, head, HEAD_CLEAR) != 0)
+	if (n < HELLO_WIRE_MIN || n > HELLO_WIRE_MAX || memcmp(p, head, HEAD_CLEAR) != 0)
 		return HELLO_ALIEN;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(body, NULL, NULL, p + HELLO_HEAD,
 		    n - HELLO_HEAD, head, HEAD_CLEAR, p + HEAD_CLEAR, k->bytes) < 0)
 		return HELLO_FORGED;
-	return hello_decode(body, h) < 0 ? HELLO_MALFORMED : HELLO_OK;
+	return hello_decode(body, n - HELLO_HEAD - HELLO_TAG, h, value) < 0 ? HELLO_MALFORMED
+									    : HELLO_OK;
 }
 
 /*
@@ -182,11 +267,28 @@ enum hello_fate hello_check(struct hello_link *l, const struct hello *h,
 			adopt(l, h, false);
 		return HELLO_UNPROVEN;
 	}
-	/* Unsigned: an echo of a round yet to come is further off than any window. */
-	if (my_seq - h->echo_seq > HELLO_WINDOW)
+	if (h->echo_seq > my_seq)
 		return HELLO_STALE;
+	if (my_seq - h->echo_seq > HELLO_WINDOW) {
+		/* After a rift both echo rounds of before it: one must take up the other's. */
+		if (present)
+			return HELLO_STALE;
+		adopt(l, h, false);
+		return HELLO_UNPROVEN;
+	}
 	adopt(l, h, true);
 	return HELLO_COUNTS;
+}
+
+struct clock_sample hello_clock(const struct hello *h, int64_t proven_ms, int64_t now_ms)
+{
+	int64_t trip_ms = now_ms - proven_ms - h->clock.held_ms;
+
+	if (trip_ms < 0)
+		trip_ms = 0;
+	return (struct clock_sample){.base_ms = h->clock.wall_ms + trip_ms / 2 - now_ms,
+		.error_ms = trip_ms / 2 + 1,
+		.trust = h->clock.trust};
 }
 
 void sees_add(uint8_t sees[SEES_SIZE], unsigned id)

@@ -5,31 +5,61 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "clock/clock.h"
 #include "identity.h"
 #include "neo4j.h"
 #include "node_state.h"
+#include "quorum/wire.h"
+#include "turn.h"
 
 /*
- * What each node tells each other one twice a second, in one UDP datagram of HELLO_WIRE bytes:
+ * What each node tells each other one twice a second, in one UDP datagram:
  *
  *	0	"BRMB", version, type, 2 zero bytes	the clear head, authenticated too
  *	8	24 random bytes				nonce of the seal
  *	32	the body, sealed			XChaCha20-Poly1305 (libsodium, IETF)
- *	32+BODY	16 bytes				its tag
+ *	...	16 bytes				its tag
+ *
+ * The body is HELLO_BODY bytes, and then a manifest where the word (quorum.h) comes with one.
  *
  * The key is BLAKE2b of a label and the cluster's id, keyed with the cluster's secret: only
  * members can make a hello or read one. Numbers are little-endian, places fixed; a datagram of
- * any other size or version is not ours. There are no timestamps: a Pi wakes up with any clock.
- * Freshness comes from the echo instead (hello_check).
+ * another version or a wrong size is not ours. No timestamp makes a hello good or bad: a Pi wakes
+ *up with any clock. Freshness comes from the echo instead (hello_check).
  *
  * Everything here is pure but for the seal's random nonce.
  */
 #define BOOT_SIZE 16 /* a random number per start of an agent */
 #define SEES_SIZE 16 /* a bit per server id, 1..127 */
 #define HELLO_HEAD 32
-#define HELLO_BODY 280
-#define HELLO_WIRE (HELLO_HEAD + HELLO_BODY + 16)
+#define SERIAL_SIZE 8 /* of a digest of the board's serial (pin.h) */
+#define HELLO_BODY (312 + WORD_WIRE)
+#define HELLO_TAG 16
+#define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
+#define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
+#define HELLO_WIRE_MAX (HELLO_HEAD + HELLO_BODY_MAX + HELLO_TAG)
 #define TX_UNKNOWN UINT64_MAX
+
+/*
+ * The sender's clock. With how long it held the hello it echoes, as NTP does it, the receiver
+ * knows the other clock to half of what remains of the round trip: a few ms on a LAN.
+ */
+struct hello_clock {
+	int64_t wall_ms; /* when this hello was made; Unix time, 0 to HELLO_WALL_MAX */
+	uint32_t held_ms;
+	enum clock_trust trust;
+};
+#define HELLO_WALL_MAX INT64_C(253402300799999) /* the end of 9999 */
+
+enum hello_flag {
+	/*
+	 * The sender is not sure to be who it says (pin.h): it does not count, and asks whether
+	 * another Pi of that name is alive.
+	 */
+	HELLO_ASKS = 1 << 0,
+	HELLO_REFUSES = 1 << 1, /* in answer to that, or to a second one of that name: it is */
+	HELLO_FLAGS = HELLO_ASKS | HELLO_REFUSES,
+};
 
 struct hello {
 	char sender[NAME_SIZE];
@@ -45,6 +75,11 @@ struct hello {
 	enum node_state state;
 	enum neo4j_role role;
 	char why[WHY_SIZE];
+	struct hello_clock clock;
+	struct turn_word turn;
+	uint8_t serial[SERIAL_SIZE]; /* of the sender's board; 0: it tells none */
+	uint8_t flags;
+	struct word word;
 };
 
 struct hello_key {
@@ -62,13 +97,19 @@ enum hello_verdict {
 
 void hello_key_derive(struct hello_key *k, const uint8_t secret[SECRET_SIZE],
 	const uint8_t cluster_id[CLUSTER_ID_SIZE]);
-void hello_seal(const struct hello_key *k, const struct hello *h, uint8_t wire[HELLO_WIRE]);
-enum hello_verdict hello_open(
-	const struct hello_key *k, const uint8_t *p, size_t n, struct hello *h);
+/*
+ * value goes with h->word, as its part says; where it says WORD_ALONE value is not looked at, and
+ * set to zero. Returns the datagram's size.
+ */
+size_t hello_seal(const struct hello_key *k, const struct hello *h, const struct manifest *value,
+	uint8_t wire[HELLO_WIRE_MAX]);
+enum hello_verdict hello_open(const struct hello_key *k, const uint8_t *p, size_t n,
+	struct hello *h, struct manifest *value);
 
 /* The body alone; hello_decode returns -1 for what hello_encode never makes. */
-void hello_encode(const struct hello *h, uint8_t body[HELLO_BODY]);
-MUST_CHECK int hello_decode(const uint8_t body[HELLO_BODY], struct hello *h);
+size_t hello_encode(
+	const struct hello *h, const struct manifest *value, uint8_t body[HELLO_BODY_MAX]);
+MUST_CHECK int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest *value);
 
 /*
  * What ties a peer's hellos to this run of its agent and of ours. A hello counts only if it
@@ -86,13 +127,19 @@ struct hello_link {
 
 enum hello_fate {
 	HELLO_COUNTS,
-	HELLO_UNPROVEN, /* does not echo this run of ours: the peer has yet to hear us */
-	HELLO_STALE,    /* echoes a round too old, or its seq was heard already: a replay */
+	HELLO_UNPROVEN, /* echoes no late round of this run: the peer has yet to hear us */
+	HELLO_STALE,    /* its seq was heard already, or it was held back: a replay */
 };
 
 /* my_boot and my_seq: this agent's run and its latest round. present: does the peer count now? */
 enum hello_fate hello_check(struct hello_link *l, const struct hello *h,
 	const uint8_t my_boot[BOOT_SIZE], uint64_t my_seq, bool present);
+
+/*
+ * The other's clock (clock.h), by a hello that counts: it came at now_ms and answers one that was
+ * sent at proven_ms.
+ */
+struct clock_sample hello_clock(const struct hello *h, int64_t proven_ms, int64_t now_ms);
 
 /* sees[] as a set of server ids. */
 void sees_add(uint8_t sees[SEES_SIZE], unsigned id);

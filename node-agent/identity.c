@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <string.h>
+#include <time.h>
 #include "config.h"
 #include "identity.h"
 #include "util.h"
@@ -11,12 +12,14 @@
 const struct role_name role_names[] = {
 	{"data", ROLE_DATA},
 	{"proxy", ROLE_PROXY},
+	{"arbiter", ROLE_ARBITER},
 };
 
 static cfg_opt_t cluster_opts[] = {
 	CFG_STR("id", NULL, CFGF_NODEFAULT),
 	CFG_STR("name", NULL, CFGF_NODEFAULT),
 	CFG_INT("generation", 0, CFGF_NODEFAULT),
+	CFG_STR("built", NULL, CFGF_NODEFAULT),
 	CFG_END(),
 };
 
@@ -30,6 +33,7 @@ static cfg_opt_t node_opts[] = {
 static cfg_opt_t neo4j_opts[] = {
 	CFG_STR("version", NULL, CFGF_NODEFAULT),
 	CFG_STR("profile", NULL, CFGF_NODEFAULT),
+	CFG_BOOL("direct_access", cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -79,6 +83,22 @@ static cfg_t *section(cfg_t *cfg, const char *name, struct err *e)
 	return sec;
 }
 
+/* A day, because a long has 32 bits on half of the cards. Missing on those of earlier brambles. */
+static int read_built(cfg_t *sec, struct identity *id, struct err *e)
+{
+	const char *day = cfg_getstr(sec, "built");
+	struct tm tm = {0};
+
+	if (!day || !*day)
+		return 0;
+	const char *end = strptime(day, "%Y-%m-%d", &tm);
+	if (!end || *end)
+		return err_code(e, EXIT_CONFIG, "%s: built = \"%s\" is not a day like 2026-11-23",
+			config_where(sec), day);
+	id->built_ms = (int64_t)timegm(&tm) * 1000;
+	return 0;
+}
+
 static int read_cluster(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	cfg_t *sec = section(cfg, "cluster", e);
@@ -94,7 +114,7 @@ static int read_cluster(cfg_t *cfg, struct identity *id, struct err *e)
 		return err_code(
 			e, EXIT_CONFIG, "%s: generation is not positive", config_where(sec));
 	id->generation = (uint64_t)generation;
-	return 0;
+	return read_built(sec, id, e);
 }
 
 static int read_roles(cfg_t *sec, struct member *m, struct err *e)
@@ -117,11 +137,12 @@ static int read_roles(cfg_t *sec, struct member *m, struct err *e)
 static int read_id(cfg_t *sec, struct member *m, struct err *e)
 {
 	long id = cfg_getint(sec, "id");
-	bool data = m->roles & ROLE_DATA;
+	bool voter = m->roles & ROLE_VOTER;
 
-	if (data ? id < 1 || id > MEMBERS_MAX : id != 0)
+	if (voter ? id < 1 || id > MEMBERS_MAX : id != 0)
 		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": id %ld: %s", config_where(sec),
-			m->name, id, data ? "not in 1..127" : "only data nodes have one");
+			m->name, id,
+			voter ? "not in 1..127" : "only data nodes and arbiters have one");
 	m->id = (unsigned)id;
 	return 0;
 }
@@ -134,7 +155,7 @@ static int read_member(cfg_t *sec, struct member *m, struct err *e)
 		return err_code(
 			e, EXIT_CONFIG, "%s: member \"%s\": not a name", config_where(sec), name);
 	memcpy(m->name, name, strlen(name) + 1);
-	if (!address || inet_pton(AF_INET, address, &m->address) != 1)
+	if (address && (inet_pton(AF_INET, address, &m->address) != 1 || !m->address.s_addr))
 		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": address is not A.B.C.D",
 			config_where(sec), name);
 	if (read_roles(sec, m, e) < 0)
@@ -148,7 +169,8 @@ static int check_unique(
 	for (size_t i = 0; i < id->nmembers; i++) {
 		const struct member *o = &id->members[i];
 		bool same_id = m->id && m->id == o->id;
-		if (same_id || m->address.s_addr == o->address.s_addr)
+		bool same_address = m->address.s_addr && m->address.s_addr == o->address.s_addr;
+		if (same_id || same_address)
 			return err_code(e, EXIT_CONFIG, "%s: member \"%s\": %s is already %s's",
 				config_where(sec), m->name, same_id ? "id" : "address", o->name);
 	}
@@ -203,13 +225,14 @@ static int read_neo4j(cfg_t *cfg, struct identity *id, struct err *e)
 	const char *profile = sec ? cfg_getstr(sec, "profile") : NULL;
 	const char *mode = profile ? strrchr(profile, '-') : NULL;
 
+	id->direct_access = sec && cfg_getbool(sec, "direct_access");
 	if (version && strlen(version) < sizeof(id->neo4j))
 		memcpy(id->neo4j, version, strlen(version) + 1);
 	if (profile && (!mode || neo4j_mode_parse(mode + 1, &id->mode) < 0))
 		return err_code(e, EXIT_CONFIG, "%s: neo4j { profile = \"%s\" } is none of ours",
 			config_where(sec), profile);
-	if ((identity_self(id)->roles & ROLE_DATA) && !id->neo4j[0])
-		return err_code(e, EXIT_CONFIG, "%s: a data node needs neo4j { version }",
+	if ((identity_self(id)->roles & ROLE_VOTER) && !id->neo4j[0])
+		return err_code(e, EXIT_CONFIG, "%s: a node with Neo4j needs neo4j { version }",
 			sec ? config_where(sec) : cfg->filename);
 	return 0;
 }
@@ -224,23 +247,25 @@ static int by_id(const void *a, const void *b)
 
 static int make_digest(const char *path, struct identity *id, struct err *e)
 {
-	const struct member *data[MEMBERS_MAX];
+	const struct member *voters[MEMBERS_MAX];
 	uint8_t hash[crypto_generichash_BYTES];
 	crypto_generichash_state st;
+	unsigned roles = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < id->nmembers; i++) {
-		if (id->members[i].roles & ROLE_DATA)
-			data[n++] = &id->members[i];
+		roles |= id->members[i].roles;
+		if (id->members[i].roles & ROLE_VOTER)
+			voters[n++] = &id->members[i];
 	}
-	if (!n)
+	if (!(roles & ROLE_DATA))
 		return err_code(e, EXIT_CONFIG, "%s: no member has the role data", path);
-	qsort(data, n, sizeof(data[0]), by_id);
+	qsort(voters, n, sizeof(voters[0]), by_id);
 	crypto_generichash_init(&st, NULL, 0, sizeof(hash));
 	for (size_t i = 0; i < n; i++) {
-		uint8_t server_id = (uint8_t)data[i]->id;
+		uint8_t server_id = (uint8_t)voters[i]->id;
 		crypto_generichash_update(&st, &server_id, 1);
-		crypto_generichash_update(&st, (const uint8_t *)&data[i]->address, 4);
+		crypto_generichash_update(&st, (const uint8_t *)&voters[i]->address, 4);
 	}
 	crypto_generichash_final(&st, hash, sizeof(hash));
 	memcpy(id->digest, hash, DIGEST_SIZE);
@@ -267,4 +292,11 @@ const struct member *identity_member(const struct identity *id, const char *name
 			return &id->members[i];
 	}
 	return NULL;
+}
+
+int identity_load_root(const char *root, struct identity *id, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/etc/bramble/node.conf", root);
+
+	return identity_load(path, id, e);
 }

@@ -23,33 +23,39 @@
 enum role {
 	ROLE_DATA = 1 << 0,
 	ROLE_PROXY = 1 << 1,
+	ROLE_ARBITER = 1 << 2, /* a vote in Neo4j's elections, and no store */
 };
+#define ROLE_VOTER (ROLE_DATA | ROLE_ARBITER)
 
 struct member {
 	char name[NAME_SIZE];
-	unsigned id; /* ha.server_id of a data node; 0 of a node that is only a proxy */
+	unsigned id; /* ha.server_id of a voter; 0 of a node that is only a proxy */
 	unsigned roles;
-	struct in_addr address;
+	struct in_addr address; /* 0: not known when the card was written; discovery finds it */
 };
 
 struct identity {
 	char cluster[NAME_SIZE];
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
 	uint64_t generation;
+	int64_t built_ms;       /* Unix time of the day the generation was made; 0: unknown */
 	uint64_t reserved_end;  /* bytes at the end of the card that p3 leaves free */
 	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
 	enum neo4j_mode mode;   /* the end of its profile's name */
+	bool direct_access;     /* may everybody talk to Neo4j itself? */
 	size_t self;            /* index of this node in members */
 	size_t nmembers;
 	struct member members[MEMBERS_MAX];
 	/*
-	 * Of the data nodes' ids and addresses: two nodes that differ here would start Neo4j with
+	 * Of the voters' ids and addresses: two nodes that differ here would start Neo4j with
 	 * different lists of initial hosts.
 	 */
 	uint8_t digest[DIGEST_SIZE];
 };
 
 MUST_CHECK int identity_load(const char *path, struct identity *id, struct err *e);
+/* Likewise, of the system below root; "": this one. */
+MUST_CHECK int identity_load_root(const char *root, struct identity *id, struct err *e);
 
 /* The member called name, or NULL. */
 const struct member *identity_member(const struct identity *id, const char *name);
@@ -64,6 +70,6 @@ struct role_name {
 	enum role role;
 };
 
-extern const struct role_name role_names[2];
+extern const struct role_name role_names[3];
 
 #endif

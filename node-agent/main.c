@@ -2,7 +2,10 @@
 #include <getopt.h>
 #include <sodium.h>
 #include <string.h>
+#include "adopt.h"
 #include "agent.h"
+#include "guard.h"
+#include "helper/helper_server.h"
 #include "log.h"
 #include "util.h"
 
@@ -14,13 +17,15 @@ struct option_row {
 
 static const struct option_row options[] = {
 	{"root", offsetof(struct agent_options, root), "", "DIR",
-		"look for /etc/bramble and /srv/bramble below DIR"},
+		"look for /etc/bramble, /srv/bramble and /run/bramble below DIR"},
 	{"http", offsetof(struct agent_options, http), "*:7470", "ADDR:PORT",
 		"serve the API there"},
 	{"peer", offsetof(struct agent_options, peer), "0.0.0.0:7471", "ADDR:PORT",
-		"talk to the other agents there"},
-	{"service-manager", offsetof(struct agent_options, service_manager), "/usr/bin/systemctl",
-		"FILE", "ask and start units with FILE"},
+		"talk to the other agents there, and be told what to do (TCP)"},
+	{"service-manager", offsetof(struct agent_options, service_manager), SERVICE_MANAGER,
+		"FILE", "let the helper ask and start units with FILE"},
+	{"nft", offsetof(struct agent_options, nft), NFT, "FILE",
+		"let the helper set the firewall with FILE"},
 };
 
 struct command {
@@ -32,6 +37,13 @@ struct command {
 static const struct command commands[] = {
 	{"run", agent_run, "be this node's agent until SIGTERM"},
 	{"grow", agent_grow, "let p3 reach the end of the card"},
+	{"helper", helper_run, "do what takes rights, in bramble-helper.service"},
+	{"guard", guard_run, "end Neo4j when its lease is over, in bramble-guard.service"},
+	{"adopt", adopt_run, "make what is on p3 the agent's, in bramble-agent.service"},
+	{"hosts", agent_hosts, "give Neo4j its initial hosts, in neo4j.service"},
+	{"proxy", agent_proxy,
+		"tell the proxy where the members are, in bramble-addresses.service"},
+	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
 	{"check", agent_check, "check node.conf and cluster.secret (also -c)"},
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
+#include <sodium.h>
 #include <string.h>
 #include "hello.h"
 #include "log.h"
@@ -11,38 +12,83 @@
 
 #define ACCEPT_JSON "Accept: application/json\r\n"
 
-/* Neo4j writes the value as a number or as a string of one, by version. */
-static uint64_t tx_of_value(const json_t *value)
+/* RFC 7617. The caller frees. */
+static char *fields_for(const char *password)
+{
+	char plain[sizeof(NEO4J_USER ":") + NEO4J_PASSWORD_MAX];
+	char base64[sodium_base64_ENCODED_LEN(sizeof(plain), sodium_base64_VARIANT_ORIGINAL)];
+
+	if (!password)
+		return xstrdup(ACCEPT_JSON);
+	int n = snprintf(plain, sizeof(plain), "%s:%s", NEO4J_USER, password);
+	sodium_bin2base64(base64, sizeof(base64), (const uint8_t *)plain, (size_t)n,
+		sodium_base64_VARIANT_ORIGINAL);
+	char *fields = xasprintf("%sAuthorization: Basic %s\r\n", ACCEPT_JSON, base64);
+	sodium_memzero(plain, sizeof(plain));
+	sodium_memzero(base64, sizeof(base64));
+	return fields;
+}
+
+static void forget_fields(struct neo4j_watch *w)
+{
+	if (w->bean_fields)
+		sodium_memzero(w->bean_fields, strlen(w->bean_fields));
+	free(steal(&w->bean_fields));
+}
+
+/* Neo4j writes a number as one or as a string of one, by version. */
+static uint64_t number_of(const json_t *value, uint64_t otherwise)
 {
 	if (json_is_integer(value) && json_integer_value(value) >= 0)
 		return (uint64_t)json_integer_value(value);
 	const char *s = json_string_value(value);
 	if (!s || !*s || strlen(s) > 18 || strspn(s, "0123456789") != strlen(s))
-		return TX_UNKNOWN;
+		return otherwise;
 	return strtoull(s, NULL, 10);
 }
 
-static uint64_t tx_of_bean(const json_t *bean)
+/* Of a list of {"name": ..., "value": ...}; NULL when it is not there. */
+static const json_t *value_of(const json_t *list, const char *name)
 {
-	const json_t *attributes = json_object_get(bean, "attributes"), *a;
+	const json_t *a;
 	size_t i;
 
-	json_array_foreach(attributes, i, a)
+	json_array_foreach(list, i, a)
 	{
-		const char *name = json_string_value(json_object_get(a, "name"));
-		if (name && strcmp(name, "LastCommittedTxId") == 0)
-			return tx_of_value(json_object_get(a, "value"));
+		const char *s = json_string_value(json_object_get(a, "name"));
+		if (s && strcmp(s, name) == 0)
+			return json_object_get(a, "value");
 	}
-	return TX_UNKNOWN;
+	return NULL;
 }
 
-uint64_t neo4j_last_tx(struct slice body)
+static unsigned master_of(const json_t *instances)
+{
+	const json_t *instance;
+	size_t i;
+
+	json_array_foreach(instances, i, instance)
+	{
+		const json_t *of = json_object_get(instance, "value");
+		const char *role = json_string_value(value_of(of, "haRole"));
+		uint64_t id = number_of(value_of(of, "instanceId"), 0);
+		if (role && strcmp(role, "master") == 0 && id <= MEMBERS_MAX)
+			return (unsigned)id;
+	}
+	return 0;
+}
+
+struct neo4j_bean neo4j_bean_parse(struct slice body)
 {
 	json_t *beans = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
-	uint64_t tx = tx_of_bean(json_array_get(beans, 0));
+	const json_t *list = json_object_get(json_array_get(beans, 0), "attributes");
+	struct neo4j_bean bean = {
+		.last_tx = number_of(value_of(list, "LastCommittedTxId"), TX_UNKNOWN),
+		.master = master_of(value_of(list, "InstancesInCluster")),
+	};
 
 	json_decref(beans);
-	return tx;
+	return bean;
 }
 
 static void bean_done(void *arg, const struct http_result *r)
@@ -51,9 +97,19 @@ static void bean_done(void *arg, const struct http_result *r)
 
 	/* A missed answer leaves the number as it is: it only grows, and the role tells the rest.
 	 */
-	uint64_t tx = r->status == 200 ? neo4j_last_tx(r->body) : TX_UNKNOWN;
-	if (tx != TX_UNKNOWN)
-		w->last_tx = tx;
+	if (r->status == 200) {
+		struct neo4j_bean bean = neo4j_bean_parse(r->body);
+		if (bean.last_tx != TX_UNKNOWN)
+			w->last_tx = bean.last_tx;
+		w->master = bean.master;
+	}
+	if (r->status != 401 && r->status != 403)
+		return;
+	log_warn("neo4j: refuses the password of neo4j.password: its last transaction and master "
+		 "stay unknown; write the new one there and restart bramble-agent");
+	w->last_tx = TX_UNKNOWN;
+	w->master = 0;
+	forget_fields(w);
 }
 
 static bool is_member(enum neo4j_role role)
@@ -67,11 +123,13 @@ static void probe_done(void *arg, const struct http_result *r)
 	enum neo4j_role role = neo4j_role_of_probe(w->mode, r->status, r->body), before = w->role;
 
 	w->role = role;
+	if (role != before)
+		w->master = 0;
 	if (!is_member(role))
 		w->last_tx = TX_UNKNOWN;
-	else if (w->mode == NEO4J_HA && w->round++ % 2 == 0)
-		http_client_send(
-			w->client, "GET", NEO4J_HA_BEAN, ACCEPT_JSON, "", TIMEOUT_MS, bean_done, w);
+	else if (w->bean_fields)
+		http_client_send(w->client, "GET", NEO4J_HA_BEAN, w->bean_fields, "", TIMEOUT_MS,
+			bean_done, w);
 	if (role == before)
 		return;
 	log_info("neo4j: %s, was %s", neo4j_role_name(role), neo4j_role_name(before));
@@ -88,11 +146,11 @@ static void poll_fire(struct loop_timer *t)
 }
 
 int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identity *id,
-	void (*changed)(void *arg), void *arg, struct err *e)
+	struct in_addr address, const char *password, void (*changed)(void *arg), void *arg,
+	struct err *e)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons(NEO4J_PORT),
-		.sin_addr = identity_self(id)->address};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(NEO4J_PORT), .sin_addr = address};
 	unsigned version = 0;
 
 	if (id->neo4j[0] && neo4j_version_parse(id->neo4j, &version) < 0)
@@ -106,6 +164,8 @@ int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identit
 	w->client = http_client_new(l, &to, BODY_MAX);
 	if (!w->client)
 		return err_set(e, "out of memory");
+	if (w->mode == NEO4J_HA)
+		w->bean_fields = fields_for(password);
 	loop_timer_init(&w->poll, poll_fire);
 	loop_timer_set(l, &w->poll, 0);
 	return 0;
@@ -117,4 +177,5 @@ void neo4j_watch_close(struct neo4j_watch *w)
 		return;
 	loop_timer_del(&w->poll);
 	http_client_free(w->client);
+	forget_fields(w);
 }

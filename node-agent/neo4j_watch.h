@@ -7,9 +7,15 @@
 
 /*
  * What this node's Neo4j says of itself over HTTP: its role every second, and while it is master
- * or slave its last committed transaction every other second (in HA only: the others have no such
+ * or slave its last committed transaction and its master (in HA only: the others have no such
  * bean).
+ *
+ * The role is told to anybody; the bean wants Neo4j's password where there is one. Neo4j locks a
+ * user for some seconds after three wrong ones, so one refusal is the last: the bean is then left
+ * alone until this agent starts anew, and the last transaction is unknown.
  */
+#define NEO4J_USER "neo4j"
+#define NEO4J_PASSWORD_MAX 64
 #define NEO4J_PORT 7474
 
 struct neo4j_watch {
@@ -17,19 +23,29 @@ struct neo4j_watch {
 	struct http_client *client;
 	enum neo4j_role role;
 	uint64_t last_tx; /* TX_UNKNOWN (hello.h) while not known */
-	unsigned round;
+	unsigned master; /* ha.server_id of whom it takes for the master; 0: nobody, or not known */
 	enum neo4j_mode mode;
 	const char *probe; /* path */
+	char *bean_fields; /* of the request for the bean; NULL: it is not asked */
 	struct loop_timer poll;
 	void (*changed)(void *arg); /* the role is another one */
 	void *arg;
 };
 
+/* address: where Neo4j answers its own agent. password: NULL when Neo4j wants none; at most
+ * NEO4J_PASSWORD_MAX bytes, copied. */
 MUST_CHECK int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identity *id,
-	void (*changed)(void *arg), void *arg, struct err *e);
+	struct in_addr address, const char *password, void (*changed)(void *arg), void *arg,
+	struct err *e);
 void neo4j_watch_close(struct neo4j_watch *w);
 
-/* Pure: LastCommittedTxId from the bean's JSON, or TX_UNKNOWN. */
-uint64_t neo4j_last_tx(struct slice body);
+/* What the bean "High Availability" tells. */
+struct neo4j_bean {
+	uint64_t last_tx; /* LastCommittedTxId, or TX_UNKNOWN */
+	unsigned master;  /* of InstancesInCluster, the instanceId whose haRole is master; or 0 */
+};
+
+/* Pure. */
+struct neo4j_bean neo4j_bean_parse(struct slice body);
 
 #endif

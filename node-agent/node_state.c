@@ -9,6 +9,8 @@ static const char *const names[NODE_STATES] = {
 	[NODE_STARTING] = "starting",
 	[NODE_JOINING] = "joining",
 	[NODE_SERVING] = "serving",
+	[NODE_STOPPING] = "stopping",
+	[NODE_UNFIT] = "unfit",
 };
 
 const char *node_state_name(enum node_state s)

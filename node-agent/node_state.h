@@ -11,6 +11,8 @@ enum node_state {
 	NODE_STARTING, /* Neo4j's process is there, its HTTP is not */
 	NODE_JOINING,  /* Neo4j answers, but is neither master nor slave yet */
 	NODE_SERVING,  /* Neo4j is master or slave */
+	NODE_STOPPING, /* Neo4j is being ended, for the reason given */
+	NODE_UNFIT,    /* p3 is not fit for a master, for the reason given; Neo4j may serve */
 	NODE_STATES,
 };
 

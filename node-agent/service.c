@@ -1,15 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <string.h>
-#include <sys/wait.h>
 #include "log.h"
 #include "service.h"
 #include "util.h"
 
-#define OUTPUT_MAX 4096
+#define UNIT "neo4j.service"
 
 struct active_state {
 	const char *name;
@@ -53,116 +48,94 @@ enum service_state service_parse(const char *show, long *main_pid)
 	return state;
 }
 
-/*
- * The child gets its output into a pipe, its errors into our log, an empty signal mask and a
- * small environment: NOTIFY_SOCKET above all is not for it.
- */
-static pid_t spawn(const char *const *argv, int output)
-{
-	static char *const env[] = {
-		(char *)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", (char *)"LC_ALL=C", NULL};
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t attr;
-	sigset_t none;
-	pid_t pid;
+struct action {
+	const char *what; /* for the log; NULL: nothing worth a line */
+	enum helper_verb verb;
+};
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attr);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&fa, output, STDOUT_FILENO);
-	errno = posix_spawn(&pid, argv[0], &fa, &attr, (char *const *)argv, env);
-	posix_spawn_file_actions_destroy(&fa);
-	posix_spawnattr_destroy(&attr);
-	return errno ? -1 : pid;
+static const struct action actions[] = {
+	[SERVICE_SHOW] = {NULL, HELPER_NEO4J_SHOW},
+	[SERVICE_START] = {"start", HELPER_NEO4J_START},
+	[SERVICE_STOP] = {"stop", HELPER_NEO4J_STOP},
+	[SERVICE_KILL] = {"kill", HELPER_NEO4J_KILL},
+};
+
+static void on_answer(void *arg, int code, const char *text);
+
+static void run_action(struct service *s, enum service_action action)
+{
+	const struct action *a = &actions[action];
+
+	if (action == SERVICE_SHOW)
+		loop_timer_set(s->loop, &s->poll, POLL_MS);
+	else
+		log_info("%s: %s", UNIT, a->what);
+	if (action == SERVICE_START)
+		s->ending = SERVICE_SHOW;
+	s->doing = action;
+	helper_ask(&s->helper, &(struct helper_request){.verb = a->verb}, on_answer, s);
 }
 
-static ssize_t read_output(struct service *s)
+/* One at a time; what ends it outweighs a start that had to wait. */
+static void want(struct service *s, enum service_action action)
 {
-	char chunk[512];
-	ssize_t n = read(s->output.fd, chunk, sizeof(chunk));
-
-	if (n > 0 && s->text.len < OUTPUT_MAX)
-		buf_add(&s->text, chunk, (size_t)n);
-	return n;
+	if (!helper_client_busy(&s->helper))
+		run_action(s, action);
+	else if (s->doing != action && s->wanted < action)
+		s->wanted = action;
 }
 
-static void output_ready(struct loop_source *src, uint32_t events)
+static void take_show(struct service *s, int code, const char *text)
 {
-	(void)events;
-	if (read_output(container_of(src, struct service, output)) == 0)
-		loop_del(src);
+	enum service_state before = s->state;
+
+	s->state = code ? SERVICE_UNKNOWN : service_parse(text, &s->main_pid);
+	if (code && !s->silent)
+		log_error("%s: how it is cannot be learned: %s", UNIT, text);
+	s->silent = code != 0;
+	if (s->state == SERVICE_RUNNING && before != s->state)
+		log_info("%s: runs, main process %ld", UNIT, s->main_pid);
+	else if (before == SERVICE_RUNNING && s->state == SERVICE_STOPPED)
+		log_warn("%s: ended", UNIT);
+	if (s->state == SERVICE_STOPPED)
+		s->ending = SERVICE_SHOW;
 }
 
-static int run(struct service *s, const char *const *argv)
+/* What is over need not be ended: the next start would have to wait for it. */
+static bool is_idle_word(const struct service *s, enum service_action next)
 {
-	int end[2];
-
-	if (pipe2(end, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -1;
-	pid_t pid = spawn(argv, end[1]);
-	close(end[1]);
-	s->output = (struct loop_source){.fd = end[0], .events = EPOLLIN, .ready = output_ready};
-	if (pid < 0 || loop_add(s->loop, &s->output) < 0) {
-		log_error("%s: cannot run %s: %s", s->unit, argv[0], strerror(errno));
-		close(end[0]);
-		return -1;
-	}
-	s->child = pid;
-	buf_free(&s->text);
-	loop_timer_set(s->loop, &s->timeout, CHILD_TIMEOUT_MS);
-	return 0;
+	return s->state == SERVICE_STOPPED && (next == SERVICE_STOP || next == SERVICE_KILL);
 }
 
-static void run_start(struct service *s)
+/* After each thing done it is looked at, at once. */
+static void on_answer(void *arg, int code, const char *text)
 {
-	const char *argv[] = {s->manager, "start", "--no-block", s->unit, NULL};
+	struct service *s = arg;
+	enum service_action done = s->doing, next = s->wanted;
 
-	s->want_start = false;
-	s->child_starts = true;
-	log_info("%s: start", s->unit);
-	if (run(s, argv) < 0)
-		s->changed(s->arg);
-}
-
-static void run_show(struct service *s)
-{
-	const char *argv[] = {s->manager, "show", "-p", "ActiveState,MainPID", s->unit, NULL};
-
-	loop_timer_set(s->loop, &s->poll, POLL_MS);
-	s->child_starts = false;
-	if (run(s, argv) == 0)
-		return;
-	s->state = SERVICE_UNKNOWN;
+	s->wanted = SERVICE_SHOW;
+	if (done == SERVICE_SHOW)
+		take_show(s, code, text);
+	else if (code)
+		log_error("%s: could not %s it: %s", UNIT, actions[done].what, text);
+	if (done == SERVICE_SHOW && is_idle_word(s, next))
+		next = SERVICE_SHOW;
+	if (next != SERVICE_SHOW || done != SERVICE_SHOW)
+		run_action(s, next);
 	s->changed(s->arg);
 }
 
 static void poll_fire(struct loop_timer *t)
 {
-	struct service *s = container_of(t, struct service, poll);
-
-	if (!s->child)
-		run_show(s);
+	service_poll_now(container_of(t, struct service, poll));
 }
 
-static void timeout_fire(struct loop_timer *t)
-{
-	struct service *s = container_of(t, struct service, timeout);
-
-	log_warn("%s: %s gives no answer", s->unit, s->manager);
-	kill(s->child, SIGKILL);
-}
-
-void service_watch(struct service *s, struct loop *l, const char *manager, const char *unit,
+void service_watch(struct service *s, struct loop *l, const char *helper,
 	void (*changed)(void *arg), void *arg)
 {
-	*s = (struct service){
-		.loop = l, .manager = manager, .unit = unit, .changed = changed, .arg = arg};
-	s->output.fd = -1;
+	*s = (struct service){.loop = l, .changed = changed, .arg = arg};
+	helper_client_init(&s->helper, l, helper);
 	loop_timer_init(&s->poll, poll_fire);
-	loop_timer_init(&s->timeout, timeout_fire);
 	loop_timer_set(l, &s->poll, 0);
 }
 
@@ -171,68 +144,38 @@ void service_close(struct service *s)
 	if (!s->loop)
 		return;
 	loop_timer_del(&s->poll);
-	loop_timer_del(&s->timeout);
-	loop_del(&s->output);
-	if (s->child)
-		close(s->output.fd);
-	buf_free(&s->text);
+	helper_client_cancel(&s->helper);
 }
 
 void service_start(struct service *s)
 {
-	if (s->child)
-		s->want_start = true;
-	else
-		run_start(s);
+	want(s, SERVICE_START);
+}
+
+/* Whoever decides says so at every look, also at those that follow from the word itself. */
+static void end(struct service *s, enum service_action how)
+{
+	int64_t now_ms = boottime_ms();
+
+	if (s->ending == how && now_ms - s->ending_ms < ENDING_AGAIN_MS)
+		return;
+	s->ending = how;
+	s->ending_ms = now_ms;
+	want(s, how);
+}
+
+void service_stop(struct service *s)
+{
+	end(s, SERVICE_STOP);
+}
+
+void service_kill(struct service *s)
+{
+	end(s, SERVICE_KILL);
 }
 
 void service_poll_now(struct service *s)
 {
-	if (!s->child)
-		run_show(s);
-}
-
-/* The pipe may hold bytes the loop has not brought yet; it does not block. */
-static void drain(struct service *s)
-{
-	while (read_output(s) > 0)
-		continue;
-	loop_del(&s->output);
-	close(s->output.fd);
-	s->output.fd = -1;
-}
-
-static void take_answer(struct service *s, int status)
-{
-	enum service_state before = s->state;
-	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-
-	if (s->child_starts) {
-		if (!good)
-			log_error("%s: %s could not start it", s->unit, s->manager);
-		return;
-	}
-	s->state = good ? service_parse(buf_str(&s->text), &s->main_pid) : SERVICE_UNKNOWN;
-	if (s->state == SERVICE_RUNNING && before != s->state)
-		log_info("%s: runs, main process %ld", s->unit, s->main_pid);
-	else if (before == SERVICE_RUNNING && s->state == SERVICE_STOPPED)
-		log_warn("%s: ended", s->unit);
-}
-
-void service_reap(struct service *s)
-{
-	int status;
-
-	if (!s->child || waitpid(s->child, &status, WNOHANG) != s->child)
-		return;
-	bool started = s->child_starts;
-	s->child = 0;
-	loop_timer_del(&s->timeout);
-	drain(s);
-	take_answer(s, status);
-	if (s->want_start)
-		run_start(s);
-	else if (started)
-		run_show(s);
-	s->changed(s->arg);
+	if (!helper_client_busy(&s->helper))
+		run_action(s, SERVICE_SHOW);
 }

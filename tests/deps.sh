@@ -4,11 +4,11 @@
 set -euo pipefail
 
 build=(build-essential pkg-config git libarchive-dev libfdisk-dev libconfuse-dev libext2fs-dev libssl-dev libexpat1-dev
-  comerr-dev libsodium-dev libjansson-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  comerr-dev libsodium-dev libjansson-dev libcurl4-openssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   gcc-arm-linux-gnueabihf libc6-dev-armhf-cross)
 inputs=(mmdebstrap mtools dosfstools e2fsprogs fdisk zstd xz-utils kmod cpio qemu-user-static
   maven openjdk-17-jdk-headless unzip debian-archive-keyring)
-tests=(systemd systemd-container iproute2 nftables procps curl python3 qemu-system-arm libarchive-tools bmap-tools)
+tests=(systemd systemd-container iproute2 nftables procps curl openssl python3 qemu-system-arm libarchive-tools bmap-tools python3-prometheus-client)
 lint=(clang-format-14 cppcheck shellcheck universal-ctags mandoc)
 bench=(genimage time)
 

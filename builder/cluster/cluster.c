@@ -5,6 +5,7 @@
 #include <pwd.h>
 #include <string.h>
 #include "cluster.h"
+#include "cluster_neo4j.h"
 #include "cluster_overlay.h"
 #include "config.h"
 
@@ -34,6 +35,10 @@ static const struct size_unit units[] = {
 	{"GB", UINT64_C(1000000000)},
 	{"TB", UINT64_C(1000000000000)},
 };
+
+#define MEMORY_MIN_MB 256
+#define MEMORY_MAX_MB 65536
+#define MEMORY_DEFAULT_MB 1024
 
 #define DATA_MIN (UINT64_C(64) << 20)
 
@@ -115,11 +120,9 @@ static int read_roles(cfg_t *sec, struct node *n, struct err *e)
 		n->roles |= ROLE_PROXY;
 	if (!n->roles)
 		return err_code(e, EXIT_CONFIG,
-			"roles is missing; write roles = {\"data\"} or {\"proxy\"}");
+			"roles is missing; write roles = {\"data\"}, {\"arbiter\"} or {\"proxy\"}");
 	if ((n->roles & ROLE_DATA) && (n->roles & ROLE_ARBITER))
 		return err_code(e, EXIT_CONFIG, "a data node has a vote already; drop \"arbiter\"");
-	if (n->roles & ROLE_ARBITER)
-		return err_code(e, EXIT_CONFIG, "arbiters are not built yet; use data and proxy");
 	return 0;
 }
 
@@ -130,10 +133,12 @@ static int read_id(cfg_t *sec, struct node *n, struct err *e)
 
 	if (voter && (id < 1 || id > CLUSTER_MAX_NODES))
 		return err_code(e, EXIT_CONFIG,
-			"id = %ld: a data node needs an id from 1 to %d that never changes", id,
-			CLUSTER_MAX_NODES);
+			"id = %ld: a data node or arbiter needs an id from 1 to %d that never "
+			"changes",
+			id, CLUSTER_MAX_NODES);
 	if (!voter && id)
-		return err_code(e, EXIT_CONFIG, "id = %ld: only data nodes have one", id);
+		return err_code(
+			e, EXIT_CONFIG, "id = %ld: only data nodes and arbiters have one", id);
 	n->id = (unsigned)id;
 	return 0;
 }
@@ -152,6 +157,13 @@ static int read_address(struct cluster *c, cfg_t *sec, struct node *n, struct er
 	const char *address = cfg_getstr(sec, "address");
 	struct in_addr a;
 
+	if (c->network.mode != NETCONF_STATIC) {
+		n->address = xstrdup("");
+		return address ? err_code(e, EXIT_CONFIG,
+					 "address is for mode \"static\"; here the network "
+					 "gives it, and the nodes find each other")
+			       : 0;
+	}
 	if (!address)
 		return err_code(e, EXIT_CONFIG, "address is missing");
 	if (inet_pton(AF_INET, address, &a) != 1)
@@ -168,7 +180,7 @@ static int read_address(struct cluster *c, cfg_t *sec, struct node *n, struct er
 static int check_unique(const struct cluster *c, const struct node *n, struct err *e)
 {
 	for (const struct node *o = c->nodes; o < n; o++) {
-		if (strcmp(o->address, n->address) == 0)
+		if (*n->address && strcmp(o->address, n->address) == 0)
 			return err_code(
 				e, EXIT_CONFIG, "address %s is already %s's", n->address, o->name);
 		if (n->id && o->id == n->id)
@@ -177,7 +189,27 @@ static int check_unique(const struct cluster *c, const struct node *n, struct er
 	return 0;
 }
 
-static int read_node(struct cluster *c, cfg_t *sec, struct err *e)
+/* What a node's own section does not say, the cluster's does; its memory is that of its board. */
+static int read_board(cfg_t *cluster, cfg_t *sec, struct node *n, struct err *e)
+{
+	bool own = cfg_getstr(sec, "board");
+	const char *board = cfg_getstr(own ? sec : cluster, "board");
+	long mb = cfg_getint(own || cfg_getint(sec, "memory_mb") ? sec : cluster, "memory_mb");
+
+	if (board) {
+		n->board = pi_find(board);
+		if (!n->board)
+			return err_code(
+				e, EXIT_CONFIG, "board \"%s\" is none of %s", board, pi_names());
+	}
+	if (mb && (mb < MEMORY_MIN_MB || mb > MEMORY_MAX_MB))
+		return err_code(e, EXIT_CONFIG, "memory_mb = %ld is not %d to %d", mb,
+			MEMORY_MIN_MB, MEMORY_MAX_MB);
+	n->memory_mb = mb ? (unsigned)mb : n->board ? n->board->memory_mb[0] : MEMORY_DEFAULT_MB;
+	return n->board ? pi_check_memory(n->board, n->memory_mb, e) : 0;
+}
+
+static int read_node(struct cluster *c, cfg_t *cluster, cfg_t *sec, struct err *e)
 {
 	struct node *n = &c->nodes[c->nnodes++];
 
@@ -186,7 +218,8 @@ static int read_node(struct cluster *c, cfg_t *sec, struct err *e)
 		return err_code(e, EXIT_CONFIG,
 			"the name must be a host name: a-z, 0-9 and \"-\", at most 63 characters, "
 			"neither a number nor localhost");
-	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_address(c, sec, n, e) < 0)
+	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_address(c, sec, n, e) < 0 ||
+		read_board(cluster, sec, n, e) < 0 || cluster_neo4j_read_node(n, sec, e) < 0)
 		return -1;
 	return check_unique(c, n, e);
 }
@@ -201,7 +234,7 @@ static int read_nodes(struct cluster *c, cfg_t *sec, struct err *e)
 	c->nodes = xcalloc(n, sizeof(*c->nodes));
 	for (unsigned i = 0; i < n; i++) {
 		cfg_t *node = cfg_getnsec(sec, "node", i);
-		if (read_node(c, node, e) < 0)
+		if (read_node(c, sec, node, e) < 0)
 			return err_prefix(
 				e, "%s: node \"%s\"", config_where(node), cfg_title(node));
 	}
@@ -231,11 +264,16 @@ static int read_subnet(struct cluster *c, const char *text, struct err *e)
 static int read_network(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	const char *mode = cfg_getstr(sec, "mode"), *gateway = cfg_getstr(sec, "gateway");
+	const char *subnet = cfg_getstr(sec, "subnet");
 
-	if (strcmp(mode, "static") != 0)
+	if (netconf_mode_parse(mode, &c->network.mode) < 0)
 		return err_code(
-			e, EXIT_CONFIG, "mode \"%s\" is not built yet; use \"static\"", mode);
-	if (read_subnet(c, cfg_getstr(sec, "subnet"), e) < 0)
+			e, EXIT_CONFIG, "mode \"%s\" is none of static, dhcp, linklocal", mode);
+	if (c->network.mode != NETCONF_STATIC)
+		return subnet || gateway ? err_code(e, EXIT_CONFIG,
+						   "subnet and gateway are for mode \"static\"")
+					 : 0;
+	if (read_subnet(c, subnet, e) < 0)
 		return -1;
 	if (!gateway)
 		return 0;
@@ -405,20 +443,6 @@ static const struct part parts[] = {
 	{"proxy", read_proxy},
 };
 
-static int read_neo4j(struct cluster *c, cfg_t *sec, struct err *e)
-{
-	const char *mode = cfg_getstr(sec, "neo4j_mode");
-	long mb = cfg_getint(sec, "memory_mb");
-
-	if (mode)
-		c->neo4j_mode = xstrdup(mode);
-	if (mb < 512 || mb > 65536)
-		return err_code(e, EXIT_CONFIG, "%s: memory_mb = %ld is not 512 to 65536",
-			config_where(sec), mb);
-	c->memory_mb = (unsigned)mb;
-	return 0;
-}
-
 static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	c->name = xstrdup(cfg_title(sec));
@@ -427,7 +451,7 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			"%s: cluster \"%s\": the name must be a-z, 0-9, \"-\"", config_where(sec),
 			c->name);
 	if (require(sec, "base", &c->base, e) < 0 || require(sec, "neo4j", &c->neo4j, e) < 0 ||
-		read_neo4j(c, sec, e) < 0 || require(sec, "java", &c->java, e) < 0 ||
+		cluster_neo4j_read(c, sec, e) < 0 || require(sec, "java", &c->java, e) < 0 ||
 		read_sizes(c, sec, e) < 0 || read_swap(c, sec, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
@@ -446,6 +470,9 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_BOOL("proxy", cfg_false, CFGF_NONE),
 		CFG_STR("address", NULL, CFGF_NONE),
 		CFG_INT("id", 0, CFGF_NONE),
+		CFG_STR("board", NULL, CFGF_NONE),
+		CFG_INT("memory_mb", 0, CFGF_NONE),
+		CFG_STR_LIST("neo4j_settings", (char *)"{}", CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t network[] = {
@@ -475,7 +502,12 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("base", NULL, CFGF_NONE),
 		CFG_STR("neo4j", NULL, CFGF_NONE),
 		CFG_STR("neo4j_mode", NULL, CFGF_NONE),
-		CFG_INT("memory_mb", 1024, CFGF_NONE),
+		CFG_STR("board", NULL, CFGF_NONE),
+		CFG_INT("memory_mb", 0, CFGF_NONE),
+		CFG_STR("neo4j_auth", "off", CFGF_NONE),
+		CFG_BOOL("direct_access", cfg_false, CFGF_NONE),
+		CFG_STR_LIST("plugins", (char *)"{}", CFGF_NONE),
+		CFG_STR_LIST("neo4j_settings", (char *)"{}", CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
 		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
@@ -512,6 +544,7 @@ void cluster_free(struct cluster *c)
 {
 	if (!c)
 		return;
+	cluster_neo4j_free(c);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);
@@ -536,6 +569,16 @@ const struct node *cluster_node(const struct cluster *c, const char *name)
 			return &c->nodes[i];
 	}
 	return NULL;
+}
+
+const char *node_place(const struct cluster *c, const struct node *n)
+{
+	static const char *const places[] = {
+		[NETCONF_DHCP] = "by DHCP",
+		[NETCONF_LINKLOCAL] = "link-local",
+	};
+
+	return c->network.mode == NETCONF_STATIC ? n->address : places[c->network.mode];
 }
 
 size_t cluster_count(const struct cluster *c, enum role role)

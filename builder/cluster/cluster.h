@@ -6,6 +6,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "neo4j_extra.h"
+#include "netconf.h"
+#include "pi.h"
 #include "util.h"
 
 /*
@@ -25,7 +28,10 @@ struct node {
 	unsigned roles;
 	unsigned
 		id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
-	char *address; /* dotted IPv4 */
+	char *address;          /* dotted IPv4; "" where the network gives it */
+	const struct pi *board; /* NULL: not said */
+	unsigned memory_mb;     /* what it has: as said, else the board's smallest, else 1024 */
+	struct neo4j_extras neo4j_settings; /* before the cluster's */
 };
 
 /* A folder whose tree goes onto the cards, in the order of the file: the last one wins. */
@@ -45,13 +51,18 @@ struct cluster {
 	char *name;
 	char *base, *neo4j, *java; /* as written */
 	char *neo4j_mode;          /* as written; NULL: as fits the archive */
-	unsigned memory_mb;        /* of the smallest board with a data node */
-	uint64_t size;             /* bytes: the smallest card an image must fit */
-	uint64_t root_size;        /* bytes of p2; 0: as large as needed plus headroom */
+	struct neo4j_extras neo4j_settings;
+	char **plugins; /* .jar files, as written */
+	size_t nplugins;
+	bool neo4j_auth;       /* it wants a password */
+	bool direct_access;    /* the nodes' firewall lets everybody talk to it */
+	uint64_t size;         /* bytes: the smallest card an image must fit */
+	uint64_t root_size;    /* bytes of p2; 0: as large as needed plus headroom */
 	uint64_t data_size;    /* bytes of p3 in the image; the card's end is where it grows to */
 	uint64_t reserved_end; /* bytes it leaves free there */
 	struct {
-		struct in_addr subnet, gateway; /* gateway.s_addr 0: none */
+		enum netconf_mode mode;
+		struct in_addr subnet, gateway; /* gateway.s_addr 0: none; both of static */
 		unsigned prefix;
 	} network;
 	struct {
@@ -84,6 +95,9 @@ static inline void cleanup_cluster(struct cluster **c)
 	cluster_free(*c);
 }
 #define _cleanup_cluster_ _cleanup_(cleanup_cluster)
+
+/* Where a node is, for people: its address, or how it comes by one. */
+const char *node_place(const struct cluster *c, const struct node *n);
 
 const struct node *cluster_node(const struct cluster *c, const char *name);
 size_t cluster_count(const struct cluster *c, enum role role);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "hash.h"
 #include "io.h"
 #include "state.h"
@@ -39,6 +40,9 @@ static const struct value values[] = {
 	VALUE("secret", secret),
 	VALUE("stats.password", stats_password),
 };
+
+static const struct value next_secret = VALUE("secret.next", next);
+static const struct value neo4j_password = VALUE("neo4j.password", neo4j_password);
 
 static char *value_of(struct state *s, const struct value *v)
 {
@@ -141,6 +145,43 @@ static int read_values(const struct folder *d, struct state *s, struct err *e)
 	return 0;
 }
 
+/* "" when there is none. */
+static int read_next(const struct folder *d, struct state *s, struct err *e)
+{
+	const struct value *v = &next_secret;
+	int rc = read_value(d, v->file, s->next, v->size, e);
+
+	return rc > 0 ? check_hex(d->path, v, s->next, e) : rc;
+}
+
+static void derive_password(struct state *s)
+{
+	uint8_t bytes[16];
+
+	hash_derive(bytes, sizeof(bytes), s->secret, "neo4j-password", s->id);
+	hex_encode(s->neo4j_password, bytes, sizeof(bytes));
+}
+
+/* What is in the file counts: somebody may have wanted another one. 1: there is none. */
+static int read_password(const struct folder *d, struct state *s, struct err *e)
+{
+	const struct value *v = &neo4j_password;
+	int rc = read_value(d, v->file, s->neo4j_password, v->size, e);
+
+	if (rc > 0)
+		return check_hex(d->path, v, s->neo4j_password, e);
+	derive_password(s);
+	return rc < 0 ? -1 : 1;
+}
+
+/* For people to look it up. */
+static int keep_password(const struct folder *d, struct state *s, struct err *e)
+{
+	int rc = read_password(d, s, e);
+
+	return rc > 0 ? write_value(d, neo4j_password.file, s->neo4j_password, e) : rc;
+}
+
 static int read_generation(const struct folder *d, unsigned *generation, struct err *e)
 {
 	char text[16] = "0";
@@ -162,6 +203,26 @@ static int write_generation(const struct folder *d, unsigned generation, struct 
 	return write_value(d, "generation", text, e);
 }
 
+/* 1: there is none, as in a folder of an earlier bramble. */
+static int read_built(const struct folder *d, struct state *s, struct err *e)
+{
+	struct tm tm;
+	int rc = read_value(d, "built", s->built, sizeof(s->built), e);
+
+	if (rc <= 0)
+		return rc < 0 ? -1 : 1;
+	const char *end = strptime(s->built, "%Y-%m-%d", &tm);
+	return end && !*end ? 0 : err_code(e, EXIT_CONFIG, "%s/built: damaged", d->path);
+}
+
+static void built_today(struct state *s)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(s->built, sizeof(s->built), "%Y-%m-%d", gmtime_r(&now, &tm));
+}
+
 static int hash_conf(const struct cluster *c, char hash[static HASH_HEX], struct err *e)
 {
 	struct hash h;
@@ -180,12 +241,20 @@ static int count_generation(const struct folder *d, const struct cluster *c, str
 	char old[HASH_HEX] = "";
 
 	if (hash_conf(c, hash, e) < 0 || read_value(d, "conf.hash", old, sizeof(old), e) < 0 ||
-		read_generation(d, &s->generation, e) < 0)
+		read_generation(d, &s->generation, e) < 0 || read_built(d, s, e) < 0)
 		return -1;
 	if (s->generation && strcmp(hash, old) == 0)
 		return 0;
 	s->generation++;
+	built_today(s);
 	return 1;
+}
+
+static int write_built(const struct folder *d, struct state *s, struct err *e)
+{
+	if (!s->built[0])
+		built_today(s);
+	return write_value(d, "built", s->built, e);
 }
 
 /* The number first: after a crash in between, the next build counts once more. */
@@ -195,9 +264,9 @@ static int next_generation(
 	char hash[HASH_HEX];
 	int rc = count_generation(d, c, s, hash, e);
 
-	if (rc <= 0)
+	if (rc < 0 || (rc == 0 && s->built[0]))
 		return rc;
-	if (write_generation(d, s->generation, e) < 0)
+	if (write_built(d, s, e) < 0 || write_generation(d, s->generation, e) < 0)
 		return -1;
 	return write_value(d, "conf.hash", hash, e);
 }
@@ -321,9 +390,21 @@ int state_open(const struct cluster *c, struct state *s, struct err *e)
 
 	*s = (struct state){0};
 	if (find_folder(c, &d, e) < 0 || open_or_make(c, &d, s, refuse_lost, e) < 0 ||
-		read_values(&d, s, e) < 0)
+		read_values(&d, s, e) < 0 || keep_password(&d, s, e) < 0)
 		return -1;
 	return next_generation(&d, c, s, e);
+}
+
+static int open_known(const struct cluster *c, struct folder *d, int how, struct err *e)
+{
+	int rc = find_folder(c, d, e) < 0 ? -1 : open_folder(d, how, e);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: no such folder; bramble build makes it, bramble recover-state rebuilds a "
+		"lost one",
+		d->path);
 }
 
 int state_peek(const struct cluster *c, struct state *s, struct err *e)
@@ -332,16 +413,40 @@ int state_peek(const struct cluster *c, struct state *s, struct err *e)
 	char hash[HASH_HEX];
 
 	*s = (struct state){0};
-	int rc = find_folder(c, &d, e) < 0 ? -1 : open_folder(&d, LOCK_SH, e);
-	if (rc == 0)
-		return err_code(e, EXIT_CONFIG,
-			"%s: no such folder; bramble build makes it, bramble recover-state "
-			"rebuilds a "
-			"lost one",
-			d.path);
-	if (rc < 0 || read_values(&d, s, e) < 0)
+	if (open_known(c, &d, LOCK_SH, e) < 0 || read_values(&d, s, e) < 0 ||
+		read_next(&d, s, e) < 0 || read_password(&d, s, e) < 0)
 		return -1;
 	return count_generation(&d, c, s, hash, e) < 0 ? -1 : 0;
+}
+
+int state_next_secret(const struct cluster *c, struct state *s, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+	uint8_t bytes[32];
+
+	*s = (struct state){0};
+	if (open_known(c, &d, LOCK_EX, e) < 0 || read_values(&d, s, e) < 0 ||
+		keep_password(&d, s, e) < 0 || read_next(&d, s, e) < 0)
+		return -1;
+	if (s->next[0])
+		return 0;
+	randombytes_buf(bytes, sizeof(bytes));
+	hex_encode(s->next, bytes, sizeof(bytes));
+	sodium_memzero(bytes, sizeof(bytes));
+	return write_value(&d, next_secret.file, s->next, e);
+}
+
+int state_take_secret(const struct cluster *c, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	if (open_known(c, &d, LOCK_EX, e) < 0)
+		return -1;
+	_cleanup_free_ char *next = xasprintf("%s/%s", d.path, next_secret.file);
+	_cleanup_free_ char *secret = xasprintf("%s/secret", d.path);
+	if (rename(next, secret) < 0 || io_sync_parent(secret) < 0)
+		return err_errno(e, "%s", next);
+	return 0;
 }
 
 /* A state that is there is of the same cluster, or stays as it is. */

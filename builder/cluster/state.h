@@ -10,14 +10,20 @@
  *
  *	id              32 hex digits; everything derived (disk ids, UUIDs, machine ids) hangs on it
  *	secret          64 hex digits: the key of the agents' peer protocol
+ *	secret.next     while it is being changed (`bramble rotate`): what it will be
  *	stats.password  32 hex digits: of the proxies' stats page
+ *	neo4j.password  32 hex digits: Neo4j's first one, where neo4j_auth = "password"
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
  *	conf.hash       of the cluster.conf that generation was made from
+ *	built           the day it was made: no card's clock is ever set to one before it
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From
  * then on a missing value is an error, never made up again: a second secret would be a cluster that
  * the cards out there do not let in. For the same reason a first build refuses while images of an
  * earlier one lie beside it. state_adopt (`bramble recover-state`) is the way back.
+ *
+ * Neo4j's password is derived from the secret: a folder of an earlier bramble, or one rebuilt from
+ * cards, has the same one as before.
  *
  * Folder and files must be nobody else's: owned by the caller (or, for root, by cluster.conf's
  * owner, to whom root's files go too) and without any permission for group and others.
@@ -27,8 +33,11 @@
 struct state {
 	char id[33];
 	char secret[65];
+	char next[65]; /* of state_peek; "" when the secret is not being changed */
 	char stats_password[33];
+	char neo4j_password[33];
 	unsigned generation;
+	char built[11]; /* "2026-11-23"; "": not known */
 };
 
 /* Reads the state, making it when there is none; a changed cluster.conf counts one generation up.
@@ -37,6 +46,14 @@ MUST_CHECK int state_open(const struct cluster *c, struct state *s, struct err *
 
 /* What state_open would give, changing nothing; no state is an error. */
 MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *e);
+
+/*
+ * A change of the secret, in two steps that a crash or a second try leaves as they are:
+ * state_next_secret keeps what it will be (in s->next, made once), state_take_secret makes it the
+ * secret. Neo4j's password stays what it is.
+ */
+MUST_CHECK int state_next_secret(const struct cluster *c, struct state *s, struct err *e);
+MUST_CHECK int state_take_secret(const struct cluster *c, struct err *e);
 
 /*
  * Makes s, as found on cards, the cluster's state. A state that is there must be of the same

@@ -107,14 +107,38 @@ static void start(struct job *j, pthread_t *thread, bool *started)
 	if (rc == 0)
 		return;
 	err_set(&j->error, "%s: no thread: %s", j->device.path, strerror(rc));
+	if (j->feed)
+		feed_leave(j->feed, j->seat);
 	atomic_store(&j->phase, JOB_FAILED);
+}
+
+/* All cards of a compressed image take from one feed; NULL for other images. */
+static struct feed *start_feed(struct flash *f, struct plan *p)
+{
+	size_t seats = 0;
+
+	if (!p->streamed)
+		return NULL;
+	for (size_t i = 0; i < f->njobs; i++) {
+		if (f->jobs[i].plan == p)
+			f->jobs[i].seat = seats++;
+	}
+	struct feed *feed = feed_new(seats, FEED_PATIENCE_MS, decode_plan, p);
+	for (size_t i = 0; i < f->njobs; i++) {
+		if (f->jobs[i].plan == p)
+			f->jobs[i].feed = feed;
+	}
+	return feed;
 }
 
 static void run_jobs(struct flash *f)
 {
+	_cleanup_free_ struct feed **feeds = xcalloc(f->nplans, sizeof(struct feed *));
 	_cleanup_free_ pthread_t *threads = xcalloc(f->njobs, sizeof(*threads));
 	_cleanup_free_ bool *started = xcalloc(f->njobs, sizeof(*started));
 
+	for (size_t i = 0; i < f->nplans; i++)
+		feeds[i] = start_feed(f, f->plans[i]);
 	for (size_t i = 0; i < f->njobs; i++)
 		start(&f->jobs[i], &threads[i], &started[i]);
 	watch(f);
@@ -122,6 +146,8 @@ static void run_jobs(struct flash *f)
 		if (started[i])
 			pthread_join(threads[i], NULL);
 	}
+	for (size_t i = 0; i < f->nplans; i++)
+		feed_free(feeds[i]);
 }
 
 static bool succeeded(const struct job *j)
@@ -150,8 +176,8 @@ static int sum_up(const struct flash *f, struct err *e)
 	for (size_t i = 0; i < f->njobs; i++) {
 		const struct job *j = &f->jobs[i];
 		good += succeeded(j);
-		if (!succeeded(j) && j->error.code == EXIT_INTERRUPTED)
-			code = EXIT_INTERRUPTED;
+		if (!succeeded(j) && code != EXIT_INTERRUPTED)
+			code = j->error.code;
 		report(j);
 	}
 	if (good == f->njobs)

@@ -17,12 +17,14 @@ struct work {
 	struct medium medium;
 	uint8_t *buffer; /* MEDIUM_CHUNK bytes, aligned */
 	uint8_t *head;   /* HEAD_SIZE bytes, aligned: what the card gets */
+	struct decode_again again;
 };
 
 static void cleanup_work(struct work *w)
 {
 	free(w->buffer);
 	free(w->head);
+	decode_again_end(&w->again);
 }
 
 static size_t step_of(uint64_t left)
@@ -38,15 +40,21 @@ static void set_phase(struct job *j, enum job_phase phase)
 
 /* --- a piece */
 
+static int read_image(struct work *w, size_t n, uint64_t at, struct err *e)
+{
+	if (w->plan->streamed)
+		return decode_again(&w->again, w->plan, w->buffer, n, at, e);
+	return io_pread_full(w->plan->fd, w->buffer, n, (off_t)at) < 0
+		       ? err_errno(e, "%s", w->plan->name)
+		       : 0;
+}
+
 static int write_piece(struct work *w, const struct piece *p, struct err *e)
 {
 	for (uint64_t at = 0; at < p->length;) {
 		size_t n = step_of(p->length - at);
-		if (check_interrupted(e) < 0)
-			return -1;
-		if (io_pread_full(w->plan->fd, w->buffer, n, (off_t)(p->at + at)) < 0)
-			return err_errno(e, "%s", w->plan->name);
-		if (medium_write(&w->medium, w->buffer, n, p->at + at, e) < 0)
+		if (check_interrupted(e) < 0 || read_image(w, n, p->at + at, e) < 0 ||
+			medium_write(&w->medium, w->buffer, n, p->at + at, e) < 0)
 			return -1;
 		at += n;
 		atomic_fetch_add(&w->job->done, n);
@@ -177,11 +185,41 @@ static int verify_tail(struct work *w, struct err *e)
 	return 0;
 }
 
-static int write_pieces(struct work *w, struct err *e)
+static int write_fed(struct work *w, const struct feed_piece *p, struct err *e)
+{
+	uint64_t size = w->job->device.facts.size;
+
+	if (check_interrupted(e) < 0)
+		return -1;
+	if (p->at + p->n > size)
+		return err_set(e, "%s: too small: %llu bytes, and %s has more", w->medium.path,
+			(unsigned long long)size, w->plan->name);
+	if (!(p->zero && medium_zero(&w->medium, p->at, p->n)) &&
+		put(w, p->data, p->n, p->at, e) < 0)
+		return -1;
+	atomic_fetch_add(&w->job->done, p->n);
+	return 0;
+}
+
+/* How long the image is is known for sure when it has been decoded, and where the tail is then. */
+static int write_stream(struct work *w, struct err *e)
+{
+	struct feed_piece *p;
+	int rc;
+
+	while ((rc = feed_take(w->job->feed, w->job->seat, &p, e)) > 0) {
+		rc = write_fed(w, p, e);
+		feed_give_back(w->job->feed, p);
+		if (rc < 0)
+			return -1;
+	}
+	return rc < 0 ? -1 : clear_tail(w, e);
+}
+
+static int write_listed(struct work *w, struct err *e)
 {
 	uint64_t done = 0;
 
-	set_phase(w->job, JOB_WRITING);
 	if (clear_tail(w, e) < 0)
 		return -1;
 	for (size_t i = 0; i < w->plan->npieces; i++) {
@@ -190,6 +228,14 @@ static int write_pieces(struct work *w, struct err *e)
 			return -1;
 		atomic_store(&w->job->done, done += p->length);
 	}
+	return 0;
+}
+
+static int write_pieces(struct work *w, struct err *e)
+{
+	set_phase(w->job, JOB_WRITING);
+	if ((w->job->feed ? write_stream(w, e) : write_listed(w, e)) < 0)
+		return -1;
 	return sync_card(w, e);
 }
 
@@ -275,6 +321,8 @@ void job_run(struct job *j)
 		keep_entry(w.head, &j->p3);
 	medium_begin(&w.medium, j->device.path, j->fd);
 	int rc = run(&w, &j->error);
+	if (j->feed)
+		feed_leave(j->feed, j->seat);
 	if (rc == 0)
 		medium_reread_table(&w.medium);
 	atomic_store(&j->phase, rc < 0 ? JOB_FAILED : JOB_DONE);

@@ -3,15 +3,16 @@
 #define BRAMBLE_FLASH_JOB_H
 
 #include <stdatomic.h>
+#include "decode.h"
 #include "device.h"
-#include "plan.h"
 
 /*
  * One card's way, in a thread of its own:
  *
  *	close	an MBR that boots nothing takes the old one's place, and is on the card before
  *		anything else is; with kept data it still tells whose card it is and where p3 lies
- *	write	all pieces, wherever the map puts them; what lies between is left or discarded
+ *	write	all pieces, wherever the map puts them; what lies between is left or discarded;
+ *		those of a compressed image come from a feed all of its cards share
  *	verify	each piece is read back from the card and compared by its sum; those that differ or
  *		cannot be read are written once more, and then all are read again: one more
  *		difference, and the card has failed
@@ -25,7 +26,9 @@ enum job_phase { JOB_WAITING, JOB_WRITING, JOB_VERIFYING, JOB_DONE, JOB_FAILED }
 struct job {
 	const struct plan *plan;
 	struct device device;
-	int fd; /* of the open device */
+	int fd;            /* of the open device */
+	struct feed *feed; /* of a streamed image, */
+	size_t seat;       /* and its place there */
 	bool discard;
 	bool keep;        /* p3 stays: */
 	struct extent p3; /* where it lies on the card */

@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "keep.h"
+#include "neo4j_upgrade.h"
 
 /* The MBR's table: 4 entries of 16 bytes; start and length in sectors are its last 8 bytes. */
 #define TABLE_AT 446
@@ -45,8 +46,8 @@ static const char *store_version(const struct card *card)
 	return card->data.neo4j ? card->data.neo4j : card->identity.neo4j_version;
 }
 
-static int check_store(
-	const struct card *card, const struct card *image, bool allow_upgrade, struct err *e)
+static int check_store(const struct card *card, const struct card *image, bool allow_upgrade,
+	bool *upgrade, struct err *e)
 {
 	const char *store = store_version(card), *ours = image->identity.neo4j_version;
 	bool virgin = card->data.state && strcmp(card->data.state, "virgin") == 0;
@@ -75,7 +76,11 @@ static int check_store(
 			"%s has a store of Neo4j %s, and there is no way back once the image's %s "
 			"has opened it; take a backup, then add --allow-store-upgrade",
 			card->name, store, ours);
-	return 0;
+	if (order == 0 && store)
+		return 0;
+	return neo4j_upgrade_find(store, ours, image->identity.neo4j_profile, upgrade, e) < 0
+		       ? err_prefix(e, "%s", card->name)
+		       : 0;
 }
 
 static bool same(const char *a, const char *b)
@@ -156,12 +161,14 @@ static int check_layout(const struct card *card, const struct card *image, struc
 	return 0;
 }
 
-int keep_check(const struct card *card, const struct card *image, bool allow_upgrade, struct err *e)
+int keep_check(const struct card *card, const struct card *image, bool allow_upgrade, bool *upgrade,
+	struct err *e)
 {
+	*upgrade = false;
 	if (check_readable(card, e) < 0 || check_identity(card, image, e) < 0 ||
 		check_layout(card, image, e) < 0)
 		return -1;
-	return check_store(card, image, allow_upgrade, e);
+	return check_store(card, image, allow_upgrade, upgrade, e);
 }
 
 static void put_le32(uint8_t *p, uint64_t v)

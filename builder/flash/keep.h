@@ -11,10 +11,11 @@
  * Neo4j can open. Whatever cannot be read is no agreement.
  *
  * Pure: both cards were read before. An older store needs allow_upgrade, and so does one whose
- * version nobody wrote down, because a card of an early bramble tells none.
+ * version nobody wrote down, because a card of an early bramble tells none. *upgrade: the new
+ * Neo4j has to run alone once (neo4j_upgrade.h).
  */
-MUST_CHECK int keep_check(
-	const struct card *card, const struct card *image, bool allow_upgrade, struct err *e);
+MUST_CHECK int keep_check(const struct card *card, const struct card *image, bool allow_upgrade,
+	bool *upgrade, struct err *e);
 
 /*
  * Less than, equal to or greater than 0, as of two versions of Neo4j: numbers by value, and what is

@@ -98,14 +98,25 @@ int medium_sync(struct medium *m, struct err *e)
 	return 0;
 }
 
+static bool punch(const struct medium *m, uint64_t at, uint64_t n)
+{
+	return fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n) ==
+	       0;
+}
+
+bool medium_zero(struct medium *m, uint64_t at, uint64_t n)
+{
+	uint64_t range[2] = {at, n};
+
+	return ioctl(m->fd, BLKZEROOUT, range) == 0 || (errno == ENOTTY && punch(m, at, n));
+}
+
 void medium_discard(struct medium *m, uint64_t at, uint64_t n)
 {
 	uint64_t range[2] = {at, n};
 
-	if (ioctl(m->fd, BLKDISCARD, range) < 0 && errno == ENOTTY &&
-		fallocate(m->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at, (off_t)n) <
-			0)
-		return;
+	if (ioctl(m->fd, BLKDISCARD, range) < 0 && errno == ENOTTY && !punch(m, at, n))
+		return; /* a file that cannot have holes */
 }
 
 void medium_reread_table(struct medium *m)

@@ -35,6 +35,13 @@ MUST_CHECK int medium_read(struct medium *m, void *buffer, size_t n, uint64_t at
 /* All that was written is on the card; nothing of it is in the cache afterwards. */
 MUST_CHECK int medium_sync(struct medium *m, struct err *e);
 
+/*
+ * Makes these bytes zeros without moving them, where the kernel promises that they are
+ * (BLKZEROOUT, a hole in a file); false: they have to be written. Not by discarding: some cards
+ * show their old bytes after that.
+ */
+bool medium_zero(struct medium *m, uint64_t at, uint64_t n);
+
 /* Tells the card that these bytes need not be kept. A card that cannot be told is left alone. */
 void medium_discard(struct medium *m, uint64_t at, uint64_t n);
 

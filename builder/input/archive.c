@@ -171,13 +171,41 @@ static int seek_image(struct archive *a, const char *in, struct err *e)
 	return rc < 0 ? -1 : err_code(e, EXIT_INPUT, "%s: is empty", in);
 }
 
+struct archive *archive_open_image(const char *in, struct err *e)
+{
+	if (check_one_image(in, e) < 0)
+		return NULL;
+	_cleanup_archive_ struct archive *a = open_image(in, e);
+	if (!a || seek_image(a, in, e) < 0)
+		return NULL;
+	return steal(&a);
+}
+
+int archive_read_image(
+	struct archive *a, const char *in, void *p, size_t n, size_t *got, struct err *e)
+{
+	for (*got = 0; *got < n;) {
+		la_ssize_t r = archive_read_data(a, (char *)p + *got, n - *got);
+		if (r < 0)
+			return archive_fail(a, in, e);
+		if (r == 0)
+			return 0;
+		*got += (size_t)r;
+	}
+	return 0;
+}
+
+void archive_close_image(struct archive **a)
+{
+	archive_read_free(*a);
+	*a = NULL;
+}
+
 int archive_decompress(
 	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e)
 {
-	if (check_one_image(in, e) < 0)
-		return -1;
-	_cleanup_archive_ struct archive *a = open_image(in, e);
-	if (!a || seek_image(a, in, e) < 0)
+	_cleanup_archive_ struct archive *a = archive_open_image(in, e);
+	if (!a)
 		return -1;
 	_cleanup_close_ int fd = open(out, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)

@@ -15,6 +15,16 @@
 MUST_CHECK int archive_decompress(
 	const char *in, const char *out, uint64_t max, struct progress *p, struct err *e);
 
+/*
+ * The same image as a stream of bytes, for those who want no file of it; the same is refused, but
+ * there is no limit. archive_read_image gives n bytes, *got < n only where the image ends.
+ */
+struct archive;
+MUST_CHECK struct archive *archive_open_image(const char *in, struct err *e);
+MUST_CHECK int archive_read_image(
+	struct archive *a, const char *in, void *p, size_t n, size_t *got, struct err *e);
+void archive_close_image(struct archive **a);
+
 /* The name of the first entry's top folder ("neo4j-enterprise-3.5.0"); the caller frees. */
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 

@@ -5,12 +5,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "dpkg.h"
+#include "fetch/catalogue.h"
 #include "image/ext4.h"
 #include "inputs.h"
 #include "io.h"
 #include "java_archive.h"
 #include "neo4j_archive.h"
-#include "release/wifi.h"
+#include "plugin.h"
+#include "wifi_text.h"
 
 #define TWIN_BASE "bookworm-amd64.img.zst"
 #define SSH_KEY_MAX 16384
@@ -28,7 +30,7 @@ char *cache_dir(void)
 	return xasprintf("%s/.cache/bramble", home && *home ? home : "/root");
 }
 
-static char *inputs_dir(void)
+char *inputs_dir(void)
 {
 	const char *own = getenv("BRAMBLE_INPUTS");
 	_cleanup_free_ char *cache = cache_dir();
@@ -63,12 +65,44 @@ static char *find_input(const struct cluster *c, const char *name, mode_t type)
 	return found;
 }
 
+/* 1: a name of the catalogue, *path is where its file is or will be; 0: it is none. */
+static int find_in_catalogue(const char *name, char **path, struct err *e)
+{
+	_cleanup_catalogue_ struct catalogue c = {0};
+	_cleanup_free_ char *dir = inputs_dir();
+
+	if (catalogue_load(&c, dir, e) < 0)
+		return -1;
+	const struct catalogue_entry *x = catalogue_find(&c, name);
+	if (x)
+		*path = xasprintf("%s/%s", dir, x->file);
+	return x != NULL;
+}
+
+static int need_fetched(
+	const struct cluster *c, const char *key, const char *name, char **path, struct err *e)
+{
+	_cleanup_free_ char *file = NULL;
+	int known = find_in_catalogue(name, &file, e);
+
+	if (known <= 0)
+		return known;
+	if (!is_input(file, S_IFREG))
+		return err_code(e, EXIT_INPUT,
+			"%s: %s = \"%s\": it was not fetched yet; bramble fetch %s downloads it",
+			c->path, key, name, name);
+	*path = steal(&file);
+	return 0;
+}
+
 static int need_input(const struct cluster *c, const char *key, const char *name, mode_t type,
 	char **path, struct err *e)
 {
 	_cleanup_free_ char *dir = inputs_dir();
 
 	*path = find_input(c, name, type);
+	if (!*path && type == S_IFREG && need_fetched(c, key, name, path, e) < 0)
+		return -1;
 	if (*path)
 		return 0;
 	return err_code(e, EXIT_INPUT,
@@ -86,6 +120,46 @@ static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs
 	if (neo4j_version_parse(in->neo4j_version, &version) < 0 || version < NEO4J_VERSION(4, 0))
 		return NEO4J_HA;
 	return cluster_count(c, ROLE_DATA) == 1 ? NEO4J_SINGLE : NEO4J_CAUSAL;
+}
+
+/* A vote without a store: HA alone has that. 2.x starts it by a program and a file of their own. */
+static int check_arbiters(const struct cluster *c, const struct inputs *in, struct err *e)
+{
+	const struct neo4j_profile *p = &in->profile;
+
+	if (!cluster_count(c, ROLE_ARBITER) || neo4j_profile_has_arbiter(p))
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: an arbiter is for HA of Neo4j 3.1 to 3.5, this is %s in mode %s; make it a "
+		"data node",
+		c->path, in->neo4j_version, neo4j_mode_name(p->mode));
+}
+
+/* Only HA's addresses are put in before each start (bramble-agent hosts). */
+static int check_addresses(const struct cluster *c, const struct inputs *in, struct err *e)
+{
+	enum neo4j_mode mode = in->profile.mode;
+
+	if (c->network.mode == NETCONF_STATIC || mode == NEO4J_HA || mode == NEO4J_SINGLE)
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: Neo4j %s in mode %s needs addresses that never change: network { mode = "
+		"\"static\" }",
+		c->path, in->neo4j_version, neo4j_mode_name(mode));
+}
+
+/* A node that only proxies has no Neo4j. */
+static int check_memory(const struct cluster *c, const struct inputs *in, struct err *e)
+{
+	unsigned heap, pagecache;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct node *n = &c->nodes[i];
+		if ((n->roles & (ROLE_DATA | ROLE_ARBITER)) &&
+			neo4j_memory(&in->profile, n->memory_mb, &heap, &pagecache, e) < 0)
+			return err_prefix(e, "%s: node \"%s\": memory_mb", c->path, n->name);
+	}
+	return 0;
 }
 
 static int look_into_neo4j(const struct cluster *c, struct inputs *in, struct err *e)
@@ -106,9 +180,9 @@ static int look_into_neo4j(const struct cluster *c, struct inputs *in, struct er
 	if (neo4j_profile_find(in->neo4j_version, n.community, mode, cluster_count(c, ROLE_DATA),
 		    &in->profile, e) < 0)
 		return err_prefix(e, "%s: neo4j = \"%s\"", c->path, c->neo4j);
-	if (neo4j_memory(&in->profile, c->memory_mb, &in->heap_mb, &in->pagecache_mb, e) < 0)
-		return err_prefix(e, "%s: memory_mb", c->path);
-	return 0;
+	if (check_arbiters(c, in, e) < 0 || check_addresses(c, in, e) < 0)
+		return -1;
+	return check_memory(c, in, e);
 }
 
 /* The mistake that matters: the private half would be on every card. */
@@ -186,6 +260,18 @@ static int find_lists(const struct cluster *c, struct inputs *in, struct err *e)
 	return 0;
 }
 
+static int find_plugins(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	in->plugins = xcalloc(c->nplugins + 1, sizeof(*in->plugins));
+	for (size_t i = 0; i < c->nplugins; i++) {
+		if (need_input(c, "plugins", c->plugins[i], S_IFREG, &in->plugins[i], e) < 0)
+			return -1;
+		if (plugin_check(in->plugins[i], e) < 0)
+			return err_prefix(e, "%s: plugins", c->path);
+	}
+	return 0;
+}
+
 static void free_list(char **list)
 {
 	for (char **p = list; p && *p; p++)
@@ -195,10 +281,11 @@ static void free_list(char **list)
 
 int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e)
 {
+	in->twin = twin;
 	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
 		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
-		find_lists(c, in, e) < 0 || read_ssh_key(c, in, e) < 0 ||
-		read_passphrase(c, in, e) < 0)
+		find_lists(c, in, e) < 0 || find_plugins(c, in, e) < 0 ||
+		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0)
 		return -1;
 	return look_into_neo4j(c, in, e);
 }
@@ -321,12 +408,17 @@ static bool is_archive_name(const char *name)
 	return false;
 }
 
-/* java = "NAME": an archive, the folder NAME itself, or NAME-ARCH.debs of the inputs folder. */
+/* java = "NAME": an archive or an archive's name in the catalogue, the folder NAME itself, or
+ * NAME-ARCH.debs of the inputs folder. */
 static int find_java(const struct cluster *c, struct ext4 *fs, struct inputs *in, struct err *e)
 {
 	_cleanup_free_ char *set = xasprintf("%s-%s.debs", c->java, arch_name(in->arch));
+	_cleanup_free_ char *file = NULL;
+	int known = find_in_catalogue(c->java, &file, e);
 
-	if (is_archive_name(c->java)) {
+	if (known < 0)
+		return -1;
+	if (known || is_archive_name(c->java)) {
 		if (need_input(c, "java", c->java, S_IFREG, &in->java, e) < 0)
 			return -1;
 		return look_into_java_archive(in, e);
@@ -401,16 +493,37 @@ static int find_release(const struct cluster *c, struct ext4 *fs, const char *im
 	return err_code(e, EXIT_INPUT, "%s: wifi: the base image has no wpa_supplicant", c->path);
 }
 
+/* A twin's base is amd64 by intent. */
+static int check_boards(const struct cluster *c, const struct inputs *in, struct err *e)
+{
+	for (size_t i = 0; i < c->nnodes && !in->twin; i++) {
+		const struct node *n = &c->nodes[i];
+		if (n->board && pi_check_base(n->board, in->arch, in->release.version,
+					in->release.name, e) < 0)
+			return err_prefix(e, "%s: node \"%s\": board \"%s\"", c->path, n->name,
+				n->board->name);
+	}
+	return 0;
+}
+
+int inputs_check_root(const char *base, const char *image, const struct extent *root, struct err *e)
+{
+	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, root->start, e);
+
+	if (!fs || check_size(fs, base, root, e) < 0)
+		return -1;
+	return ext4_check(image, root->start, e) < 0 ? err_prefix(e, "%s", base) : 0;
+}
+
 int inputs_look_into(const struct cluster *c, const char *image, const struct extent *root,
 	struct inputs *in, struct err *e)
 {
 	_cleanup_ext4_ struct ext4 *fs = ext4_open_readonly(image, root->start, e);
 
-	if (!fs || check_size(fs, in->base, root, e) < 0)
+	if (!fs)
 		return -1;
-	if (ext4_check(image, root->start, e) < 0)
-		return err_prefix(e, "%s", in->base);
-	if (detect_arch(fs, in->base, &in->arch, e) < 0 || find_release(c, fs, image, in, e) < 0)
+	if (detect_arch(fs, in->base, &in->arch, e) < 0 || find_release(c, fs, image, in, e) < 0 ||
+		check_boards(c, in, e) < 0)
 		return -1;
 	if (look_into_packages(c, fs, in, e) < 0)
 		return -1;
@@ -430,6 +543,7 @@ void inputs_free(struct inputs *in)
 	free(in->java);
 	free_list(in->packages);
 	free_list(in->overlays);
+	free_list(in->plugins);
 	free(in->neo4j_version);
 	buf_free(&in->ssh_key);
 	if (in->passphrase.data)

@@ -15,23 +15,27 @@
  * cluster.conf, then in the inputs folder ($BRAMBLE_INPUTS, else CACHE/inputs).
  */
 struct inputs {
+	bool twin; /* for a rehearsal: the base is amd64, whatever the boards are */
 	char *base, *neo4j;
 	char *java; /* a folder of .deb files, or an archive; NULL: java = "base" */
 	bool java_is_archive;
 	char **packages; /* as many as the cluster has, and its overlays' folders */
 	char **overlays;
+	char **plugins;
 	enum arch arch;      /* of the base image */
 	unsigned java_major; /* 0 until known */
 	char *neo4j_version;
 	bool neo4j_community;
 	struct neo4j_profile profile;
-	unsigned heap_mb, pagecache_mb; /* of Neo4j, for the smallest board */
 	const char *force_release; /* what the user says the base is; NULL: it says so itself */
 	struct release release;    /* of the base */
 	struct buf ssh_key;        /* empty: no login */
 	struct account login;      /* whose it is, when there is one */
 	struct buf passphrase;     /* of the Wi-Fi, when there is one; no newline */
 };
+
+/* $BRAMBLE_INPUTS, else CACHE/inputs; the caller frees. */
+char *inputs_dir(void);
 
 /* BRAMBLE_CACHE, XDG_CACHE_HOME/bramble or ~/.cache/bramble; the caller frees. */
 char *cache_dir(void);
@@ -41,6 +45,13 @@ char *cache_dir(void);
  * of the inputs folder, whatever cluster.conf says.
  */
 MUST_CHECK int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct err *e);
+
+/*
+ * Is the base's ext4 whole? For the decompressed image of `base`, before it is used at all; takes
+ * a while, so once is enough for an image that does not change any more.
+ */
+MUST_CHECK int inputs_check_root(
+	const char *base, const char *image, const struct extent *root, struct err *e);
 
 /*
  * The second half, once the base is decompressed: release, architecture, Java set for it, whether

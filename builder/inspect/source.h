@@ -14,7 +14,12 @@ struct source {
 };
 #define SOURCE_NONE ((struct source){.cache = CACHE_NONE})
 
+/* By its name. */
+bool source_is_compressed(const char *name);
 MUST_CHECK int source_open(struct source *s, const char *name, struct err *e);
+/* Makes it a copy that goes when the source is closed, if it is none yet; for those who change it.
+ */
+MUST_CHECK int source_make_own(struct source *s, struct err *e);
 void source_close(struct source *s);
 #define _cleanup_source_ _cleanup_(source_close)
 

@@ -115,8 +115,8 @@ enum verdict check_identity(struct verify *v)
 			id->hostname ? id->hostname : "missing", id->node);
 	if (!is_hex(id->machine_id, 32))
 		return verify_failed(v, "machine-id is not 32 hex digits");
-	if (!is_hex(id->cluster_id, 32) || !id->roles || !id->address)
-		return verify_failed(v, "node.conf is not whole: no cluster id, roles or address");
+	if (!is_hex(id->cluster_id, 32) || !id->roles)
+		return verify_failed(v, "node.conf is not whole: no cluster id or roles");
 	return VERDICT_OK;
 }
 
@@ -157,26 +157,30 @@ enum verdict check_neo4j(struct verify *v)
 }
 
 struct unit {
-	const char *name;
+	const char *name, *target;
 	unsigned roles; /* whose cards have it enabled */
 };
 
 static const struct unit units[] = {
-	{"bramble-grow.service", ~0u}, {"bramble-agent.service", ~0u},
-	{"bramble-proxy.service", ROLE_PROXY}, {"neo4j.service", 0}, /* only the agent starts it */
+	{"bramble-grow.service", "multi-user", ~0u},
+	{"bramble-helper.socket", "sockets", ~0u}, /* has done what the agent may not */
+	{"bramble-agent.service", "multi-user", ~0u},
+	{"bramble-guard.service", "multi-user", ROLE_DATA},
+	{"bramble-proxy.service", "multi-user", ROLE_PROXY},
+	{"neo4j.service", "multi-user", 0}, /* only the agent starts it */
 };
 
 /* 1: enabled, and the link leads to a unit; 0: not enabled; -1: a link to nothing. */
-static int unit_enabled(struct ext4 *fs, const char *name)
+static int unit_enabled(struct ext4 *fs, const struct unit *u)
 {
 	_cleanup_free_ char *link =
-		xasprintf("/etc/systemd/system/multi-user.target.wants/%s", name);
+		xasprintf("/etc/systemd/system/%s.target.wants/%s", u->target, u->name);
 	_cleanup_buf_ struct buf to = {0};
 	struct err ignored;
 
 	if (ext4_kind(fs, link) == EXT4_NONE)
 		return 0;
-	if (ext4_readlink(fs, link, &to, &ignored) < 0 || !str_ends(buf_str(&to), name))
+	if (ext4_readlink(fs, link, &to, &ignored) < 0 || !str_ends(buf_str(&to), u->name))
 		return -1;
 	return ext4_kind(fs, buf_str(&to)) == EXT4_FILE ? 1 : -1;
 }
@@ -189,7 +193,7 @@ enum verdict check_units(struct verify *v)
 		return verdict;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		bool wanted = units[i].roles & v->card->identity.roles;
-		int is = unit_enabled(v->root, units[i].name);
+		int is = unit_enabled(v->root, &units[i]);
 		if (is < 0)
 			return verify_failed(
 				v, "the link that enables %s leads nowhere", units[i].name);

@@ -14,8 +14,9 @@ struct secret {
 };
 
 static const struct secret secrets[] = {
-	{"/etc/bramble/cluster.secret", ~0u, 0, 64},
+	{"/etc/bramble/cluster.secret", ~0u, AGENT_UID, 64},
 	{"/etc/bramble/stats.password", ROLE_PROXY, PROXY_UID, 32},
+	{"/etc/bramble/neo4j.password", 0, AGENT_UID, 32},
 };
 
 static bool holds_hex(struct ext4 *fs, const char *path, size_t digits)

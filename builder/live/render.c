@@ -39,6 +39,7 @@ static const struct paint paints[] = {
 	{"joining", YELLOW},
 	{"booting", YELLOW},
 	{"held", RED},
+	{"unfit", RED},
 	{"down", RED},
 	{"off", RED},
 	{"master", BOLD},

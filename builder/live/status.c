@@ -3,63 +3,11 @@
 #include <getopt.h>
 #include <netdb.h>
 #include <string.h>
+#include "ask.h"
 #include "cmd.h"
-#include "http_client.h"
 #include "screen.h"
 
-#define ASK_MS 5000
 #define WATCH_MS 1000
-
-/* One question and what came of it. */
-struct ask {
-	struct loop *loop;
-	const char *where; /* for errors */
-	struct buf body;
-	struct err *e;
-	int rc;
-};
-
-static void free_ask(struct ask *a)
-{
-	buf_free(&a->body);
-}
-
-static void answered(void *arg, const struct http_result *r)
-{
-	struct ask *a = arg;
-
-	loop_stop(a->loop);
-	if (r->status == 200) {
-		buf_add(&a->body, r->body.p, r->body.n);
-		a->rc = 0;
-	} else if (r->status) {
-		a->rc = err_set(a->e, "%s: answers %u for %s: is this a bramble agent?", a->where,
-			r->status, VIEW_PATH);
-	} else {
-		a->rc = err_set(a->e, "no agent answers at %s: %s", a->where, r->why);
-	}
-}
-
-static int ask_agent(struct ask *a, const struct sockaddr_in *to)
-{
-	struct loop *loop = loop_new(a->e);
-
-	if (!loop)
-		return -1;
-	struct http_client *c = http_client_new(loop, to, VIEW_MAX_BODY);
-	a->loop = loop;
-	a->rc = -1;
-	if (c) {
-		http_client_send(c, "GET", VIEW_PATH, "", "", ASK_MS, answered, a);
-		if (loop_run(loop, a->e) < 0)
-			a->rc = -1;
-		http_client_free(c);
-	} else {
-		err_set(a->e, "%s: out of memory", a->where);
-	}
-	loop_free(loop);
-	return a->rc;
-}
 
 /* "HOST" or "HOST:PORT" with an IPv4 address or a name that resolves to one. */
 static int resolve(const char *where, struct sockaddr_in *to, struct err *e)
@@ -96,15 +44,15 @@ static void draw(struct screen *s, const struct cluster_view *v, const char *whe
 static int show_once(
 	struct screen *s, const struct sockaddr_in *to, const char *where, bool json, struct err *e)
 {
-	_cleanup_(free_ask) struct ask a = {.where = where, .e = e};
+	_cleanup_buf_ struct buf body = {0};
 	struct cluster_view v;
 
-	if (ask_agent(&a, to) < 0)
+	if (ask_agent(to, where, &body, e) < 0)
 		return -1;
-	if (view_parse(buf_str(&a.body), a.body.len, &v, e) < 0)
+	if (view_parse(buf_str(&body), body.len, &v, e) < 0)
 		return err_prefix(e, "%s", where);
 	if (json)
-		fwrite(a.body.data, 1, a.body.len, stdout);
+		fwrite(body.data, 1, body.len, stdout);
 	else
 		draw(s, &v, where);
 	return 0;

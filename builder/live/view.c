@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
 #include <string.h>
+#include "util.h"
 #include "view.h"
 
 static void unref_json(json_t **j)
@@ -50,6 +51,18 @@ static void get_roles(const json_t *obj, char *dst, size_t size)
 	view_text(dst, size, buf_str(&b));
 }
 
+/* A copy is told where it is not the node that waits, but has nothing else to say. */
+static void get_why(const json_t *obj, struct view_node *n)
+{
+	const char *copy = json_string_value(json_object_get(obj, "copy"));
+
+	get_text(obj, "why", n->why, sizeof(n->why));
+	if (n->why[0] || !copy)
+		return;
+	_cleanup_free_ char *text = xasprintf("a copy of its card, at %s, is refused", copy);
+	view_text(n->why, sizeof(n->why), text);
+}
+
 static void parse_node(const json_t *obj, struct view_node *n)
 {
 	get_text(obj, "name", n->name, sizeof(n->name));
@@ -57,7 +70,7 @@ static void parse_node(const json_t *obj, struct view_node *n)
 	get_text(obj, "state", n->state, sizeof(n->state));
 	get_text(obj, "neo4j", n->neo4j, sizeof(n->neo4j));
 	get_text(obj, "address", n->address, sizeof(n->address));
-	get_text(obj, "why", n->why, sizeof(n->why));
+	get_why(obj, n);
 	n->present = json_is_true(json_object_get(obj, "present"));
 	n->last_tx = get_number(obj, "last_tx");
 	n->uptime_s = get_number(obj, "uptime_s");

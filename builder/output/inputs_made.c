@@ -127,6 +127,10 @@ int made_add_inputs(struct made *m, struct err *e)
 		if (files[i].path && !add_file(m, files[i].role, files[i].path, e))
 			return -1;
 	}
+	for (size_t i = 0; i < c->nplugins; i++) {
+		if (!add_file(m, "plugin", in->plugins[i], e))
+			return -1;
+	}
 	for (size_t i = 0; i < c->npackages; i++) {
 		if (add_set(m, "package", in->packages[i], e) < 0)
 			return -1;

@@ -70,7 +70,7 @@ static json_t *node_entry(const struct made *m, const struct node_made *n, const
 	const struct file_sum *download = n->compressed.name ? &n->compressed : &n->image;
 	_cleanup_free_ char *title = xasprintf("%s: %s", m->b->cluster->name, n->node->name);
 	_cleanup_free_ char *about =
-		xasprintf("%s, %s", roles_text(n->node->roles), n->node->address);
+		xasprintf("%s, %s", roles_text(n->node->roles), node_place(m->b->cluster, n->node));
 	_cleanup_free_ char *url = url_of(m, download->name);
 	json_t *entry = json_pack("{ss ss ss ss sI ss sI ss ss ss}", "name", title, "description",
 		about, "icon", ICON, "url", url, "extract_size", (json_int_t)n->image.size,

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -187,44 +186,33 @@ int outputs_make(struct build *b, const struct output_options *o, struct err *e)
 	return manifest_write(&m, e);
 }
 
-/* Moves work/NAME to out/NAME; without the one, the other is an earlier build's and goes. */
-static int publish(const struct build *b, const char *name, struct err *e)
+static void list_unmade(const struct build *b, const char *name, struct buf *names)
 {
-	_cleanup_free_ char *from = xasprintf("%s/%s", b->work, name);
-	_cleanup_free_ char *to = xasprintf("%s/%s", b->out, name);
+	_cleanup_free_ char *made = xasprintf("%s/%s", b->work, name);
+	_cleanup_free_ char *old = xasprintf("%s/%s", b->out, name);
 
-	if (rename(from, to) == 0)
-		return 0;
-	if (errno != ENOENT || (unlink(to) < 0 && errno != ENOENT))
-		return err_errno(e, "%s", to);
-	return 0;
+	if (access(made, F_OK) < 0 && access(old, F_OK) == 0)
+		buf_printf(names, "%s\n", name);
 }
 
-static int publish_beside(const struct build *b, const struct node *n, struct err *e)
+static void list_beside(const struct build *b, const struct node *n, struct buf *names)
 {
 	static const char *const suffixes[] = {"img.xz", "img.zst", "img.bmap"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		_cleanup_free_ char *name = xasprintf("%s.%s", n->name, suffixes[i]);
-		if (publish(b, name, e) < 0)
-			return -1;
+		list_unmade(b, name, names);
 	}
-	return 0;
 }
 
-int outputs_publish(const struct build *b, struct err *e)
+void outputs_list_stale(const struct build *b, struct buf *names)
 {
-	static const char *const files[] = {
-		"os_list.json", "sbom.spdx.json", "sbom.cdx.json", "manifest.json"};
+	static const char *const files[] = {"os_list.json", "sbom.spdx.json", "sbom.cdx.json"};
 
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		const struct node *n = &b->cluster->nodes[i];
-		if (pipeline_wants(b, n) && publish_beside(b, n, e) < 0)
-			return -1;
+		if (pipeline_wants(b, &b->cluster->nodes[i]))
+			list_beside(b, &b->cluster->nodes[i], names);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		if (publish(b, files[i], e) < 0)
-			return -1;
-	}
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		list_unmade(b, files[i], names);
 }

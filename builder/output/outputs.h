@@ -3,7 +3,7 @@
 #define BRAMBLE_OUTPUTS_H
 
 #include <stdbool.h>
-#include "err.h"
+#include "buf.h"
 
 struct build;
 
@@ -31,9 +31,9 @@ MUST_CHECK int outputs_parse_sbom(const char *word, enum sbom *s, struct err *e)
 MUST_CHECK int outputs_make(struct build *b, const struct output_options *o, struct err *e);
 
 /*
- * After the images were moved to b->out: moves everything else, manifest.json last, and removes
- * what an earlier build left there and this one did not make, because it belongs to other images.
+ * What an earlier build left in b->out and this one did not make: it belongs to other images. One
+ * name a line.
  */
-MUST_CHECK int outputs_publish(const struct build *b, struct err *e);
+void outputs_list_stale(const struct build *b, struct buf *names);
 
 #endif

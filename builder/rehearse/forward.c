@@ -9,6 +9,7 @@
 #include "forward.h"
 #include "loop.h"
 #include "net.h"
+#include "record.h"
 
 #define CHUNK 65536
 #define PAIRS_MAX 256
@@ -88,7 +89,8 @@ struct pair {
 
 struct relay {
 	struct loop_source source; /* first; a listening socket */
-	struct sockaddr_in to;
+	const struct rehearsal *r;
+	const struct forward *forward;
 };
 
 static size_t pairs;
@@ -189,6 +191,28 @@ static struct pair *pair_new(int client, int server)
 	return p;
 }
 
+/* Where the network gives addresses, the supervisor's record has them: this is a copy of before. */
+static struct in_addr find_node(const struct relay *r)
+{
+	struct in_addr a = r->forward->address;
+	struct err e = {0};
+
+	if (a.s_addr)
+		return a;
+	_cleanup_rehearsal_ struct rehearsal *now = record_load(r->r->cluster, &e);
+	const struct machine *m = now ? rehearsal_machine(now, r->forward->node, &e) : NULL;
+	return m && inet_pton(AF_INET, m->address, &a) == 1 ? a : (struct in_addr){0};
+}
+
+static int connect_node(const struct relay *r)
+{
+	struct sockaddr_in to = {.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)r->forward->port),
+		.sin_addr = find_node(r)};
+
+	return to.sin_addr.s_addr ? net_connect(&to) : -1;
+}
+
 static void relay_ready(struct loop_source *s, uint32_t events)
 {
 	const struct relay *r = (struct relay *)s;
@@ -198,7 +222,7 @@ static void relay_ready(struct loop_source *s, uint32_t events)
 	(void)events;
 	if (client < 0)
 		return;
-	int server = pairs < PAIRS_MAX ? net_connect(&r->to) : -1;
+	int server = pairs < PAIRS_MAX ? connect_node(r) : -1;
 	if (server < 0) {
 		close(client);
 		return;
@@ -221,9 +245,8 @@ static int run_relay(const struct rehearsal *r, const struct forward_set *set, s
 	for (size_t i = 0; i < r->nforwards; i++) {
 		relays[i] = (struct relay){
 			.source = {.fd = set->fds[i], .events = EPOLLIN, .ready = relay_ready},
-			.to = {.sin_family = AF_INET,
-				.sin_port = htons((uint16_t)r->forwards[i].port),
-				.sin_addr = r->forwards[i].address},
+			.r = r,
+			.forward = &r->forwards[i],
 		};
 		if (loop_add(l, &relays[i].source) < 0)
 			return err_errno(e, "relay");

@@ -25,9 +25,23 @@ static bool is_taken(const struct cluster *c, struct in_addr a)
 	return false;
 }
 
-/* The bridge stands in for the router; without one it takes an address no node has. */
-static int choose_gateway(const struct cluster *c, struct in_addr *gateway, struct err *e)
+/*
+ * The bridge stands in for the router; without one it takes an address no node has. RFC 3927 2.1:
+ * nobody chooses one of 169.254.0.0/24.
+ */
+static int choose_gateway(
+	const struct cluster *c, struct in_addr *gateway, unsigned *prefix, struct err *e)
 {
+	if (c->network.mode == NETCONF_DHCP)
+		return err_code(e, EXIT_CONFIG,
+			"%s: a rehearsal has no DHCP server; rehearse it with mode \"linklocal\"",
+			c->path);
+	if (c->network.mode == NETCONF_LINKLOCAL) {
+		*gateway = (struct in_addr){htonl(0xa9fe0001)};
+		*prefix = 16;
+		return 0;
+	}
+	*prefix = c->network.prefix;
 	uint32_t mask = c->network.prefix ? ~UINT32_C(0) << (32 - c->network.prefix) : 0;
 	uint32_t subnet = ntohl(c->network.subnet.s_addr) & mask;
 	uint32_t last = subnet | ~mask;
@@ -49,6 +63,7 @@ static void machine_init(struct machine *m, const struct node *n, size_t i, unsi
 	*m = (struct machine){
 		.node = xstrdup(n->name),
 		.address = xstrdup(n->address),
+		.roams = !*n->address,
 		.roles = n->roles,
 	};
 	/*
@@ -62,8 +77,9 @@ static void machine_init(struct machine *m, const struct node *n, size_t i, unsi
 struct rehearsal *rehearsal_new(const struct cluster *c, bool twin, struct err *e)
 {
 	struct in_addr gateway;
+	unsigned prefix = 0;
 
-	if (choose_gateway(c, &gateway, e) < 0)
+	if (choose_gateway(c, &gateway, &prefix, e) < 0)
 		return NULL;
 	struct rehearsal *r = xcalloc(1, sizeof(*r));
 	*r = (struct rehearsal){
@@ -72,7 +88,7 @@ struct rehearsal *rehearsal_new(const struct cluster *c, bool twin, struct err *
 		.netns = xasprintf("bramble-%s", c->name),
 		.twin = twin,
 		.gateway = gateway,
-		.prefix = c->network.prefix,
+		.prefix = prefix,
 		.machines = xcalloc(c->nnodes, sizeof(*r->machines)),
 		.nmachines = c->nnodes,
 		.events = xcalloc(EVENTS_MAX, sizeof(*r->events)),

@@ -24,8 +24,9 @@
 #define BRIDGE "bramble0"
 
 struct machine {
-	char *node; /* as in cluster.conf */
-	char *address;
+	char *node;    /* as in cluster.conf */
+	char *address; /* "": not known yet, or no power so far */
+	bool roams;    /* the network gives it */
 	unsigned roles;
 	char name[16]; /* systemd-nspawn's; "vb-" and it name the port on the bridge */
 	pid_t pid;     /* of systemd-nspawn; 0: no power */
@@ -42,7 +43,7 @@ struct event {
 /* host 127.0.0.1:host_port -> the node's port */
 struct forward {
 	char *label, *node;
-	struct in_addr address;
+	struct in_addr address; /* 0: the network gives it */
 	unsigned port, host_port;
 };
 

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include "http_client.h"
+#include "locate.h"
+#include "machine.h"
 #include "watch.h"
 
 #define ASK_TIMEOUT_MS 1500
@@ -10,7 +12,7 @@
 
 struct watched {
 	struct watch *watch;
-	const struct machine *machine;
+	struct machine *machine;
 	struct http_client *client;
 	int64_t heard_ms; /* 0: not since power-on */
 	struct view_node row;
@@ -18,16 +20,23 @@ struct watched {
 
 struct watch {
 	const struct rehearsal *r;
+	struct loop *loop;
 	void (*changed)(void *arg);
 	void *arg;
 	size_t n;
 	struct watched nodes[];
 };
 
+/* None for a machine that nobody knows the address of yet. */
 static int client_init(struct watched *w, struct loop *l, struct err *e)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(AGENT_PORT)};
 
+	if (w->client)
+		http_client_free(w->client);
+	w->client = NULL;
+	if (w->machine->roams && !*w->machine->address)
+		return 0;
 	if (inet_pton(AF_INET, w->machine->address, &to.sin_addr) != 1)
 		return err_set(e, "%s: no address", w->machine->node);
 	w->client = http_client_new(l, &to, VIEW_MAX_BODY);
@@ -40,6 +49,7 @@ struct watch *watch_new(
 	struct watch *w = xcalloc(1, sizeof(*w) + r->nmachines * sizeof(w->nodes[0]));
 
 	w->r = r;
+	w->loop = l;
 	w->changed = changed;
 	w->arg = arg;
 	w->n = r->nmachines;
@@ -87,10 +97,30 @@ static void answered(void *arg, const struct http_result *r)
 	w->watch->changed(w->watch->arg);
 }
 
+/* Where the network gives the address it may be another one each time. */
+static void follow(struct watched *w)
+{
+	struct machine *m = w->machine;
+	char now[INET_ADDRSTRLEN];
+	struct err e;
+
+	pid_t leader = m->roams && has_power(m) ? machine_leader(m, &e) : -1;
+	struct in_addr a = leader > 0 ? locate_process(leader) : (struct in_addr){0};
+	if (!a.s_addr || strcmp(inet_ntop(AF_INET, &a, now, sizeof(now)), m->address) == 0)
+		return;
+	free(m->address);
+	m->address = xstrdup(now);
+	if (client_init(w, w->watch->loop, &e) < 0)
+		m->address[0] = '\0'; /* next time, then */
+}
+
 void watch_ask(struct watch *w)
 {
 	for (size_t i = 0; i < w->n; i++) {
 		struct watched *x = &w->nodes[i];
+		follow(x);
+		if (!x->client)
+			continue;
 		if (!has_power(x->machine)) {
 			http_client_cancel(x->client);
 			x->heard_ms = 0;

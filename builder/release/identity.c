@@ -2,6 +2,15 @@
 #include "hash.h"
 #include "patch.h"
 
+/* The agent puts the addresses of now there before Neo4j starts (bramble-agent hosts). */
+static void put_host(struct buf *to, const struct node *n, const struct node *self)
+{
+	if (*n->address)
+		buf_printf(to, "%s\t%s\n", n->address, n->name);
+	else if (n == self)
+		buf_printf(to, "127.0.1.1\t%s\n", n->name);
+}
+
 /*
  * A node's own name means its own address, without Debian's line "127.0.1.1 NAME": Neo4j 2.3 turns
  * the addresses of ha.initial_hosts into names, and a member that finds itself at 127.0.1.1, where
@@ -19,7 +28,7 @@ int patch_hostname(struct edit *x, struct err *e)
 			 "ff02::2\t\tip6-allrouters\n\n");
 	buf_printf(&hosts, "# cluster %s\n", c->name);
 	for (size_t i = 0; i < c->nnodes; i++)
-		buf_printf(&hosts, "%s\t%s\n", c->nodes[i].address, c->nodes[i].name);
+		put_host(&hosts, &c->nodes[i], x->node);
 	if (patch_put(x, "/etc/hostname", &hostname, 0644, e) < 0)
 		return -1;
 	return patch_put(x, "/etc/hosts", &hosts, 0644, e);

@@ -81,6 +81,7 @@ static const char *const own_units[] = {
 	"bramble-agent.service",
 	"bramble-grow.service",
 	"bramble-guard.service",
+	"bramble-helper.service",
 	"bramble-proxy.service",
 	"neo4j.service",
 };

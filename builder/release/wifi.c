@@ -7,7 +7,7 @@
 #include <string.h>
 #include "firstboot.h"
 #include "patch.h"
-#include "wifi.h"
+#include "wifi_text.h"
 
 #define SUPPLICANT "/etc/wpa_supplicant/wpa_supplicant"
 #define RFKILL "/var/lib/systemd/rfkill"

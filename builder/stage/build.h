@@ -17,13 +17,27 @@
  *	base -> os -> java -> neo4j -> one image per node
  *
  * base is the decompressed input. Each stage after it is a file of the cache, made from the one
- * before, under a key that is the hash of that one's key and of everything else the stage reads,
- * this program's own bytes included: a stage runs only when something it depends on changed. A
+ * before, under a key that is the hash of its recipe (recipe.h): the key of the stage before, the
+ * version of the stage's own code, and everything else the stage reads, the embedded programs and
+ * overlays it puts on the card included. A stage runs only when something it depends on changed. A
  * node that is only a proxy is made from os, a data node from neo4j.
  *
- * Files appear by rename; one build at a time works in an images folder (flock), any number share
- * the cache.
+ * Images appear by rename and as a set (publish.c); one build at a time works in an images folder
+ * (flock), any number share the cache. A build that was killed goes on where it was: finished
+ * stages are in the cache, finished nodes in out/.build.
  */
+struct stage;
+
+/* A stage as this build has it. */
+struct step {
+	const struct stage *stage;
+	struct recipe recipe;
+	char key[HASH_HEX];
+	char *image; /* in the cache */
+	bool cached; /* it was there before this build */
+};
+#define STEPS 4 /* base and the stages after it */
+
 struct build {
 	const struct cluster *cluster;
 	struct state state;
@@ -31,10 +45,11 @@ struct build {
 	bool twin;
 	const char *only; /* the one node to build; NULL: all */
 	struct cache cache;
-	char *out;        /* the images folder */
-	char *work;       /* out/.build: cleared at the start, gone at the end */
-	char *base_image; /* the decompressed base, in the cache */
-	char base_key[HASH_HEX];
+	char *out;     /* the images folder */
+	char *work;    /* out/.build: gone at the end */
+	int lock;      /* of out */
+	unsigned jobs; /* nodes made at the same time */
+	struct step step[STEPS];
 	struct table base_table;
 	struct table table; /* of every stage's image: base's with p2 grown and p3 added */
 	struct progress progress;
@@ -47,6 +62,10 @@ struct build {
 /* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
 #define NEO4J_UID 7474
 #define PROXY_UID 7480
+#define AGENT_UID 7470
+
+/* A secret of the agent's: whoever owns cluster.secret is the agent's user to its helper, too. */
+#define AGENT_ONLY ((struct ext4_owner){.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0600})
 
 /* Where Neo4j keeps its store and logs: on p3. */
 #define DATA_DIR "/srv/bramble/neo4j"
@@ -58,6 +77,8 @@ struct build_options {
 	bool quiet;
 	const char *only;             /* of all nodes only this one's image; NULL: all */
 	bool peek;                    /* for a comparison: the cluster's state stays as it is */
+	unsigned jobs;                /* nodes made at the same time; 0: one per processor */
+	bool prune;                   /* remove images of nodes that have left the cluster */
 	struct output_options output; /* what is made besides the images */
 };
 
@@ -74,6 +95,9 @@ void build_free(struct build *b);
 /* Builds all nodes' images. */
 MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
 
+/* Says on standard output which stages and nodes a build would make, and why; makes none. */
+MUST_CHECK int build_explain(const struct cluster *c, const struct build_options *o, struct err *e);
+
 /*
  * Puts a node's overlays onto its card's root. EXIT_CONFIG, with the file (and line, for a
  * variable): what is neither file, folder nor link, what is bramble's own to write, unknown
@@ -84,18 +108,39 @@ MUST_CHECK int overlay_put(
 /* Would it, on cards made from this decompressed base? Writes nothing. */
 MUST_CHECK int overlay_check(const struct build *b, const char *base, struct err *e);
 
+/* Renders a data node's configuration of Neo4j into its card's root. */
+MUST_CHECK int neo4j_conf_put(
+	const struct build *b, const struct node *n, struct ext4 *fs, struct err *e);
+/* A line for each of the user's own settings that this Neo4j is not known to have. */
+void neo4j_conf_notes(const struct build *b, FILE *out);
+
+/*
+ * With neo4j_auth = "password": the password where root and the agent find it on p2, and the user
+ * neo4j that has it where Neo4j looks for it on p3.
+ */
+MUST_CHECK int neo4j_auth_put_root(const struct build *b, struct ext4 *root, struct err *e);
+MUST_CHECK int neo4j_auth_put_data(
+	const struct build *b, const struct node *n, struct ext4 *data, struct err *e);
+
 /* The stages, in order: each edits a copy of the image before it, in place. */
 struct stage {
 	const char *name;
-	/* Adds to the key what the stage reads besides the image before it. */
-	int (*key)(struct build *b, struct hash *h, struct err *e);
-	int (*run)(struct build *b, const char *image, struct err *e);
+	/*
+	 * Counts up when the code makes something else from the same ingredients: it is one of
+	 * them. tests/golden/stages_test.sh has a sample of what each version makes.
+	 */
+	unsigned version;
+	bool whole;     /* makes its image from nothing: it gets no copy to edit */
 	unsigned roles; /* nodes that need it; a node is made from the last stage it needs */
+	/* Adds what the stage reads besides the image before it. */
+	int (*ingredients)(const struct build *b, struct recipe *r, struct err *e);
+	int (*run)(struct build *b, const char *image, struct err *e);
 };
 
-extern const struct stage stage_os, stage_java, stage_neo4j;
+extern const struct stage stage_base, stage_os, stage_java, stage_neo4j;
 
 /* Turns a copy of a stage's image into the node's own. */
+#define NODE_VERSION 1 /* as a stage's */
 MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
 
 #endif

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include "cache.h"
+#include "cache_list.h"
 #include "input/inputs.h"
 #include "io.h"
 #include "run.h"
@@ -80,15 +82,47 @@ void cache_close(struct cache *c)
 	if (c->work && io_remove_tree(c->work, &e) < 0)
 		fprintf(stderr, "bramble: %s\n", e.msg);
 	cleanup_close(&c->lock);
+	for (size_t i = 0; i < c->nheld; i++)
+		close(c->held[i]);
+	free(c->held);
 	free(c->work);
 	free(c->dir);
 	*c = CACHE_NONE;
 }
 
-bool cache_find(const struct cache *c, const char *stage, const char *key, char **path)
+/*
+ * Between open and lock somebody may have removed it, or put the same image in its place: a file
+ * without a name is none. The next look finds the other one, or nothing.
+ */
+static int open_locked(const char *path)
+{
+	for (;;) {
+		struct stat st;
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &st) < 0)
+			return -1;
+		if (st.st_nlink)
+			return steal_fd(&fd);
+	}
+}
+
+/* mtime is when it was used last: nothing else needs it, and atime is often off. */
+static bool hold(struct cache *c, const char *path)
+{
+	int fd = open_locked(path);
+
+	if (fd < 0)
+		return false;
+	futimens(fd, NULL);
+	c->held = xreallocarray(c->held, c->nheld + 1, sizeof(*c->held));
+	c->held[c->nheld++] = fd;
+	return true;
+}
+
+bool cache_find(struct cache *c, const char *stage, const char *key, char **path)
 {
 	*path = xasprintf("%s/%s-%.24s.img", c->dir, stage, key);
-	return access(*path, R_OK) == 0;
+	return hold(c, *path);
 }
 
 char *cache_temporary(const struct cache *c, const char *name)
@@ -99,11 +133,35 @@ char *cache_temporary(const struct cache *c, const char *name)
 	return path;
 }
 
-int cache_publish(const char *temporary, const char *path, struct err *e)
+/* The recipe first: an image without one would be there for no known reason. */
+int cache_publish(struct cache *c, const char *temporary, const char *path, const struct recipe *r,
+	struct err *e)
 {
 	_cleanup_close_ int fd = open(temporary, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *draft = cache_recipe_path(temporary);
+	_cleanup_free_ char *note = cache_recipe_path(path);
 
-	if (fd < 0 || fdatasync(fd) < 0 || rename(temporary, path) < 0)
+	if (fd < 0 || fdatasync(fd) < 0)
+		return err_errno(e, "%s", temporary);
+	if (recipe_save(r, draft, e) < 0)
+		return -1;
+	if (rename(draft, note) < 0 || rename(temporary, path) < 0 || !hold(c, path))
 		return err_errno(e, "%s", path);
 	return 0;
+}
+
+bool cache_newest_recipe(const struct cache *c, const char *stage, struct recipe *r)
+{
+	_cleanup_cache_list_ struct cache_list list = {0};
+	struct err ignored;
+
+	if (cache_list_read(&list, c->dir, &ignored) < 0)
+		return false;
+	for (size_t i = list.n; i-- > 0;) {
+		if (strcmp(list.list[i].stage, stage) != 0)
+			continue;
+		_cleanup_free_ char *note = cache_recipe_path(list.list[i].path);
+		return recipe_load(r, note);
+	}
+	return false;
 }

@@ -11,9 +11,9 @@
 #define HOME "/opt/java"
 #define DROP_IN "/usr/lib/systemd/system/neo4j.service.d/10-java.conf"
 
-static int java_key(struct build *b, struct hash *h, struct err *e)
+static int java_ingredients(const struct build *b, struct recipe *r, struct err *e)
 {
-	return b->inputs.java ? hash_path(h, b->inputs.java, e) : 0;
+	return b->inputs.java ? recipe_path(r, "Java packages", b->inputs.java, e) : 0;
 }
 
 static void show(void *arg, size_t i, size_t n)
@@ -58,7 +58,8 @@ static int java_run(struct build *b, const char *image, struct err *e)
 
 const struct stage stage_java = {
 	.name = "java",
-	.key = java_key,
-	.run = java_run,
+	.version = 1,
 	.roles = ROLE_DATA | ROLE_ARBITER,
+	.ingredients = java_ingredients,
+	.run = java_run,
 };

@@ -7,8 +7,11 @@
  */
 #include <string.h>
 #include "build.h"
+#include "image/fat.h"
 #include "release/patch.h"
+#include "version.h"
 
+#define RUNS_NEO4J (ROLE_DATA | ROLE_ARBITER)
 #define MIB (UINT64_C(1) << 20)
 
 struct paint {
@@ -47,23 +50,48 @@ static int put_node_conf(struct paint *p, struct err *e)
 
 	buf_printf(&conf,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
-		"cluster { id = \"%s\" name = \"%s\" generation = %u }\n"
+		"cluster { id = \"%s\" name = \"%s\" generation = %u built = \"%s\" }\n"
 		"node { name = \"%s\" reserved_end_mib = %llu }\n",
-		b->state.id, b->cluster->name, b->state.generation, p->node->name,
+		b->state.id, b->cluster->name, b->state.generation, b->state.built, p->node->name,
 		(unsigned long long)(b->cluster->reserved_end + MIB - 1) / MIB);
-	if (p->node->roles & ROLE_DATA)
-		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\" }\n",
-			b->inputs.neo4j_version, b->inputs.profile.name);
+	if (p->node->roles & RUNS_NEO4J)
+		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\"%s }\n",
+			b->inputs.neo4j_version, b->inputs.profile.name,
+			b->cluster->direct_access ? " direct_access = true" : "");
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
 		buf_printf(&conf, "member \"%s\" { id = %u roles = ", n->name, n->id);
 		roles_list(&conf, n->roles);
-		buf_printf(&conf, " address = \"%s\" }\n", n->address);
+		if (*n->address)
+			buf_printf(&conf, " address = \"%s\"", n->address);
+		buf_puts(&conf, " }\n");
 	}
 	buf_printf(&secret, "%s\n", b->state.secret);
 	if (put(p, "/etc/bramble/node.conf", &conf, 0644, e) < 0)
 		return -1;
-	return put(p, "/etc/bramble/cluster.secret", &secret, 0600, e);
+	return ext4_write(
+		p->fs, "/etc/bramble/cluster.secret", secret.data, secret.len, AGENT_ONLY, e);
+}
+
+/* So that inspect can tell which bramble made a card. */
+static int put_version(struct paint *p, struct err *e)
+{
+	_cleanup_buf_ struct buf version = {0};
+
+	buf_printf(&version, "%s\n", bramble_version);
+	return put(p, "/usr/lib/bramble/version", &version, 0644, e);
+}
+
+/* Where the network gives addresses: one that nobody has (RFC 5737), until the agent knows. */
+static void add_proxy_member(struct buf *to, const struct node *n)
+{
+	_cleanup_free_ char *address =
+		*n->address ? xstrdup(n->address) : xasprintf("192.0.2.%u", n->id);
+
+	buf_printf(to,
+		"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
+		"agent = \"%s:7470\" }\n",
+		n->name, n->id, address, address, address);
 }
 
 static int put_proxy_conf(struct paint *p, struct err *e)
@@ -83,12 +111,8 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		"balance = \"%s\" dialect = \"auto\" }\n",
 		c->proxy.maxconn, c->proxy.stats_user, c->proxy.balance);
 	for (size_t i = 0; i < c->nnodes; i++) {
-		const struct node *n = &c->nodes[i];
-		if (n->roles & ROLE_DATA)
-			buf_printf(&b,
-				"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
-				"agent = \"%s:7470\" }\n",
-				n->name, n->id, n->address, n->address, n->address);
+		if (c->nodes[i].roles & ROLE_DATA)
+			add_proxy_member(&b, &c->nodes[i]);
 	}
 	if (put(p, "/etc/bramble/proxy.conf", &b, 0644, e) < 0)
 		return -1;
@@ -97,34 +121,68 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
 }
 
-static int put_neo4j_conf(struct paint *p, struct err *e)
+/*
+ * For avahi-daemon, where there is one (avahi.service(5)): the agents find each other by it, and
+ * people with `avahi-browse _bramble._udp`. Half of the cluster's id, which is no secret, tells a
+ * neighbour's cluster from ours; what changes is not in it, or it would be announced anew.
+ */
+static int put_avahi_service(struct paint *p, struct err *e)
 {
-	const struct build *b = p->b;
-	_cleanup_free_ struct neo4j_member *members = xcalloc(b->cluster->nnodes, sizeof(*members));
-	struct neo4j_settings s = {
-		.id = p->node->id,
-		.address = p->node->address,
-		.members = members,
-		.java_major = b->inputs.java_major,
-		.heap_mb = b->inputs.heap_mb,
-		.pagecache_mb = b->inputs.pagecache_mb,
-		.data_dir = DATA_DIR,
-	};
+	_cleanup_buf_ struct buf b = {0};
 
-	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		const struct node *n = &b->cluster->nodes[i];
-		if (n->roles & ROLE_DATA)
-			members[s.nmembers++] = (struct neo4j_member){n->id, n->address};
-	}
-	for (size_t i = 0; neo4j_profile_file(&b->inputs.profile, i); i++) {
-		_cleanup_buf_ struct buf text = {0};
-		_cleanup_free_ char *path =
-			xasprintf("/opt/neo4j/%s", neo4j_profile_file(&b->inputs.profile, i));
-		neo4j_render(&b->inputs.profile, i, &s, &text);
-		if (put(p, path, &text, 0644, e) < 0)
-			return -1;
-	}
-	return 0;
+	buf_printf(&b,
+		"<?xml version=\"1.0\" standalone='no'?>\n"
+		"<!DOCTYPE service-group SYSTEM \"avahi-service.dtd\">\n"
+		"<service-group>\n"
+		"  <name>%s</name>\n"
+		"  <service>\n"
+		"    <type>_bramble._udp</type>\n"
+		"    <port>7471</port>\n"
+		"    <txt-record>v=1</txt-record>\n"
+		"    <txt-record>c=%.16s</txt-record>\n"
+		"    <txt-record>n=%s</txt-record>\n"
+		"  </service>\n"
+		"</service-group>\n",
+		p->node->name, p->b->state.id, p->node->name);
+	return put(p, "/etc/avahi/services/bramble.service", &b, 0644, e);
+}
+
+/* For a person with this card in another PC, who may not have a Unix editor. */
+static int put_settings_template(struct paint *p, struct err *e)
+{
+	static const char lines[] =
+		"# Settings of this node alone. Remove the # in front of what you need: the\r\n"
+		"# card takes it over at its next boot, or says in bramble-error.txt why not.\r\n"
+		"# bramble-agent(8) has the details.\r\n"
+		"\r\n"
+		"# hostname = \"kitchen\"\r\n"
+		"\r\n"
+		"# A fixed address with its network, or \"dhcp\", or \"linklocal\":\r\n"
+		"# address = \"192.168.7.11/24\"\r\n"
+		"# gateway = \"192.168.7.1\"\r\n"
+		"\r\n"
+		"# Wi-Fi; it needs an address, too. The password leaves this file at the next\r\n"
+		"# boot. Single quotes: nothing in them has a meaning.\r\n"
+		"# wifi_ssid = 'home'\r\n"
+		"# wifi_password = 'secret'\r\n"
+		"# wifi_country = \"DE\"\r\n"
+		"\r\n"
+		"# Where other nodes are, if they do not find each other by themselves:\r\n"
+		"# seeds = {\"192.168.7.12\", \"192.168.7.13\"}\r\n";
+	_cleanup_buf_ struct buf b = {0};
+
+	buf_printf(&b, "# bramble: cluster %s, node %s\r\n", p->b->cluster->name, p->node->name);
+	buf_puts(&b, lines);
+	if (!buf_ok(&b))
+		return err_set(e, "bramble.txt: out of memory");
+	return fat_write(p->image, p->b->table.part[0].start, "bramble.txt", &b, e);
+}
+
+static int put_neo4j(struct paint *p, struct err *e)
+{
+	if (neo4j_conf_put(p->b, p->node, p->fs, e) < 0)
+		return -1;
+	return p->node->roles & ROLE_DATA ? neo4j_auth_put_root(p->b, p->fs, e) : 0;
 }
 
 /* A unit's link as `systemctl enable` makes it. */
@@ -143,9 +201,13 @@ struct unit {
 
 /* neo4j.service is not here: only the agent starts Neo4j. */
 static const struct unit enabled_units[] = {
+	{"bramble-settings.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-grow.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
+	{"bramble-helper.socket", "sockets.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
 	{"bramble-agent.service", "multi-user.target", ROLE_DATA | ROLE_ARBITER | ROLE_PROXY},
+	{"bramble-guard.service", "multi-user.target", ROLE_DATA},
 	{"bramble-proxy.service", "multi-user.target", ROLE_PROXY},
+	{"bramble-addresses.path", "multi-user.target", ROLE_PROXY},
 };
 
 static int enable_units(struct paint *p, struct err *e)
@@ -191,9 +253,12 @@ struct painter {
 
 static const struct painter painters[] = {
 	{~0u, patch_system},
+	{~0u, put_version},
 	{~0u, put_node_conf},
-	{ROLE_DATA, put_neo4j_conf},
+	{RUNS_NEO4J, put_neo4j},
 	{ROLE_PROXY, put_proxy_conf},
+	{~0u, put_avahi_service},
+	{~0u, put_settings_template},
 	{~0u, enable_units},
 	{~0u, put_overlays},
 };
@@ -216,6 +281,9 @@ static int edit_root(struct paint *p, struct err *e)
 static int make_data_partition(struct paint *p, struct err *e)
 {
 	const struct extent *x = &p->b->table.part[2];
+	/* The agent adds files to the top and replaces its own, nobody else's (S_ISVTX). */
+	struct ext4_owner top = {.gid = AGENT_UID, .mode = 01775};
+	struct ext4_owner agent = {.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0644};
 	struct ext4_owner neo4j = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0755};
 	_cleanup_buf_ struct buf marker = {0};
 	uint8_t uuid[16];
@@ -228,9 +296,12 @@ static int make_data_partition(struct paint *p, struct err *e)
 		return -1;
 	buf_printf(&marker, "cluster = \"%s\"\nnode = \"%s\"\nlayout = 1\nstate = \"virgin\"\n",
 		p->b->state.id, p->node->name);
-	if (ext4_write(fs, "/bramble.marker", marker.data, marker.len, EXT4_ROOT(0644), e) < 0)
+	if (ext4_mkdir(fs, "/.", top, e) < 0 ||
+		ext4_write(fs, "/bramble.marker", marker.data, marker.len, agent, e) < 0)
 		return -1;
-	if ((p->node->roles & ROLE_DATA) && ext4_mkdir(fs, "/neo4j", neo4j, e) < 0)
+	if ((p->node->roles & RUNS_NEO4J) && ext4_mkdir(fs, "/neo4j", neo4j, e) < 0)
+		return -1;
+	if ((p->node->roles & ROLE_DATA) && neo4j_auth_put_data(p->b, p->node, fs, e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

@@ -1,42 +1,179 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* One image per node, made in the build's own folder. */
+/*
+ * One image per node, made in the build's own folder, several at a time. A finished one is
+ * NAME.img with .NAME.recipe beside it; until then it has another name. So a build that was killed
+ * finds what it had finished.
+ */
+#include <errno.h>
+#include <fts.h>
 #include <string.h>
+#include <sys/stat.h>
+#include "digest.h"
 #include "image/sparse.h"
 #include "pipeline.h"
+#include "workers.h"
+
+struct task {
+	struct build *b;
+	const struct node *node;
+	struct recipe recipe;
+};
 
 bool pipeline_wants(const struct build *b, const struct node *n)
 {
 	return !b->only || strcmp(b->only, n->name) == 0;
 }
 
-static int build_node(struct build *b, const struct node *n, const char *stage, struct err *e)
+char *nodes_recipe_path(const char *dir, const char *node)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s.img", b->work, n->name);
+	return xasprintf("%s/.%s.recipe", dir, node);
+}
 
-	progress_step(&b->progress, "%s (%s, %s)", n->name, roles_text(n->roles), n->address);
-	if (sparse_copy_file(stage, path, e) < 0 || node_finish(b, n, path, e) < 0)
-		return err_prefix(e, "node \"%s\"", n->name);
-	return publish_sync(path, e);
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int hash_entry(struct hash *h, const FTSENT *x, size_t top, struct err *e)
+{
+	char target[PATH_MAX];
+
+	hash_text(h, x->fts_path + top);
+	hash_bytes(h, &x->fts_statp->st_mode, sizeof(x->fts_statp->st_mode));
+	if (x->fts_info == FTS_F)
+		return hash_path(h, x->fts_accpath, e);
+	if (x->fts_info != FTS_SL && x->fts_info != FTS_SLNONE)
+		return 0;
+	ssize_t n = readlink(x->fts_accpath, target, sizeof(target));
+	if (n < 0)
+		return err_errno(e, "%s", x->fts_path);
+	hash_bytes(h, target, (size_t)n);
+	return 0;
+}
+
+/* As overlay.c reads it: links are not followed. What it does not take it has refused already. */
+static int hash_overlay(struct hash *h, char *top, struct err *e)
+{
+	char *const roots[] = {top, NULL};
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	int r = tree ? 0 : err_errno(e, "%s", top);
+
+	for (FTSENT *x; r == 0 && (x = fts_read(tree));)
+		r = hash_entry(h, x, strlen(top), e);
+	if (tree)
+		fts_close(tree);
+	return r;
+}
+
+static int add_overlays(const struct build *b, struct recipe *r, struct err *e)
+{
+	char key[HASH_HEX];
+	struct hash h;
+
+	hash_begin(&h);
+	for (size_t i = 0; i < b->cluster->noverlays; i++) {
+		if (hash_overlay(&h, b->inputs.overlays[i], e) < 0)
+			return -1;
+	}
+	hash_end(&h, key);
+	recipe_text(r, "overlays", key);
+	return 0;
+}
+
+/* The whole of cluster.conf: a node knows all the others. The program: nodes are cheap to make. */
+int nodes_recipe(const struct build *b, const struct node *n, struct recipe *r, struct err *e)
+{
+	const struct step *last = stages_last(b, n->roles);
+	const struct inputs *in = &b->inputs;
+
+	*r = (struct recipe){0};
+	recipe_text(r, last->stage->name, last->key);
+	recipe_number(r, "bramble's code", NODE_VERSION);
+	recipe_text(r, "node", n->name);
+	recipe_bytes(r, "cluster's state", &b->state, sizeof(b->state));
+	recipe_bytes(r, "ssh key", buf_str(&in->ssh_key), in->ssh_key.len);
+	recipe_bytes(r, "Wi-Fi passphrase", buf_str(&in->passphrase), in->passphrase.len);
+	recipe_text(r, "forced release", in->force_release ? in->force_release : "");
+	if (add_overlays(b, r, e) < 0 || recipe_path(r, "bramble itself", "/proc/self/exe", e) < 0)
+		return -1;
+	return recipe_path(r, "cluster.conf", b->cluster->path, e);
+}
+
+static int make_image(struct task *t, const char *part, struct err *e)
+{
+	const struct step *last = stages_last(t->b, t->node->roles);
+
+	if (sparse_copy_file(last->image, part, e) < 0 || node_finish(t->b, t->node, part, e) < 0)
+		return -1;
+	return publish_sync(part, e);
+}
+
+/*
+ * In a process of its own, which must keep no folder locked: when the build is killed
+ * it dies too, but not before the kernel has ended a write, and by then the next build may be here.
+ * The name without a build's number is only for what is whole.
+ */
+static int make_node(void *arg, struct err *e)
+{
+	struct task *t = arg;
+
+	const char *name = t->node->name, *dir = t->b->work;
+	_cleanup_free_ char *part = xasprintf("%s/.%s.%d", dir, name, (int)getpid());
+	_cleanup_free_ char *image = xasprintf("%s/%s.img", dir, name);
+	_cleanup_free_ char *recipe = nodes_recipe_path(dir, name);
+
+	close(t->b->lock);
+	close(t->b->cache.lock);
+	if (make_image(t, part, e) < 0 || recipe_save(&t->recipe, recipe, e) < 0)
+		return err_prefix(e, "node \"%s\"", name);
+	return rename(part, image) < 0 ? err_errno(e, "%s", image) : 0;
+}
+
+/* Of a build that was killed, and of the same ingredients? Else it is in the way. */
+static bool is_finished(const struct task *t)
+{
+	_cleanup_free_ char *image = xasprintf("%s/%s.img", t->b->work, t->node->name);
+	_cleanup_free_ char *path = nodes_recipe_path(t->b->work, t->node->name);
+	char want[HASH_HEX], have[HASH_HEX];
+	struct recipe made;
+
+	recipe_key(&t->recipe, want);
+	if (access(image, F_OK) == 0 && recipe_load(&made, path)) {
+		recipe_key(&made, have);
+		if (strcmp(want, have) == 0)
+			return true;
+	}
+	unlink(image);
+	unlink(path);
+	return false;
+}
+
+static int build_node(struct workers *w, struct task *t, struct err *e)
+{
+	const struct node *n = t->node;
+
+	if (nodes_recipe(t->b, n, &t->recipe, e) < 0)
+		return -1;
+	if (is_finished(t)) {
+		pipeline_skip_step(t->b);
+		return 0;
+	}
+	progress_step(&t->b->progress, "%s (%s, %s)", n->name, roles_text(n->roles),
+		node_place(t->b->cluster, n));
+	return workers_start(w, make_node, t, e);
 }
 
 int nodes_build(struct build *b, struct err *e)
 {
-	_cleanup_free_ char *data = NULL, *os = NULL;
-	unsigned roles = 0;
+	struct workers w = {.max = b->jobs};
+	struct task t = {.b = b};
 
-	for (size_t i = 0; i < b->cluster->nnodes; i++)
-		roles |= pipeline_wants(b, &b->cluster->nodes[i]) ? b->cluster->nodes[i].roles : 0;
-	/* The proxies' image is on the data nodes' way: made first, it is found then. */
-	if (stages_run(b, ROLE_PROXY, &os, e) < 0)
-		return -1;
-	b->progress.step = 1;
-	if (stages_run(b, roles, &data, e) < 0)
-		return -1;
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		const struct node *n = &b->cluster->nodes[i];
-		bool proxy_only = n->roles == ROLE_PROXY;
-		if (pipeline_wants(b, n) && build_node(b, n, proxy_only ? os : data, e) < 0)
+		t.node = &b->cluster->nodes[i];
+		if (pipeline_wants(b, t.node) && build_node(&w, &t, e) < 0) {
+			workers_stop(&w);
 			return -1;
+		}
 	}
-	return 0;
+	return workers_finish(&w, e);
 }

@@ -29,7 +29,8 @@ struct laying {
 	const struct overlay *o;
 	struct variables vars;
 	struct ext4 *fs;
-	bool put; /* else only checked */
+	bool put;      /* else only checked */
+	uint64_t room; /* bytes left of the root partition: an upper bound */
 	uid_t uid;
 	gid_t gid;
 };
@@ -217,11 +218,25 @@ static int put_large(struct laying *l, const char *from, const char *to, struct 
 	return ext4_file_end(l->fs, e);
 }
 
+/* Before anything reads the files: a sparse one of a tebibyte takes hours to read. */
+static int take_room(struct laying *l, const char *from, const struct stat *st, struct err *e)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (size > l->room)
+		return err_code(
+			e, EXIT_INPUT, "%s: no room left in the partition (root_size)", from);
+	l->room -= size;
+	return 0;
+}
+
 static int put_file(
 	struct laying *l, const char *from, const char *to, const struct stat *st, struct err *e)
 {
 	struct ext4_owner owner = {l->uid, l->gid, mode_of(l->o, st->st_mode)};
 
+	if (take_room(l, from, st, e) < 0)
+		return -1;
 	return st->st_size > (off_t)TEXT_MAX ? put_large(l, from, to, owner, st->st_size, e)
 					     : put_small(l, from, to, owner, e);
 }
@@ -316,7 +331,8 @@ static bool comes_later(const char *name, uid_t *id)
 	static const struct later {
 		const char *name;
 		uid_t id;
-	} later[] = {{"neo4j", NEO4J_UID}, {"bramble-proxy", PROXY_UID}};
+	} later[] = {
+		{"neo4j", NEO4J_UID}, {"bramble-proxy", PROXY_UID}, {"bramble-agent", AGENT_UID}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++) {
 		if (strcmp(later[i].name, name) == 0) {
@@ -371,7 +387,8 @@ static int lay(
 			.o = &b->cluster->overlays[i],
 			.vars = {b->cluster, &b->inputs, n},
 			.fs = fs,
-			.put = put};
+			.put = put,
+			.room = b->table.part[1].size};
 		if (!is_for(l.o, n))
 			continue;
 		if (find_owner(&l, e) < 0 || put_folder(&l, l.o->dest, 0755, e) < 0 ||

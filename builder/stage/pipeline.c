@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A build from beginning to end; the parts are in the files pipeline.h names. */
+#include "cache_list.h"
 #include "io.h"
 #include "pipeline.h"
+#include "workers.h"
 
 void build_free(struct build *b)
 {
@@ -12,9 +14,10 @@ void build_free(struct build *b)
 		fprintf(stderr, "bramble: %s\n", ignored.msg);
 	inputs_free(&b->inputs);
 	cache_close(&b->cache);
+	for (size_t i = 0; i < STEPS; i++)
+		free(b->step[i].image);
 	free(b->out);
 	free(b->work);
-	free(b->base_image);
 }
 
 void pipeline_skip_step(struct build *b)
@@ -22,41 +25,52 @@ void pipeline_skip_step(struct build *b)
 	b->progress.step++;
 }
 
-static int begin(
+int pipeline_begin(
 	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
 {
 	*b = (struct build){.cluster = c, .twin = o->twin, .only = o->only, .cache = CACHE_NONE};
-	progress_begin(
-		&b->progress, o->quiet ? NULL : stderr, 1 + stages_count() + (unsigned)c->nnodes);
+	b->jobs = o->jobs ? o->jobs : workers_processors();
+	progress_begin(&b->progress, o->quiet ? NULL : stderr, STEPS + (unsigned)c->nnodes);
 	/* A twin's base is bramble's own. */
 	b->inputs.force_release = o->twin ? NULL : o->force_release;
 	return inputs_find(c, o->twin, &b->inputs, e);
 }
 
-static int look_into_base(struct build *b, struct err *e)
+int build_plan(
+	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
 {
-	if (cache_open(&b->cache, e) < 0)
+	if (pipeline_begin(b, c, o, e) < 0 || cache_open(&b->cache, e) < 0)
 		return -1;
 	return plan_card(b, e);
 }
 
-int build_plan(
-	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
+static int make_images(struct build *b, const struct build_options *o, struct err *e)
 {
-	return begin(b, c, o, e) < 0 ? -1 : look_into_base(b, e);
+	if (cache_open(&b->cache, e) < 0 || plan_card(b, e) < 0 ||
+		(o->peek ? state_peek : state_open)(b->cluster, &b->state, e) < 0)
+		return -1;
+	if (stages_run(b, 1, STEPS, e) < 0 || nodes_build(b, e) < 0)
+		return -1;
+	return outputs_make(b, &o->output, e);
 }
 
 int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e)
 {
 	_cleanup_build_ struct build b = {.cache = CACHE_NONE};
+	uint64_t max, freed;
 
-	if (begin(&b, c, o, e) < 0 || publish_prepare_out(&b, o, e) < 0)
+	if (cache_limit(&max, e) < 0 || pipeline_begin(&b, c, o, e) < 0 ||
+		publish_prepare_out(&b, o, e) < 0)
 		return -1;
-	_cleanup_close_ int lock = publish_lock(b.out, e);
-	if (lock < 0 || publish_prepare_work(&b, e) < 0 || look_into_base(&b, e) < 0 ||
-		(o->peek ? state_peek : state_open)(c, &b.state, e) < 0)
+	_cleanup_close_ int lock = b.lock = publish_lock(b.out, e);
+	if (lock < 0 || publish_prepare_work(&b, e) < 0 || make_images(&b, o, e) < 0)
 		return -1;
-	if (nodes_build(&b, e) < 0 || outputs_make(&b, &o->output, e) < 0)
+	if (publish_images(&b, e) < 0)
 		return -1;
-	return publish_images(&b, e);
+	if (!b.only && publish_departed(&b, o->prune, o->quiet, e) < 0)
+		return -1;
+	if (!o->quiet)
+		neo4j_conf_notes(&b, stderr);
+	/* What this build used is the newest, and locked. */
+	return cache_trim(b.cache.dir, max, &freed, e);
 }

@@ -12,16 +12,34 @@ static uint64_t align_up(uint64_t bytes)
 	return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* No base is larger than the smallest card; what claims to be is no image. */
-static int decompress_base(struct build *b, struct err *e)
+static int base_ingredients(const struct build *b, struct recipe *r, struct err *e)
 {
-	_cleanup_free_ char *tmp = cache_temporary(&b->cache, "base");
-
-	progress_step(&b->progress, "base: decompressing %s", basename(b->inputs.base));
-	if (archive_decompress(b->inputs.base, tmp, b->cluster->size, &b->progress, e) < 0)
-		return -1;
-	return cache_publish(tmp, b->base_image, e);
+	return recipe_path(r, "base image", b->inputs.base, e);
 }
+
+/*
+ * No base is larger than the smallest card; what claims to be is no image. What is bad never gets
+ * into the cache.
+ */
+static int base_run(struct build *b, const char *image, struct err *e)
+{
+	struct table t;
+
+	if (archive_decompress(b->inputs.base, image, b->cluster->size, &b->progress, e) < 0)
+		return -1;
+	if (table_read_base(image, &t, e) < 0)
+		return err_prefix(e, "%s", b->inputs.base);
+	return inputs_check_root(b->inputs.base, image, &t.part[1], e);
+}
+
+const struct stage stage_base = {
+	.name = "base",
+	.version = 1,
+	.whole = true,
+	.roles = ROLE_DATA | ROLE_ARBITER | ROLE_PROXY,
+	.ingredients = base_ingredients,
+	.run = base_run,
+};
 
 /* A file that large, even if it were no image but compressed, would only be read in vain. */
 static int refuse_huge(const struct build *b, struct err *e)
@@ -33,26 +51,6 @@ static int refuse_huge(const struct build *b, struct err *e)
 	if ((uint64_t)st.st_size <= b->cluster->size)
 		return 0;
 	return err_code(e, EXIT_INPUT, "%s: larger than the smallest card (size)", b->inputs.base);
-}
-
-static int prepare_base(struct build *b, struct err *e)
-{
-	struct hash h;
-
-	if (refuse_huge(b, e) < 0)
-		return -1;
-	hash_begin(&h);
-	hash_text(&h, "base");
-	if (hash_path(&h, b->inputs.base, e) < 0)
-		return -1;
-	hash_end(&h, b->base_key);
-	if (cache_find(&b->cache, "base", b->base_key, &b->base_image))
-		pipeline_skip_step(b);
-	else if (decompress_base(b, e) < 0)
-		return -1;
-	if (table_read_base(b->base_image, &b->base_table, e) < 0)
-		return err_prefix(e, "%s", b->inputs.base);
-	return inputs_look_into(b->cluster, b->base_image, &b->base_table.part[1], &b->inputs, e);
 }
 
 /* What p2 may have at most, with all else on the smallest card. */
@@ -106,9 +104,26 @@ static int lay_out(struct build *b, struct err *e)
 	return 0;
 }
 
+int plan_look(struct build *b, struct err *e)
+{
+	const char *base = b->step[0].image;
+
+	if (table_read_base(base, &b->base_table, e) < 0)
+		return err_prefix(e, "%s", b->inputs.base);
+	if (inputs_look_into(b->cluster, base, &b->base_table.part[1], &b->inputs, e) < 0 ||
+		lay_out(b, e) < 0)
+		return -1;
+	return overlay_check(b, base, e);
+}
+
+int plan_base(struct build *b, struct err *e)
+{
+	return refuse_huge(b, e) < 0 ? -1 : stages_plan(b, 0, 1, e);
+}
+
 int plan_card(struct build *b, struct err *e)
 {
-	if (prepare_base(b, e) < 0 || overlay_check(b, b->base_image, e) < 0)
+	if (plan_base(b, e) < 0 || stages_run(b, 0, 1, e) < 0 || plan_look(b, e) < 0)
 		return -1;
-	return lay_out(b, e);
+	return stages_plan(b, 1, STEPS, e);
 }

@@ -1,55 +1,89 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The cached stages between the base and the nodes, and their keys. */
+/* The cached stages: their keys, and running those that are not there. */
 #include <string.h>
 #include "image/sparse.h"
 #include "pipeline.h"
 
-static const struct stage *const stages[] = {&stage_os, &stage_java, &stage_neo4j};
+static const struct stage *const stages[STEPS] = {
+	&stage_base, &stage_os, &stage_java, &stage_neo4j};
 
-/* One key for "made by this program": its own bytes, embedded programs and overlays included. */
-static int hash_self(struct hash *h, struct err *e)
+static int plan_step(struct build *b, size_t n, struct err *e)
 {
-	return hash_path(h, "/proc/self/exe", e);
-}
+	struct step *s = &b->step[n];
 
-static int run_stage(
-	struct build *b, const struct stage *s, const char *before, const char *path, struct err *e)
-{
-	_cleanup_free_ char *tmp = cache_temporary(&b->cache, s->name);
-
-	progress_step(&b->progress, "%s", s->name);
-	if (sparse_copy_file(before, tmp, e) < 0 || s->run(b, tmp, e) < 0)
-		return err_prefix(e, "stage %s", s->name);
-	return cache_publish(tmp, path, e);
-}
-
-int stages_run(struct build *b, unsigned roles, char **image, struct err *e)
-{
-	_cleanup_free_ char *before = xstrdup(b->base_image);
-	char key[HASH_HEX];
-
-	memcpy(key, b->base_key, sizeof(key));
-	for (size_t i = 0; i < ARRAY_SIZE(stages) && (stages[i]->roles & roles); i++) {
-		struct hash h;
-		hash_begin(&h);
-		hash_text(&h, key);
-		hash_text(&h, stages[i]->name);
-		if (hash_self(&h, e) < 0 || stages[i]->key(b, &h, e) < 0)
-			return -1;
-		hash_end(&h, key);
-		_cleanup_free_ char *path = NULL;
-		if (cache_find(&b->cache, stages[i]->name, key, &path))
-			pipeline_skip_step(b);
-		else if (run_stage(b, stages[i], before, path, e) < 0)
-			return -1;
-		free(before);
-		before = steal(&path);
-	}
-	*image = steal(&before);
+	s->stage = stages[n];
+	s->recipe = (struct recipe){0};
+	if (n > 0)
+		recipe_text(&s->recipe, stages[n - 1]->name, b->step[n - 1].key);
+	recipe_number(&s->recipe, "bramble's code", s->stage->version);
+	if (s->stage->ingredients(b, &s->recipe, e) < 0)
+		return -1;
+	recipe_key(&s->recipe, s->key);
+	free(s->image);
+	s->cached = cache_find(&b->cache, s->stage->name, s->key, &s->image);
 	return 0;
 }
 
-unsigned stages_count(void)
+int stages_plan(struct build *b, size_t from, size_t end, struct err *e)
 {
-	return ARRAY_SIZE(stages);
+	for (size_t i = from; i < end; i++) {
+		if (plan_step(b, i, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int run_step(struct build *b, size_t n, struct err *e)
+{
+	const struct step *s = &b->step[n];
+	_cleanup_free_ char *tmp = cache_temporary(&b->cache, s->stage->name);
+
+	if (!s->stage->whole && sparse_copy_file(b->step[n - 1].image, tmp, e) < 0)
+		return -1;
+	if (s->stage->run(b, tmp, e) < 0)
+		return -1;
+	return cache_publish(&b->cache, tmp, s->image, &s->recipe, e);
+}
+
+/* Roles of the nodes that are to be made. */
+static unsigned wanted_roles(const struct build *b)
+{
+	unsigned roles = 0;
+
+	for (size_t i = 0; i < b->cluster->nnodes; i++)
+		roles |= pipeline_wants(b, &b->cluster->nodes[i]) ? b->cluster->nodes[i].roles : 0;
+	return roles;
+}
+
+const char *stages_name(size_t n)
+{
+	return stages[n]->name;
+}
+
+bool stages_needed(const struct build *b, size_t n)
+{
+	return (stages[n]->roles & wanted_roles(b)) != 0;
+}
+
+int stages_run(struct build *b, size_t from, size_t end, struct err *e)
+{
+	for (size_t i = from; i < end; i++) {
+		if (b->step[i].cached || !stages_needed(b, i)) {
+			pipeline_skip_step(b);
+			continue;
+		}
+		progress_step(&b->progress, "%s", stages[i]->name);
+		if (run_step(b, i, e) < 0)
+			return i ? err_prefix(e, "stage %s", stages[i]->name) : -1;
+	}
+	return 0;
+}
+
+const struct step *stages_last(const struct build *b, unsigned roles)
+{
+	size_t i = STEPS - 1;
+
+	while (i > 0 && !(stages[i]->roles & roles))
+		i--;
+	return &b->step[i];
 }

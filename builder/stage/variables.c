@@ -92,11 +92,24 @@ static int list_value(const struct cluster *c, const struct list *l, const char 
 	return template_list(form, items, n, out, e);
 }
 
+/* ${node.address}, ${members:host...}: known only where cluster.conf says them. */
+static bool needs_addresses(const char *name)
+{
+	const char *form = strchr(name, ':');
+
+	return strcmp(name, "node.address") == 0 || (form && strstr(form, "host"));
+}
+
 int variable_value(void *arg, const char *name, struct buf *out, struct err *e)
 {
 	const struct variables *v = arg;
 	size_t n = strcspn(name, ":");
 
+	if (v->cluster->network.mode != NETCONF_STATIC && needs_addresses(name))
+		return err_code(e, EXIT_CONFIG,
+			"\"%.40s\": the network gives addresses, nobody knows them here; use "
+			"names, or mode \"static\"",
+			name);
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
 		if (strcmp(variables[i].name, name) == 0) {
 			variables[i].value(v, out);

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # A base image laid out like a Raspberry Pi OS Lite (bookworm) card, made of Debian packages.
 #
-#     images/base/bookworm.sh amd64|arm64   ->  $CACHE/inputs/bookworm-ARCH.img.zst
+#     images/base/bookworm.sh amd64|arm64|armhf   ->  $CACHE/inputs/bookworm-ARCH.img.zst
 #
-# amd64 is for rehearsal in containers and carries no kernel; arm64 boots on QEMU's raspi3b.
-# Like the real Lite image neither carries Java.
+# amd64 is for rehearsal in containers and carries no kernel; arm64 boots on QEMU's raspi3b, armhf on its
+# raspi2b. Like the real Lite image none carries Java.
 #
 # Inputs: Debian 12 packages of `main` (free software by the Debian guidelines; each package's licence is
 # in its own copyright file; the kernel is GPL-2). No Raspberry Pi firmware, nothing from `non-free`.
@@ -16,13 +16,13 @@
 BASE=$IMAGES/base
 # shellcheck source=card.sh
 . "$BASE/card.sh"
-# shellcheck source=pi3.sh
-. "$BASE/pi3.sh"
+# shellcheck source=pi.sh
+. "$BASE/pi.sh"
 
 mapfile -t INCLUDE < <(grep -v "^#" "$BASE/packages.list")
 
-arch=${1:?usage: bookworm.sh amd64|arm64}
-one_of "$arch" amd64 arm64
+arch=${1:?usage: bookworm.sh amd64|arm64|armhf}
+one_of "$arch" amd64 arm64 armhf
 disk_id=$(printf 'bramble base bookworm %s' "$arch" | sha256sum | cut -c1-8)
 
 # make_tree TAR: the configured root tree.
@@ -59,12 +59,12 @@ make_base()
 
 	say "installing ${#INCLUDE[@]} packages and what they need ($([ "$arch" = "$(dpkg --print-architecture)" ] && echo 1 || echo 3) min)"
 	with_foreign_programs "$arch" make_tree_or_less "$work/root.tar"
-	if [ "$arch" = arm64 ]; then
+	if [ "$arch" != amd64 ]; then
 		say 'adding the kernel, its modules and an initramfs'
-		make_pi3_boot "$work"
+		make_pi_boot "$work" "$arch"
 	fi
 	say 'writing the card'
-	make_card "$work" "$disk_id"
+	make_card "$work" "$disk_id" "$arch"
 	say 'checking it'
 	check_card "$work"
 	say 'compressing'
@@ -79,8 +79,8 @@ packages_of()
 
 need mmdebstrap mke2fs mkfs.vfat mcopy sfdisk zstd e2fsck fsck.vfat systemctl
 [ "$(id -u)" = 0 ] || need fakeroot
-[ "$arch" != arm64 ] || need depmod cpio
-mapfile -t laid < <(find "$BASE/root" "$BASE/boot" "$BASE/pi3" -type f | sort)
+[ "$arch" = amd64 ] || need depmod cpio
+mapfile -t laid < <(find "$BASE/root" "$BASE/boot" "$BASE/pi" -type f | sort)
 recipe "bookworm-$arch" "inputs/bookworm-$arch.img.zst" "./bookworm-$arch.img.zst" make_base \
-	"${BASH_SOURCE[0]}" "$BASE/card.sh" "$BASE/pi3.sh" "$BASE/customize.sh" \
+	"${BASH_SOURCE[0]}" "$BASE/card.sh" "$BASE/pi.sh" "$BASE/customize.sh" \
 	"$BASE/packages.list" "${laid[@]}"

@@ -9,12 +9,13 @@ P2_START=$((P1_START + P1_SECTORS))
 # In work/boot lies what goes onto p1 besides the two text files.
 make_bootfs()
 {
-	local work=$1 disk_id=$2
+	local work=$1 disk_id=$2 arch=$3
 
 	truncate -s $((P1_SECTORS * 512)) "$work/p1.img"
 	quietly mkfs.vfat -F 32 -n bootfs --invariant -i "$disk_id" -h "$P1_START" "$work/p1.img"
 	mkdir -p "$work/boot"
 	cp "$BASE/boot/config.txt" "$work/boot/"
+	[ "$arch" != armhf ] || sed -i '/^arm_64bit=/d' "$work/boot/config.txt"
 	echo "console=serial0,115200 console=tty1 root=PARTUUID=$disk_id-02 rootfstype=ext4" \
 		'fsck.repair=yes rootwait' >"$work/boot/cmdline.txt"
 	find "$work/boot" -exec touch -d "@$SOURCE_DATE_EPOCH" {} +
@@ -50,11 +51,11 @@ make_rootfs()
 
 make_card()
 {
-	local work=$1 disk_id=$2 uuid sectors
+	local work=$1 disk_id=$2 arch=$3 uuid sectors
 
 	uuid=$(printf 'rootfs %s' "$disk_id" | sha256sum |
 		sed -E 's/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/\1-\2-5\3-8\4-\5/')
-	make_bootfs "$work" "$disk_id"
+	make_bootfs "$work" "$disk_id" "$arch"
 	quietly make_rootfs "$work" "$uuid"
 	sectors=$(($(stat -c %s "$work/p2.img") / 512))
 	truncate -s $(((P2_START + sectors) * 512)) "$work/card.img"

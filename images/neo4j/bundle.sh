@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Neo4j Enterprise with high availability, packed as the official archive is.
+# A Neo4j server from Maven Central, packed as the official archive is.
 #
-#     images/neo4j/bundle.sh 3.5.0-beta03|2.3.1   ->  $CACHE/inputs/neo4j-enterprise-VERSION.tar.gz
-#     images/neo4j/bundle.sh --pin VERSION        renews images/neo4j/VERSION.pins
+#     images/neo4j/bundle.sh VERSION        ->  $CACHE/inputs/neo4j-EDITION-VERSION.tar.gz
+#     images/neo4j/bundle.sh --pin VERSION  renews images/neo4j/VERSION.pins
 #
-# Inputs: org.neo4j.app:neo4j-server-enterprise and what it depends on, from Maven Central, every jar checked
-# against its pinned sha256.
-#     3.5.0-beta03  AGPL-3 with the Commons Clause (it may not be sold), community parts GPL-3
-#     2.3.1         AGPL-3, community parts GPL-3
+# Inputs: org.neo4j.app:neo4j-server-enterprise, or neo4j-server from 4.0 on (Central has no later
+# Enterprise), and what it depends on, every jar checked against its pinned sha256. Their licences are in TABLE:
+# AGPL-3 for Enterprise (3.4 and 3.5 with the Commons Clause: they may not be sold), GPL-3 for Community.
+# 2.3.1 and 3.5.0-beta03 are for clusters; the others let a test start what bramble renders for them.
 # The libraries beside them are free software; JARS.txt inside names each jar's coordinates and licence.
 # What is ours inside (bin/, conf/, the launcher class for 3.5) is marked so in README.txt.
 # The same pins give the same bytes.
@@ -16,28 +16,44 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 HERE=$IMAGES/neo4j
 
-#       version       family  main class                                               launcher  licence
+#       version       edition     family  main class                                          launcher  licence
 TABLE='
-	3.5.0-beta03  3       bramble.Neo4jEnterprise                                  yes       AGPL-3 with the Commons Clause
-	2.3.1         2       org.neo4j.server.enterprise.EnterpriseBootstrapper       no        AGPL-3
+	2.3.1         enterprise  2       org.neo4j.server.enterprise.EnterpriseBootstrapper  no        AGPL-3
+	3.1.4         enterprise  3       org.neo4j.server.enterprise.EnterpriseEntryPoint    no        AGPL-3
+	3.2.7         enterprise  3       org.neo4j.server.enterprise.EnterpriseEntryPoint    no        AGPL-3
+	3.4.10        enterprise  3       bramble.Neo4jEnterprise                             3.4       AGPL-3 with the Commons Clause
+	3.5.0-beta03  enterprise  3       bramble.Neo4jEnterprise                             3.5       AGPL-3 with the Commons Clause
+	4.4.48        community   4       org.neo4j.server.CommunityEntryPoint                no        GPL-3
+	5.1.0         community   5       org.neo4j.server.CommunityEntryPoint                no        GPL-3
+	5.26.30       community   5       org.neo4j.server.CommunityEntryPoint                no        GPL-3
+	2026.08.1     community   5       org.neo4j.server.Neo4jCommunity                     no        GPL-3
 '
+artifact_of() # EDITION
+{
+	case $1 in
+	enterprise) echo neo4j-server-enterprise ;;
+	community) echo neo4j-server ;;
+	esac
+}
 
 pin=
 if [ "${1:-}" = --pin ]; then
 	pin=yes
 	shift
 fi
-version=${1:?usage: bundle.sh [--pin] 3.5.0-beta03|2.3.1}
+version=${1:?usage: bundle.sh [--pin] VERSION}
 mapfile -t known < <(awk 'NF { print $1 }' <<<"$TABLE")
 one_of "$version" "${known[@]}"
-read -r _ family main launcher licence < <(grep -F "	$version " <<<"$TABLE")
-top=neo4j-enterprise-$version
+read -r _ edition family main launcher licence < <(grep -F "	$version " <<<"$TABLE")
+artifact=$(artifact_of "$edition")
+top=neo4j-$edition-$version
 pins=$HERE/$version.pins
 
 # One maven at a time: two would write the same files of its local repository.
 maven()
 {
-	flock "$CACHE/lock/maven" mvn -q -B -ntp -f "$HERE/pom.xml" "-Dneo4j.version=$version" "$@"
+	flock "$CACHE/lock/maven" mvn -q -B -ntp -f "$HERE/pom.xml" "-Dneo4j.version=$version" \
+		"-Dneo4j.artifact=$artifact" "$@"
 }
 
 fetch_jars()
@@ -69,12 +85,13 @@ parent_of()
 		sed -n 's|.*<artifactId>\s*\(\S*\)\s*</artifactId>.*<version>\s*\(\S*\)\s*</version>.*|\1-\2.pom|p'
 }
 
-# licence_of POM: the names in its <licenses>, or in those of the nearest parent that has any.
+# licence_of POM: the names in its <licenses>, or in those of the nearest parent that has any. What looks like a
+# parent may be the POM itself: ten of them are enough.
 licence_of()
 {
-	local dir=${1%/*} pom=${1##*/} names
+	local dir=${1%/*} pom=${1##*/} names generations=10
 
-	while [ -f "$dir/$pom" ]; do
+	while [ -f "$dir/$pom" ] && [ $((generations--)) -gt 0 ]; do
 		names=$(sed -n '/<licenses>/,/<\/licenses>/ s|.*<name>\(.*\)</name>.*|\1|p' "$dir/$pom" |
 			tr -d '\r' | paste -sd/)
 		[ -z "$names" ] || { printf '%s\n' "$names"; return; }
@@ -105,8 +122,8 @@ write_readme()
 		$top, packed by bramble in the layout of the official archive.
 
 		This is not an official Neo4j distribution. The jars in lib/ are Neo4j's and its dependencies',
-		unchanged, from Maven Central; JARS.txt names the coordinates and the licence of each. Neo4j Enterprise
-		$version is under $licence: see LICENSE.txt, LICENSES.txt and NOTICE.txt.
+		unchanged, from Maven Central; JARS.txt names the coordinates and the licence of each. Neo4j
+		$edition $version is under $licence: see LICENSE.txt, LICENSES.txt and NOTICE.txt.
 
 		Made by bramble: bin/, conf/$([ "$launcher" = no ] || echo ', lib/bramble-launcher.jar (the published jar has no class that starts the server)').
 	END
@@ -116,7 +133,7 @@ install_script()
 {
 	sed "s/@MAIN@/$main/; s/@FAMILY@/$family/" "$HERE/neo4j.sh" >"$1/bin/neo4j"
 	chmod 0755 "$1/bin/neo4j"
-	if [ "$family" = 3 ]; then
+	if [ "$family" != 2 ]; then
 		install -m 0755 "$HERE/neo4j-admin.sh" "$1/bin/neo4j-admin"
 	fi
 }
@@ -126,10 +143,13 @@ install_licences()
 	local dir=$1 name
 
 	for name in LICENSE NOTICE LICENSES; do
-		unzip -qp "$dir/lib/neo4j-server-enterprise-$version.jar" "META-INF/$name.txt" \
+		unzip -qp "$dir/lib/$artifact-$version.jar" "META-INF/$name.txt" \
 			>"$dir/$name.txt" 2>/dev/null || rm -f "$dir/$name.txt"
 	done
-	[ -s "$dir/LICENSE.txt" ] || unzip -qp "$dir/lib/neo4j-ha-$version.jar" META-INF/LICENSE.txt >"$dir/LICENSE.txt"
+	for name in ha kernel; do
+		[ -s "$dir/LICENSE.txt" ] || unzip -qp "$dir/lib/neo4j-$name-$version.jar" \
+			META-INF/LICENSE.txt >"$dir/LICENSE.txt" 2>/dev/null || true
+	done
 }
 
 build_launcher()
@@ -138,7 +158,7 @@ build_launcher()
 
 	say 'compiling the launcher'
 	quietly javac --release 8 -g:none -Xlint:-options -cp "$dir/lib/*" -d "$work/classes" \
-		"$HERE/launcher/bramble/Neo4jEnterprise.java"
+		"$HERE/launcher-$launcher/bramble/Neo4jEnterprise.java"
 	jar --create --file "$dir/lib/bramble-launcher.jar" --date=2024-11-19T00:00:00Z \
 		-C "$work/classes" bramble
 }
@@ -149,8 +169,8 @@ lay_out()
 
 	mkdir -p "$dir"/{bin,conf,plugins,data}
 	case $family in
-	3) mkdir -p "$dir"/{logs,run,import} ;;
 	2) mkdir -p "$dir/data/log" ;;
+	*) mkdir -p "$dir"/{logs,run,import} ;;
 	esac
 	mv "$work/jars" "$dir/lib"
 	cp "$HERE/conf-$family"/* "$dir/conf/"
@@ -194,6 +214,6 @@ if [ -n "$pin" ]; then
 	exit
 fi
 [ -r "$pins" ] || die "there are no pins: $pins (bundle.sh --pin $version makes them)"
-mapfile -t ours < <(find "$HERE/launcher" "$HERE/conf-$family" -type f | sort)
+mapfile -t ours < <(find "$HERE/launcher-$launcher" "$HERE/conf-$family" -type f 2>/dev/null | sort)
 recipe "$top" "inputs/$top.tar.gz" "./$top.tar.gz" make_bundle "$HERE/bundle.sh" "$pins" \
 	"$HERE/pom.xml" "$HERE/neo4j.sh" "$HERE/neo4j-admin.sh" "${ours[@]}"

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Starts and stops Neo4j Enterprise: console | start | stop | restart | status, and `admin ...` for 3.x.
+# Starts and stops Neo4j: console | start | stop | restart | status, and `admin ...` from 3.x on.
 #
 # A small stand-in for the script of the official archive; it reads the same files in the same way:
 #     3.x  $NEO4J_CONF/neo4j.conf            heap size, every dbms.jvm.additional, dbms.directories.*
+#     4.x  the same
+#     5.x  the same with server.* instead of dbms.*, and later ones
 #     2.x  $NEO4J_CONF/neo4j-wrapper.conf    memory, every wrapper.java.additional
 # NEO4J_CONF is ../conf unless set, and may be read-only. Java is $JAVA_HOME/bin/java, else java in PATH.
 # `console` becomes java: a supervisor's signals go straight to it. Exit status as the official script:
@@ -46,10 +48,10 @@ value()
 	printf '%s\n' "${last:-$3}"
 }
 
-# directory NAME DEFAULT: a dbms.directories.* setting, relative to the home.
+# directory NAME DEFAULT: a *.directories.* setting, relative to the home.
 directory()
 {
-	path=$(value "$config" "dbms.directories.$1" "$2")
+	path=$(value "$config" "$prefix.directories.$1" "$2")
 	case $path in
 	/*) printf '%s\n' "$path" ;;
 	*) printf '%s\n' "$NEO4J_HOME/$path" ;;
@@ -69,18 +71,31 @@ find_java()
 # Settings hold options as a person wrote them: several may share a line, globs are not meant.
 load_3()
 {
+	prefix=${1:-dbms}
 	config=$NEO4J_CONF/neo4j.conf
 	[ -r "$config" ] || fail "cannot read $config"
 	lib=$(directory lib lib)
 	plugins=$(directory plugins plugins)
 	logs=$(directory logs logs)
 	pidfile=$(directory run run)/neo4j.pid
-	initial=$(value "$config" dbms.memory.heap.initial_size '')
-	maximum=$(value "$config" dbms.memory.heap.max_size '')
+	initial=$(value "$config" "$prefix.memory.heap.initial_size" '')
+	maximum=$(value "$config" "$prefix.memory.heap.max_size" '')
 	options="${initial:+-Xms$(megabytes "$initial")} ${maximum:+-Xmx$(megabytes "$maximum")}
-		$(values "$config" dbms.jvm.additional)"
+		$(values "$config" "$prefix.jvm.additional")"
 	classpath="$plugins:$NEO4J_CONF:$lib/*:$plugins/*"
 	main=@MAIN@
+	# A vote without a store, up to 3.5. As the official script does it.
+	[ "$(value "$config" dbms.mode '')" != ARBITER ] || main=org.neo4j.server.enterprise.ArbiterEntryPoint
+}
+
+load_4()
+{
+	load_3
+}
+
+load_5()
+{
+	load_3 server
 }
 
 load_2()
@@ -122,7 +137,7 @@ run_java()
 	set -f
 	# shellcheck disable=SC2086  # several options, one word each
 	case $family in
-	3) exec "$java" -cp "$classpath" -server $options -Dfile.encoding=UTF-8 "$main" \
+	[345]) exec "$java" -cp "$classpath" -server $options -Dfile.encoding=UTF-8 "$main" \
 		"--home-dir=$NEO4J_HOME" "--config-dir=$NEO4J_CONF" ;;
 	2) exec "$java" -cp "$classpath" -server $options -Dneo4j.home="$NEO4J_HOME" \
 		-Dfile.encoding=UTF-8 "$main" ;;
@@ -179,10 +194,13 @@ do_status()
 
 do_admin()
 {
-	[ "$family" = 3 ] || fail 'this version has no admin tool'
+	case $family in
+	2) fail 'this version has no admin tool' ;;
+	3) tool=org.neo4j.commandline.admin.AdminTool ;;
+	*) tool=org.neo4j.cli.AdminTool ;;
+	esac
 	find_java
-	exec "$java" -cp "$classpath" -XX:+UseSerialGC -Dfile.encoding=UTF-8 \
-		org.neo4j.commandline.admin.AdminTool "$@"
+	exec "$java" -cp "$classpath" -XX:+UseSerialGC -Dfile.encoding=UTF-8 "$tool" "$@"
 }
 
 find_home

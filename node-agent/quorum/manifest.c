@@ -11,9 +11,18 @@ const struct manifest_member *manifest_member(const struct manifest *m, unsigned
 	return NULL;
 }
 
+static bool is_voter(const struct manifest *m, const struct manifest_member *k)
+{
+	return !m->epoch || k->incarnation;
+}
+
 unsigned manifest_majority(const struct manifest *m)
 {
-	return MANIFEST_MAJORITY(m->n);
+	unsigned voters = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		voters += is_voter(m, &m->member[i]);
+	return MANIFEST_MAJORITY(voters);
 }
 
 unsigned manifest_data_majority(const struct manifest *m)
@@ -21,7 +30,7 @@ unsigned manifest_data_majority(const struct manifest *m)
 	unsigned data = 0;
 
 	for (unsigned i = 0; i < m->n; i++)
-		data += m->member[i].role == MANIFEST_DATA;
+		data += m->member[i].role == MANIFEST_DATA && is_voter(m, &m->member[i]);
 	return MANIFEST_MAJORITY(data);
 }
 
@@ -49,6 +58,7 @@ uint64_t manifest_digest(const struct manifest *m)
 		const struct manifest_member *k = &m->member[i];
 		add(&hash, &k->id, sizeof(k->id));
 		add(&hash, &k->role, sizeof(k->role));
+		add(&hash, &k->readmitted, sizeof(k->readmitted));
 		add(&hash, &k->address, sizeof(k->address));
 		add(&hash, &k->incarnation, sizeof(k->incarnation));
 		add(&hash, k->name, strlen(k->name) + 1);

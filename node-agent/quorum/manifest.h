@@ -23,11 +23,13 @@ enum manifest_role {
 struct manifest_member {
 	uint8_t id; /* ha.server_id */
 	uint8_t role;
+	bool readmitted; /* it is not the card of the first manifest: older promises are lost */
 	struct in_addr address;
 	/*
 	 * A random number made with the node's file on p3. A card that lost p3 has another one: it
 	 * has forgotten what it promised, so it has no vote until an epoch gives it back (Paxos
-	 * holds only while acceptors remember).
+	 * holds only while acceptors remember). 0 in a decided manifest: no card of it counts, for
+	 * it was given up for lost or never came; it is no voter.
 	 */
 	uint64_t incarnation;
 	char name[MANIFEST_NAME];

@@ -25,25 +25,105 @@ static bool voter_here(const struct quorum *q, unsigned id)
 	return here(q, id) && quorum_votes(q, id);
 }
 
+static bool is_given_up(const struct quorum *q, unsigned id)
+{
+	return idset_has(&q->give_up, id) || quorum_is_lost(q, id);
+}
+
 static bool all_here(const struct quorum *q)
 {
 	const struct manifest *m = quorum_members(q);
 
 	for (unsigned i = 0; i < m->n; i++) {
-		if (!here(q, m->member[i].id) || !quorum_said(q, m->member[i].id)->fit)
+		unsigned id = m->member[i].id;
+		if (!is_given_up(q, id) && !(here(q, id) && quorum_said(q, id)->fit))
 			return false;
 	}
 	return true;
 }
 
-static bool enough_here(const struct quorum *q)
+/* Members, but for those to be given up, that pass the test. */
+static struct idset rest_of(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = quorum_members(q);
-	unsigned n = 0;
+	struct idset s = {0};
 
-	for (unsigned i = 0; i < m->n; i++)
-		n += voter_here(q, m->member[i].id);
-	return n >= quorum_needed(q);
+	for (unsigned i = 0; i < m->n; i++) {
+		if (!is_given_up(q, m->member[i].id) && test(q, m->member[i].id))
+			idset_add(&s, m->member[i].id);
+	}
+	return s;
+}
+
+static bool always(const struct quorum *q, unsigned id)
+{
+	(void)q;
+	(void)id;
+	return true;
+}
+
+static bool has_forgotten(const struct quorum *q, unsigned id)
+{
+	return here(q, id) && !quorum_votes(q, id);
+}
+
+/*
+ * Everybody is here, and of those who have forgotten what they promised there are too few to have
+ * decided anything: the others know of every decree. With two members that is one of them.
+ */
+static bool others_know_all(const struct quorum *q)
+{
+	struct idset rest = rest_of(q, always), present = rest_of(q, here),
+		     blank = rest_of(q, has_forgotten);
+
+	return idset_equal(&present, &rest) &&
+	       idset_count(&blank) < manifest_majority(&q->d.manifest);
+}
+
+/* Is this node the only one that is not given up? Then it needs no vote to go on from. */
+static bool is_alone(const struct quorum *q)
+{
+	struct idset rest = rest_of(q, always);
+
+	return q->d.manifest.epoch && idset_count(&rest) == 1 && idset_has(&rest, q->self);
+}
+
+/*
+ * Are these enough to decide? A majority of the voters; all others, where they know all. The first
+ * time, and where a person says that so many cards are lost that no majority can be had, all that
+ * are left.
+ */
+static bool is_enough(const struct quorum *q, const struct idset *voters)
+{
+	struct idset rest = rest_of(q, always);
+
+	if (q->d.manifest.epoch && idset_count(&rest) >= manifest_majority(&q->d.manifest)) {
+		if (idset_count(voters) >= manifest_majority(&q->d.manifest))
+			return true;
+		if (!others_know_all(q))
+			return false;
+		rest = rest_of(q, voter_here);
+	}
+	return idset_within(&rest, voters);
+}
+
+static struct idset voters_here(const struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	struct idset s = {0};
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if (voter_here(q, m->member[i].id) || (m->member[i].id == q->self && is_alone(q)))
+			idset_add(&s, m->member[i].id);
+	}
+	return s;
+}
+
+static bool enough_here(const struct quorum *q)
+{
+	struct idset s = voters_here(q);
+
+	return is_enough(q, &s);
 }
 
 static uint64_t incarnation(const struct quorum *q, unsigned id)
@@ -64,6 +144,8 @@ static bool wish_first(const struct quorum *q, struct manifest *m, const char **
 	m->epoch = m->run = 1;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct manifest_member *k = &m->member[i];
+		if (is_given_up(q, k->id))
+			continue;
 		*why = "waits for all members, as it is the first time";
 		if (!here(q, k->id) || !quorum_said(q, k->id)->fit)
 			return false;
@@ -74,6 +156,90 @@ static bool wish_first(const struct quorum *q, struct manifest *m, const char **
 		idset_add(&m->hosts, k->id);
 	}
 	return true;
+}
+
+/* --- a card is given up for lost, by a person's word */
+
+static bool has_given_up(const struct quorum *q)
+{
+	return idset_count(&q->give_up) > 0;
+}
+
+/* Ahead of whatever a majority that is not lost after all may decide in the meantime. */
+#define EPOCHS_AHEAD 1000000
+
+static bool wish_given_up(const struct quorum *q, struct manifest *m, const char **why)
+{
+	struct idset rest = rest_of(q, always);
+
+	(void)why;
+	*m = q->d.manifest;
+	m->epoch += idset_count(&rest) >= manifest_majority(m) ? 1 : EPOCHS_AHEAD;
+	for (unsigned i = 0; i < m->n; i++) {
+		struct manifest_member *k = &m->member[i];
+		if (idset_has(&q->give_up, k->id)) {
+			k->incarnation = 0;
+			idset_remove(&m->hosts, k->id);
+		}
+		/* The only one that is left: its store is what the cluster goes on from. */
+		if (k->id == q->self && is_alone(q))
+			k->incarnation = q->d.incarnation;
+		if (!k->incarnation || idset_count(&rest) == 1)
+			k->readmitted = false;
+	}
+	return true;
+}
+
+static int check_given_up(const struct quorum *q, const struct idset *ids, struct err *e)
+{
+	const struct manifest *m = quorum_members(q);
+	unsigned known = 0, data = 0;
+
+	if (idset_has(ids, q->self))
+		return err_set(e, "a node does not give itself up; ask one that is left");
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct manifest_member *k = &m->member[i];
+		known += idset_has(ids, k->id);
+		data += k->role == MANIFEST_DATA && !idset_has(ids, k->id) &&
+			!is_given_up(q, k->id);
+	}
+	if (known < idset_count(ids))
+		return err_set(e, "not all of them are voters of this cluster");
+	return data ? 0 : err_set(e, "no data node would be left");
+}
+
+int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e)
+{
+	struct idset before = q->give_up;
+
+	if (!q->d.manifest.epoch)
+		return err_set(e, "no cluster was ever formed; it may be formed without a node");
+	if (quorum_any_formed(q))
+		return err_set(e, "a cluster is there, nothing has to be given up for it");
+	if (check_given_up(q, ids, e) < 0)
+		return -1;
+	idset_add_all(&q->give_up, ids);
+	if (quorum_votes(q, q->self) || is_alone(q))
+		return 0;
+	q->give_up = before;
+	return err_set(e, "this node's card is new and has no vote; all others must be given up");
+}
+
+int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e)
+{
+	struct idset before = q->give_up;
+
+	if (q->d.manifest.epoch)
+		return err_set(e, "the cluster was formed already");
+	if (check_given_up(q, ids, e) < 0)
+		return -1;
+	idset_add_all(&q->give_up, ids);
+	struct idset rest = rest_of(q, always);
+	if (idset_count(&rest) >= manifest_majority(&q->expected))
+		return 0;
+	q->give_up = before;
+	return err_set(e, "only %u of %u voters would be left, which is no majority",
+		idset_count(&rest), q->expected.n);
 }
 
 /* --- a member that lost p3 gets its vote back */
@@ -95,15 +261,19 @@ static bool wish_readmitted(const struct quorum *q, struct manifest *m, const ch
 	*m = q->d.manifest;
 	m->epoch++;
 	for (unsigned i = 0; i < m->n; i++) {
-		if (here(q, m->member[i].id))
-			m->member[i].incarnation = incarnation(q, m->member[i].id);
+		struct manifest_member *k = &m->member[i];
+		if (!here(q, k->id) || k->incarnation == incarnation(q, k->id))
+			continue;
+		/* What a lost card held nobody waits for any more. */
+		k->readmitted = k->incarnation != 0;
+		k->incarnation = incarnation(q, k->id);
 	}
 	return true;
 }
 
 /* --- a new run: no Neo4j has formed, and this manifest's hosts cannot begin */
 
-static bool any_formed(const struct quorum *q)
+bool quorum_any_formed(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
@@ -121,8 +291,7 @@ static bool hosts_here(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
-		if (idset_has(&m->hosts, id) &&
-			!(here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id)))
+		if (idset_has(&m->hosts, id) && !(voter_here(q, id) && quorum_said(q, id)->fit))
 			return false;
 	}
 	return true;
@@ -130,7 +299,9 @@ static bool hosts_here(const struct quorum *q)
 
 static bool needs_run(const struct quorum *q)
 {
-	return !any_formed(q) && (quorum_last(q).run == q->d.manifest.run || !hosts_here(q));
+	return !quorum_any_formed(q) &&
+	       (!idset_count(&q->d.manifest.hosts) || quorum_last(q).run == q->d.manifest.run ||
+		       !hosts_here(q) || !quorum_accounted(q, quorum_is_host));
 }
 
 static bool is_candidate(const struct quorum *q, unsigned id)
@@ -138,39 +309,49 @@ static bool is_candidate(const struct quorum *q, unsigned id)
 	return voter_here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id);
 }
 
-/* Would Neo4j elect it before the last master, though its store may lack what that one took? */
-static bool is_ahead_and_wrong(const struct quorum *q, unsigned id, const struct mastership *last)
+/* Its store follows the last master; at first nobody's does, and all are alike. */
+static bool is_holder(const struct quorum *q, unsigned id)
 {
-	const struct word *w = quorum_said(q, id), *master = quorum_said(q, last->id);
-
-	if (!last->term || (w->basis.term == last->term && w->basis.id == last->id))
-		return false;
-	if (w->last_tx == master->last_tx && w->tx_sum == master->tx_sum && w->tx_sum)
-		return false;
-	return w->last_tx >= master->last_tx;
+	return is_candidate(q, id) && !quorum_astray(q, id);
 }
 
+static bool is_able(const struct quorum *q, unsigned id)
+{
+	return voter_here(q, id) && quorum_said(q, id)->fit;
+}
+
+/*
+ * Only those whose stores follow the last master: the others join them. Of a whole list the first
+ * Neo4j that is up is master, whatever its store.
+ */
 static bool wish_run(const struct quorum *q, struct manifest *m, const char **why)
 {
-	struct mastership last = quorum_last(q);
+	unsigned able = 0;
+	bool data = false;
 
 	*m = q->d.manifest;
 	m->run = ++m->epoch;
 	m->hosts = (struct idset){0};
-	*why = "held: the last master is missing, or its store is";
-	if (last.term && !is_candidate(q, last.id))
+	*why = "held: stores that may hold acknowledged writes are missing";
+	if (!quorum_accounted(q, is_candidate))
 		return false;
 	for (unsigned i = 0; i < m->n; i++) {
-		unsigned id = m->member[i].id;
-		if (is_candidate(q, id) && !is_ahead_and_wrong(q, id, &last))
-			idset_add(&m->hosts, id);
+		const struct manifest_member *k = &m->member[i];
+		able += is_able(q, k->id);
+		if (!is_holder(q, k->id))
+			continue;
+		idset_add(&m->hosts, k->id);
+		data |= k->role == MANIFEST_DATA;
 	}
-	*why = "held: whole stores of a majority are missing";
-	return idset_count(&m->hosts) >= manifest_majority(m);
+	if (!data)
+		return false;
+	*why = "waits for a majority of the members";
+	return able >= manifest_majority(m);
 }
 
 static const struct reason reasons[] = {
 	{is_first, 0, wish_first},
+	{has_given_up, 0, wish_given_up},
 	{has_forgetful, 0, wish_readmitted},
 	{needs_run, QUORUM_GRACE_MS, wish_run},
 };
@@ -210,12 +391,30 @@ static void vote_for_self(struct quorum *q)
 	q->dirty = true;
 }
 
-void quorum_propose(struct quorum *q, const char **why)
+static bool not_voter_here(const struct quorum *q, unsigned id)
+{
+	return !voter_here(q, id);
+}
+
+/* What somebody has to know who may have to give them up. */
+static struct idset missing(const struct quorum *q)
+{
+	if (!enough_here(q))
+		return rest_of(q, not_voter_here);
+	if (q->d.manifest.epoch && !quorum_accounted(q, is_candidate))
+		return quorum_elsewhere(q, is_candidate);
+	return (struct idset){0};
+}
+
+void quorum_propose(struct quorum *q, struct verdict *v)
 {
 	const struct reason *r = find_reason(q);
+	const char **why = &v->why;
 	struct manifest wish;
 
-	if (!r || !enough_here(q) || !quorum_votes(q, q->self)) {
+	if (r)
+		v->missing = missing(q);
+	if (!r || !enough_here(q) || !(quorum_votes(q, q->self) || is_alone(q))) {
 		if (r)
 			*why = is_first(q) ? "waits for all members, as it is the first time"
 					   : "waits for a majority of the members";
@@ -237,7 +436,7 @@ void quorum_propose(struct quorum *q, const char **why)
 	proposer_prepare(&q->proposer, ballot_above(above, q->self));
 	vote_for_self(q);
 	q->retry_ms = q->now_ms + 4 * QUORUM_RANK_MS;
-	quorum_count(q);
+	quorum_conclude(q);
 }
 
 static void give_up(struct quorum *q)
@@ -259,13 +458,13 @@ static void try_to_propose(struct quorum *q)
 		vote_for_self(q);
 }
 
-void quorum_count(struct quorum *q)
+void quorum_conclude(struct quorum *q)
 {
 	struct proposer *p = &q->proposer;
 
-	if (p->phase == DECREE_PREPARE && idset_count(&p->yes) >= quorum_needed(q))
+	if (p->phase == DECREE_PREPARE && is_enough(q, &p->yes))
 		try_to_propose(q);
-	if (p->phase == DECREE_ACCEPT && idset_count(&p->yes) >= quorum_needed(q)) {
+	if (p->phase == DECREE_ACCEPT && is_enough(q, &p->yes)) {
 		struct manifest decided = p->value;
 		quorum_adopt(q, &decided);
 	} else if (p->phase != DECREE_IDLE && q->now_ms >= q->retry_ms) {

@@ -3,6 +3,7 @@
 #define BRAMBLE_QUORUM_H
 
 #include "decree.h"
+#include "err.h"
 #include "neo4j.h"
 
 /*
@@ -13,10 +14,10 @@
  *
  * - The first time all expected members must have agreed on the manifest (epoch 1): Neo4j creates
  *   a cluster only of a whole list, and two halves of a new cluster must not both begin.
- * - Every start out of nothing is a run, decided by the voters. Its hosts hold whole stores of a
- *   majority and the last master's; a member with an empty, half-made or lost store counts as
- *   absent. A run that had a master is never begun again: somebody may have joined it, become
- *   master and be absent now.
+ * - Every start out of nothing is a run, decided by the voters. On its hosts must be all that a
+ *   majority may have held of the last master's; a member with an empty, half-made or lost store
+ *   counts as absent. A run that had a master is never begun again: somebody may have joined it,
+ * become master and be absent now.
  * - A run's Neo4js start only when the runs before it are over for sure (OVER_MS).
  * - The lease: Neo4j lives, and its ports are open, only while a majority supports this run. When
  *   it lapses Neo4j is killed: a master cut off goes on for 10 s and longer, and what it commits
@@ -25,10 +26,14 @@
  * - Writes are for one master at a time, granted by a majority whose stores follow it. The first
  *   Neo4j up calls itself master for a second, whatever its store; wall clocks that step make two.
  * - Neo4j elects the longest store. A store that does not follow the latest granted master
- *   (basis) may be longer and wrong: it comes up only below a master, and if it is longer than
- *   that one's it is put aside first.
- * - Being slave makes a store whole, being master does not, but for the very first one: Neo4j
- *   elects an empty store when nobody else is there but an arbiter. Such a master is killed.
+ *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
+ *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
+ * - Being slave of a master that has all makes a store whole, being master does not, but for the
+ *   very first one: Neo4j elects an empty store when nobody else is there but an arbiter. Such a
+ *   master is killed.
+ * - Members without a store, or with one that does not follow the last master and is put aside,
+ *   may stand by while all that must not be lost is among the others. They are no hosts of the run
+ *   and join it when those are up.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -42,6 +47,9 @@
 #define QUORUM_GRACE_MS 60000  /* for absent members, before a start without them */
 #define QUORUM_RANK_MS 2000    /* a proposer's head start over the next higher id */
 #define QUORUM_WEDGE_MS 180000 /* a Neo4j that runs so long below no master is begun again */
+#define QUORUM_HOLLOW_MS 10000 /* how long a master may have nothing in its store */
+/* Outlasts a wedge, so that the next run is decided without it. */
+#define QUORUM_SHY_MS (2 * QUORUM_WEDGE_MS)
 
 /*
  * A stint as master, from Neo4j's word "master" to its next other word. Ordered by term, then id:
@@ -61,7 +69,9 @@ struct durable {
 	struct manifest manifest;
 	struct acceptor acceptor; /* for manifest.epoch + 1 */
 	struct mastership granted;
-	struct mastership basis; /* the latest one its store follows, or is */
+	struct mastership basis;    /* the latest one its store follows, or is */
+	struct mastership followed; /* the latest one that any store of its did */
+	struct mastership touched;  /* ... may have: it was slave of that master */
 };
 
 enum word_part {
@@ -79,10 +89,10 @@ struct word {
 	ballot_t ballot;
 	enum decree_phase phase;
 	enum word_part part;
-	struct mastership granted, basis;
-	struct mastership claim;  /* its own, while its Neo4j is master; term 0: none */
-	uint64_t neo4j_run;       /* the run its Neo4j was started for; 0: no process */
-	uint64_t last_tx, tx_sum; /* sum: checksum of that transaction; 0: not known */
+	struct mastership granted, basis, followed, touched;
+	struct mastership claim; /* its own, while its Neo4j is master; term 0: none */
+	uint64_t neo4j_run;      /* the run its Neo4j was started for; 0: no process */
+	uint64_t last_tx;        /* of its store; at rest an upper bound */
 	enum neo4j_role role;
 	unsigned master; /* whom its Neo4j takes for it; 0: nobody */
 	bool formed;     /* its Neo4j has been master or slave in that run */
@@ -104,11 +114,14 @@ struct quorum {
 	struct durable d;
 	bool dirty; /* d changed: save it before quorum_word or a verdict is acted upon */
 	struct proposer proposer;
+	struct idset give_up;       /* by a person's word to this agent, until it is decided */
 	int64_t now_ms, learned_ms; /* when this manifest's run was learned */
 	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, or at rest */
 	int64_t lease_ms;           /* the lease's end */
+	int64_t hollow_ms; /* since when it is master with nothing in its store; -1: it is not */
+	int64_t shy_ms;    /* it was elected with a hollow store: begins no run before that */
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */
@@ -124,7 +137,7 @@ struct quorum_look {
 	int64_t lease_ms; /* verdict.lease_ms */
 	enum neo4j_role role;
 	unsigned master; /* the id of whom its Neo4j takes for the master; 0: nobody */
-	uint64_t last_tx, tx_sum;
+	uint64_t last_tx;
 };
 
 enum neo4j_order {
@@ -136,13 +149,15 @@ enum neo4j_order {
 struct verdict {
 	enum neo4j_order neo4j;
 	uint64_t run;
-	struct idset hosts; /* START: ha.initial_hosts */
-	bool aside;         /* START: put the store aside before */
-	bool open;          /* may 7474 and 7687 be reached? */
-	bool writable;      /* may proxies send it writes? */
-	bool whole;         /* the store is whole now: mark it so */
-	int64_t lease_ms;   /* kill Neo4j then, whatever becomes of this agent (bramble-guard) */
-	const char *why;    /* of what does not happen, static; "" when all is well */
+	struct idset hosts;   /* START: ha.initial_hosts */
+	bool aside;           /* START: put the store aside before */
+	bool open;            /* may 7474 and 7687 be reached? */
+	bool writable;        /* may proxies send it writes? */
+	bool whole;           /* the store is whole now: mark it so */
+	int64_t lease_ms;     /* kill Neo4j then, whatever becomes of this agent (bramble-guard) */
+	const char *why;      /* of what does not happen, static; "" when all is well */
+	struct idset missing; /* for whom a start waits: for their vote, or for what only they may
+				 hold */
 };
 
 /* d is copied; a new card's is zero but for its incarnation. expected->epoch is 0. */
@@ -169,6 +184,20 @@ void quorum_step(
 /* What to tell `to`; *value points into q, or is NULL. */
 void quorum_word(
 	const struct quorum *q, unsigned to, struct word *w, const struct manifest **value);
+
+/*
+ * A person says that these members' cards are lost, with all that only they may hold, so that the
+ * others need not wait for them. One that comes back all the same is taken for an emptied one. Is
+ * remembered until a manifest says so; where so many are lost that no majority is left, all the
+ * others must agree. If all but this node are lost, its store, whatever it is, is what the cluster
+ * goes on from. Only while no Neo4j has formed.
+ */
+MUST_CHECK int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e);
+/* Likewise for members that never came, the first time: the others, a majority, are the cluster. */
+MUST_CHECK int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e);
+
+/* The store is about to be put aside or removed: it follows nobody any more. Save d after it. */
+void quorum_forget_store(struct quorum *q);
 
 /* The members that count now: of the manifest, or before there is one those expected. */
 static inline const struct manifest *quorum_members(const struct quorum *q)

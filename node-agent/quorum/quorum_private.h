@@ -4,30 +4,96 @@
 
 #include "quorum.h"
 
+typedef bool member_test(const struct quorum *q, unsigned id);
+
+/* --- seats.c: what is known of each member */
+
 /* Heard within the last ms? This node itself always. */
 bool quorum_near(const struct quorum *q, unsigned id, int64_t ms);
 /* Is what it remembers of the decrees whole? */
 bool quorum_votes(const struct quorum *q, unsigned id);
+/* Was its card given up for lost, or did it never come? Nothing of it counts then. */
+bool quorum_is_lost(const struct quorum *q, unsigned id);
 /* What id last said; of this node itself, what it would say. */
 const struct word *quorum_said(const struct quorum *q, unsigned id);
-/* How many must agree: in epoch 0 all, later a majority. */
-unsigned quorum_needed(const struct quorum *q);
+/* How many members pass the test; are they a majority of the voters? */
+unsigned quorum_count_of(const struct quorum *q, member_test *test);
+bool quorum_majority_of(const struct quorum *q, member_test *test);
+/* Heard within the last ms, and in this manifest's run? */
+bool quorum_in_run(const struct quorum *q, unsigned id, int64_t ms);
+/* One of this run's hosts, and present? */
+bool quorum_is_host(const struct quorum *q, unsigned id);
+/* Has its Neo4j formed in this run? And is it heard? */
+bool quorum_has_joined(const struct quorum *q, unsigned id);
+bool quorum_joined(const struct quorum *q, unsigned id);
+bool quorum_is_slave_of(const struct quorum *q, unsigned id, unsigned master);
+
+/* --- stores.c: who holds what */
+
+bool mastership_later(const struct mastership *a, const struct mastership *b);
+bool mastership_equal(const struct mastership *a, const struct mastership *b);
 /*
- * The latest mastership that the store of somebody present follows, and those of a majority may:
- * only such a master was ever writable.
+ * The latest mastership that a store of somebody present ever followed, and those of a majority
+ * may: only such a master was ever writable.
  */
 struct mastership quorum_last(const struct quorum *q);
 /* Does id's store follow an older one? */
 bool quorum_behind(const struct quorum *q, unsigned id);
-bool mastership_later(const struct mastership *a, const struct mastership *b);
+/*
+ * May its store hold what the last master never took, and be elected for it? How long a store at
+ * rest is nobody knows exactly, so only what it follows counts.
+ */
+bool quorum_astray(const struct quorum *q, unsigned id);
+/*
+ * Those that may hold what the last master took, besides the stores that follow it and pass the
+ * test; of the master's own store, for it has all, those that may have followed a later one. What
+ * was on lost cards is given up.
+ */
+struct idset quorum_elsewhere(const struct quorum *q, member_test *test);
+/* Are they too few to hold what a majority held? */
+bool quorum_accounted(const struct quorum *q, member_test *test);
+/* Was there certainly never a writable master? */
+bool quorum_is_new(const struct quorum *q);
 /* Does its store count? As long as nobody was master there is nothing in any. */
 bool quorum_whole(const struct quorum *q, unsigned id);
 
-/* Begins, goes on with or gives up a proposal. *why is set when one would be needed but may not be.
+/* --- masters.c: who is master, by whose grants, and whose stores follow it */
+
+/*
+ * Supports this run: a voter whose store counts; and the others too, while all that must not be
+ * lost is among the supporters: empty ones may stand by.
  */
-void quorum_propose(struct quorum *q, const char **why);
+bool quorum_supports(const struct quorum *q, unsigned id);
+/* A master that a majority follows, as it says itself. */
+bool quorum_is_leading(const struct quorum *q, unsigned id);
+/* Does it follow this node, its master? */
+bool quorum_follows_me(const struct quorum *q, unsigned id);
+/* Has the one that holds this voter's grant given it up, or no lease by it any more? */
+bool quorum_is_released(const struct quorum *q);
+/* This node's own part of the three: what it claims, grants and follows. */
+void quorum_claim(struct quorum *q);
+void quorum_grant(struct quorum *q);
+void quorum_follow(struct quorum *q);
+void quorum_decide_ports(const struct quorum *q, struct verdict *v);
+
+/* --- start.c */
+
+void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v);
+
+/* --- propose.c */
+
+/*
+ * Begins, goes on with or gives up a proposal. v->why is set, and v->missing, when one would be
+ * needed but may not be.
+ */
+void quorum_propose(struct quorum *q, struct verdict *v);
 /* A phase may be complete. */
-void quorum_count(struct quorum *q);
+void quorum_conclude(struct quorum *q);
+/* Has any member near a Neo4j that has formed? */
+bool quorum_any_formed(const struct quorum *q);
+
+/* --- quorum.c */
+
 void quorum_adopt(struct quorum *q, const struct manifest *m);
 
 #endif

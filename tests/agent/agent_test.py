@@ -8,6 +8,7 @@ tmpfs in a mount namespace of this test's own; without the right to make one all
 
 usage: agent_test.py [path of bramble-agent]
 """
+import base64
 import http.server
 import json
 import os
@@ -24,11 +25,13 @@ import urllib.request
 
 AGENT = (sys.argv[1] if len(sys.argv) > 1 else
          os.path.join(os.environ.get("BRAMBLE_BUILD", "build"), "bramble-agent"))
+PASSWORD = "0123456789abcdef"
 CLUSTER_ID = "00112233445566778899aabbccddeeff"
 SECRET = "5a" * 32
 # Addresses of this run's own, so that two runs at once do not meet.
 NET = "127.%d.%d" % (64 + os.getpid() % 128, os.getpid() // 128 % 256)
 DEADLINE = 30
+FIRST = "waits for all members, as it is the first time"
 
 count = failed = 0
 
@@ -55,19 +58,24 @@ SYSTEMCTL = """#!/bin/sh
 # Stands for systemctl: the unit's state is the content of a file.
 cd "{dir}" || exit 1
 case "$1" in
-show) [ -e slow ] && sleep 4; echo "ActiveState=$(cat unit.state)"; echo "MainPID=1" ;;
+show) [ -e slow ] && sleep 4; echo "ActiveState=$(cat unit.state)"; echo "MainPID=$(cat starts stops 2>/dev/null | wc -l)" ;;
 start) echo "$*" >>starts; echo active >unit.state ;;
+stop) echo "$*" >>stops; echo inactive >unit.state ;;
+kill) echo "$*" >>kills; echo failed >unit.state ;;
 *) echo "$*" >>unexpected; exit 1 ;;
 esac
 """
 
 
 class MockNeo4j:
-    """Answers the role and the HA bean on a node's address, port 7474."""
+    """Answers the role and, for the password, the HA bean on a node's address, port 7474."""
+    all = []
 
-    def __init__(self, address):
-        self.role, self.tx, self.connections = "UNKNOWN", 1, []
+    def __init__(self, address, number):
+        self.role, self.tx, self.connections, self.id = "UNKNOWN", 1, [], number
+        self.password, self.refused = PASSWORD, 0
         mock = self
+        MockNeo4j.all.append(self)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -80,9 +88,16 @@ class MockNeo4j:
                 if self.path.endswith("/available"):
                     status = 200 if mock.role in ("master", "slave") else 404
                     body = mock.role.encode()
+                elif self.headers["Authorization"] != mock.wanted():
+                    mock.refused += 1
+                    status, body = 401, b""
                 else:
                     status, body = 200, json.dumps([{"attributes": [
-                        {"name": "LastCommittedTxId", "value": mock.tx}]}]).encode()
+                        {"name": "LastCommittedTxId", "value": mock.tx},
+                        {"name": "InstancesInCluster", "value": [
+                            {"value": [{"name": "haRole", "value": m.role},
+                                       {"name": "instanceId", "value": str(m.id)}]}
+                            for m in MockNeo4j.all]}]}]).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -96,7 +111,11 @@ class MockNeo4j:
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
+    def wanted(self):
+        return "Basic " + base64.b64encode(b"neo4j:" + self.password.encode()).decode()
+
     def close(self):
+        MockNeo4j.all.remove(self)
         self.server.shutdown()
         self.server.server_close()
         for connection in self.connections:
@@ -112,7 +131,7 @@ class Node:
         self.address = "%s.%d" % (NET, 10 + number)
         self.root = os.path.join(top, name)
         self.store = os.path.join(self.root, "srv/bramble")
-        self.process = self.mock = None
+        self.process = self.helper = self.mock = None
         self.mounted = False
         self.env = {}
 
@@ -142,9 +161,13 @@ class Node:
             conf += 'neo4j { version = "3.5.0-beta03"  profile = "3.x-ha" }\n'
         self.write("etc/bramble/node.conf", conf + "".join(n.member() for n in nodes))
         self.write("etc/bramble/cluster.secret", secret + "\n", 0o600)
+        if self.role == "data":
+            self.write("etc/bramble/neo4j.password", PASSWORD + "\n", 0o600)
         self.write("unit.state", "inactive\n")
         self.write("systemctl", SYSTEMCTL.format(dir=self.root), 0o755)
+        self.write("nft", "#!/bin/sh\ncat >%s/nft.rules\n" % self.root, 0o755)
         os.makedirs(self.store, exist_ok=True)
+        os.makedirs(os.path.join(self.root, "run/bramble"), exist_ok=True)
 
     def mount(self, cluster=CLUSTER_ID, node=None):
         subprocess.check_call(["mount", "-t", "tmpfs", "-o", "size=1m", "p3", self.store])
@@ -156,14 +179,21 @@ class Node:
                    'cluster = "%s"\nnode = "%s"\nlayout = 1\nstate = "virgin"\n'
                    % (cluster, node or self.name))
 
+    def run_agent(self, *arguments):
+        with open(os.path.join(self.root, "log"), "a") as log:
+            return subprocess.Popen([AGENT, "--root", self.root, *arguments], stderr=log,
+                                    env=dict(os.environ, **self.env))
+
+    def start_helper(self):
+        if not self.helper:
+            self.helper = self.run_agent("--service-manager", os.path.join(self.root, "systemctl"),
+                                         "--nft", os.path.join(self.root, "nft"), "helper")
+            wait_for(lambda: os.path.exists(os.path.join(self.root, "run/bramble-helper")))
+
     def start(self):
-        log = open(os.path.join(self.root, "log"), "a")
-        self.process = subprocess.Popen(
-            [AGENT, "--root", self.root, "--http", self.address + ":7470",
-             "--peer", self.address + ":7471",
-             "--service-manager", os.path.join(self.root, "systemctl"), "run"],
-            stderr=log, env=dict(os.environ, **self.env))
-        log.close()
+        self.start_helper()
+        self.process = self.run_agent("--http", self.address + ":7470",
+                                      "--peer", self.address + ":7471", "run")
 
     def stop(self, signo=signal.SIGTERM):
         if not self.process:
@@ -205,7 +235,7 @@ class Node:
         return self.read("starts").splitlines()
 
     def neo4j_up(self, role):
-        self.mock = self.mock or MockNeo4j(self.address)
+        self.mock = self.mock or MockNeo4j(self.address, self.id)
         self.mock.role = role
 
     def neo4j_ends(self):
@@ -213,8 +243,15 @@ class Node:
         self.mock.close()
         self.mock = None
 
+    def stop_helper(self):
+        if self.helper:
+            self.helper.kill()
+            self.helper.wait(10)
+            self.helper = None
+
     def clean(self):
         self.stop(signal.SIGKILL)
+        self.stop_helper()
         if self.mock:
             self.mock.close()
         if self.mounted:
@@ -232,9 +269,9 @@ def test_barrier(pi1, pi2, pi3, pi4):
         n.start()
     ok(wait_for(lambda: pi1.sees(pi2).get("present") and pi2.sees(pi1).get("present")),
        "two nodes hear each other")
-    ok(wait_for(lambda: pi1.why() == "waits for pi3: not heard since boot"),
+    ok(wait_for(lambda: pi1.why() == FIRST + "; waits for pi3: not heard since boot"),
        "and wait for the third: " + pi1.why())
-    ok(pi1.request("/health") == (503, "waits for pi3: not heard since boot\n"),
+    ok(pi1.request("/health") == (503, FIRST + "; waits for pi3: not heard since boot\n"),
        "/health says so with 503")
 
     pi3.write("etc/bramble/cluster.secret", "5b" * 32 + "\n", 0o600)
@@ -284,6 +321,13 @@ def test_roles(pi1, pi2, pi3, pi4):
     ok(pi2.request("/master", "OPTIONS")[0] == 503, "OPTIONS")
     ok(pi1.request("/master", "DELETE")[0] == 405, "nothing else")
     ok(pi4.state() == "idle" and pi4.sees(pi4)["present"], "a proxy-only node is idle, without p3")
+    pi3.mock.password = "changed in Neo4j"
+    ok(wait_for(lambda: pi3.mock.refused), "a password that was changed is refused")
+    rounds(pi3, 5)
+    ok(pi3.mock.refused == 1 and pi3.state() == "serving",
+       "and not tried again: Neo4j would lock the user")
+    ok("refuses the password" in pi3.read("log") and PASSWORD not in pi3.read("log"),
+       "the log says so, without a password")
     text = pi1.request("/cluster")[1]
     ok(SECRET not in text and '"id":"%s"' % CLUSTER_ID in text, "/cluster holds id, not secret")
 
@@ -313,11 +357,50 @@ def test_agent_lost(pi1, pi2, pi3):
        "without another start")
 
 
+def test_turns(nodes):
+    """All are asked to restart at one moment; what follows a stop is this test's part."""
+    order, two = [], 0
+    wait_for(lambda: all(n.state() == "serving" for n in nodes))
+    before = {n: len(n.starts()) for n in nodes}
+    for n in nodes:
+        n.mock.tx = 42
+        n.process.send_signal(signal.SIGHUP)
+    ok(wait_for(lambda: "pi2 comes before" in nodes[2].why()),
+       "asked to restart at once, they take turns: " + nodes[2].why())
+    while len(order) < len(nodes):
+        n = wait_for(lambda: next((n for n in nodes if n.read("stops") and n not in order), None), 60)
+        if not n:
+            break
+        order.append(n)
+        n.mock.close()
+        n.mock = None
+        if n == nodes[0]:
+            nodes[1].neo4j_up("master")
+        wait_for(lambda: len(n.starts()) > before[n])
+        n.neo4j_up("UNKNOWN")
+        n.mock.tx = 42
+        rounds(n, 3)
+        two += len([m for m in nodes if m.read("stops")]) > len(order)
+        n.neo4j_up("slave")
+    ok([n.name for n in order] == ["pi2", "pi3", "pi1"],
+       "the master last: " + ", ".join(n.name for n in order))
+    ok(two == 0, "nobody while another one joins")
+    ok(wait_for(lambda: all(n.state() == "serving" and not n.why() for n in nodes)), "then all serve")
+    rounds(nodes[0], 6)
+    ok(all(n.read("stops").splitlines() == ["stop --no-block neo4j.service"] for n in nodes),
+       "and nobody restarts twice")
+    ok(all(len(n.starts()) == before[n] + 1 for n in nodes), "nor starts more often than it stopped")
+    nodes[1].neo4j_up("slave")
+    nodes[0].neo4j_up("master")
+    wait_for(lambda: nodes[0].request("/writable")[0] == 200)
+
+
 def test_neo4j_lost(pi1, pi2, pi3):
+    seen = len(pi3.starts())
     pi2.stop(signal.SIGKILL)
     pi3.neo4j_ends()
     ok(wait_for(lambda: "Neo4j ended by itself" in pi3.why()), "a Neo4j that ends: " + pi3.why())
-    ok(wait_for(lambda: len(pi3.starts()) == 2),
+    ok(wait_for(lambda: len(pi3.starts()) > seen),
        "is started again to join the master, though pi2 is not heard")
     pi3.neo4j_up("slave")
     ok(wait_for(lambda: pi3.state() == "serving"), "and serves")
@@ -361,7 +444,7 @@ def test_garbage(pi1):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for i in range(200):
         s.sendto(os.urandom(i * 7), (pi1.address, 7471))
-        s.sendto(b"BRMB\1\1\0\0" + os.urandom(320), (pi1.address, 7471))
+        s.sendto(b"BRMB\3\1\0\0" + os.urandom(500), (pi1.address, 7471))
     s.close()
     ok(pi1.state() == "serving" and pi1.process.poll() is None, "garbage changes nothing")
 
@@ -404,7 +487,7 @@ def test_held(nodes):
 
     pi1.mount()
     pi2.mark()
-    ok(wait_for(lambda: pi1.why() == "waits for pi3: held"), "the others wait for the held one")
+    ok(wait_for(lambda: pi1.why() == FIRST + "; waits for pi3: held"), "the others wait for the held one")
     ok(not pi1.starts(), "they do not start without it")
     pi3.mark()
     ok(wait_for(lambda: all(n.starts() for n in nodes)), "until all of them have their p3")
@@ -415,7 +498,7 @@ def test_lost_at_start(pi1, pi2, pi3):
         n.mount()
     pi1.start()
     pi2.start()
-    wait_for(lambda: pi1.why() == "waits for pi3: not heard since boot")
+    wait_for(lambda: pi1.why() == FIRST + "; waits for pi3: not heard since boot")
     subprocess.check_call(["umount", pi1.store])
     pi1.mounted = False
     pi3.start()
@@ -468,6 +551,7 @@ def cluster_life(top):
         test_barrier(*nodes)
         test_roles(*nodes)
         test_agent_lost(pi1, pi2, pi3)
+        test_turns([pi1, pi2, pi3])
         test_neo4j_lost(pi1, pi2, pi3)
         test_spoiled(pi1, pi2, pi3)
         test_garbage(pi1)
@@ -499,14 +583,19 @@ def held_life(nodes):
     test_configuration(nodes[0])
 
 
-def main():
+def enter_namespace():
+    """Runs this program again where it may mount; without that right all is skipped."""
     if os.environ.get("BRAMBLE_UNSHARED") != "1":
         unshare = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
         if subprocess.call(unshare + ["true"], stderr=subprocess.DEVNULL) != 0:
             print("1..0 # SKIP no mount namespace of one's own here")
-            return 0
+            sys.exit(0)
         os.environ["BRAMBLE_UNSHARED"] = "1"
         os.execvp(unshare[0], unshare + [sys.executable] + sys.argv)
+
+
+def main():
+    enter_namespace()
     top = tempfile.mkdtemp(prefix="bramble-agent-")
     try:
         cluster_life(top)
@@ -518,4 +607,5 @@ def main():
     return failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,6 +1,6 @@
 #!/bin/bash
 # The builder's numbers of docs/BENCHMARKS.md, side by side in one run. `make bench` needs root for
-# genimage's tree (owners of files), a warm input cache and about 10 GB of disk.
+# genimage's tree (owners of files), a warm input cache and about 12 GB of disk.
 #   tests/bench/run.sh [RUNS]
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -10,6 +10,11 @@ command -v genimage >/dev/null || { echo "bench: genimage is not installed"; exi
 
 cp "$top/examples/garden.conf" "$scratch/garden.conf"
 images=$scratch/garden.images
+# A cache of its own, so that it can be emptied; the inputs are the user's.
+inputs=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}/inputs
+export BRAMBLE_CACHE=$scratch/cache
+mkdir -p "$BRAMBLE_CACHE"
+ln -s "$(readlink -f "$inputs")" "$BRAMBLE_CACHE/inputs"
 "$bramble" build --twin "$scratch/garden.conf" >/dev/null 2>&1 || exit 1
 
 seconds() { # COMMAND... -> wall seconds
@@ -19,12 +24,16 @@ seconds() { # COMMAND... -> wall seconds
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-four_copies() {
-  local n
-  for n in 1 2 3 4; do
-    cp --sparse=always "$images/pi$n.img" "$scratch/copy$n.img" && sync -d "$scratch/copy$n.img" || return 1
+# As many copies as arguments, of these nodes' images.
+copies() { # NODE...
+  local n i=0
+  for n in "$@"; do
+    i=$((i + 1))
+    cp --sparse=always "$images/pi$n.img" "$scratch/copy$i.img" && sync -d "$scratch/copy$i.img" || return 1
   done
 }
+four_copies() { copies 1 2 3 4; }
+eight_copies() { copies 1 2 3 4 1 2 3 1; }
 # The same four images from a tree: what a tool that rebuilds has to do for each node.
 prepare_tree() {
   mkdir -p "$scratch/gi/root" "$scratch/gi/boot"
@@ -50,19 +59,68 @@ four_genimage() {
   done
 }
 
-build_four() { "$bramble" build --twin "$scratch/garden.conf"; }
-for _ in $(seq "$runs"); do
-  seconds build_four >>"$scratch/ours"
-  rm -f "$scratch"/copy?.img
+# What has to be done whatever the tool: the base decompressed by the same library, four copies.
+base_and_copies() {
+  zstd -q -d --sparse -f "$inputs/bookworm-amd64.img.zst" -o "$scratch/base.img" &&
+    sync -d "$scratch/base.img" && four_copies
+}
+build() { "$bramble" build --twin "$scratch/$1.conf"; }
+forget() { rm -rf "$BRAMBLE_CACHE/stages" "$BRAMBLE_CACHE/digests" "$images"; }
+# As garden, with four more nodes beside the four; and with another archive of Neo4j.
+write_confs() {
+  local n archive
+  archive=$(sed -n 's/.*neo4j *= *"\(.*\)"/\1/p' "$scratch/garden.conf")
+  for n in 5 6 7 8; do
+    echo "  node \"pi$n\" { roles = {\"data\"} address = \"192.168.2.1$n\" id = $n }"
+  done | sed -i '/node "pi4"/r /dev/stdin' "$scratch/eight.conf"
+  { zcat "$inputs/$archive" && head -c 1024 /dev/zero; } | gzip -1 >"$scratch/new-$archive"
+  sed -i "s/\"$archive\"/\"new-$archive\"/" "$scratch/new.conf"
+}
+for c in eight new; do cp "$scratch/garden.conf" "$scratch/$c.conf"; done
+write_confs
+
+# Every command finds its output's place empty: freeing 2 GB takes as long as copying 1 GB.
+clear() { rm -rf "$scratch"/copy?.img "$scratch/base.img" "$scratch"/{eight,new}.{images,state}; }
+one_round() {
+  forget
+  seconds build garden >>"$scratch/cold"
+  seconds base_and_copies >>"$scratch/base_copies"
+  clear
+  rm -rf "$images"
+  seconds build garden >>"$scratch/warm"
   seconds four_copies >>"$scratch/copies"
-done
+  clear
+  seconds eight_copies >>"$scratch/copies8"
+  clear
+  seconds build eight >>"$scratch/eight"
+  clear
+  seconds build new >>"$scratch/new"
+  clear
+}
+for _ in $(seq "$runs"); do one_round; done
+forget
+/usr/bin/time -f %M -o "$scratch/rss" "$bramble" build --twin "$scratch/garden.conf" >/dev/null 2>&1 || exit 1
+rss=$(<"$scratch/rss")
 prepare_tree
 for _ in 1 2 3; do
+  rm -rf "$scratch"/gi/out?
   seconds four_genimage >>"$scratch/genimage"
 done
-ours=$(median <"$scratch/ours") copies=$(median <"$scratch/copies") gi=$(median <"$scratch/genimage")
-awk -v o="$ours" -v c="$copies" -v g="$gi" -v r="$runs" 'BEGIN {
-  printf "four images, stages cached      %6.2f s (median of %d)\n", o, r
-  printf "four cp --sparse=always + sync  %6.2f s   ours / copies   = %.2f\n", c, o / c
-  printf "genimage, four images           %6.2f s   genimage / ours = %.1f\n", g, g / o
-}'
+
+for f in cold base_copies warm copies copies8 eight new genimage; do
+  declare "$f=$(median <"$scratch/$f")"
+done
+row() { awk -v t="$1" -v a="$2" -v u="$3" -v b="$4" 'BEGIN { printf "%-46s %6.2f s   %s = %.2f\n", t, a, u, a / b }'; }
+# shellcheck disable=SC2154 # declared above
+{
+  printf '%-46s %6.2f s   (medians of %d; genimage of 3)\n' "the base decompressed and four copies" "$base_copies" "$runs"
+  row "four images, nothing cached" "$cold" "ours / that" "$base_copies"
+  printf '%-46s %6.2f s\n' "four cp --sparse=always and sync" "$copies"
+  row "four images, stages cached" "$warm" "ours / copies" "$copies"
+  awk -v e="$eight" -v w="$warm" -v c="$copies8" -v d="$copies" 'BEGIN {
+    printf "%-46s %6.2f s   ours / a further copy = %.2f\n", "each further node (eight less four, by 4)", (e - w) / 4, (e - w) / (c - d) }'
+  row "four images for a new Neo4j" "$new" "of the cold build" "$cold"
+  row "genimage, the same four" "$genimage" "genimage / ours cold" "$cold"
+  row "" "$genimage" "genimage / ours warm" "$warm"
+  printf '%-46s %6.1f MiB\n' "peak resident memory of the cold build" "$(awk -v k="$rss" 'BEGIN { print k / 1024 }')"
+}

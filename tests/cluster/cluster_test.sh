@@ -23,6 +23,7 @@ cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-$major-jre-headless"
+  direct_access = true # this test reads each member itself
   network { subnet = "192.168.77.0/24" gateway = "192.168.77.1" }
   node "pi1" { roles = {"data"} address = "192.168.77.11" id = 1 }
   node "pi2" { roles = {"data"} address = "192.168.77.12" id = 2 }

@@ -13,8 +13,6 @@ Threads that talk to the machines enter the rehearsal's network namespace; the m
 outside and runs bramble.
 """
 import argparse
-import ctypes
-import http.client
 import json
 import os
 import subprocess
@@ -22,44 +20,7 @@ import sys
 import threading
 import time
 
-CLONE_NEWNET = 0x40000000
-COMMIT = "/db/data/transaction/commit"
-
-
-def enter(netns):
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open("/run/netns/" + netns) as f:
-        if libc.setns(f.fileno(), CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns " + netns)
-
-
-def request(addr, port, method, path, body=None, headers=None, timeout=60):
-    """(status, text) or (0, why)."""
-    c = http.client.HTTPConnection(addr, port, timeout=timeout)
-    try:
-        h = {"Content-Type": "application/json", "Accept": "application/json"}
-        h.update(headers or {})
-        c.request(method, path, body, h)
-        r = c.getresponse()
-        return r.status, r.read().decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException) as e:
-        return 0, str(e)
-    finally:
-        c.close()
-
-
-def cypher(addr, port, statement, params=None, headers=None, timeout=60):
-    body = json.dumps({"statements": [{"statement": statement, "parameters": params or {}}]})
-    status, text = request(addr, port, "POST", COMMIT, body, headers, timeout)
-    try:
-        answer = json.loads(text) if status in (200, 201) else {}
-    except ValueError:
-        answer = {}
-    return status, answer, text
-
-
-def values(answer):
-    return [row["row"][0] for row in answer["results"][0]["data"]]
+from client import cypher, enter, request, values
 
 
 class Writer(threading.Thread):
@@ -69,7 +30,7 @@ class Writer(threading.Thread):
         self.acked, self.unknown, self.refused, self.answers = [], [], [], []
 
     def run(self):
-        enter(self.args.netns)
+        enter("/run/netns/" + self.args.netns)
         n = 0
         while not self.stop.is_set():
             n += 1
@@ -97,7 +58,7 @@ class Roles(threading.Thread):
         self.masters = []  # (time, name) whenever somebody answers "master"
 
     def ask(self, name, addr):
-        enter(self.args.netns)
+        enter("/run/netns/" + self.args.netns)
         while not self.stop.is_set():
             status, text = request(addr, 7474, "GET", "/db/manage/server/ha/available", timeout=1)
             role = text.strip() if status == 200 else ("unknown" if status else "down")
@@ -116,7 +77,7 @@ def in_netns(args, fn):
     out = []
 
     def work():
-        enter(args.netns)
+        enter("/run/netns/" + args.netns)
         out.append(fn())
 
     t = threading.Thread(target=work)
@@ -280,4 +241,5 @@ def main():
     os._exit(status)  # daemon threads may sit in a request
 
 
-main()
+if __name__ == "__main__":
+    main()

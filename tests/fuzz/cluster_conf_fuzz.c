@@ -3,7 +3,9 @@
  * Any bytes as a cluster.conf. What must hold: what loads is what cluster.h promises, anything else
  * is an error that names the file.
  */
-// use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c
+// use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c builder/cluster/pi.c
+// use: builder/arch.c
+// use: builder/cluster/cluster_neo4j.c
 #include <arpa/inet.h>
 #include "builder/cluster/cluster.h"
 #include "fuzz.h"

@@ -50,7 +50,10 @@ ok $? "nothing of the base's disk id is left in fstab"
 like "$(mcopy -i "$i@@4M" ::cmdline.txt -)" "root=PARTUUID=$id-02" "cmdline.txt names p2"
 like "$(card_cat "$i" /etc/bramble/node.conf)" 'member "n4" \{ id = 0 roles = \{"proxy"\}' "node.conf lists all"
 like "$(card_cat "$i" /etc/bramble/cluster.secret)" '^[0-9a-f]{64}$' "the secret is there"
-like "$(card_stat "$i" /etc/bramble/cluster.secret)" 'Mode:  0600' "the secret is 0600"
+secret=$(card_stat "$i" /etc/bramble/cluster.secret)
+like "$secret" 'Mode:  0600' "the secret is 0600"
+like "$secret" 'User:  7470' "and the agent's"
+like "$(card_cat "$i" /etc/passwd)" 'bramble-agent:x:7470:7470' "user bramble-agent"
 conf=$(card_cat "$i" /opt/neo4j/conf/neo4j.conf)
 like "$conf" 'ha.server_id=7' "neo4j.conf: server id"
 like "$conf" 'ha.initial_hosts=10.9.0.11:5001,10.9.0.12:5001,10.9.0.13:5001' "neo4j.conf: initial hosts"
@@ -63,10 +66,15 @@ like "$(card_cat "$i" /var/lib/dpkg/status)" 'openjdk-17-jre-headless.Status: in
   "dpkg knows the package"
 like "$(card_cat "$i" '/var/lib/dpkg/info/openjdk-17-jre-headless:amd64.list')" 'bin/java' "and its files"
 like "$(card_stat "$i" /etc/systemd/system/multi-user.target.wants/bramble-agent.service)" symlink "agent enabled"
+like "$(card_stat "$i" /etc/systemd/system/sockets.target.wants/bramble-helper.socket)" symlink "its helper's socket too"
 like "$(card_stat "$i" /etc/systemd/system/multi-user.target.wants/neo4j.service)" 'not found' \
   "neo4j is not: the agent starts it"
 like "$(card_stat "$i" /home/pi/.ssh/authorized_keys)" 'Mode:  0600' "ssh key"
 like "$(card_cat "$i" /bramble.marker 3)" 'node = "n3"' "p3 holds the marker"
+data=$(card_stat "$i" / 3)
+like "$data" 'Mode:  01775' "on p3 nobody removes what is another's"
+like "$data" 'User: +0 +Group: +7470' "and the agent may add"
+like "$(card_stat "$i" /bramble.marker 3)" 'User:  7470' "the marker is the agent's"
 like "$(card_stat "$i" /neo4j 3)" 'User:  7474' "p3's store folder belongs to neo4j"
 like "$(card_stat "$i" /usr/lib/bramble/bramble-agent)" 'Mode:  0755' "the agent is there"
 like "$(card_cat "$images/n2.img" /etc/bramble/proxy.conf)" 'maxconn = 60' "a data node that is a proxy too"

@@ -40,8 +40,8 @@ fixture_base() { # OUT.img
     -E offset=$((139264 * 512)) "$out" 64M
 }
 
-fixture_neo4j() { # OUT.tar.gz VERSION
-  local dir=$scratch/neo4j top=neo4j-enterprise-$2
+fixture_neo4j() { # OUT.tar.gz VERSION [EDITION]
+  local dir=$scratch/neo4j top=neo4j-${3:-enterprise}-$2
   mkdir -p "$dir/$top"/{bin,conf,lib}
   echo '#!/bin/sh' >"$dir/$top/bin/neo4j"
   chmod 0755 "$dir/$top/bin/neo4j"
@@ -50,15 +50,18 @@ fixture_neo4j() { # OUT.tar.gz VERSION
   tar -C "$dir" -czf "$1" "$top"
 }
 
-fixture_java() { # DIR
-  local d=$scratch/deb home=usr/lib/jvm/java-17-openjdk-amd64
-  mkdir -p "$1" "$d/DEBIAN" "$d/$home/bin" "$d/etc/java-17-openjdk"
-  printf 'Package: openjdk-17-jre-headless\nVersion: 17.0.1\nArchitecture: amd64\nMulti-Arch: same\nMaintainer: nobody <nobody@example.org>\nDescription: stand-in\n' >"$d/DEBIAN/control"
+fixture_java() { # DIR [MAJOR]
+  local n=${2:-17}
+  local d=$scratch/deb home=usr/lib/jvm/java-$n-openjdk-amd64
+  rm -rf "$d"
+  mkdir -p "$1" "$d/DEBIAN" "$d/$home/bin" "$d/etc/java-$n-openjdk"
+  printf 'Package: openjdk-%d-jre-headless\nVersion: %d.0.1\nArchitecture: amd64\nMulti-Arch: same\nMaintainer: nobody <nobody@example.org>\nDescription: stand-in\n' \
+    "$n" "$n" >"$d/DEBIAN/control"
   printf '#!/bin/sh\n' >"$d/DEBIAN/postinst"
   chmod 0755 "$d/DEBIAN/postinst"
   echo java >"$d/$home/bin/java"
-  ln -sf /etc/java-17-openjdk "$d/$home/conf"
-  dpkg-deb --root-owner-group -Zxz -b "$d" "$1/openjdk-17-jre-headless_17.0.1_amd64.deb" >/dev/null
+  ln -sf "/etc/java-$n-openjdk" "$d/$home/conf"
+  dpkg-deb --root-owner-group -Zxz -b "$d" "$1/openjdk-$n-jre-headless_$n.0.1_amd64.deb" >/dev/null
 }
 
 # A cluster.conf in $scratch/c.conf with the fixture's inputs beside it.

@@ -58,6 +58,16 @@ out=$(flash --discard n3 "$one")
 ok $? "over a card that is in the cache, with --discard" "$out"
 is "$("$bramble" inspect --json "$one" | grep -o '"node": "n3"' | head -n 1)" '"node": "n3"' "the device shows the new one"
 
+# --- from one decoding onto both; zeros must hide what was there
+cp c.images/n3.img . && zstd -q -1 n3.img
+tr '\0' '\245' </dev/zero | dd of="$two" bs=4M count=100 iflag=fullblock conv=notrunc status=none
+out=$(flash --clones n3.img.zst "$one" "$two")
+ok $? "a compressed image onto two devices" "$out"
+for d in "$one" "$two"; do
+  cmp -n "$(stat -c %s n3.img)" "$d" n3.img
+  ok $? "is on the device as it is in the image"
+done
+
 # --- mounted
 mkdir mnt
 mke2fs -q -F "$two" 64M

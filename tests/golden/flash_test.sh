@@ -174,6 +174,20 @@ set_marker card used 3.4.17
 refused 4 'store of Neo4j 3.4.17' "an older store" --yes --keep-data n1 card
 out=$(flash --keep-data --allow-store-upgrade n1 card)
 ok $? "an older store with --allow-store-upgrade" "$out"
+like "$out" 'its store is upgraded at its first boot' "says what will happen"
+conf=$(card_cat card /etc/bramble/upgrade/neo4j.conf)
+like "$conf" $'\ndbms.mode=SINGLE\n.*\ndbms.allow_upgrade=true' "the card has what upgrades the store, once and alone"
+is "$(card_cat c.images/n1.img /etc/bramble/upgrade/neo4j.conf)" "" "the image has not"
+like "$(card_cat card /opt/neo4j/conf/neo4j.conf)" $'dbms.mode=HA\n' "nor is the node's own configuration another"
+is "$(card_cat card /etc/bramble/upgrade/neo4j.conf)" "$(card_cat card /opt/neo4j/conf/neo4j.conf |
+  grep -v -e '^dbms.mode=' -e '^dbms.connectors.default_listen_address=')"$'\n
+# Once and alone, to upgrade the store.
+dbms.mode=SINGLE
+dbms.connectors.default_listen_address=127.0.0.1
+dbms.allow_upgrade=true' "which it equals in all else"
+like "$(card_stat card /usr/lib/bramble/upgrade-store)" 'Mode: *0755' "and the program that does it"
+log=$(fsck_partition card 2)
+ok $? "its p2 is whole" "$log"
 set_marker card served
 out=$(flash --keep-data n1 card)
 ok $? "a marker without a version: p2 tells" "$out"

@@ -158,6 +158,8 @@ fresh n2 && dd if=c.images/n1.img of="$card" bs=1M iflag=skip_bytes oflag=seek_b
 one "data partition's owner" "it is n1's, the card is n2's" "p3 of another node"
 tamper "Neo4j" 'bin/neo4j is missing' "no Neo4j" $root 'rm /opt/neo4j-3.5.9/bin/neo4j'
 wants=/etc/systemd/system/multi-user.target.wants
+tamper "enabled units" 'bramble-helper.socket is not enabled' "no way to the helper" $root \
+  "rm ${wants/multi-user/sockets}/bramble-helper.socket"
 tamper "enabled units" 'bramble-agent.service is not enabled' "an agent that does not start" $root "rm $wants/bramble-agent.service"
 tamper "enabled units" 'neo4j.service is enabled' "a Neo4j that starts by itself" $root \
   "symlink $wants/neo4j.service /usr/lib/systemd/system/neo4j.service"
@@ -171,10 +173,11 @@ tamper "programs" 'has mode 0644' "an agent nobody can run" $root "sif $agent mo
 tamper "secrets" 'has mode 0644' "a secret all can read" $root 'sif /etc/bramble/cluster.secret mode 0100644'
 tamper "secrets" 'owner 1000' "a secret that is the user's" $root 'sif /etc/bramble/cluster.secret uid 1000'
 tamper "secrets" 'not 64 hex' "half a secret" $root 'rm /etc/bramble/cluster.secret' 'write x /etc/bramble/cluster.secret' \
-  'sif /etc/bramble/cluster.secret mode 0100600'
+  'sif /etc/bramble/cluster.secret mode 0100600' 'sif /etc/bramble/cluster.secret uid 7470'
 tamper "secrets" 'stats.password is missing' "no password for the stats page" $root 'rm /etc/bramble/stats.password'
 tamper "ssh host keys" 'ssh_host_rsa_key lies in the image' "an ssh host key for all" $root 'mkdir /etc/ssh' \
   'write x /etc/ssh/ssh_host_rsa_key'
+tamper "secrets" 'owner 0' "a secret the agent cannot read" $root 'sif /etc/bramble/cluster.secret uid 0'
 shadow() { printf 'root:!:1::::::\npi:%s:1::::::\n' "$1" >shadow; }
 shadow ''
 tamper "passwords" 'needs no password' "a user without a password" $root 'rm /etc/shadow' 'write shadow /etc/shadow'
@@ -193,7 +196,8 @@ conf=(--cluster c.conf)
 tamper "cluster.conf" 'neo4j.conf differs' "an edited neo4j.conf" $root 'rm /opt/neo4j-3.5.9/conf/neo4j.conf' \
   'write x /opt/neo4j-3.5.9/conf/neo4j.conf'
 tamper "cluster.conf" '/etc/bramble/cluster.secret differs' "another cluster's secret" $root 'rm /etc/bramble/cluster.secret' \
-  'write hex /etc/bramble/cluster.secret' 'sif /etc/bramble/cluster.secret mode 0100600'
+  'write hex /etc/bramble/cluster.secret' 'sif /etc/bramble/cluster.secret mode 0100600' \
+  'sif /etc/bramble/cluster.secret uid 7470' 'sif /etc/bramble/cluster.secret gid 7470'
 [[ $("$bramble" verify --cluster c.conf "$card") != *$(cat hex)* ]]
 ok $? "which is not printed either"
 conf=()
@@ -239,7 +243,7 @@ cp -a ../c.state other.state
 fails 3 'holds the state of another cluster' "a different state" "$bramble" recover-state other/other.images/n2.img
 is "$(cat other.state/secret)" "$(cat ../c.state/secret)" "stays as it is"
 fails 4 'no card of a bramble cluster' "a base image" "$bramble" recover-state ../base.img
-fails 1 'a running node cannot be asked yet' "a host" "$bramble" recover-state pi1
+fails 4 'a running node cannot be asked yet' "a host" "$bramble" recover-state pi1
 cd "$scratch" || exit 1
 cp --sparse=always c.images/n4.img "$card"
 edit $root 'rm /etc/bramble/cluster.secret' 'write x /etc/bramble/cluster.secret'
@@ -256,7 +260,7 @@ for bad in 'noise:head -c 1000000 /dev/urandom' 'empty:true' 'short:printf x' 'z
 done
 truncate -s 64M gpt.img && echo 'label: gpt' | sfdisk -q gpt.img
 fails 4 'not an MBR' "a GPT" "$bramble" inspect gpt.img
-fails 1 'No such file' "a missing image" "$bramble" inspect nothing.img
+fails 4 'No such file' "a missing image" "$bramble" inspect nothing.img
 fails 4 'neither an image nor a device' "a folder" "$bramble" inspect .
 fails 4 'neither an image nor a device' "a character device" "$bramble" inspect /dev/null
 head -c 1000 n1.img.zst >cut.img.zst

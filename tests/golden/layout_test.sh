@@ -44,6 +44,14 @@ refused 'the images need [0-9]+ MB, the smallest card has 16000 MB' "more kept f
   'root_size = "128MiB" reserved_end = "16GB"'
 refused 'root_size: the base' "less than the base has" 'root_size = "60MiB"'
 
+# --- boards
+refused 'node "n1": board "4b": .* does not boot an amd64 base' "a board the base is not for" \
+  'root_size = "128MiB" board = "4b"'
+conf m.conf 'root_size = "128MiB" memory_mb = 4096'
+"$bramble" build m.conf >/dev/null 2>log
+like "$(card_cat m.images/n1.img /opt/neo4j/conf/neo4j.conf)" 'heap.max_size=1024m' \
+  "Neo4j's heap is that of the node's memory"
+
 # --- small and large cards, without root_size
 fits() { # SIZE P2-MIB KEYS
   conf s.conf "size = \"$1\" $3"

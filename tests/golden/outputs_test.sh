@@ -33,7 +33,9 @@ for n in m["nodes"]:
         check(f, f["file"])
 for f in m["files"]:
     check(f, f["file"])
-print(*sorted(set(os.listdir(top)) - listed - {"manifest.json"}))
+# .NODE.recipe is build's own note for --explain.
+files = {f for f in os.listdir(top) if not f.endswith(".recipe")}
+print(*sorted(files - listed - {"manifest.json"}))
 PY
 }
 of() { # PYTHON-EXPRESSION over manifest m

@@ -124,7 +124,9 @@ check_base()
 	ok "$arch: p2 is labelled rootfs" equal rootfs "$(e2label "$img?offset=$P2")"
 	ok "$arch: p1 is labelled bootfs" grep -q bootfs <(mdir -i "$img@@$P1" ::)
 	ok "$arch: cmdline.txt names p2 by PARTUUID" grep -q "root=PARTUUID=$id-02 " <(boot_file "$img" cmdline.txt)
-	ok "$arch: config.txt is there" grep -q arm_64bit=1 <(boot_file "$img" config.txt)
+	ok "$arch: config.txt is there" grep -q auto_initramfs=1 <(boot_file "$img" config.txt)
+	ok "$arch: it asks for a 64-bit kernel where that is one" equal "$([ "$arch" = armhf ] || echo arm_64bit=1)" \
+		"$(boot_file "$img" config.txt | grep arm_64bit)"
 	ok "$arch: fstab is Raspberry Pi OS's three lines" equal "$(fstab "$id")" "$(in_root "$img" cat /etc/fstab)"
 	ok "$arch: the machine has no id yet" equal '' "$(in_root "$img" cat /etc/machine-id)"
 	ok "$arch: pi owns its home" is_owned "$img" /home/pi 0755 1000 1000
@@ -138,9 +140,9 @@ check_base()
 	ok "$arch: no Java" not exists "$img" /usr/bin/java
 	ok "$arch: it says what it is" grep -q stand-in <(in_root "$img" cat /etc/rpi-issue)
 	ok "$arch: dpkg knows its packages" packages_installed "$img"
-	if [ "$arch" = arm64 ]; then
+	if [ "$arch" != amd64 ]; then
 		ok "$arch: kernel, device tree and initramfs are on p1" equal 3 \
-			"$(mdir -b -i "$img@@$P1" :: | grep -cE 'kernel8.img|initramfs8|bcm2710-rpi-3-b.dtb')"
+			"$(mdir -b -i "$img@@$P1" :: | grep -cE "$2")"
 	fi
 	rm -f "$img"
 }
@@ -199,7 +201,8 @@ check_sysroot()
 }
 
 check_base amd64
-check_base arm64
+check_base arm64 'kernel8.img|initramfs8|bcm2710-rpi-3-b.dtb'
+check_base armhf 'kernel7.img|initramfs7|bcm2709-rpi-2-b.dtb'
 check_java 17 amd64
 check_java 17 arm64
 check_java 17 armhf

@@ -1,29 +1,47 @@
 #!/bin/bash
-# The arm64 card of examples/garden.conf boots on an emulated Raspberry Pi 3 (QEMU, no KVM) to a
-# running agent: /health answers, p3 has grown to the card. Debian's kernel stands in for the Pi's.
+# A card of examples/garden.conf boots on an emulated Raspberry Pi (QEMU, no KVM) to a running agent:
+# /health answers, p3 has grown to the card. Debian's kernel stands in for the Pi's.
+#
+#   tests/pi/pi_test.sh [arm64]   a Raspberry Pi 3 B
+#   tests/pi/pi_test.sh armhf     a Raspberry Pi 2 B, the article's own
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+arch=${1:-arm64}
+case $arch in
+  arm64)
+    emulator=qemu-system-aarch64 machine=raspi3b board=3b
+    kernel=kernel8.img initramfs=initramfs8 dtb=bcm2710-rpi-3-b.dtb
+    consoles="console=ttyAMA0,115200 console=ttyS1,115200"
+    ;;
+  armhf)
+    emulator=qemu-system-arm machine=raspi2b board=2b
+    kernel=kernel7.img initramfs=initramfs7 dtb=bcm2709-rpi-2-b.dtb
+    consoles="console=ttyAMA0,115200"
+    ;;
+  *) skip_all "no Raspberry Pi is emulated for $arch" ;;
+esac
+
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
-command -v qemu-system-aarch64 >/dev/null || skip_all "qemu-system-arm is not installed"
-for f in bookworm-arm64.img.zst openjdk-17-jre-headless-arm64.debs neo4j-enterprise-3.5.0-beta03.tar.gz; do
+command -v $emulator >/dev/null || skip_all "qemu-system-arm is not installed"
+for f in bookworm-$arch.img.zst openjdk-17-jre-headless-$arch.debs neo4j-enterprise-3.5.0-beta03.tar.gz; do
   [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
 done
 
-cp "$top/examples/garden.conf" "$scratch/garden.conf"
+sed "s/bookworm-arm64/bookworm-$arch/; s/^  base .*/&\n  board = \"$board\"/" "$top/examples/garden.conf" \
+  >"$scratch/garden.conf"
 log=$("$bramble" build "$scratch/garden.conf" 2>&1)
-ok $? "the Pi images are built" "$log"
+ok $? "images for a Raspberry Pi $board are built" "$log"
 card=$scratch/garden.images/pi1.img
 partition "$card" 3
 before=$part_size
 truncate -s 8G "$card" # QEMU wants a power of two; the card is larger than the image, as in life
 
-mcopy -n -i "$card@@4M" ::kernel8.img ::initramfs8 ::bcm2710-rpi-3-b.dtb ::cmdline.txt "$scratch"
+mcopy -n -i "$card@@4M" ::$kernel ::$initramfs ::$dtb ::cmdline.txt "$scratch"
 cmdline=$(sed 's/console=serial0,115200//' "$scratch/cmdline.txt")
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-qemu-system-aarch64 -M raspi3b -smp 4 -m 1G -kernel "$scratch/kernel8.img" -initrd "$scratch/initramfs8" \
-  -dtb "$scratch/bcm2710-rpi-3-b.dtb" \
-  -append "$cmdline console=ttyAMA0,115200 console=ttyS1,115200 loglevel=4 systemd.journald.forward_to_console=1" \
+$emulator -M $machine -smp 4 -m 1G -kernel "$scratch/$kernel" -initrd "$scratch/$initramfs" -dtb "$scratch/$dtb" \
+  -append "$cmdline $consoles loglevel=4 systemd.journald.forward_to_console=1" \
   -drive "file=$card,if=sd,format=raw,cache=unsafe" -display none -monitor none \
   -serial "file:$scratch/uart0.log" -serial "file:$scratch/uart1.log" \
   -netdev "user,id=n0,net=192.168.2.0/24,host=192.168.2.1,dns=192.168.2.3,hostfwd=tcp:127.0.0.1:$port-192.168.2.7:7470" \

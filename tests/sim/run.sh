@@ -24,7 +24,8 @@ compile() { # NAME FLAG...
   local out=$build/$1
   shift
   gcc -std=gnu17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -DMANIFEST_MAX=9 -DBRAMBLE_VERSION='"sim"' "$@" \
-    -Icommon -Inode-agent -Itests/sim tests/sim/*.c node-agent/quorum/*.c common/*.c \
+    -Icommon -Inode-agent -Itests/sim tests/sim/*.c \
+    node-agent/quorum/*.c node-agent/wedge.c common/*.c \
     -lconfuse -ljansson -lsodium -o "$out" 2>&1
 }
 
@@ -42,8 +43,8 @@ for ((i = 0; i < cores; i++)); do
 done
 
 broken() { # NAME WHAT FLAG
-  log=$(compile "$1" "$3") || result 1 "$1 builds" "$log"
-  ! log=$("$build/$1" 5000 2>&1)
+  log=$(compile "$1" -DBAD_MAX=1 "$3") || result 1 "$1 builds" "$log"
+  ! log=$("$build/$1" 20000 2>&1)
   result $? "noticed: $2" "$log"
 }
 broken half "a half taken for a majority" '-DMANIFEST_MAJORITY(n)=(((n)+1)/2)'

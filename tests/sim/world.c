@@ -64,6 +64,7 @@ void node_boot(struct world *w, unsigned id)
 	n->open = n->writable = false;
 	n->lease_ms = 0;
 	n->neo4j = (struct neo4j_model){0};
+	n->wedge = (struct wedge){0};
 	n->hung_ms = 0;
 	n->next_ms = w->now_ms + (int64_t)world_random(w, TICK_MS);
 	memset(n->heard, 0, sizeof(n->heard));
@@ -94,6 +95,54 @@ void node_wipe(struct world *w, unsigned id)
 	memset(w->decided, 0, sizeof(w->decided)); /* nobody remembers: a new cluster */
 }
 
+/* Are too few voters left to decide without the ones given up? */
+static bool is_forced(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		left += m->member[i].incarnation && !idset_has(&q->give_up, m->member[i].id);
+	return left < manifest_majority(m);
+}
+
+/*
+ * What was acknowledged so far may be lost: the person takes that. Nobody lies who gives up so many
+ * that no majority is left: those cards are really gone.
+ */
+static void take_losses(struct world *w, const struct quorum *q)
+{
+	memset(w->majority, 0, sizeof(w->majority));
+	w->forgiven = w->writes;
+	w->told = true;
+	if (!is_forced(q))
+		return;
+	for (unsigned id = 1; id <= w->n; id++) {
+		const struct manifest_member *m = manifest_member(&q->d.manifest, id);
+		if (id != q->self && (idset_has(&q->give_up, id) || (m && !m->incarnation))) {
+			bool on = w->node[id].on;
+			node_wipe(w, id);
+			if (on)
+				node_boot(w, id);
+		}
+	}
+}
+
+bool node_told(struct world *w, unsigned asked, const struct idset *lost)
+{
+	struct node *n = &w->node[asked];
+	struct err e;
+
+	if (!n->on || w->now_ms < n->hung_ms)
+		return false;
+	int r = quorum_accept_loss(&n->quorum, lost, &e);
+	world_log(w, "%u is told that %llx are lost%s%s", asked, (unsigned long long)lost->bits[0],
+		r < 0 ? ": " : "", r < 0 ? e.msg : "");
+	if (r == 0)
+		take_losses(w, &n->quorum);
+	return r == 0;
+}
+
 /* Before anything is told or done. Power may go before, and then nothing was. */
 static bool save(struct world *w, unsigned id)
 {
@@ -114,8 +163,6 @@ static bool save(struct world *w, unsigned id)
 		if (*known && *known != digest)
 			world_violated(w, "two manifests of epoch %u", (unsigned)m->epoch);
 		*known = digest;
-		if (m->n > 1 && idset_count(&m->hosts) < 2)
-			world_violated(w, "a run of one host in epoch %u", (unsigned)m->epoch);
 	}
 	n->card.durable = n->quorum.d;
 	n->quorum.dirty = false;
@@ -193,15 +240,6 @@ static void deliver_all(struct world *w)
 
 /* --- the agent's round */
 
-static uint64_t checksum(const struct store *s)
-{
-	uint64_t hash = 1;
-
-	for (unsigned i = 0; i < s->n; i++)
-		hash = (hash ^ s->write[i]) * UINT64_C(0x100000001b3);
-	return hash;
-}
-
 static void start(struct world *w, unsigned id, const struct verdict *v)
 {
 	if (v->aside) {
@@ -232,6 +270,19 @@ static void obey(struct world *w, unsigned id, const struct verdict *v)
 	n->neo4j.formed |= n->quorum.formed && n->neo4j.phase != NEO4J_OFF;
 }
 
+/* Beside the quorum: while the others have a master, only this ends one that joins for ever. */
+static void break_wedge(struct world *w, unsigned id)
+{
+	struct node *n = &w->node[id];
+	bool serves = n->neo4j.role == NEO4J_SLAVE || n->neo4j.role == NEO4J_MASTER;
+	struct wedge_look look = {.now_ms = w->now_ms,
+		.joins = n->neo4j.phase != NEO4J_OFF && !serves && !n->arbiter,
+		.serves = serves};
+
+	if (wedge_step(&n->wedge, &look))
+		neo4j_kill(w, id);
+}
+
 static void round_of(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
@@ -240,19 +291,25 @@ static void round_of(struct world *w, unsigned id)
 	struct quorum_look look = {.fit = true,
 		.neo4j_run = running ? n->neo4j.run : 0,
 		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
-		.last_tx = n->card.store.n,
-		.tx_sum = checksum(&n->card.store)};
+		.last_tx = n->card.store.n};
 
+	/* What is at rest is not known exactly: the agent has seen it last a moment before its end.
+	 */
+	if (!running && look.last_tx)
+		look.last_tx += n->life % 3;
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;
 	look.master = n->neo4j.master;
 	quorum_step(&n->quorum, &look, w->now_ms, &v);
+	n->why = v.why;
+	n->missing = v.missing;
 	if (w->log && v.why[0] && w->now_ms % 10000 < TICK_MS)
 		world_log(w, "%u: %s", id, v.why);
 	if (!save(w, id))
 		return;
 	obey(w, id, &v);
+	break_wedge(w, id);
 	tell(w, id);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include "quorum/quorum.h"
+#include "wedge.h"
 
 /*
  * A cluster in one process: the agents' own quorum_step, a network that loses, delays and doubles,
@@ -61,8 +62,11 @@ struct node {
 	unsigned life; /* grows with each boot */
 	struct card card;
 	struct quorum quorum;
+	struct wedge wedge;
 	struct neo4j_model neo4j;
 	bool open, writable;
+	const char *why; /* of the last verdict */
+	struct idset missing;
 	int64_t lease_ms; /* in /run: outlives the agent */
 	int64_t hung_ms;  /* the agent does nothing before */
 	int64_t next_ms;
@@ -100,9 +104,12 @@ struct world {
 	/* the writer's book */
 	unsigned writes;
 	bool acked[WRITES_MAX], majority[WRITES_MAX];
+	unsigned forgiven;      /* the first so many may be lost, a person said */
 	unsigned masters_now;   /* that took writes in this tick */
 	uint64_t decided[4096]; /* digest by epoch, as seen by anybody */
 	unsigned wipes;
+	bool told; /* a person gave cards up */
+	bool held; /* it ended so, and somebody has to decide */
 	FILE *log;
 	char violation[256];
 };
@@ -119,6 +126,8 @@ void world_step(struct world *w); /* STEP_MS more */
 void node_boot(struct world *w, unsigned id);
 void node_cut(struct world *w, unsigned id);
 void node_wipe(struct world *w, unsigned id);
+/* A person tells `asked` that the cards of these are lost. Says whether it was believed. */
+bool node_told(struct world *w, unsigned asked, const struct idset *lost);
 
 /* neo4j_model.c */
 void neo4j_start(struct world *w, unsigned id, uint64_t run, const struct idset *list);

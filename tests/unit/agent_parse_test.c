@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the agent reads from systemctl and from Neo4j, and the words of its API. */
 // use: node-agent/service.c node-agent/neo4j_watch.c node-agent/hello.c node-agent/node_state.c
-// use: node-agent/api.c node-agent/identity.c
+// use: node-agent/metrics.c node-agent/board.c node-agent/health/health.c
+// use: node-agent/api.c node-agent/identity.c node-agent/quorum/wire.c
+// use: node-agent/helper/helper_client.c node-agent/helper/helper_wire.c
 #include "node-agent/api.h"
 #include "node-agent/neo4j_watch.h"
 #include "node-agent/service.h"
@@ -24,7 +26,7 @@ static void test_service(void)
 
 static uint64_t tx(const char *json)
 {
-	return neo4j_last_tx((struct slice){json, strlen(json)});
+	return neo4j_bean_parse((struct slice){json, strlen(json)}).last_tx;
 }
 
 static void test_last_tx(void)
@@ -45,6 +47,31 @@ static void test_last_tx(void)
 		"no bean");
 }
 
+/* As Neo4j 3.5 writes it, shortened; the number is a string there. */
+#define INSTANCE(role, id)                                                           \
+	"{\"type\":\"org.neo4j.management.ClusterMemberInfo\",\"value\":["           \
+	"{\"name\":\"alive\",\"value\":true},{\"name\":\"haRole\",\"value\":\"" role \
+	"\"},{\"name\":\"instanceId\",\"value\":" id "}]}"
+#define BEAN(instances) \
+	"[{\"attributes\":[{\"name\":\"InstancesInCluster\",\"value\":[" instances "]}]}]"
+
+static unsigned master(const char *json)
+{
+	return neo4j_bean_parse((struct slice){json, strlen(json)}).master;
+}
+
+static void test_master(void)
+{
+	is_int(master(BEAN(INSTANCE("slave", "\"1\"") "," INSTANCE("master", "\"3\""))), 3,
+		"the master among the instances");
+	is_int(master(BEAN(INSTANCE("master", "2"))), 2, "its id as a number");
+	is_int(master(BEAN(INSTANCE("slave", "\"1\""))), 0, "nobody is");
+	is_int(master(BEAN(INSTANCE("master", "\"128\""))), 0, "an id no member has");
+	is_int(master(BEAN(INSTANCE("master", "\"x\""))), 0, "no id");
+	is_int(master(BEAN("7,{},{\"value\":3}")), 0, "no instances");
+	is_int(master("[]"), 0, "no bean");
+}
+
 static struct identity id = {.cluster = "garden",
 	.cluster_id = {0xab},
 	.generation = 2,
@@ -54,17 +81,21 @@ static struct identity id = {.cluster = "garden",
 
 static struct api_view view(enum node_state state, enum neo4j_role role, const char *why)
 {
-	struct api_view v = {.id = &id};
+	static const struct control_counts counts = {.requests = 5, .strangers = 7};
+	struct api_view v = {.id = &id, .epoch = 4, .run = 3, .lease = true, .control = &counts};
 
 	v.nodes[0] = (struct api_node){.member = &id.members[0],
+		.address = {htonl(0xa9fe0109)},
 		.present = true,
 		.state = state,
 		.role = role,
+		.writable = role == NEO4J_MASTER,
 		.last_tx = 42,
 		.generation = 2,
 		.uptime_s = 33,
 		.why = why};
 	v.nodes[1] = (struct api_node){.member = &id.members[1],
+		.copy = {htonl(0xa9fe0108)},
 		.heard_ms = -1,
 		.last_tx = TX_UNKNOWN,
 		.why = "not heard since boot"};
@@ -92,6 +123,8 @@ static const struct ask asks[] = {
 	{"/master?x=1", NODE_SERVING, NEO4J_SLAVE, "", 503, "slave\n"},
 	{"/slave", NODE_SERVING, NEO4J_SLAVE, "", 200, "slave\n"},
 	{"/slave", NODE_SERVING, NEO4J_MASTER, "", 503, "master\n"},
+	{"/writable", NODE_SERVING, NEO4J_MASTER, "", 200, "master\n"},
+	{"/writable", NODE_SERVING, NEO4J_SLAVE, "", 503, "slave\n"},
 	{"/available", NODE_SERVING, NEO4J_SLAVE, "", 200, "slave\n"},
 	{"/available", NODE_JOINING, NEO4J_UNKNOWN, "", 503, "unknown\n"},
 	{"/available", NODE_IDLE, NEO4J_DOWN, "", 503, "down\n"},
@@ -99,13 +132,17 @@ static const struct ask asks[] = {
 	{"/", NODE_SERVING, NEO4J_SLAVE, "", 404, NULL},
 	{"/cluster", NODE_SERVING, NEO4J_MASTER, "", 200,
 		"{\"cluster\":\"garden\",\"id\":\"ab000000000000000000000000000000\","
-		"\"generation\":2,\"from\":\"pi1\",\"nodes\":["
+		"\"generation\":2,\"epoch\":4,\"run\":3,\"lease\":true,\"from\":\"pi1\","
+		"\"control\":{\"requests\":5,\"strangers\":7,\"broken\":0,\"late\":0,"
+		"\"crowded\":0},\"nodes\":["
 		"{\"name\":\"pi1\",\"id\":1,\"roles\":[\"data\",\"proxy\"],"
-		"\"address\":\"0.0.0.0\",\"present\":true,\"state\":\"serving\","
-		"\"neo4j\":\"master\",\"last_tx\":42,\"why\":\"\",\"heard_ms\":0,"
+		"\"address\":\"169.254.1.9\",\"copy\":null,\"present\":true,\"state\":\"serving\","
+		"\"neo4j\":\"master\",\"writable\":true,\"last_tx\":42,\"why\":\"\",\"heard_ms\":0,"
 		"\"uptime_s\":33,\"generation\":2},"
-		"{\"name\":\"pi2\",\"id\":2,\"roles\":[\"data\"],\"address\":\"0.0.0.0\","
-		"\"present\":false,\"state\":\"down\",\"neo4j\":\"down\",\"last_tx\":null,"
+		"{\"name\":\"pi2\",\"id\":2,\"roles\":[\"data\"],\"address\":null,\"copy\":\"169."
+		"254.1.8\","
+		"\"present\":false,\"state\":\"down\",\"neo4j\":\"down\",\"writable\":false,\"last_"
+		"tx\":null,"
 		"\"why\":\"not heard since boot\",\"heard_ms\":null,\"uptime_s\":null,"
 		"\"generation\":null}]}\n"},
 };
@@ -130,6 +167,7 @@ int main(void)
 {
 	test_service();
 	test_last_tx();
+	test_master();
 	test_api();
 	return done();
 }

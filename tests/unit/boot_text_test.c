@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The texts a boot depends on: cmdline.txt and fstab, edited; files of a Wi-Fi, written. */
-// use: builder/release/cmdline.c builder/release/fstab.c builder/release/wifi_text.c
+// use: builder/release/cmdline.c builder/release/fstab.c
 #include "builder/release/cmdline.h"
 #include "builder/release/fstab.h"
-#include "builder/release/wifi.h"
+#include "wifi_text.h"
 #include "tap.h"
 
 #define OLD 0x0badcafe

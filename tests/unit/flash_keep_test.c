@@ -57,6 +57,8 @@ CHANGE(shrunk, card->table.size = 8000 * MIB)
 CHANGE(root_larger, image->table.part[CARD_ROOT].at.size += 1)
 CHANGE(newer_store, card->data.neo4j = TEXT("3.5.1"))
 CHANGE(older_store, card->data.neo4j = TEXT("3.4.9"))
+CHANGE(store_of_3,
+	(card->data.neo4j = TEXT("3.5.9"), image->identity.neo4j_version = TEXT("4.4.0")))
 CHANGE(beta_store, card->data.neo4j = TEXT("3.5.0-beta03"))
 CHANGE(untold, card->data.neo4j = card->identity.neo4j_version = NULL)
 CHANGE(by_root, card->data.neo4j = NULL; card->identity.neo4j_version = TEXT("4.4.0"))
@@ -84,6 +86,8 @@ static const struct step steps[] = {
 	{"a newer store, whatever is allowed", newer_store, true, "cannot open"},
 	{"an older store", older_store, false, "--allow-store-upgrade"},
 	{"an older store, allowed", older_store, true, NULL},
+	{"a store no newer one reads", store_of_3, true,
+		"Neo4j 4.4.0 opens no store of Neo4j 3.5.9"},
 	{"a beta's store", beta_store, false, "--allow-store-upgrade"},
 	{"nobody tells the store's version", untold, false, "does not tell"},
 	{"nobody tells, allowed", untold, true, NULL},
@@ -100,9 +104,11 @@ static void test_keep(void)
 		struct card card = make(false), image = make(true);
 		struct err e = {0};
 		s->change(&card, &image);
-		int rc = keep_check(&card, &image, s->upgrade, &e);
+		bool alone;
+		int rc = keep_check(&card, &image, s->upgrade, &alone, &e);
 		ok(rc == (s->refused ? -1 : 0) && (!s->refused || strstr(e.msg, s->refused)),
 			"%s: %s", s->name, e.msg[0] ? e.msg : "kept");
+		is_int(alone, rc == 0 && s->upgrade, "and upgrades its store, or not");
 	}
 }
 

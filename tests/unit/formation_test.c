@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* When Neo4j may be started: the step function against a table, then through whole lives. */
-// use: node-agent/formation.c node-agent/hello.c node-agent/node_state.c
+// use: node-agent/formation.c node-agent/hello.c node-agent/node_state.c node-agent/quorum/wire.c
 #include "node-agent/formation.h"
 #include "tap.h"
 #include "util.h"
@@ -16,7 +16,7 @@ struct short_peer {
 struct a_case {
 	const char *what;
 	bool no_data;
-	const char *held;
+	const char *held, *wait;
 	enum service_state service;
 	enum neo4j_role role;
 	struct short_peer peers[2];
@@ -46,6 +46,21 @@ static const struct a_case cases[] = {
 		.state = NODE_STARTING,
 		.start = true,
 		.why = "Neo4j starts, all data nodes are here",
+	},
+	{
+		.what = "the time is not known yet",
+		.service = SERVICE_STOPPED,
+		.wait = "waits for the time",
+		.state = NODE_WAITING,
+		.why = "waits for the time",
+	},
+	{
+		.what = "nor may it be, while Neo4j runs",
+		.service = SERVICE_RUNNING,
+		.role = NEO4J_SLAVE,
+		.wait = "waits for the time",
+		.state = NODE_SERVING,
+		.why = "",
 	},
 	{
 		.what = "nobody heard",
@@ -194,8 +209,9 @@ static void test_table(void)
 		const struct a_case *c = &cases[i];
 		struct formation_peer peers[2];
 		struct formation_input in = {.now_ms = 1000,
-			.data = !c->no_data,
+			.voter = !c->no_data,
 			.held = c->held ? c->held : "",
+			.wait = c->wait ? c->wait : "",
 			.service = c->service,
 			.role = c->role,
 			.peers = peers};
@@ -214,8 +230,12 @@ static void test_table(void)
 static struct decision at(
 	struct formation *f, int64_t ms, enum service_state service, enum neo4j_role role)
 {
-	struct formation_input in = {
-		.now_ms = ms, .data = true, .held = "", .service = service, .role = role};
+	struct formation_input in = {.now_ms = ms,
+		.voter = true,
+		.held = "",
+		.wait = "",
+		.service = service,
+		.role = role};
 	struct decision d;
 
 	formation_step(f, &in, &d);
@@ -234,6 +254,31 @@ static void test_life(void)
 	ok(!at(&f, 30000, SERVICE_STOPPED, 0).start, "ends: not started at once");
 	ok(!at(&f, 31999, SERVICE_STOPPED, 0).start, "nor within 2 s");
 	ok(at(&f, 32000, SERVICE_STOPPED, 0).start, "but then");
+}
+
+/* An arbiter tells nothing over HTTP. */
+static void test_arbiter(void)
+{
+	struct formation f = {0};
+	struct formation_input in = {.voter = true, .arbiter = true, .held = "", .wait = ""};
+	struct decision d;
+
+	in.service = SERVICE_STOPPED;
+	formation_step(&f, &in, &d);
+	ok(d.start, "an arbiter starts as the others do");
+	in.now_ms = 900;
+	in.service = SERVICE_RUNNING;
+	formation_step(&f, &in, &d);
+	is_int(d.state, NODE_SERVING, "that it runs is enough");
+	in.now_ms = 1000;
+	in.service = SERVICE_STOPPED;
+	formation_step(&f, &in, &d);
+	ok(!d.start && d.state == NODE_WAITING, "gone, it pauses like the others");
+	is_int(f.failures, 1, "that was a failure");
+	in.now_ms = 1000 + ARBITER_PROVEN_MS;
+	in.service = SERVICE_RUNNING;
+	formation_step(&f, &in, &d);
+	is_int(f.failures, 0, "and is forgotten once it has run for a minute");
 }
 
 static void test_backoff(void)
@@ -259,8 +304,9 @@ static struct decision fails(struct formation *f, enum marker_state store,
 	const struct formation_peer *peers, int64_t life_ms, unsigned times)
 {
 	struct formation_input in = {.now_ms = 1000,
-		.data = true,
+		.voter = true,
 		.held = "",
+		.wait = "",
 		.store = store,
 		.peers = peers,
 		.npeers = peers ? 1 : 0};
@@ -349,8 +395,9 @@ static void test_long_list(void)
 		"a-rather-long-name-9", "a-rather-long-name-10", "a-rather-long-name-11",
 		"a-rather-long-name-12", "a-rather-long-name-13", "a-rather-long-name-14"};
 	struct formation_peer peers[ARRAY_SIZE(names)] = {0};
-	struct formation_input in = {.data = true,
+	struct formation_input in = {.voter = true,
 		.held = "",
+		.wait = "",
 		.service = SERVICE_STOPPED,
 		.peers = peers,
 		.npeers = ARRAY_SIZE(names)};
@@ -367,6 +414,7 @@ int main(void)
 {
 	test_table();
 	test_life();
+	test_arbiter();
 	test_backoff();
 	test_spoiled();
 	test_served_between();

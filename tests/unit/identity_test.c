@@ -10,6 +10,8 @@
 
 #define ID "00112233445566778899aabbccddeeff"
 #define CLUSTER "cluster { id = \"" ID "\" name = \"garden\" generation = 4 }\n"
+#define BUILT(day) \
+	"cluster { id = \"" ID "\" name = \"garden\" generation = 4 built = \"" day "\" }\n"
 #define NODE "node { name = \"pi1\" }\n"
 #define RESERVED(mib) "node { name = \"pi1\" reserved_end_mib = " mib " }"
 #define NEO4J "neo4j { version = \"3.5.0-beta03\" profile = \"3.x-ha\" }\n"
@@ -52,6 +54,9 @@ static void test_good(void)
 	is_int((long long)id.reserved_end, 0, "nothing kept free at the card's end");
 	is_int(load(CLUSTER RESERVED("4096") NEO4J PI1, &other, &e), 0, "or something");
 	is_int((long long)other.reserved_end, 4096LL << 20, "more bytes than a long may have");
+	is_int(id.built_ms, 0, "the day it was built is not told");
+	is_int(load(BUILT("2024-10-04") NODE NEO4J PI1, &other, &e), 0, "or is");
+	is_int(other.built_ms, 20000LL * 86400000, "as Unix time");
 	is_int(load(CLUSTER NODE NEO4J PI4 PI2 PI1, &other, &e), 0, "in another order");
 	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) == 0, "the same data nodes");
 	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
@@ -75,7 +80,7 @@ static const struct bad bad[] = {
 	{CLUSTER NODE NEO4J PI1 "member \"p\" { roles = {\"proxy\"} address = \"192.168.2.7\" }",
 		"address is already pi1's"},
 	{CLUSTER NODE NEO4J PI1 "member \"p\" { id = 3 roles = {\"proxy\"} address = \"1.2.3.4\" }",
-		"only data nodes have one"},
+		"only data nodes and arbiters"},
 	{CLUSTER NODE NEO4J PI1
 		"member \"p\" { id = 128 roles = {\"data\"} address = \"1.2.3.4\" }",
 		"not in 1..127"},
@@ -89,6 +94,7 @@ static const struct bad bad[] = {
 		"id is not 32 hex digits"},
 	{"cluster { id = \"" ID "\" name = \"g\" generation = 0 }" NODE NEO4J PI1,
 		"generation is not positive"},
+	{BUILT("yesterday") NODE NEO4J PI1, "is not a day like"},
 	{CLUSTER RESERVED("-1") NEO4J PI1, "is not 0 to"},
 	{CLUSTER "node { name = \"pi4\" }" PI4, "no member has the role data"},
 };

@@ -146,6 +146,7 @@ static void test_keys(void)
 		.address = "10.0.0.2",
 		.members = members,
 		.nmembers = 3,
+		.ndata = 3,
 		.java_major = 17,
 		.heap_mb = 256,
 		.pagecache_mb = 64,
@@ -161,10 +162,45 @@ static void test_keys(void)
 			"%s %s file %zu", k->version, neo4j_mode_name(k->mode), k->file);
 	}
 	struct neo4j_profile p = profile("3.5.0", NEO4J_HA);
-	_cleanup_buf_ struct buf out = {0};
+	_cleanup_buf_ struct buf vote = {0}, out = {0};
+	s.arbiter = true;
+	s.ndata = 2;
+	neo4j_render(&p, 0, &s, &vote);
+	ok(strstr(buf_str(&vote), "\ndbms.mode=ARBITER\n") &&
+			strstr(buf_str(&vote), ",10.0.0.3:5001\n") &&
+			strstr(buf_str(&vote), "\nha.tx_push_factor=1\n"),
+		"an arbiter votes with all, and gets no transactions");
+	s.arbiter = false;
 	s.java_major = 8;
 	neo4j_render(&p, 0, &s, &out);
 	ok(!strstr(buf_str(&out), "add-opens"), "Java 8 gets no --add-opens");
+}
+
+/* With the master that makes a majority of the data nodes, and no more. */
+static void test_push(void)
+{
+	static const struct {
+		size_t ndata;
+		const char *line;
+	} table[] = {
+		{1, "\nha.tx_push_factor=0\n"},
+		{2, "\nha.tx_push_factor=1\n"},
+		{3, "\nha.tx_push_factor=1\n"},
+		{4, "\nha.tx_push_factor=2\n"},
+		{5, "\nha.tx_push_factor=2\n"},
+		{7, "\nha.tx_push_factor=3\n"},
+	};
+	struct neo4j_profile p = profile("3.5.0", NEO4J_HA);
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		_cleanup_buf_ struct buf out = {0};
+		struct neo4j_settings s = {.address = "10.0.0.1",
+			.data_dir = "/srv/bramble/neo4j",
+			.ndata = table[i].ndata};
+		neo4j_render(&p, 0, &s, &out);
+		ok(strstr(buf_str(&out), table[i].line), "commits of %zu data nodes",
+			table[i].ndata);
+	}
 }
 
 static void test_probes(void)
@@ -190,6 +226,7 @@ int main(void)
 	test_java();
 	test_memory();
 	test_keys();
+	test_push();
 	test_probes();
 	return done();
 }

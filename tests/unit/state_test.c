@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The folder with a cluster's secrets: made once, whole, kept from others, never made up again. */
 // use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c
+// use: builder/cluster/pi.c builder/arch.c
+// use: builder/cluster/cluster_neo4j.c
 // use: builder/cluster/state.c builder/hash.c builder/run.c
 #include <string.h>
 #include <sys/wait.h>
@@ -89,6 +91,13 @@ static void test_first(void)
 	ok(strlen(s.id) == 32 && strlen(s.secret) == 64 && strlen(s.stats_password) == 32,
 		"id, secret and password have their lengths");
 	is_int(s.generation, 1, "of generation 1");
+	is_int((int)strlen(s.built), 10, "made on a day: %s", s.built);
+	ok(strlen(s.neo4j_password) == 32 && mode_of(in_dir("neo4j.password")) == 0600,
+		"Neo4j's password is there to be looked up");
+	ok(unlink(in_dir("neo4j.password")) == 0 && peek_state(&seen, &e) == 0 &&
+			access(in_dir("neo4j.password"), F_OK) < 0 &&
+			strcmp(seen.neo4j_password, s.neo4j_password) == 0,
+		"gone, it is known all the same");
 	is_int(mode_of(dir), 0700, "the folder is ours alone");
 	is_int(mode_of(in_dir("secret")), 0600, "and so is what is in it");
 	ok(open_state(&again, &e) == 0 && memcmp(&s, &again, sizeof(s)) == 0, "it stays");
@@ -97,6 +106,12 @@ static void test_first(void)
 		"another cluster.conf would count up");
 	ok(peek_state(&seen, &e) == 0 && seen.generation == 2, "looking does not");
 	ok(open_state(&again, &e) == 0 && again.generation == 2, "a build does");
+	write_file(in_dir("built"), "2024-10-04\n", 0600);
+	ok(open_state(&again, &e) == 0 && strcmp(again.built, "2024-10-04") == 0,
+		"the same generation was made on the same day");
+	unlink(in_dir("built"));
+	ok(open_state(&again, &e) == 0 && strlen(again.built) == 10,
+		"an earlier bramble's folder gets one");
 	ok(strcmp(again.id, s.id) == 0, "the cluster is the same");
 }
 
@@ -112,7 +127,9 @@ static const struct damage damages[] = {
 		"zz23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
 		"secret: damaged"},
 	{"a line too many", "stats.password", "0123456789abcdef0123456789abcdef\nx\n", "damaged"},
+	{"half a password of Neo4j's", "neo4j.password", "0123\n", "neo4j.password: damaged"},
 	{"a huge generation", "generation", "4294967296\n", "generation: damaged"},
+	{"a day that is none", "built", "2026-13-01\n", "built: damaged"},
 	{"a negative generation", "generation", "-1\n", "generation: damaged"},
 };
 
@@ -243,6 +260,30 @@ static void test_race(void)
 	is_int(same, 8, "eight first builds at once make one cluster");
 }
 
+/* A change of the secret: begun once, whoever asks; Neo4j's password is not derived anew. */
+static void test_rotate(void)
+{
+	struct state before, begun, again, after;
+	struct err e;
+
+	start_again();
+	_cleanup_cluster_ struct cluster *c = cluster_load(conf, &e);
+	ok(c && state_open(c, &before, &e) == 0 && state_peek(c, &before, &e) == 0, "a state");
+	is_str(before.next, "", "whose secret is not being changed");
+	is_int(state_take_secret(c, &e), -1, "there is none to take");
+	is_int(state_next_secret(c, &begun, &e), 0, "a change begins");
+	ok(strlen(begun.next) == 64 && strcmp(begun.next, before.secret) != 0, "to another one");
+	is_int(state_next_secret(c, &again, &e), 0, "begins again");
+	is_str(again.next, begun.next, "with the same");
+	ok(state_peek(c, &again, &e) == 0 && strcmp(again.next, begun.next) == 0, "for all to see");
+	is_str(again.secret, before.secret, "and the old one still counts");
+	is_int(state_take_secret(c, &e), 0, "it is taken");
+	ok(state_peek(c, &after, &e) == 0 && !after.next[0], "that was the change");
+	is_str(after.secret, begun.next, "it is the secret");
+	is_str(after.neo4j_password, before.neo4j_password, "Neo4j's password stays");
+	is_str(after.id, before.id, "and so does all else");
+}
+
 static void test_adopt(void)
 {
 	struct state s = {.id = "00112233445566778899aabbccddeeff",
@@ -292,6 +333,7 @@ int main(void)
 	test_leftover();
 	test_race();
 	test_adopt();
+	test_rotate();
 	if (io_remove_tree(scratch, &e) < 0)
 		ok(false, "%s", e.msg);
 	return done();

@@ -36,6 +36,11 @@ static void test_parse(void)
 	is_int(v.nodes[2].last_tx, -1, "null is not known");
 	ok(view_node(&v, "pi4") == &v.nodes[2] && !view_node(&v, "pi5"), "nodes by name");
 
+	parse(CLUSTER("{\"name\":\"a\",\"why\":\"\",\"copy\":\"10.0.0.9\"},"
+		      "{\"name\":\"b\",\"why\":\"x\",\"copy\":\"10.0.0.9\"}"));
+	is_str(v.nodes[0].why, "a copy of its card, at 10.0.0.9, is refused", "a copy is told");
+	is_str(v.nodes[1].why, "x", "where nothing is more urgent");
+
 	parse(CLUSTER("{\"name\":5},7"));
 	is_int((long long)v.nnodes, 2, "missing and odd members are no reason to fail");
 	is_str(v.nodes[0].name, "", "a name that is no text is empty");

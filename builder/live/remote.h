@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_REMOTE_H
+#define BRAMBLE_REMOTE_H
+
+#include "cluster/state.h"
+#include "talk.h"
+
+/*
+ * The nodes of a live cluster, told what to do with the cluster's secret: the PC's end of the
+ * control protocol (docs/CONTROL.md). Blocks; Ctrl-C ends it with EXIT_INTERRUPTED.
+ */
+struct remote {
+	struct cluster *cluster;
+	char id[33];
+	struct sealed_key keys[SEALED_KEYS_MAX]; /* two while the secret is being changed */
+	size_t nkeys;
+};
+
+#define _cleanup_remote_ _cleanup_(remote_close)
+
+/* From cluster.conf and the state folder beside it. */
+MUST_CHECK int remote_open(struct remote *r, const char *conf, struct err *e);
+void remote_close(struct remote *r);
+/* The secrets of s, in place of those the folder had. */
+void remote_use(struct remote *r, const struct state *s);
+
+/* What comes before the answer. Each may be NULL. */
+struct remote_listener {
+	void (*progress)(void *arg, const char *text); /* printable ASCII */
+	void (*data)(void *arg, const char *p, size_t n);
+	void *arg;
+};
+
+/*
+ * Asks node n; request is stolen. 0: it answered ok, and *answer is the caller's. -1: it said no,
+ * or there was no telling it: *reached tells which. l and answer may be NULL.
+ */
+MUST_CHECK int remote_ask(const struct remote *r, const struct node *n, json_t *request,
+	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e);
+
+/* Does anything listen there? For waiting until a node is off. */
+bool remote_listens(const struct node *n);
+
+/* What a node says of itself. */
+struct remote_status {
+	bool reached;
+	bool writable;
+	char state[16], neo4j[12], why[160];
+	int64_t last_tx; /* -1: not known */
+};
+
+/* -1 sets e, and s->reached tells whether that is all that is known. */
+MUST_CHECK int remote_status(
+	const struct remote *r, const struct node *n, struct remote_status *s, struct err *e);
+
+/* Prints each progress once, behind the node's name: arg is a struct remote_teller. */
+struct remote_teller {
+	const char *node;
+	char last[256];
+};
+void remote_tell(void *arg, const char *text);
+
+/* Waits; -1 with EXIT_INTERRUPTED when Ctrl-C came. */
+MUST_CHECK int remote_pause(unsigned ms, struct err *e);
+
+#endif

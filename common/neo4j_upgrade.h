@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_NEO4J_UPGRADE_H
+#define BRAMBLE_NEO4J_UPGRADE_H
+
+#include <stdbool.h>
+#include "buf.h"
+
+/*
+ * How a store an older Neo4j wrote becomes a newer one's. In HA no Neo4j upgrades its store,
+ * whatever its configuration says (HighlyAvailableEditionModule; tried with 3.5 on a store
+ * of 2.3.1): each node has to run alone once, in mode SINGLE (Operations Manual 3.5, "HA cluster:
+ * upgrade"). From 5 on a store of 5 is upgraded without being told.
+ */
+
+/*
+ * Can `to`, with that profile (neo4j_profile.h), take over a store of `from` (NULL: nobody knows)?
+ * *alone: after a run under what neo4j_upgrade_render makes; else at any start. EXIT_INPUT: no way.
+ */
+MUST_CHECK int neo4j_upgrade_find(
+	const char *from, const char *to, const char *profile, bool *alone, struct err *e);
+
+/*
+ * neo4j.conf for that run: conf itself, but alone, heard by nobody outside the machine, and allowed
+ * to upgrade, by the name the setting has in that version.
+ */
+void neo4j_upgrade_render(const char *to, const char *conf, struct buf *out);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_VERBS_H
+#define BRAMBLE_VERBS_H
+
+#include "../api.h"
+#include "../helper/helper_client.h"
+#include "../peers.h"
+#include "../voter.h"
+#include "control.h"
+#include "yield.h"
+
+/*
+ * What a person can have this node do from a PC. Each verb is a struct verb; all_verbs is the
+ * table. docs/CONTROL.md tells what each takes and answers.
+ */
+struct verbs {
+	/* To be set before verbs_open; all must outlive it. */
+	struct loop *loop;
+	const struct identity *id;
+	struct voter *voter;
+	struct peers *peers;
+	const char *root;   /* of /etc/bramble */
+	const char *helper; /* its socket */
+
+	struct control *control;
+	struct yield yield;
+	struct helper_client ender; /* powers off or reboots */
+	enum helper_verb ends;
+	int64_t ends_ms;      /* when it is asked; 0: not */
+	struct api_node self; /* this node as of the last step */
+};
+
+extern const struct verb *const all_verbs[]; /* up to NULL */
+
+MUST_CHECK int verbs_open(struct verbs *v, const char *listen, const struct sealed_key *keys,
+	size_t nkeys, struct err *e);
+void verbs_close(struct verbs *v);
+
+/*
+ * Every round of the agent. process: may Neo4j run? Afterwards v->yield tells whether it must rest,
+ * and whether a master may be written to.
+ */
+void verbs_step(struct verbs *v, const struct api_node *self, bool process);
+
+extern const struct verb rotate_verb; /* rotate.c */
+
+/* Why Neo4j must rest; "" when it need not. */
+const char *verbs_rest(const struct verbs *v);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include "yield.h"
+
+static void enter(struct yield *y, enum yield_phase phase, int64_t now_ms)
+{
+	y->phase = phase;
+	y->since_ms = now_ms;
+}
+
+void yield_begin(struct yield *y, const struct member *to, int64_t now_ms)
+{
+	*y = (struct yield){.to = to, .seen = TX_UNKNOWN, .bound = TX_UNKNOWN};
+	enter(y, YIELD_WAITS, now_ms);
+}
+
+static void give_up(struct yield *y, const char *why)
+{
+	snprintf(y->why, sizeof(y->why), "%s %s", y->to->name, why);
+	y->phase = YIELD_NONE;
+}
+
+static bool has_all(const struct yield_look *look)
+{
+	return look->last_tx != TX_UNKNOWN && look->to_tx != TX_UNKNOWN &&
+	       look->to_tx >= look->last_tx;
+}
+
+static void watch_store(struct yield *y, const struct yield_look *look)
+{
+	if (look->last_tx == y->seen)
+		return;
+	y->seen = look->last_tx;
+	y->moved_ms = look->now_ms;
+}
+
+static bool is_quiet(const struct yield *y, const struct yield_look *look)
+{
+	return look->now_ms - y->moved_ms >= YIELD_SETTLE_MS;
+}
+
+/*
+ * What was under way when a master closed comes to its end. One that never becomes quiet somebody
+ * writes to all the same: then nobody knows how long its store will be.
+ */
+static bool is_done(const struct yield *y, const struct yield_look *look)
+{
+	int64_t ms = look->now_ms - y->since_ms;
+
+	return ms >= YIELD_SETTLE_MS &&
+	       (!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS);
+}
+
+static void go_to_rest(struct yield *y, const struct yield_look *look)
+{
+	enter(y, YIELD_RESTS, look->now_ms);
+	if (is_quiet(y, look))
+		y->bound = y->seen;
+}
+
+/* What was acknowledged must be on the chosen one before this one goes. */
+static void wait_for_all(struct yield *y, const struct yield_look *look)
+{
+	int64_t ms = look->now_ms - y->since_ms;
+
+	watch_store(y, look);
+	if (!look->to_present || look->to_role != NEO4J_SLAVE)
+		give_up(y, "is no slave");
+	else if (is_done(y, look) && has_all(look))
+		go_to_rest(y, look);
+	else if (ms >= YIELD_CATCH_UP_MS)
+		give_up(y, "does not catch up");
+}
+
+/* It can only be elected when this one has stopped: what it is before does not count. */
+static void rest(struct yield *y, const struct yield_look *look)
+{
+	if (!look->process && !y->stopped) {
+		y->stopped = true;
+		y->stopped_ms = look->now_ms;
+	}
+	if (y->stopped && look->now_ms - y->stopped_ms >= YIELD_SETTLE_MS &&
+		look->master_tx < y->bound)
+		y->bound = look->master_tx;
+	if (look->now_ms - y->since_ms >= YIELD_REST_MS || !look->to_present)
+		give_up(y, "has not become master");
+	else if (y->stopped && look->to_role == NEO4J_MASTER)
+		y->phase = YIELD_NONE;
+}
+
+void yield_step(struct yield *y, const struct yield_look *look)
+{
+	switch (y->phase) {
+	case YIELD_NONE:
+		break;
+	case YIELD_WAITS:
+		wait_for_all(y, look);
+		break;
+	case YIELD_RESTS:
+		rest(y, look);
+		break;
+	}
+}

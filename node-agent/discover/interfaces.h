@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_INTERFACES_H
+#define BRAMBLE_INTERFACES_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * This node's own IPv4 addresses, asked of the kernel by ioctl: the agent's unit allows no netlink
+ * sockets.
+ */
+#define INTERFACES_MAX 16
+
+struct interface {
+	int index;
+	struct in_addr address;
+	bool multicast; /* and up: others can be asked on it */
+};
+
+/* All that are up and not the loopback, by ascending index; returns how many. */
+size_t interfaces_list(struct interface to[INTERFACES_MAX]);
+
+/*
+ * The address others reach this node at, when it talks to `peer` (0: to nobody yet; then an
+ * address that is routed is preferred to a link-local one). 0: none.
+ */
+struct in_addr interfaces_self(struct in_addr peer);
+
+/* Is it one of this node's, now? */
+bool interfaces_have(struct in_addr a);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+#include "firewall.h"
+#include "hello.h"
+#include "log.h"
+#include "util.h"
+
+static void on_answer(void *arg, int code, const char *text)
+{
+	struct firewall *f = arg;
+	char why[WHY_SIZE] = "";
+
+	if (code) {
+		snprintf(why, sizeof(why), "no firewall: %.*s", (int)strcspn(text, "\n"), text);
+		f->again_ms = boottime_ms() + FIREWALL_RETRY_MS;
+	}
+	if (strcmp(why, f->why) != 0)
+		log_at(code ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "%s",
+			code ? why : "the firewall is set");
+	why_copy(f->why, why);
+}
+
+void firewall_init(struct firewall *f, struct loop *l, const char *helper)
+{
+	*f = (struct firewall){0};
+	helper_client_init(&f->helper, l, helper);
+}
+
+void firewall_close(struct firewall *f)
+{
+	helper_client_cancel(&f->helper);
+}
+
+void firewall_add(struct helper_firewall *want, struct in_addr address, unsigned roles)
+{
+	if (address.s_addr && want->n < MEMBERS_MAX)
+		want->host[want->n++] = (struct helper_host){address, roles};
+}
+
+/* What was asked for counts when it was done; while it is under way something newer waits. */
+void firewall_step(struct firewall *f, const struct helper_firewall *want)
+{
+	int64_t now_ms = boottime_ms();
+	struct helper_request r = {.verb = HELPER_FIREWALL, .firewall = *want};
+
+	if (helper_client_busy(&f->helper))
+		return;
+	if (now_ms < f->again_ms && memcmp(&f->asked, want, sizeof(*want)) == 0)
+		return;
+	f->asked = *want;
+	f->again_ms = now_ms + FIREWALL_AGAIN_MS;
+	helper_ask(&f->helper, &r, on_answer, f);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_CARD_H
+#define BRAMBLE_CARD_H
+
+#include <sys/types.h>
+#include "health.h"
+#include "loop.h"
+
+/*
+ * Measures p3, and keeps room back on it. Its size is asked for every second, which reads nothing
+ * from the card. Whatever may wait for the card, a child does, one at a time: it writes
+ * CARD_PROBE, syncs and removes it, so that a new block is needed each time; and it makes or
+ * removes CARD_RESERVE. A card that hangs holds up that child and nobody else.
+ *
+ * Nothing is written unless card_allow was told that p3 is this node's, and to no other
+ * filesystem than the one that was mounted then.
+ */
+#define CARD_PROBE "bramble.probe"
+#define CARD_PROBE_SIZE 4096
+#define CARD_RESERVE "bramble.reserve"
+#define CARD_RESERVE_MAX (256ull << 20)
+#define CARD_RESERVE_PART 32 /* of p3, if that is less */
+#define CARD_LOOK_MS 1000
+#define CARD_CALM_MS 5000  /* between probes of a fit p3: each is a commit of ext4's journal */
+#define CARD_WORRY_MS 2000 /* of one that is not */
+
+struct card {
+	struct loop *loop;
+	const char *dir;
+	bool allowed;
+	dev_t device;
+	pid_t child;  /* 0: none */
+	bool probing; /* it began while p3 was this node's: its end counts */
+	int64_t next_ms;
+	unsigned failed; /* of facts.probes */
+	struct health_facts facts;
+	struct health health;
+	struct loop_timer timer;
+};
+
+/* dir is where p3 is mounted; it and the loop must outlive c. */
+void card_open(struct card *c, struct loop *l, const char *dir);
+void card_close(struct card *c);
+
+/* Is p3 there, and this node's? May a Neo4j be running on it? To be told before each look. */
+void card_allow(struct card *c, bool allowed, bool neo4j_runs);
+
+#endif

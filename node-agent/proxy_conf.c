@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "proxy_conf.h"
+#include "util.h"
+
+#define CONF_MAX (256u << 10)
+
+/* The data node whose line this is, or NULL. */
+static const struct member *member_of(const struct identity *id, const char *line)
+{
+	static const char begin[] = "member \"";
+	char name[NAME_SIZE];
+
+	if (!str_starts(line, begin))
+		return NULL;
+	line += strlen(begin);
+	size_t n = strcspn(line, "\"\n");
+	if (n >= sizeof(name) || line[n] != '"')
+		return NULL;
+	memcpy(name, line, n);
+	name[n] = '\0';
+	const struct member *m = identity_member(id, name);
+	return m && (m->roles & ROLE_DATA) ? m : NULL;
+}
+
+void proxy_conf_replace(
+	const struct identity *id, const struct book *book, const char *text, struct buf *to)
+{
+	char a[INET_ADDRSTRLEN];
+
+	for (const char *line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+		const struct member *m = member_of(id, line);
+		struct in_addr at = m ? book_find(book, m->name) : (struct in_addr){0};
+		if (at.s_addr && inet_ntop(AF_INET, &at, a, sizeof(a)))
+			buf_printf(to,
+				"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
+				"agent = \"%s:7470\" }",
+				m->name, m->id, a, a, a);
+		else
+			buf_add(to, line, n);
+		n += line[n] != '\0';
+		buf_puts(to, "\n");
+		line += n;
+	}
+}
+
+int proxy_conf_write(const struct identity *id, const struct book *book, const char *path,
+	bool *changed, struct err *e)
+{
+	_cleanup_buf_ struct buf before = {0}, after = {0};
+	struct stat st;
+
+	if (io_read_file(path, CONF_MAX, &before, e) < 0)
+		return -1;
+	if (stat(path, &st) < 0)
+		return err_errno(e, "%s", path);
+	proxy_conf_replace(id, book, buf_str(&before), &after);
+	if (!buf_ok(&after))
+		return err_set(e, "%s: out of memory", path);
+	*changed = strcmp(buf_str(&before), buf_str(&after)) != 0;
+	return *changed ? io_write_atomic(path, after.data, after.len, st.st_mode & 0777, e) : 0;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who is master by whose grants, and whose stores follow it. */
+#include "quorum_private.h"
+
+static bool on_this_run(const struct quorum *q, unsigned id)
+{
+	return quorum_votes(q, id) && quorum_in_run(q, id, QUORUM_LEASE_MS);
+}
+
+bool quorum_supports(const struct quorum *q, unsigned id)
+{
+	return on_this_run(q, id) && (quorum_whole(q, id) || quorum_accounted(q, on_this_run));
+}
+
+bool quorum_is_leading(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return quorum_joined(q, id) && w->role == NEO4J_MASTER && w->lease && w->claim.term &&
+	       mastership_equal(&w->basis, &w->claim);
+}
+
+static bool joined_whole_voter(const struct quorum *q, unsigned id)
+{
+	return quorum_supports(q, id) && quorum_has_joined(q, id) && quorum_said(q, id)->whole;
+}
+
+static bool grants_me(const struct quorum *q, unsigned id)
+{
+	return joined_whole_voter(q, id) &&
+	       mastership_equal(&quorum_said(q, id)->granted, &q->claim);
+}
+
+bool quorum_follows_me(const struct quorum *q, unsigned id)
+{
+	return grants_me(q, id) &&
+	       (id == q->self || mastership_equal(&quorum_said(q, id)->basis, &q->claim));
+}
+
+bool quorum_is_released(const struct quorum *q)
+{
+	const struct mastership *g = &q->d.granted;
+
+	if (g->term == 0)
+		return true;
+	if (g->id == q->self)
+		return q->claim.term != g->term;
+	return q->now_ms - q->seat[g->id].seen_ms >= QUORUM_LEASE_MS + QUORUM_STOP_MS ||
+	       (quorum_near(q, g->id, QUORUM_PRESENT_MS) &&
+		       q->seat[g->id].word.claim.term != g->term);
+}
+
+static const struct mastership *claim_of(const struct quorum *q, unsigned id)
+{
+	return id == q->self ? &q->claim : &q->seat[id].word.claim;
+}
+
+/* To the latest claim that is heard now. */
+void quorum_grant(struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	struct mastership best = q->d.granted;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct mastership *c = claim_of(q, m->member[i].id);
+		if (quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS) && c->term &&
+			c->run == m->run && mastership_later(c, &best))
+			best = *c;
+	}
+	if (!mastership_later(&best, &q->d.granted) || !quorum_is_released(q))
+		return;
+	q->d.granted = q->mine.granted = best;
+	q->dirty = true;
+}
+
+/* Somebody whose Neo4j runs with a longer store than the granted master's, and not below it. */
+static bool may_usurp(const struct quorum *q, unsigned id)
+{
+	const struct mastership *g = &q->d.granted;
+	const struct word *w = quorum_said(q, id);
+
+	return id != g->id && !quorum_is_slave_of(q, id, g->id) &&
+	       quorum_in_run(q, id, QUORUM_LEASE_MS) && w->neo4j_run == q->d.manifest.run &&
+	       !mastership_equal(&w->basis, g) && w->last_tx > quorum_said(q, g->id)->last_tx;
+}
+
+/*
+ * Whom this node's store follows: the granted master, by Neo4j's own word too. Not while somebody
+ * near might be elected in its place and undo what it takes.
+ */
+void quorum_follow(struct quorum *q)
+{
+	const struct mastership *g = &q->d.granted;
+	const struct manifest_member *me = manifest_member(quorum_members(q), q->self);
+	bool arbiter = me && me->role == MANIFEST_ARBITER;
+
+	/* It may hold what that one took, even if this is not the same stint for sure. */
+	if (quorum_is_slave_of(q, q->self, g->id) && mastership_later(g, &q->d.touched)) {
+		q->d.touched = q->mine.touched = *g;
+		q->dirty = true;
+	}
+	if (!g->term || !mastership_later(g, &q->d.basis) || quorum_count_of(q, may_usurp))
+		return;
+	if (g->id == q->self
+			? !(q->claim.term == g->term && quorum_majority_of(q, quorum_follows_me))
+			: !arbiter && !(quorum_is_slave_of(q, q->self, g->id) &&
+					      mastership_equal(claim_of(q, g->id), g)))
+		return;
+	q->d.basis = q->d.followed = q->d.touched = *g;
+	q->mine.basis = q->mine.followed = q->mine.touched = *g;
+	q->dirty = true;
+}
+
+static struct mastership latest_grant(const struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	struct mastership last = q->d.granted;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct mastership *g = &quorum_said(q, m->member[i].id)->granted;
+		if (quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS) &&
+			mastership_later(g, &last))
+			last = *g;
+	}
+	return last;
+}
+
+/*
+ * Each stint is a claim of its own, above all that were granted: a voter that has seen the end of
+ * one may have granted another since. One that was overtaken is claimed anew.
+ */
+void quorum_claim(struct quorum *q)
+{
+	struct mastership last = latest_grant(q);
+
+	if (q->mine.role != NEO4J_MASTER || q->mine.neo4j_run != q->d.manifest.run ||
+		!joined_whole_voter(q, q->self) || !quorum_majority_of(q, joined_whole_voter))
+		q->claim = (struct mastership){0};
+	else if (!q->claim.term || mastership_later(&last, &q->claim))
+		q->claim = (struct mastership){last.term + 1, q->d.manifest.run, q->self};
+}
+
+void quorum_decide_ports(const struct quorum *q, struct verdict *v)
+{
+	v->writable = q->lease && q->claim.term && mastership_equal(&q->d.basis, &q->claim) &&
+		      quorum_majority_of(q, quorum_follows_me);
+	v->open = v->writable || (q->lease && q->mine.role == NEO4J_SLAVE);
+}

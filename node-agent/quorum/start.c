@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* May this node's Neo4j start, and with whom? */
+#include "quorum_private.h"
+
+/* The members' Neo4js that might still live in an older run. */
+static bool is_over(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
+	       (!w->neo4j_run || w->neo4j_run == q->d.manifest.run);
+}
+
+static bool older_runs_over(const struct quorum *q)
+{
+	return q->now_ms - q->learned_ms >= QUORUM_OVER_MS ||
+	       quorum_count_of(q, is_over) == q->d.manifest.n;
+}
+
+static bool is_ready_host(const struct quorum *q, unsigned id)
+{
+	return quorum_is_host(q, id) && quorum_votes(q, id) && quorum_said(q, id)->fit;
+}
+
+static bool joined_or_me(const struct quorum *q, unsigned id)
+{
+	const struct manifest_member *m = manifest_member(&q->d.manifest, id);
+
+	return m->role == MANIFEST_DATA && quorum_said(q, id)->whole &&
+	       (id == q->self || quorum_joined(q, id));
+}
+
+/* Would the store win the election that a joining member causes, though it is a branch? */
+static bool would_usurp(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct word *w = quorum_said(q, m->member[i].id);
+		if (m->member[i].id != q->self && quorum_is_leading(q, m->member[i].id) &&
+			q->mine.last_tx > w->last_tx && mastership_later(&w->claim, &q->d.basis))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Into a run that lives. With a master that has the lease anybody may come. Without one Neo4j will
+ * elect among those who are there: then they must hold whole stores of a majority, or all that one
+ * may have held.
+ */
+static bool may_join(const struct quorum *q, bool *aside)
+{
+	if (quorum_count_of(q, quorum_joined) == 0)
+		return false;
+	*aside = would_usurp(q);
+	if (quorum_count_of(q, quorum_is_leading) > 0 ||
+		(q->mine.whole && !quorum_behind(q, q->self) &&
+			quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest)))
+		return true;
+	*aside = quorum_astray(q, q->self);
+	return quorum_accounted(q, quorum_joined);
+}
+
+/* Out of nothing, together with the run's other hosts. */
+static bool may_begin(const struct quorum *q, const char **why)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	*why = "waits for the run's other hosts";
+	if (!q->mine.fit || !idset_has(&m->hosts, q->self) || quorum_last(q).run == m->run ||
+		quorum_count_of(q, is_ready_host) < idset_count(&m->hosts))
+		return false;
+	*why = "held: stores that may hold acknowledged writes are missing";
+	if (!quorum_accounted(q, quorum_is_host))
+		return false;
+	*why = "waits until older runs are over for sure";
+	return older_runs_over(q);
+}
+
+static void all_ids(const struct manifest *m, struct idset *s)
+{
+	*s = (struct idset){0};
+	for (unsigned i = 0; i < m->n; i++)
+		idset_add(s, m->member[i].id);
+}
+
+void quorum_forget_store(struct quorum *q)
+{
+	q->d.basis = q->mine.basis = (struct mastership){0};
+	q->dirty = true;
+}
+
+void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
+{
+	const char *why = "";
+
+	if (!fit || !quorum_votes(q, q->self) || !q->lease)
+		return;
+	if (may_join(q, &v->aside)) {
+		all_ids(&q->d.manifest, &v->hosts);
+	} else if (quorum_count_of(q, quorum_joined) == 0 && may_begin(q, &why)) {
+		v->hosts = q->d.manifest.hosts;
+		v->aside = quorum_astray(q, q->self);
+	} else {
+		v->why = v->why[0] ? v->why : why;
+		v->aside = false;
+		return;
+	}
+	if (v->aside)
+		quorum_forget_store(q);
+	v->neo4j = NEO4J_START;
+	v->run = q->d.manifest.run;
+}

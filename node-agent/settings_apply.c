@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * bramble.txt told to the system, in bramble-settings.service: as root, before the network is up.
+ *
+ * What was taken over lies in /etc/bramble/settings.conf (0600), so that a password can leave p1.
+ * The files of the system's own that it replaces are kept in /etc/bramble/built, and come back when
+ * bramble.txt says nothing any more. Everything appears by rename; the password is blanked on p1
+ * last, when it is safe on p2.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "agent.h"
+#include "io.h"
+#include "log.h"
+#include "settings.h"
+#include "util.h"
+#include "wifi_text.h"
+
+#define FILE_MAX (256u << 10)
+#define BEGIN "# bramble begin\n"
+#define END "# bramble end\n"
+
+static const char *const boot_dirs[] = {"/boot/firmware", "/boot"};
+
+struct apply {
+	const char *root;
+	const char *boot; /* of boot_dirs: where bramble.txt is, or was looked for last */
+	struct settings old, now;
+};
+
+static char *below(const struct apply *a, const char *path)
+{
+	return xasprintf("%s%s", a->root, path);
+}
+
+static bool exists(const struct apply *a, const char *path)
+{
+	_cleanup_free_ char *full = below(a, path);
+
+	return access(full, F_OK) == 0;
+}
+
+static int read_file(const struct apply *a, const char *path, struct buf *to, struct err *e)
+{
+	_cleanup_free_ char *full = below(a, path);
+
+	return io_read_file(full, FILE_MAX, to, e);
+}
+
+/* Only if that changes anything: cards wear. */
+static int write_file(
+	const struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
+{
+	_cleanup_free_ char *full = below(a, path);
+	_cleanup_buf_ struct buf before = {0};
+	struct err none;
+
+	if (!buf_ok(text))
+		return err_set(e, "%s: out of memory", full);
+	if (io_read_file(full, FILE_MAX, &before, &none) == 0 &&
+		strcmp(buf_str(&before), buf_str(text)) == 0)
+		return 0;
+	return io_write_atomic(full, buf_str(text), text->len, mode, e);
+}
+
+static int remove_file(const struct apply *a, const char *path, struct err *e)
+{
+	_cleanup_free_ char *full = below(a, path);
+
+	return unlink(full) < 0 && errno != ENOENT ? err_errno(e, "%s", full) : 0;
+}
+
+/* --- the system's files, kept as built */
+
+static char *built_path(const char *path)
+{
+	return xasprintf("/etc/bramble/built/%s", strrchr(path, '/') + 1);
+}
+
+static int keep_built(const struct apply *a, const char *path, struct err *e)
+{
+	_cleanup_free_ char *kept = built_path(path), *dir = below(a, "/etc/bramble/built");
+	_cleanup_buf_ struct buf text = {0};
+
+	if (exists(a, kept) || !exists(a, path))
+		return 0;
+	if (io_mkdir_p(dir, 0700, e) < 0 || read_file(a, path, &text, e) < 0)
+		return -1;
+	return write_file(a, kept, &text, 0600, e);
+}
+
+static int put_back(const struct apply *a, const char *path, mode_t mode, struct err *e)
+{
+	_cleanup_free_ char *kept = built_path(path);
+	_cleanup_buf_ struct buf text = {0};
+
+	if (!exists(a, kept))
+		return 0;
+	return read_file(a, kept, &text, e) < 0 ? -1 : write_file(a, path, &text, mode, e);
+}
+
+static int replace(
+	const struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
+{
+	return keep_built(a, path, e) < 0 ? -1 : write_file(a, path, text, mode, e);
+}
+
+/* --- hostname */
+
+static int apply_hostname(const struct apply *a, struct err *e)
+{
+	const char *name = a->now.hostname;
+	_cleanup_buf_ struct buf text = {0}, hosts = {0};
+
+	if (!*name)
+		return put_back(a, "/etc/hostname", 0644, e) < 0
+			       ? -1
+			       : put_back(a, "/etc/hosts", 0644, e);
+	buf_printf(&text, "%s\n", name);
+	if (replace(a, "/etc/hostname", &text, 0644, e) < 0 || keep_built(a, "/etc/hosts", e) < 0 ||
+		read_file(a, "/etc/bramble/built/hosts", &hosts, e) < 0)
+		return -1;
+	buf_printf(&hosts, "127.0.1.1\t%s\n", name);
+	if (write_file(a, "/etc/hosts", &hosts, 0644, e) < 0)
+		return -1;
+	if (!*a->root && sethostname(name, strlen(name)) < 0)
+		return err_errno(e, "host name %s", name);
+	return 0;
+}
+
+/* --- network: the one of three files that the builder wrote is the system's */
+
+static const struct system {
+	const char *path;
+	mode_t mode;
+	bool wifi; /* can its Wi-Fi be set up by files alone? */
+} systems[] = {
+	{NETCONF_KEYFILE, 0600, true},
+	{NETCONF_NETWORKD, 0644, false},
+	{NETCONF_DHCPCD, 0644, true},
+};
+
+#define SUPPLICANT "/etc/wpa_supplicant/wpa_supplicant.conf"
+
+static const struct system *system_of(const struct apply *a)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(systems); i++) {
+		if (exists(a, systems[i].path))
+			return &systems[i];
+	}
+	return NULL;
+}
+
+/* The connection's own uuid stays. */
+static void put_keyfile(const struct netconf *n, const char *built, struct buf *to)
+{
+	const char *at = strstr(built, "\nuuid=");
+	char uuid[37] = "";
+
+	if (at)
+		snprintf(uuid, sizeof(uuid), "%.36s", at + strlen("\nuuid="));
+	netconf_keyfile(n, uuid, to);
+}
+
+/* The base's own file, with our lines between the builder's marks. */
+static void put_dhcpcd(const struct netconf *n, const char *built, struct buf *to)
+{
+	const char *begin = strstr(built, BEGIN), *end = begin ? strstr(begin, END) : NULL;
+
+	buf_add(to, built, begin ? (size_t)(begin - built) : strlen(built));
+	buf_puts(to, BEGIN);
+	netconf_dhcpcd(n, to);
+	buf_puts(to, END);
+	buf_puts(to, end ? end + strlen(END) : "");
+}
+
+static void render(
+	const struct system *sys, const struct netconf *n, const char *built, struct buf *to)
+{
+	if (strcmp(sys->path, NETCONF_KEYFILE) == 0)
+		put_keyfile(n, built, to);
+	else if (strcmp(sys->path, NETCONF_DHCPCD) == 0)
+		put_dhcpcd(n, built, to);
+	else
+		netconf_networkd(n, to);
+}
+
+static int check_wifi(
+	const struct apply *a, const struct system *sys, const char *built, struct err *e)
+{
+	const char *wlan = strstr(built, "wlan0");
+
+	if (a->now.ssid[0] && !sys->wifi)
+		return err_code(e, EXIT_CONFIG,
+			"wifi_ssid: this system's Wi-Fi cannot be set up here; use cluster.conf");
+	if (!a->now.ssid[0] && wlan)
+		return err_code(e, EXIT_CONFIG,
+			"address: this card was built for Wi-Fi: say wifi_ssid, wifi_password and "
+			"wifi_country, too");
+	return 0;
+}
+
+static int put_supplicant(const struct apply *a, const struct buf *password, struct err *e)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	wifi_supplicant_conf(&text, a->now.ssid, a->now.country, password);
+	return replace(a, SUPPLICANT, &text, 0600, e);
+}
+
+/* The one we wrote, if we did. */
+static int drop_supplicant(const struct apply *a, struct err *e)
+{
+	_cleanup_free_ char *kept = built_path(SUPPLICANT);
+
+	if (!a->old.ssid[0])
+		return 0;
+	return exists(a, kept) ? put_back(a, SUPPLICANT, 0600, e) : remove_file(a, SUPPLICANT, e);
+}
+
+/* The radio is off until somebody says otherwise (builder/release/wifi.c). */
+static int unblock_radio(const struct apply *a, struct err *e)
+{
+	static const char nm[] = "/var/lib/NetworkManager/NetworkManager.state";
+	_cleanup_buf_ struct buf text = {0};
+
+	buf_puts(&text, "[main]\nWirelessEnabled=true\n");
+	return exists(a, "/var/lib/NetworkManager") ? write_file(a, nm, &text, 0644, e) : 0;
+}
+
+static int apply_wifi(
+	const struct apply *a, const struct system *sys, const struct buf *password, struct err *e)
+{
+	if (!a->now.ssid[0])
+		return 0;
+	if (strcmp(sys->path, NETCONF_DHCPCD) == 0 && put_supplicant(a, password, e) < 0)
+		return -1;
+	return unblock_radio(a, e);
+}
+
+static void wipe(struct buf *b)
+{
+	if (b->data)
+		sodium_memzero(b->data, b->cap);
+	buf_free(b);
+}
+
+static int apply_network(const struct apply *a, struct err *e)
+{
+	const struct settings *s = &a->now;
+	const struct system *sys = system_of(a);
+	_cleanup_(wipe) struct buf password = {0}, text = {0};
+	_cleanup_buf_ struct buf built = {0};
+
+	if (!sys)
+		return s->has_network ? err_set(e, "nothing here brings interfaces up") : 0;
+	if (!s->ssid[0] && drop_supplicant(a, e) < 0)
+		return -1;
+	if (!s->has_network)
+		return put_back(a, sys->path, sys->mode, e);
+	_cleanup_free_ char *kept = built_path(sys->path);
+	if (keep_built(a, sys->path, e) < 0 || read_file(a, kept, &built, e) < 0 ||
+		check_wifi(a, sys, buf_str(&built), e) < 0)
+		return -1;
+	buf_puts(&password, s->password);
+	const struct netconf n = {
+		.mode = s->mode,
+		.interface = s->ssid[0] ? "wlan0" : "eth0",
+		.address = s->address,
+		.prefix = s->prefix,
+		.gateway = s->gateway,
+		.ssid = s->ssid[0] ? s->ssid : NULL,
+		.passphrase = &password,
+	};
+	render(sys, &n, buf_str(&built), &text);
+	if (write_file(a, sys->path, &text, sys->mode, e) < 0)
+		return -1;
+	return apply_wifi(a, sys, &password, e);
+}
+
+/* --- */
+
+static int apply_local(const struct apply *a, struct err *e)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	settings_format_local(&a->now, &text);
+	return text.len ? write_file(a, LOCAL_CONF, &text, 0644, e) : remove_file(a, LOCAL_CONF, e);
+}
+
+#define TAKEN "/etc/bramble/settings.conf"
+
+static int read_taken(struct apply *a, struct err *e)
+{
+	_cleanup_(wipe) struct buf text = {0};
+	struct err damaged;
+
+	if (!exists(a, TAKEN))
+		return 0;
+	if (read_file(a, TAKEN, &text, e) < 0)
+		return -1;
+	if (settings_parse(TAKEN, buf_str(&text), text.len, &a->old, &damaged) < 0)
+		log_error("%s; written anew", damaged.msg);
+	return 0;
+}
+
+static int write_taken(const struct apply *a, struct err *e)
+{
+	_cleanup_(wipe) struct buf text = {0};
+
+	settings_format(&a->now, &text);
+	return text.len ? write_file(a, TAKEN, &text, 0600, e) : remove_file(a, TAKEN, e);
+}
+
+/* In place and synced: a new file would leave the old one's clusters as they are. */
+static int blank_password(const struct apply *a, const char *path, struct buf *text, struct err *e)
+{
+	_cleanup_free_ char *full = below(a, path);
+
+	if (!text->len || !settings_blank_password(text->data, text->len))
+		return 0;
+	_cleanup_close_ int fd = open(full, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || io_pwrite_full(fd, text->data, text->len, 0) < 0 || fsync(fd) < 0)
+		return err_errno(e, "%s: wifi_password cannot be erased", full);
+	return 0;
+}
+
+static int take_over(struct apply *a, struct err *e)
+{
+	if (settings_take_password(&a->now, &a->old, e) < 0)
+		return -1;
+	if (apply_network(a, e) < 0 || apply_hostname(a, e) < 0 || apply_local(a, e) < 0)
+		return -1;
+	return write_taken(a, e);
+}
+
+static int read_and_apply(struct apply *a, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/bramble.txt", a->boot);
+	_cleanup_(wipe) struct buf text = {0};
+
+	if (!exists(a, path)) /* perhaps p1 is not mounted */
+		return 0;
+	if (read_file(a, path, &text, e) < 0 || read_taken(a, e) < 0 ||
+		settings_parse(path, buf_str(&text), text.len, &a->now, e) < 0 ||
+		settings_check_password(path, buf_str(&text), text.len, &a->now, e) < 0 ||
+		take_over(a, e) < 0)
+		return -1;
+	return blank_password(a, path, &text, e);
+}
+
+/* Beside bramble.txt, where the person who wrote it can read it on the same PC. */
+static void tell(const struct apply *a, const char *why)
+{
+	_cleanup_free_ char *path = xasprintf("%s/bramble-error.txt", a->boot);
+	_cleanup_buf_ struct buf text = {0};
+	struct err e;
+
+	buf_printf(&text, "Nothing of bramble.txt was taken over:\r\n%s\r\n", why ? why : "");
+	if (why ? write_file(a, path, &text, 0600, &e) < 0 : remove_file(a, path, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+int agent_settings(const struct agent_options *o, struct err *e)
+{
+	struct apply a = {.root = o->root};
+
+	for (size_t i = 0; i < ARRAY_SIZE(boot_dirs); i++) {
+		_cleanup_free_ char *path = xasprintf("%s/bramble.txt", boot_dirs[i]);
+		a.boot = boot_dirs[i];
+		if (exists(&a, path))
+			break;
+	}
+	int r = read_and_apply(&a, e);
+	tell(&a, r < 0 ? e->msg : NULL);
+	sodium_memzero(&a.old, sizeof(a.old));
+	sodium_memzero(&a.now, sizeof(a.now));
+	return r;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+#include <sys/stat.h>
+#include "buf.h"
+#include "util.h"
+#include "voter.h"
+
+/* Started by nobody who wrote down for which run: in none of ours. */
+#define RUN_UNKNOWN UINT64_MAX
+
+static bool has_vote(const struct member *m)
+{
+	return (m->roles & ROLE_VOTER) != 0;
+}
+
+void voter_open(struct voter *v, const struct identity *id, const char *store, const char *run)
+{
+	*v = (struct voter){.id = id,
+		.store = store,
+		.run = run,
+		.enabled = id->mode == NEO4J_HA && has_vote(identity_self(id))};
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct manifest_member *x = a, *y = b;
+
+	return (int)x->id - (int)y->id;
+}
+
+/* The members node.conf names: the first manifest is to be of them. */
+static void expect(const struct identity *id, struct manifest *m)
+{
+	*m = (struct manifest){0};
+	for (size_t i = 0; i < id->nmembers; i++) {
+		const struct member *k = &id->members[i];
+		if (!has_vote(k))
+			continue;
+		struct manifest_member *to = &m->member[m->n++];
+		*to = (struct manifest_member){.id = (uint8_t)k->id,
+			.role = k->roles & ROLE_DATA ? MANIFEST_DATA : MANIFEST_ARBITER,
+			.address = k->address};
+		memcpy(to->name, k->name, sizeof(to->name));
+	}
+	qsort(m->member, m->n, sizeof(m->member[0]), by_id);
+}
+
+int voter_begin(struct voter *v, struct err *e)
+{
+	struct manifest expected;
+	struct durable d;
+	struct stat st;
+
+	if (!v->enabled || v->begun)
+		return 0;
+	if (stat(v->store, &st) < 0)
+		return err_errno(e, "%s", v->store);
+	v->device = st.st_dev;
+	if (memory_load(v->store, &d, e) < 0 || watermark_load(v->store, &v->watermark, e) < 0)
+		return -1;
+	runtime_load(v->run, &v->runtime);
+	v->lease_ms = lease_load(v->run);
+	expect(v->id, &expected);
+	quorum_begin(&v->quorum, identity_self(v->id)->id, &expected, &d, boottime_ms());
+	v->begun = true;
+	return 0;
+}
+
+/* p3 may have gone since somebody looked: below its mount point lies another filesystem. */
+static int check_store(const struct voter *v, bool held, struct err *e)
+{
+	struct stat st;
+
+	if (!held && stat(v->store, &st) == 0 && st.st_dev == v->device)
+		return 0;
+	return err_set(e, "%s is not there: what was decided cannot be written down", v->store);
+}
+
+static int save(struct voter *v, bool held, struct err *e)
+{
+	if (v->quorum.dirty && check_store(v, held, e) < 0)
+		return -1;
+	if (v->quorum.dirty && memory_save(v->store, &v->quorum.d, e) < 0)
+		return -1;
+	v->quorum.dirty = false;
+	return 0;
+}
+
+/* What could not be written is not so: the next round tries again. */
+static int set_runtime(struct voter *v, const struct runtime *next, struct err *e)
+{
+	if (runtime_save(v->run, next, e) < 0)
+		return -1;
+	v->runtime = *next;
+	return 0;
+}
+
+static int save_formed(struct voter *v, const struct voter_look *look, struct err *e)
+{
+	if (!look->process || !v->quorum.formed || v->runtime.formed)
+		return 0;
+	struct runtime next = v->runtime;
+	next.formed = true;
+	return set_runtime(v, &next, e);
+}
+
+/* A lease is kept where bramble-guard finds it; it is over at once for what must die. */
+static int save_lease(struct voter *v, const struct verdict *verdict, struct err *e)
+{
+	int64_t lease_ms = verdict->neo4j == NEO4J_KILL ? 0 : verdict->lease_ms;
+
+	if (lease_ms == v->lease_ms)
+		return 0;
+	if (lease_save(v->run, lease_ms, e) < 0)
+		return -1;
+	v->lease_ms = lease_ms;
+	return 0;
+}
+
+static int see_tx(struct voter *v, const struct voter_look *look, struct err *e)
+{
+	struct err gone;
+
+	if (look->last_tx == TX_UNKNOWN || check_store(v, look->held, &gone) < 0)
+		return 0;
+	return watermark_see(v->store, &v->watermark, look->last_tx, boottime_ms(), e);
+}
+
+/*
+ * Where Neo4j does not tell its slave's master (its password was changed), the only one that says
+ * it is.
+ */
+static unsigned only_master(const struct voter *v)
+{
+	unsigned found = 0;
+
+	for (unsigned id = 1; id <= MANIFEST_MAX; id++) {
+		const struct seat *s = &v->quorum.seat[id];
+		if (s->word.role != NEO4J_MASTER || !peer_recently(s->heard_ms))
+			continue;
+		if (found)
+			return 0;
+		found = id;
+	}
+	return found;
+}
+
+static struct quorum_look look_of(const struct voter *v, const struct voter_look *look)
+{
+	bool ours = look->process && v->runtime.run;
+
+	return (struct quorum_look){
+		.whole = look->whole,
+		.fit = look->fit,
+		.neo4j_run = ours            ? v->runtime.run
+			     : look->process ? RUN_UNKNOWN
+					     : 0,
+		.formed = ours && v->runtime.formed,
+		.lease_ms = v->lease_ms,
+		.role = look->role,
+		.master =
+			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
+		.last_tx = look->last_tx == TX_UNKNOWN ? v->watermark.bound : look->last_tx,
+	};
+}
+
+/* "held: stores that may hold ... are missing: pi2, pi3" */
+static void name_missing(struct voter *v, struct verdict *verdict)
+{
+	_cleanup_buf_ struct buf text = {0};
+	const char *sep = ": ";
+
+	/* For those that are only away formation.c has a better reason. */
+	if (strncmp(verdict->why, "held: ", 6) != 0 || !idset_count(&verdict->missing))
+		return;
+	buf_puts(&text, verdict->why);
+	for (size_t i = 0; i < v->id->nmembers; i++) {
+		const struct member *m = &v->id->members[i];
+		if (!has_vote(m) || !idset_has(&verdict->missing, m->id))
+			continue;
+		buf_printf(&text, "%s%s", sep, m->name);
+		sep = ", ";
+	}
+	why_copy(v->why, buf_str(&text));
+	verdict->why = v->why;
+}
+
+int voter_step(
+	struct voter *v, const struct voter_look *look, struct verdict *verdict, struct err *e)
+{
+	*verdict = (struct verdict){.why = ""};
+	if (!v->begun)
+		return 0;
+	struct quorum_look q = look_of(v, look);
+	quorum_step(&v->quorum, &q, boottime_ms(), verdict);
+	name_missing(v, verdict);
+	if (save_lease(v, verdict, e) == 0 && save_formed(v, look, e) == 0 &&
+		see_tx(v, look, e) == 0 && save(v, look->held, e) == 0)
+		return 0;
+	*verdict = (struct verdict){
+		.neo4j = verdict->neo4j == NEO4J_KILL ? NEO4J_KILL : NEO4J_AS_IT_IS, .why = ""};
+	return -1;
+}
+
+static int ids_of(
+	const struct voter *v, const char *const *names, size_t n, struct idset *ids, struct err *e)
+{
+	*ids = (struct idset){0};
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = identity_member(v->id, names[i]);
+		if (!m || !has_vote(m))
+			return err_set(
+				e, "%s is no data node or arbiter of this cluster", names[i]);
+		idset_add(ids, m->id);
+	}
+	return 0;
+}
+
+int voter_give_up(
+	struct voter *v, enum loss loss, const char *const *names, size_t n, struct err *e)
+{
+	struct idset ids;
+
+	if (!v->begun)
+		return err_set(e, "this node has no vote, or its data partition is not there");
+	if (ids_of(v, names, n, &ids, e) < 0)
+		return -1;
+	return loss == LOSS_ACCEPTED ? quorum_accept_loss(&v->quorum, &ids, e)
+				     : quorum_form_without(&v->quorum, &ids, e);
+}
+
+bool voter_has_given_up(const struct voter *v, const char *const *names, size_t n)
+{
+	const struct manifest *m = &v->quorum.d.manifest;
+	struct idset ids;
+	struct err e;
+
+	if (!m->epoch || ids_of(v, names, n, &ids, &e) < 0)
+		return false;
+	for (unsigned i = 0; i < m->n; i++) {
+		if (idset_has(&ids, m->member[i].id) && m->member[i].incarnation)
+			return false;
+	}
+	return true;
+}
+
+int voter_bound(struct voter *v, uint64_t tx, struct err *e)
+{
+	if (!v->begun || tx >= v->watermark.bound)
+		return 0;
+	if (check_store(v, false, e) < 0)
+		return -1;
+	return watermark_lower(v->store, &v->watermark, tx, e);
+}
+
+uint64_t voter_master_tx(const struct voter *v, const struct hello *h)
+{
+	const struct mastership *basis = &v->quorum.d.basis, *claim = &h->word.claim;
+	bool mine = claim->term && claim->term == basis->term && claim->run == basis->run &&
+		    claim->id == basis->id;
+
+	return mine ? h->last_tx : TX_UNKNOWN;
+}
+
+int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, struct err *e)
+{
+	if (!v->enabled)
+		return lease_save(v->run, LEASE_NEVER_ENDS, e);
+	if (check_store(v, false, e) < 0)
+		return -1;
+	if (emptied) {
+		quorum_forget_store(&v->quorum);
+		if (watermark_reset(v->store, &v->watermark, e) < 0 || save(v, false, e) < 0)
+			return -1;
+	}
+	struct runtime next = {.run = verdict->run, .hosts = verdict->hosts};
+	return set_runtime(v, &next, e);
+}
+
+unsigned voter_majority(const struct voter *v)
+{
+	unsigned n = 0;
+
+	if (v->begun)
+		return manifest_majority(quorum_members(&v->quorum));
+	for (size_t i = 0; i < v->id->nmembers; i++)
+		n += has_vote(&v->id->members[i]);
+	return n / 2 + 1;
+}
+
+/* --- hellos */
+
+static void seen(void *arg, const struct member *from)
+{
+	struct voter *v = arg;
+
+	if (v->begun && has_vote(from))
+		quorum_seen(&v->quorum, from->id, boottime_ms());
+}
+
+static void heard(void *arg, const struct member *from, const struct hello *h,
+	const struct manifest *value, int64_t proven_ms)
+{
+	struct voter *v = arg;
+
+	if (!v->begun || !has_vote(from))
+		return;
+	v->quorum.now_ms = boottime_ms();
+	quorum_hear(&v->quorum, from->id, &h->word, h->word.part == WORD_ALONE ? NULL : value,
+		proven_ms);
+}
+
+static const struct manifest *word(void *arg, const struct member *to, struct word *w)
+{
+	struct voter *v = arg;
+	const struct manifest *value = NULL;
+
+	*w = (struct word){0};
+	if (v->begun && has_vote(to))
+		quorum_word(&v->quorum, to->id, w, &value);
+	else if (v->begun)
+		*w = v->quorum.mine;
+	return value;
+}
+
+struct peers_listener voter_listener(struct voter *v)
+{
+	return (struct peers_listener){seen, heard, word, v};
+}
+
+bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role)
+{
+	return v->enabled ? verdict->writable : role == NEO4J_MASTER;
+}
+
+bool voter_leads(const struct hello *h)
+{
+	const struct word *w = &h->word;
+
+	if (!w->incarnation)
+		return h->role == NEO4J_MASTER;
+	return w->lease && w->role == NEO4J_MASTER && w->claim.term &&
+	       w->basis.term == w->claim.term && w->basis.id == w->claim.id;
+}
+
+bool voter_belongs(const struct voter *v, const struct member *m)
+{
+	if (!v->enabled || !v->begun || !has_vote(m))
+		return true;
+	return manifest_member(quorum_members(&v->quorum), m->id) != NULL;
+}

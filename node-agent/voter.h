@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_VOTER_H
+#define BRAMBLE_VOTER_H
+
+#include <sys/types.h>
+#include "memory.h"
+#include "peers.h"
+#include "runtime.h"
+#include "watermark.h"
+
+/*
+ * This node's part in the quorum (quorum.h): the rules together with what they must remember, on
+ * p3 and in /run/bramble. A node without a vote (only a proxy, or of a cluster whose Neo4j has a
+ * Raft of its own) has none of this: its words are empty, and nobody counts them.
+ */
+struct voter {
+	bool enabled;
+	const struct identity *id;
+	const char *store; /* where p3 is mounted */
+	const char *run;   /* /run/bramble */
+	bool begun;        /* p3 was there, and what it remembers was read */
+	dev_t device;      /* p3's, then */
+	struct quorum quorum;
+	struct watermark watermark;
+	struct runtime runtime;
+	int64_t lease_ms; /* of an agent before this one; later as last saved */
+	char why[WHY_SIZE];
+};
+
+/* What this node's Neo4j looks like now. */
+struct voter_look {
+	bool held; /* p3 is not there, or not this node's: nothing may be written */
+	bool fit, whole;
+	bool process; /* one may exist */
+	enum neo4j_role role;
+	unsigned master;  /* id of whom it takes for the master; 0: nobody */
+	uint64_t last_tx; /* TX_UNKNOWN */
+};
+
+/* Strings and id must outlive v. */
+void voter_open(struct voter *v, const struct identity *id, const char *store, const char *run);
+
+/*
+ * Once p3 is known to be this node's. -1: it cannot be read or written, and this node must hold
+ * still.
+ */
+MUST_CHECK int voter_begin(struct voter *v, struct err *e);
+
+/*
+ * One round: what follows for Neo4j now. -1: p3 or /run cannot be written; then the verdict is at
+ * most NEO4J_KILL, and nothing may be told to the peers.
+ */
+MUST_CHECK int voter_step(
+	struct voter *v, const struct voter_look *look, struct verdict *verdict, struct err *e);
+
+/* Before Neo4j is started as the verdict says, or with an emptied store. */
+MUST_CHECK int voter_starts(
+	struct voter *v, const struct verdict *verdict, bool emptied, struct err *e);
+
+/* How many make a majority of those with a vote. */
+unsigned voter_majority(const struct voter *v);
+
+/*
+ * A person's word that the cards of these members, by name, are lost: quorum_accept_loss, or, as
+ * long as no cluster was formed, quorum_form_without. The next rounds see to it; e says what is in
+ * the way.
+ */
+enum loss {
+	LOSS_ACCEPTED,
+	LOSS_BEFORE_THE_FIRST_TIME,
+};
+MUST_CHECK int voter_give_up(
+	struct voter *v, enum loss loss, const char *const *names, size_t n, struct err *e);
+/* Has a manifest been decided since that says so? */
+bool voter_has_given_up(const struct voter *v, const char *const *names, size_t n);
+
+/*
+ * This node's store holds no more than tx: it takes no writes, or is at rest. Without that a store
+ * at rest counts for as long as it may have become, and is put aside if that is longer than a new
+ * master's.
+ */
+MUST_CHECK int voter_bound(struct voter *v, uint64_t tx, struct err *e);
+/*
+ * The last transaction of the master this node's store follows, as that one tells: this store, at
+ * rest since, holds no more. TX_UNKNOWN: h is none of that master's.
+ */
+uint64_t voter_master_tx(const struct voter *v, const struct hello *h);
+
+/* For peers_open. */
+struct peers_listener voter_listener(struct voter *v);
+
+/* Does the cluster count on m? node.conf names it; a voter must be in the manifest, too. */
+bool voter_belongs(const struct voter *v, const struct member *m);
+
+/*
+ * Is this node's Neo4j master by the grant of a majority that follows it? Where no quorum decides:
+ * is it master?
+ */
+bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role);
+/* The same of a peer, by its own word. */
+bool voter_leads(const struct hello *h);
+
+#endif

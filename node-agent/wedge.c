@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+#include "io.h"
+#include "util.h"
+#include "wedge.h"
+
+static int64_t patience_ms(const struct wedge *w)
+{
+	int64_t ms = (int64_t)WEDGE_MS << (w->times < 3 ? w->times : 3);
+
+	return ms < WEDGE_MAX_MS ? ms : WEDGE_MAX_MS;
+}
+
+static bool got_somewhere(const struct wedge *w, const struct wedge_look *look)
+{
+	uint64_t moved = look->space > w->space ? look->space - w->space : w->space - look->space;
+	int64_t busy_ms = (look->now_ms - w->since_ms) * WEDGE_BUSY_PERCENT / 100;
+
+	/* Too short a while tells nothing of how busy it is: a second's garbage collection is no
+	 * work. */
+	return moved >= WEDGE_SPACE || (busy_ms >= 10000 && look->cpu_ms - w->cpu_ms >= busy_ms);
+}
+
+bool wedge_step(struct wedge *w, const struct wedge_look *look)
+{
+	if (look->serves)
+		w->times = 0;
+	if (!look->joins) {
+		w->since_ms = 0;
+		return false;
+	}
+	if (!w->since_ms || got_somewhere(w, look)) {
+		w->since_ms = look->now_ms;
+		w->space = look->space;
+		w->cpu_ms = look->cpu_ms;
+	}
+	if (look->now_ms - w->since_ms < patience_ms(w))
+		return false;
+	w->times++;
+	w->since_ms = 0;
+	return true;
+}
+
+uint64_t wedge_space(const char *store)
+{
+	struct statvfs st;
+
+	if (statvfs(store, &st) < 0)
+		return 0;
+	return (uint64_t)(st.f_blocks - st.f_bfree) * st.f_frsize;
+}
+
+/* proc(5): utime and stime are the 14th and 15th field; the 2nd may hold spaces and brackets. */
+int64_t wedge_cpu_ms(long pid)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/%ld/stat", pid);
+	_cleanup_buf_ struct buf text = {0};
+	unsigned long long user, system;
+	struct err ignored;
+
+	if (pid <= 0 || io_read_file(path, 4096, &text, &ignored) < 0)
+		return -1;
+	const char *rest = strrchr(buf_str(&text), ')');
+	if (!rest || sscanf(rest, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user,
+			     &system) != 2)
+		return -1;
+	return (int64_t)((user + system) * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_WEDGE_H
+#define BRAMBLE_WEDGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A Neo4j that runs, and joins for ever: seen after three restarted at one moment (3.5: "Attempting
+ * to join" and no more). quorum.h begins the whole run again when there is no master; this is for
+ * the one that hangs while the others have one. It is ended, to be started again, when for a
+ * while it has neither become master or slave nor got anywhere: it did not copy the store, for the
+ * space taken stayed the same, and it did not recover it, for it computed nothing. Whatever wedged
+ * it may last, so each time it gets longer. Pure.
+ */
+#define WEDGE_MS 300000
+#define WEDGE_MAX_MS (8 * WEDGE_MS)
+#define WEDGE_SPACE (1 << 20) /* bytes: more than a log says in that time */
+#define WEDGE_BUSY_PERCENT 20 /* of one core; a JVM at rest takes 1 to 3 */
+
+struct wedge_look {
+	int64_t now_ms;
+	bool joins; /* Neo4j runs and is neither master nor slave */
+	bool serves;
+	uint64_t space; /* bytes taken on p3 */
+	int64_t cpu_ms; /* that its process has computed; -1: unknown, which is no progress */
+};
+
+/* Zeroed at start. */
+struct wedge {
+	int64_t since_ms; /* when it last got somewhere; 0: it does not join */
+	uint64_t space;   /* then */
+	int64_t cpu_ms;
+	unsigned times; /* it was ended in a row */
+};
+
+/* To be called now and then. true: Neo4j is to be ended. */
+bool wedge_step(struct wedge *w, const struct wedge_look *look);
+
+/* What the kernel says. */
+uint64_t wedge_space(const char *store);
+int64_t wedge_cpu_ms(long pid);
+
+#endif

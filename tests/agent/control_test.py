@@ -1,0 +1,279 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real bramble tells real agents on loopback addresses what to do.  Prints TAP.
+
+Neo4j and systemctl are the stand-ins of agent_test.py; what they cannot show (elections) is shown
+with a real Neo4j in tests/cluster/control_test.sh.
+"""
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import agent_test as at
+from agent_test import Node, SECRET, CLUSTER_ID, ok, wait_for
+
+BRAMBLE = os.path.join(os.environ.get("BRAMBLE_BUILD", "build"), "bramble")
+CONTROL_PORT = 7471
+
+
+class Pc:
+    """The folder with cluster.conf and its state, and the bramble that works there."""
+
+    def __init__(self, top, nodes, secret=SECRET, cluster_id=CLUSTER_ID):
+        os.makedirs(top)
+        self.conf = os.path.join(top, "garden.conf")
+        with open(self.conf, "w") as f:
+            f.write('cluster "garden" {\n  base = "x"\n  neo4j = "x"\n  java = "x"\n'
+                    '  network { subnet = "%s.0/24"  gateway = "%s.1" }\n' % (at.NET, at.NET))
+            for n in nodes:
+                f.write('  node "%s" { roles = {"%s"}  address = "%s"%s }\n' % (
+                    n.name, n.role, n.address, "  id = %d" % n.id if n.id else ""))
+            f.write("}\n")
+        state = os.path.join(top, "garden.state")
+        os.mkdir(state, 0o700)
+        for name, value in (("id", cluster_id), ("secret", secret), ("stats.password", "0" * 32),
+                            ("generation", "1")):
+            path = os.path.join(state, name)
+            with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+                f.write(value + "\n")
+
+    def start(self, *words):
+        """words[0] is the command; its configuration comes next."""
+        return subprocess.Popen([BRAMBLE, words[0], self.conf, *words[1:]], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def run(self, *words):
+        p = self.start(*words)
+        out = p.communicate(timeout=120)[0]
+        return p.returncode, out
+
+
+def control(node):
+    return node.cluster().get("control", {})
+
+
+def counts(node, what, more_than):
+    return wait_for(lambda: control(node).get(what, 0) > more_than)
+
+
+def connect(node):
+    return socket.create_connection((node.address, CONTROL_PORT), timeout=at.DEADLINE)
+
+
+def silent_end(s):
+    """True when the other side hangs up without a word."""
+    s.settimeout(at.DEADLINE)
+    try:
+        return s.recv(100) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_strangers(pi1):
+    before = control(pi1)["strangers"]
+    for first in (b"BRC1" + os.urandom(48), b"BRC2" + os.urandom(48), b"GET / HTTP/1.1\r\n" * 8):
+        s = connect(pi1)
+        s.sendall(first)
+        ok(silent_end(s), "who has no secret hears nothing")
+    ok(counts(pi1, "strangers", before + 2), "and is counted")
+
+    late = control(pi1)["late"]
+    s = connect(pi1)
+    begin = time.monotonic()
+    for _ in range(40):  # a byte now and then wins no time
+        try:
+            s.sendall(b"B")
+        except OSError:
+            break
+        time.sleep(0.2)
+    ok(counts(pi1, "late", late), "who dawdles is dropped after %.1f s" % (time.monotonic() - begin))
+    s.close()
+
+    crowded = control(pi1)["crowded"]
+    many = [connect(pi1) for _ in range(12)]
+    ok(counts(pi1, "crowded", crowded), "a newcomer takes the place of a silent one")
+    ok(silent_end(many[0]), "of the oldest")
+    for s in many:
+        s.close()
+
+
+def test_errors(top, nodes, pc):
+    pi1 = nodes[0]
+    code, text = Pc(os.path.join(top, "pc2"), nodes, "77" * 32).run("logs", "pi1")
+    ok(code == 1 and "another secret" in text, "another secret: " + text.strip())
+    code, text = Pc(os.path.join(top, "pc3"), nodes, SECRET, "ff" * 16).run("logs", "pi1")
+    ok(code == 1 and "another cluster" in text, "another cluster: " + text.strip())
+    code, text = pc.run("logs", "pi3")
+    ok(code == 1 and "cannot be reached" in text, "nobody there: " + text.strip())
+    code, text = pc.run("logs", "--unit", "ssh", "pi1")
+    ok(code == 1 and "no unit" in text, "no unit of ours: " + text.strip())
+    ok(pc.run("logs", "--lines", "0")[0] == 2 and pc.run("logs", "pi9")[0] == 2,
+       "no lines, or no such node: usage")
+    ok(pc.run("start")[0] == 2 and pc.run("start", "--from", "pi1", "pi2")[0] == 2,
+       "start without a loss, or with two meanings: usage")
+    ok(pc.run("switchover", "pi9")[0] == 2, "switchover to nobody: usage")
+    ok(control(pi1)["requests"] > 0, "requests are counted")
+
+
+def test_form(pc, pi1, pi2):
+    code, text = pc.run("start", "--accept-loss", "pi3")
+    ok(code == 1 and "no cluster was ever formed" in text, "nothing was lost: " + text.strip())
+    code, text = pc.run("form", "--without", "pi2", "pi3")
+    ok(code == 1 and "no majority" in text, "not without a majority: " + text.strip())
+    code, text = pc.run("form", "--without", "pi3")
+    ok(code == 0 and "pi3: given up" in text, "a cluster is formed without one: " + text.strip())
+    ok(wait_for(lambda: pi1.starts() and pi2.starts()), "and starts")
+    ok(pc.run("form", "--without", "pi3")[0] == 0, "said twice it is the same")
+    code, text = pc.run("form", "--without", "pi2")
+    ok(code == 1 and "formed already" in text, "and then it is too late: " + text.strip())
+
+
+def test_switchover(pc, pi1, pi2, pi3):
+    code, text = pc.run("switchover", "pi2")
+    ok(code == 1 and "whole cluster only" in text, "not in half a cluster: " + text.strip())
+    pi3.start()
+    ok(wait_for(lambda: pi3.starts()), "the third one comes")
+    pi3.neo4j_up("slave")
+    ok(wait_for(lambda: pi1.request("/writable")[0] == 200 and pi3.state() == "serving"),
+       "and all serve")
+    code, text = pc.run("switchover", "pi1")
+    ok(code == 0 and "already" in text, "the master is master: " + text.strip())
+
+    pi1.mock.tx, pi3.mock.tx, pi2.mock.tx = 50, 40, 50
+    wait_for(lambda: pi2.sees(pi1).get("last_tx") == 50)
+    p = pc.start("switchover", "pi3")
+    at.rounds(pi2, 3)
+    ok(not pi2.read("stops"), "pi2 is not stopped while pi3 lacks what pi2 has")
+    pi3.mock.tx = 50
+    ok(wait_for(lambda: pi2.read("stops")), "then it makes way, for its id is lower")
+    pi2.neo4j_ends()
+    pi2.write("unit.state", "inactive\n")
+    ok(wait_for(lambda: pi1.request("/writable")[0] == 503) and not pi1.read("stops"),
+       "the master takes no more writes")
+    pi1.mock.tx = 51
+    at.rounds(pi1, 3)
+    ok(not pi1.read("stops"), "and does not stop while pi3 lacks the last one")
+    pi3.mock.tx = 51
+    ok(wait_for(lambda: pi1.read("stops")), "then it stops, in order")
+    starts = len(pi1.starts())
+    pi1.neo4j_ends()
+    pi1.write("unit.state", "inactive\n")
+    at.rounds(pi1, 2)
+    ok(len(pi1.starts()) == starts and "makes way" in pi1.why(), "and rests: " + pi1.why())
+    pi3.neo4j_up("master")
+    ok(wait_for(lambda: len(pi1.starts()) > starts and len(pi2.starts()) > 1),
+       "until the chosen one is master")
+    pi1.neo4j_up("slave")
+    pi2.neo4j_up("slave")
+    code, text = p.wait(120), p.communicate()[0]
+    ok(code == 0 and "pi3: is master in place of pi1" in text, "pi3 is master: " + repr(text))
+
+
+def test_rotate(top, pc, nodes):
+    pi1, pi2, pi3 = nodes
+
+    def lines(node):
+        return node.read("etc/bramble/cluster.secret").split()
+
+    pi3.stop_helper()
+    code, text = pc.run("rotate")
+    ok(code == 1 and "not finished" in text, "a change that stops half-way: " + text.strip())
+    ok([len(lines(n)) for n in nodes] == [2, 2, 1], "two nodes know both secrets")
+    at.rounds(pi1, 4)
+    ok(all(a.sees(b).get("present") for a in nodes for b in nodes), "all hear each other")
+    new = lines(pi1)[1]
+    pi2.stop()
+    pi3.stop()
+    pi3.start()
+    code, text = pc.run("rotate")
+    ok(code == 1 and "all nodes are there" in text, "not without pi2: " + text.strip())
+    pi2.start()
+    ok(wait_for(lambda: pi2.state() == pi3.state() == "serving"), "both are back")
+    code, text = pc.run("rotate")
+    ok(code == 0 and "new secret" in text, "the next try goes on: " + text.strip().split("\n")[-1])
+    ok(all(lines(n) == [new] for n in nodes) and new != SECRET, "all have the one that was begun")
+    ok(all(os.stat(os.path.join(n.root, "etc/bramble/cluster.secret")).st_mode & 0o777 == 0o600
+           for n in nodes), "which nobody else may read")
+    at.rounds(pi1, 4)
+    pi2.stop()
+    pi2.start()
+    ok(wait_for(lambda: all(a.sees(b).get("present") for a in nodes for b in nodes)),
+       "they hear each other by it, after a restart too")
+    ok(pc.run("logs", "--unit", "ssh", "pi1")[1].count("no unit"), "and the PC is let in")
+    code, text = Pc(os.path.join(top, "pc4"), nodes).run("logs", "pi1")
+    ok(code == 1 and "another secret" in text, "who has only the old one is not")
+    ok(not any(SECRET in n.read("log") or new in n.read("log") for n in nodes),
+       "no secret is in a log")
+
+
+def test_no_election(pc, pi1, pi3):
+    """Nobody is elected: who made way comes back by itself."""
+    pi1.mock.tx = pi3.mock.tx
+    p = pc.start("switchover", "pi1")
+    ok(wait_for(lambda: pi3.read("stops")), "a master stops for another one")
+    starts = len(pi3.starts())
+    pi3.neo4j_ends()
+    pi3.write("unit.state", "inactive\n")
+    p.kill()
+    p.communicate()
+    pi1.stop()
+    ok(wait_for(lambda: len(pi3.starts()) > starts, 90),
+       "and starts again when that one goes, though nobody tells it")
+    pi3.neo4j_up("master")
+    pi1.start()
+    wait_for(lambda: pi1.state() == "serving" and pi3.request("/writable")[0] == 200)
+
+
+def test_poweroff(pc, nodes):
+    pi1, pi2, pi3 = nodes
+    p = pc.start("poweroff")
+    slaves = [n for n in nodes if n is not pi3]
+    ok(wait_for(lambda: all("poweroff.target" in n.read("starts") for n in slaves)),
+       "slaves are powered off")
+    ok("poweroff" not in pi3.read("starts"), "the master not yet")
+    for n in slaves:
+        n.stop()
+    ok(wait_for(lambda: "poweroff.target" in pi3.read("starts")), "but when they are off")
+    pi3.stop()
+    ok(p.wait(120) == 0, "and it returns: " + repr(p.communicate()[0]))
+
+
+def life(nodes, top):
+    pi1, pi2, pi3 = nodes
+    pc = Pc(os.path.join(top, "pc"), nodes)
+    for n in nodes:
+        n.write("systemctl", at.SYSTEMCTL.format(dir=n.root).replace(
+            "kill)", 'stop) echo "$*" >>stops ;;\nkill)'), 0o755)
+        n.mount()
+    pi1.start()
+    pi2.start()
+    wait_for(lambda: pi1.sees(pi2).get("present") and pi2.sees(pi1).get("present"))
+    test_strangers(pi1)
+    test_errors(top, nodes, pc)
+    test_form(pc, pi1, pi2)
+    pi1.neo4j_up("master")
+    pi2.neo4j_up("slave")
+    wait_for(lambda: pi1.request("/writable")[0] == 200)
+    test_switchover(pc, pi1, pi2, pi3)
+    wait_for(lambda: all(n.state() == "serving" for n in nodes))
+    test_rotate(top, pc, nodes)
+    test_no_election(pc, pi1, pi3)
+    test_poweroff(pc, nodes)
+
+
+def main():
+    at.enter_namespace()
+    top = tempfile.mkdtemp(prefix="bramble-control-")
+    try:
+        at.short_life(top, "control", lambda nodes: life(nodes, top))
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    print("1..%d" % at.count)
+    return at.failed != 0
+
+
+sys.exit(main())

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# bramble.txt taken over by `bramble-agent settings` below a folder that stands for a card: for each
+# of the three programs that bring interfaces up. No root, no network. Prints TAP.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+agent=${BRAMBLE_BUILD:-$top/build}/bramble-agent
+cd "$scratch" || exit 1
+keyfile=etc/NetworkManager/system-connections/bramble.nmconnection
+
+card() { # KIND
+  rm -rf card && mkdir -p card/boot/firmware card/etc/bramble card/etc/systemd/network \
+    card/etc/NetworkManager/system-connections card/etc/wpa_supplicant card/var/lib/NetworkManager
+  printf 'pi1\n' >card/etc/hostname
+  printf '127.0.0.1\tlocalhost\n192.168.2.7\tpi1\n' >card/etc/hosts
+  case $1 in
+    manager) printf '[connection]\nid=bramble\nuuid=12345678-1234-5234-8234-123456789abc\ninterface-name=eth0\n' >card/$keyfile ;;
+    networkd) printf '[Match]\nName=eth0\n' >card/etc/systemd/network/10-bramble.network ;;
+    dhcpcd) printf 'hostname\n# bramble begin\ninterface eth0\n# bramble end\nslaac private\n' >card/etc/dhcpcd.conf ;;
+  esac
+}
+settings() { # the text of bramble.txt on standard input
+  cat >card/boot/firmware/bramble.txt
+  "$agent" --root card settings 2>said
+}
+all() { (cd card && find . -type f -exec sha256sum {} + | sort -k2); }
+
+card networkd
+before=$(all)
+settings </dev/null
+ok $? "a bramble.txt that says nothing"
+is "$(all | grep -v bramble.txt)" "$before" "changes nothing"
+printf '\xef\xbb\xbfhostname = "kitchen"\r\naddress = "192.168.7.11/24"\r\ngateway = "192.168.7.1"\r\nseeds = {"192.168.7.12"}\r\n' | settings
+ok $? "host name, address, seeds" "$(cat said)"
+is "$(cat card/etc/hostname)" kitchen "the host name"
+like "$(cat card/etc/hosts)" $'192.168.2.7\tpi1\n127.0.1.1\tkitchen' "is in /etc/hosts, beside the node's own"
+like "$(cat card/etc/systemd/network/10-bramble.network)" $'Address=192.168.7.11/24\nGateway=192.168.7.1' "networkd has the address"
+is "$(cat card/etc/bramble/local.conf)" $'address = "192.168.7.11"\nseeds = {"192.168.7.12"}' "the agent has it, too"
+then=$(all)
+"$agent" --root card settings
+is "$(all)" "$then" "the next boot writes nothing"
+settings <<<'hostname = "Kitchen"'
+is $? 3 "a wrong host name is refused"
+like "$(cat card/boot/firmware/bramble-error.txt)" 'hostname "Kitchen" is not a name' "the reason is beside it"
+is "$(all | grep -v firmware)" "$(grep -v firmware <<<"$then")" "and the card is as it was"
+mv card/boot/firmware card/boot/not
+"$agent" --root card settings
+is "$(all | grep -v boot)" "$(grep -v boot <<<"$then")" "so it is without p1"
+mv card/boot/not card/boot/firmware
+settings </dev/null
+is "$(all | grep -v bramble.txt | grep -v /built/)" "$before" "without a word all is as it was built"
+[[ ! -e card/boot/firmware/bramble-error.txt ]]
+ok $? "and the complaint is gone"
+printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' | settings
+is $? 3 "Wi-Fi by networkd is refused: $(cat said)"
+like "$(cat card/boot/firmware/bramble.txt)" 12345678 "what is refused is not erased"
+
+wifi=$'wifi_ssid = \'my home\'\nwifi_country = "DE"\nwifi_password = \'secret"12\'\naddress = "dhcp"\n'
+card manager
+settings <<<"$wifi"
+ok $? "Wi-Fi by NetworkManager" "$(cat said)"
+like "$(cat card/$keyfile)" 'type=wifi.*interface-name=wlan0' "the connection is the radio's"
+like "$(cat card/$keyfile)" 'uuid=12345678-1234-5234-8234-123456789abc' "and still the same one"
+like "$(cat card/$keyfile)" 'psk=secret"12' "it has the password"
+is "$(stat -c %a card/$keyfile card/etc/bramble/settings.conf | sort -u)" 600 "which nobody else can read"
+! grep -rq 'secret' card/boot
+ok $? "on p1 it is erased"
+like "$(cat card/boot/firmware/bramble.txt)" '# wifi_password: taken' "with a word about it"
+then=$(all)
+"$agent" --root card settings
+ok $? "the next boot does not miss it"
+is "$(all)" "$then" "and writes nothing"
+sed -i "s/my home/other/" card/boot/firmware/bramble.txt
+"$agent" --root card settings 2>said
+is $? 3 "for another network it is not the password: $(cat said)"
+
+card dhcpcd
+mv card/boot/firmware card/boot/not
+printf 'address = "10.0.0.2/8"\n' >card/boot/bramble.txt
+"$agent" --root card settings
+ok $? "bramble.txt in /boot, with dhcpcd"
+is "$(cat card/etc/dhcpcd.conf)" $'hostname\n# bramble begin\ninterface eth0\nstatic ip_address=10.0.0.2/8\n# bramble end\nslaac private' \
+  "only the lines between the marks are ours"
+printf '%s' "$wifi" >card/boot/bramble.txt
+"$agent" --root card settings
+like "$(cat card/etc/wpa_supplicant/wpa_supplicant.conf)" 'psk="secret"12"' "Wi-Fi by wpa_supplicant"
+: >card/boot/bramble.txt
+"$agent" --root card settings
+like "$(cat card/etc/dhcpcd.conf)" 'interface eth0' "and back"
+! grep -rq secret card
+ok $? "no password is left"
+done_testing

@@ -1,0 +1,89 @@
+#!/bin/bash
+# Two data nodes and an arbiter, real images and real Neo4j: the arbiter's vote makes a majority of the one
+# that is left when the master's power is cut. Without it two could not lose one.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
+name=tarb
+netns=bramble-$name
+[[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
+for f in bookworm-amd64.img.zst neo4j-enterprise-3.5.0-beta03.tar.gz openjdk-17-jre-headless-amd64.debs; do
+  [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
+done
+
+conf=$scratch/$name.conf
+cat >"$conf" <<EOF
+cluster "$name" {
+  base = "bookworm-amd64.img.zst"
+  neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
+  neo4j_auth = "password"
+  java = "openjdk-17-jre-headless"
+  network { subnet = "192.168.78.0/24" gateway = "192.168.78.1" }
+  node "pi1" { roles = {"data"} address = "192.168.78.11" id = 1 }
+  node "pi2" { roles = {"data"} address = "192.168.78.12" id = 2 }
+  node "pi3" { roles = {"arbiter", "proxy"} address = "192.168.78.13" id = 3 }
+}
+EOF
+stop() { "$bramble" rehearse stop --cluster "$name" >/dev/null 2>&1; }
+cleanup_hooks+=(stop)
+on() { "$bramble" rehearse exec --cluster "$name" "$@"; }
+get() { ip netns exec "$netns" curl -s -m 5 "$@"; }
+# A state is waited for, not met by luck.
+eventually() { # WANT NAME COMMAND...
+  local want=$1 what=$2 got
+  shift 2
+  for _ in $(seq 90); do
+    got=$("$@" 2>/dev/null)
+    [[ $got == "$want" ]] && break
+    sleep 1
+  done
+  is "$got" "$want" "$what"
+}
+node() { # ASKED NODE: its state, its Neo4j's role, is its last transaction known?
+  get "http://192.168.78.1$1:7470/cluster" | python3 -c "
+import json, sys
+print(*[(n['state'], n['neo4j'], n.get('last_tx') is not None)
+        for n in json.load(sys.stdin)['nodes'] if n['name'] == 'pi$2'][0])"
+}
+write() {
+  get -m 60 --netrc-file "$scratch/netrc" -H 'X-Write: 1' -H 'Content-Type: application/json' \
+    -d '{"statements":[{"statement":"CREATE (n:Hello) RETURN id(n)"}]}' \
+    http://192.168.78.13:8090/db/data/transaction/commit
+}
+
+log=$("$bramble" build "$conf" 2>&1)
+ok $? "the images are built" "$log"
+(umask 077 && printf 'machine 192.168.78.13 login neo4j password %s\n' \
+  "$(cat "$scratch/$name.state/neo4j.password")" >"$scratch/netrc")
+log=$("$bramble" rehearse "$conf" --detach --wait 240 2>&1)
+status=$?
+ok $status "two members and an arbiter become a cluster" "$log"
+[[ $status -eq 0 ]] || {
+  for n in 1 2 3; do on pi$n -- journalctl -n 20 --no-pager 2>&1 | sed 's/^/# /'; done
+  done_testing
+}
+eventually "serving down False" "the arbiter runs, and has neither role nor store" node 1 3
+like "$(on pi3 -- grep -E '^(dbms.mode|ha.initial_hosts|ha.server_id)=' /opt/neo4j/conf/neo4j.conf | tr '\n' ' ')" \
+  'ARBITER.*ha.server_id=3.*11:5001,192.168.78.12:5001,192.168.78.13:5001' "as it was told"
+is "$(on pi3 -- find /srv/bramble/neo4j -name 'neostore*' | grep -c .)" 0 "nothing of a store is on it"
+is "$(on pi3 -- find /etc/bramble /srv/bramble/neo4j -name 'neo4j.password' -o -name 'auth*' | grep -c .)" 0 \
+  "and no password"
+is "$(on pi3 -- grep -c '^member "' /etc/bramble/proxy.conf)" 2 "for the proxy it is no member"
+like "$(write)" '"errors":\[\]' "a write through the proxy is acknowledged"
+
+master=
+for n in 1 2; do [[ $(get http://192.168.78.1$n:7470/master) == master ]] && master=$n; done
+like "$master" '^[12]$' "there is a master"
+other=$((3 - ${master:-1}))
+eventually "serving master True" "the agents learn its last transaction with the password" node $other "$master"
+"$bramble" rehearse cut --cluster "$name" "pi$master" >/dev/null
+ok $? "its power is cut"
+eventually master "the other one becomes master: it and the arbiter are a majority" \
+  get "http://192.168.78.1$other:7470/master"
+like "$(write)" '"errors":\[\]' "a write is acknowledged again"
+"$bramble" rehearse boot --cluster "$name" "pi$master" >/dev/null
+eventually slave "the one that was cut comes back as slave" get "http://192.168.78.1$master:7470/slave"
+stop
+ok $? "the rehearsal stops"
+done_testing

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""The judge of the rounds of faults, judged: what is pure of watch.py, book.py and results.py.
+
+Prints TAP; needs no root and no machines.
+"""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
+
+import results  # noqa: E402 (their folders come first)
+from book import Book  # noqa: E402
+from table import FAULTS  # noqa: E402
+from watch import seconds_without, spans, two_at_once  # noqa: E402
+
+count = failed = 0
+
+
+def same(got, want, what):
+    global count, failed
+    count += 1
+    failed += got != want
+    print("%sok %d - %s" % ("" if got == want else "not ", count, what))
+    if got != want:
+        print("# got %r, want %r" % (got, want))
+
+
+def answers(text, begin=0):
+    """A poll per second, each taking half of it: "y" yes, "n" no."""
+    return [(begin + i, begin + i + 0.5, c == "y") for i, c in enumerate(text)]
+
+
+def test_watch():
+    same(spans(answers("nyyyn")), [(1.5, 3)], "writable from its first yes to its last")
+    same(spans(answers("ynny")), [(0.5, 0.5), (3.5, 3.5)], "a yes alone has no length")
+    same(spans([]), [], "nobody asked")
+    same(two_at_once({"a": answers("yyyy"), "b": answers("nnnn")}), [], "one master")
+    same(two_at_once({"a": answers("yynn"), "b": answers("nnyy")}), [], "one after the other")
+    same(two_at_once({"a": answers("yyyynn"), "b": answers("nnyyyy", 0.1)}), [2.1, 3],
+         "two at once: a poll of one between two of the other")
+    same(two_at_once({"a": answers("yynnyy"), "b": answers("nnyynn")}), [], "there and back")
+    same(seconds_without({"a": answers("nnnyyyyyyy")}, 0, 9), 3.5, "until the first yes")
+    same(seconds_without({"a": answers("yyynnnnnnn"), "b": answers("nnnnnyyyyy")}, 0.5, 9), 3.5,
+         "between two masters")
+    same(seconds_without({"a": []}, 0, 9), 9, "all the time")
+
+
+def test_book():
+    book = Book()
+    said = [(200, {"errors": []}, ""), (201, {"errors": []}, ""), (200, {"errors": [1]}, "{}"),
+            (502, {}, "unknown"), (0, {}, "timed out"), (0, {}, "not sent: refused"),
+            (503, {}, "no master"), (200, {}, "half an ans")]
+    for n, (status, answer, text) in enumerate(said):
+        book.enter(n, "pi1", status, answer, text)
+    same(sorted(book.acked), [0, 1], "acknowledged: 200 or 201 without errors")
+    same(sorted(book.unknown), [3, 4, 7], "unknown: 502, no answer, half an answer")
+    same(sorted(book.refused), [2, 5, 6], "refused: errors, never sent, anything else")
+    book.acked = {1: (10, "pi1", ""), 2: (13, "pi2", ""), 3: (14, "pi3", "")}
+    same(book.longest_gap(9, 20), 6, "the longest time without an acknowledged write")
+
+
+def test_results():
+    r = {"fault": "power-cut", "round": 1, "seed": 1, "commit": "abc", "date": "2024-01-01",
+         "no_master_s": 3.0, "no_write_s": 4.0, "acked": 10, "unknown": 1, "refused": 2, "lost": 0,
+         "doubled": 0, "two_masters": 0, "wedged": 0, "notes": ["a|b"]}
+    bad = {**r, "round": 2, "no_master_s": 5.0, "lost": 1}
+    same(results.good(r), True, "a good round")
+    same([results.good({**r, k: 1}) for k in ("lost", "doubled", "two_masters", "wedged")],
+         [False] * 4, "lost, twice, two masters, wedged: not good")
+    same(results.played([r], "power-cut", 1, 1, "abc"), True, "played")
+    same(results.played([r], "power-cut", 1, 1, "def"), False, "not with these programs")
+    page = results.page([r, bad], FAULTS)
+    same("| 2 | 4.0, 5.0 | 4.0, 4.0 | 20 | 2 | 1 | 0 | 0 | 0 |" in page, True,
+         "a row: median and worst, and sums")
+    same("- power-cut, round 2: a/b" in page, True, "and what was seen when it was not good")
+    same(len({f.name for f in FAULTS}), len(FAULTS), "every fault has a name of its own")
+
+
+test_watch()
+test_book()
+test_results()
+print("1..%d" % count)
+sys.exit(failed != 0)

@@ -1,0 +1,160 @@
+"""The rehearsed cluster that is hurt: three data nodes, each with a proxy of its own."""
+import json
+import os
+import subprocess
+import threading
+import time
+
+from client import enter
+
+CONF = """cluster "{name}" {{
+  base = "bookworm-amd64.img.zst"
+  neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
+  java = "openjdk-17-jre-headless"
+  direct_access = true # the rounds read each member themselves
+  network {{ subnet = "{subnet}.0/24" gateway = "{subnet}.1" }}
+{nodes}}}
+"""
+NODE = '  node "{node}" {{ roles = {{"data", "proxy"}} address = "{address}" id = {id} }}\n'
+INPUTS = ("bookworm-amd64.img.zst", "neo4j-enterprise-3.5.0-beta03.tar.gz",
+          "openjdk-17-jre-headless-amd64.debs")
+BRIDGE = "bramble0"
+
+
+def missing_input():
+    """The first input that is not there, or None."""
+    cache = os.environ.get("BRAMBLE_CACHE") or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "bramble")
+    return next((i for i in INPUTS if not os.path.exists(os.path.join(cache, "inputs", i))), None)
+
+
+class Machines:
+    def __init__(self, bramble, folder, name="faults", subnet="192.168.85"):
+        self.bramble, self.folder, self.name = bramble, folder, name
+        self.netns = "bramble-" + name
+        self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in (1, 2, 3)}
+        self.nodes = list(self.address)
+        self.conf = os.path.join(folder, name + ".conf")
+        self.leaders = {}  # node -> process 1 of the machine; missing: not known, or no power
+        self.off = set(self.nodes)
+        nodes = "".join(NODE.format(node=n, address=a, id=n[2:]) for n, a in self.address.items())
+        with open(self.conf, "w") as f:
+            f.write(CONF.format(name=name, subnet=subnet, nodes=nodes))
+
+    # --- life
+
+    def build(self):
+        subprocess.run([self.bramble, "build", self.conf], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def start(self, seconds=240):
+        subprocess.run([self.bramble, "rehearse", self.conf, "--detach", "--no-forward", "--wait",
+                        str(seconds), "--dir", self.folder], check=True,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.leaders.clear()
+        self.off.clear()
+
+    def stop(self):
+        self.rehearse("stop", "--now", check=False)
+        self.leaders.clear()
+        self.off = set(self.nodes)
+
+    def rehearse(self, verb, *args, check=True):
+        return subprocess.run(
+            [self.bramble, "rehearse", verb, "--cluster", self.name, *args], check=check,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True).stdout
+
+    def cut(self, *nodes):
+        """All at one moment, as when somebody pulls the plug of the power strip."""
+        for n in nodes:
+            self.off.add(n)
+        cuts = [threading.Thread(target=self.rehearse, args=("cut", n)) for n in nodes]
+        for t in cuts:
+            t.start()
+        for t in cuts:
+            t.join()
+        for n in nodes:
+            self.leaders.pop(n, None)
+
+    def boot(self, *nodes):
+        for n in nodes:
+            self.rehearse("boot", n)
+            self.off.discard(n)
+
+    # --- inside
+
+    def run(self, node, *argv, check=True):
+        return self.rehearse("exec", node, "--", *argv, check=check)
+
+    def shell(self, node, script):
+        return self.run(node, "/bin/sh", "-ec", script)
+
+    def signal(self, node, unit, signal):
+        self.run(node, "systemctl", "kill", "--signal=" + signal, unit)
+
+    def journal(self, node, since_s):
+        return self.rehearse("logs", node, "--", "--since", "-%ds" % since_s, check=False)
+
+    # --- the network
+
+    def ip(self, *args):
+        subprocess.run(["ip", "-n", self.netns, *args], check=True)
+
+    def record(self, node):
+        with open("/run/bramble/rehearsal-%s.json" % self.name) as f:
+            return next(m for m in json.load(f)["machines"] if m["node"] == node)
+
+    def port(self, node):
+        """The bridge's end of its cable."""
+        return "vb-" + self.record(node)["machine"]
+
+    def leader(self, node):
+        """Process 1 of the machine; None while there is none."""
+        if node in self.off:
+            return None
+        if node not in self.leaders:
+            try:
+                pid = self.record(node)["pid"]
+                with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+                    found = [p for p in f.read().split() if is_leader(p)]
+            except (OSError, ValueError):
+                found = []
+            if not found:
+                return None
+            self.leaders[node] = found[0]
+        return self.leaders[node]
+
+
+def is_leader(pid):
+    with open("/proc/%s/status" % pid) as f:
+        return any(line.startswith("NSpid:") and line.split()[-1] == "1" for line in f)
+
+
+class Inside:
+    """Lets a thread make its requests from inside a machine, whatever becomes of the network."""
+
+    def __init__(self, machines, node):
+        self.machines, self.node, self.at = machines, node, None
+
+    def go(self):
+        """False while there is no machine to be in."""
+        leader = self.machines.leader(self.node)
+        if leader != self.at:
+            self.at = None
+            try:
+                if leader:
+                    enter("/proc/%s/ns/net" % leader)
+                    self.at = leader
+            except OSError:
+                self.machines.leaders.pop(self.node, None)
+        return self.at is not None
+
+
+def wait_until(seconds, test):
+    """What test() gives as soon as that is true, else its last answer."""
+    end = time.monotonic() + seconds
+    while True:
+        value = test()
+        if value or time.monotonic() > end:
+            return value
+        time.sleep(0.2)

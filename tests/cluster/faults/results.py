@@ -1,0 +1,97 @@
+"""The file of results, one line of JSON per round, and the page made from it."""
+import json
+import os
+import statistics
+import subprocess
+
+HEAD = """# Rounds of faults
+
+`make faults ROUNDS=20` plays them, and this page is made from what it recorded. One rehearsed
+cluster: the built images of three data nodes with real Neo4j 3.5.0-beta03, each node with a proxy;
+a client on every node writes through its own node's proxy all the while. After each fault the
+cluster must serve again by itself, and every acknowledged write must be on every member exactly
+once. The faults and how each is made: tests/cluster/faults/table.py. Times
+are those of a machine of two cores that did other things as well.
+
+- **without a master**: seconds of the round in which no agent called its node writable.
+- **no write**: the longest time between two acknowledged writes.
+- **unknown**: writes without an answer, or with 502; they may or may not be there, and are not lost.
+- **lost**: acknowledged writes that a member does not have after all serve again.
+- **twice**: writes of which a member has two.
+- **two masters**: polls at which two nodes were writable at once.
+- **wedged**: rounds after which the cluster did not serve within 300 s by itself.
+"""
+TABLE = """
+| fault | rounds | without a master, s (median, worst) | no write, s (median, worst) | acknowledged | unknown | lost | twice | two masters | wedged |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+PROGRAMS = ["node-agent", "common", "proxy", "overlays", "builder"]
+
+
+def commit(top):
+    """What was tested: the last change of the programs, and whether there are more."""
+    def git(*args):
+        return subprocess.run(["git", "-C", top, *args], stdout=subprocess.PIPE, text=True,
+                              check=True).stdout.strip()
+    changed = git("status", "--porcelain", "--", *PROGRAMS)
+    return git("log", "-1", "--format=%h", "--", *PROGRAMS) + ("+" if changed else "")
+
+
+def load(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [json.loads(line) for line in f]
+
+
+def add(path, result):
+    with open(path, "a") as f:
+        f.write(json.dumps(result) + "\n")
+        f.flush()
+        os.fsync(f.fileno())
+
+
+def played(results, fault, number, seed, tested):
+    return any((r["fault"], r["round"], r["seed"], r["commit"]) == (fault, number, seed, tested)
+               for r in results)
+
+
+def good(r):
+    return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"])
+
+
+def pair(numbers):
+    return "%.1f, %.1f" % (statistics.median(numbers), max(numbers))
+
+
+def row(fault, rounds):
+    def total(key):
+        return sum(r[key] for r in rounds)
+
+    return "| %s: %s | %d | %s | %s | %d | %d | %d | %d | %d | %d |\n" % (
+        fault.name, fault.what, len(rounds), pair([r["no_master_s"] for r in rounds]),
+        pair([r["no_write_s"] for r in rounds]), total("acked"), total("unknown"), total("lost"),
+        total("doubled"), total("two_masters"), total("wedged"))
+
+
+def page(results, faults):
+    out = HEAD
+    for tested in reversed(list(dict.fromkeys(r["commit"] for r in results))):
+        of = [r for r in results if r["commit"] == tested]
+        out += "\n## Programs of commit %s, %s\n" % (tested, of[-1]["date"])
+        out += "\nSeed %s.\n" % ", ".join(sorted({str(r["seed"]) for r in of})) + TABLE
+        for fault in faults:
+            rounds = [r for r in of if r["fault"] == fault.name]
+            out += row(fault, rounds) if rounds else ""
+        out += notes(of)
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "found.md")) as f:
+        return out + f.read()
+
+
+def notes(rounds):
+    """What was seen in rounds that were not good."""
+    bad = [r for r in rounds if not good(r)]
+    if not bad:
+        return ""
+    return "\nNot good:\n\n" + "".join("- %s, round %d: %s\n" % (
+        r["fault"], r["round"], "; ".join(r["notes"]).replace("|", "/")) for r in bad)

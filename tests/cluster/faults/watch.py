@@ -1,0 +1,90 @@
+"""Asks every agent, from inside its own machine, what it is: five times a second."""
+import json
+import threading
+import time
+
+from client import request
+from machines import Inside
+
+PAUSE_S = 0.2
+
+
+class Watch:
+    def __init__(self, machines):
+        self.machines, self.stop = machines, threading.Event()
+        self.now = {n: {} for n in machines.nodes}      # the node's row of its own /cluster
+        self.history = {n: [] for n in machines.nodes}  # (asked, answered, is it writable?)
+        for n in machines.nodes:
+            threading.Thread(target=self.ask, args=(n,), daemon=True).start()
+
+    def ask(self, node):
+        inside = Inside(self.machines, node)
+        while not self.stop.is_set():
+            begin = time.monotonic()
+            row = own_row(node) if inside.go() else {}
+            self.now[node] = row
+            self.history[node].append((begin, time.monotonic(), bool(row.get("writable"))))
+            time.sleep(PAUSE_S)
+
+    def begin(self):
+        """A new round: what was is forgotten."""
+        for n in self.machines.nodes:
+            self.history[n] = []
+
+    def masters(self):
+        return [n for n, row in self.now.items() if row.get("writable")]
+
+    def master(self):
+        found = self.masters()
+        return found[0] if len(found) == 1 else None
+
+    def all_serve(self):
+        return bool(self.master()) and all(
+            row.get("state") == "serving" for row in self.now.values())
+
+    def why(self):
+        return "; ".join("%s: %s" % (n, " ".join(
+            str(row.get(k, "")) for k in ("state", "neo4j", "why")).strip() or "silent")
+            for n, row in self.now.items())
+
+
+def own_row(node):
+    status, text = request("127.0.0.1", 7470, "GET", "/cluster", timeout=1)
+    try:
+        nodes = json.loads(text)["nodes"] if status == 200 else []
+    except (ValueError, KeyError):
+        nodes = []
+    return next((n for n in nodes if n["name"] == node), {})
+
+
+# --- what a history tells (pure)
+
+def spans(answers):
+    """[(begin, end)]: from the first to the last "yes" without a "no" between them."""
+    out, begin, end = [], None, None
+    for asked, answered, yes in [*answers, (0, 0, False)]:
+        if yes:
+            begin, end = begin or answered, asked
+        elif begin:
+            out.append((begin, max(begin, end)))
+            begin = None
+    return out
+
+
+def two_at_once(history):
+    """Moments at which a node said yes while another had before, and still did afterwards."""
+    found = []
+    for node, answers in history.items():
+        others = [s for n, a in history.items() if n != node for s in spans(a)]
+        found += [begin for begin, end, yes in answers
+                  if yes and any(a < begin and end < b for a, b in others)]
+    return sorted(found)
+
+
+def seconds_without(history, since, until):
+    """How long nobody was writable."""
+    total, at = 0.0, since
+    for begin, end in sorted(s for a in history.values() for s in spans(a)):
+        total += max(0.0, min(begin, until) - at)
+        at = max(at, min(end, until))
+    return total + max(0.0, until - at)

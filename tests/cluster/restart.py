@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Restarts every Neo4j of a rehearsed cluster under a writer, and accounts for its writes.
+
+First in turns, as SIGHUP to all agents at once asks for; then all at one moment, behind the
+agents' backs, which by itself was seen to wedge Neo4j 3.5 for good: the agents must form it anew.
+Everything is real (see failover.py, whose writer this is). Prints TAP.
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import time
+
+from failover import Roles, Writer, missing_on, one_master, request, in_netns, wait_until
+
+
+def inside(args, name, *command):
+    """Runs a command in a machine; its output."""
+    cluster = args.netns[len("bramble-"):]
+    r = subprocess.run([args.bramble, "rehearse", "exec", "--cluster", cluster, name, "--",
+                        *command],
+                       capture_output=True, text=True, timeout=90)
+    return r.stdout.strip()
+
+
+def everywhere(args, *command):
+    """The same in all machines at one moment; {name: output}."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        work = {n: pool.submit(inside, args, n, *command) for n in args.data}
+    return {n: w.result() for n, w in work.items()}
+
+
+def pids(args):
+    return everywhere(args, "systemctl", "show", "-p", "MainPID", "--value", "neo4j.service")
+
+
+class Watch:
+    """Whose Neo4j does not answer its own agent, and in which order they went.
+
+    Not by Neo4j's port: without a master it is closed on all."""
+
+    def __init__(self, args):
+        self.args, self.order, self.most = args, [], 0
+
+    def is_down(self, addr):
+        status, text = request(addr, 7470, "GET", "/cluster", timeout=2)
+        return status == 200 and any(n["address"] == addr and n["neo4j"] == "down"
+                                     for n in json.loads(text)["nodes"])
+
+    def look(self):
+        away = [n for n, a in self.args.data.items() if in_netns(self.args,
+                                                                 lambda: self.is_down(a))]
+        for n in away:
+            if n not in self.order:
+                self.order.append(n)
+        self.most = max(self.most, len(away))
+
+
+def in_turns(args, roles, out):
+    watch, before = Watch(args), pids(args)
+    out["first_master"], begin = one_master(roles), time.monotonic()
+    everywhere(args, "systemctl", "reload", "bramble-agent.service")
+
+    def done():
+        watch.look()
+        return len(watch.order) == len(args.data) and one_master(roles)
+    wait_until("everybody's turn", 420, done)
+    out["turns_s"] = time.monotonic() - begin
+    after = pids(args)
+    out["order"], out["most_away"] = watch.order, watch.most
+    out["same_process"] = [n for n in before if before[n] == after[n]]
+
+
+def at_once(args, roles, out):
+    begin = time.monotonic()
+    everywhere(args, "systemctl", "stop", "neo4j.service")
+    out["stopped_s"] = time.monotonic() - begin
+    wait_until("a new master", 420, lambda: one_master(roles))
+    out["formed_s"] = time.monotonic() - begin
+
+
+def writes_again(writer, seconds):
+    """Until a write is acknowledged that was begun now or later."""
+    now = time.monotonic()
+    wait_until("a write", seconds, lambda: any(b > now for b, _ in writer.answers[-3:]))
+
+
+def play(args, out):
+    roles, writer = Roles(args), Writer(args)
+    roles.start()
+    wait_until("a cluster", 180, lambda: one_master(roles))
+    writer.start()
+    writes_again(writer, 120)
+    in_turns(args, roles, out)
+    writes_again(writer, 120)
+    at_once(args, roles, out)
+    writes_again(writer, 240)
+    writer.stop.set()
+    writer.join(90)
+    out.update(acked=len(writer.acked), unknown=len(writer.unknown), refused=len(writer.refused))
+    out["missing"] = {n: missing_on(args, a, writer.acked) for n, a in args.data.items()}
+    roles.stop.set()
+
+
+def tests(r):
+    yield r.get("same_process") == [], "every Neo4j was restarted once asked to"
+    yield r.get("most_away", 9) <= 1, "never two at one time"
+    yield r.get("order", [0])[-1] == r.get("first_master"), "the master last: %s" % r.get("order")
+    yield "formed_s" in r, "and all of them stopped at one moment form again"
+    for name, (gone, doubled) in r.get("missing", {"anybody": (["?"], 0)}).items():
+        yield gone == [] and doubled == 0, "all %s acknowledged writes are on %s, once" % (
+            r.get("acked"), name)
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--bramble", required=True)
+    p.add_argument("--netns", required=True)
+    p.add_argument("--proxy", required=True, help="address of a proxy node")
+    p.add_argument("--data", required=True, help="pi1=192.168.2.7,...")
+    p.add_argument("--tap-from", type=int, default=1, help="number of the first test")
+    args = p.parse_args()
+    args.data, args.say = dict(x.split("=") for x in args.data.split(",")), False
+    r = {}
+    try:
+        play(args, r)
+    except SystemExit as e:
+        print("# %s" % e)
+    for i, (held, name) in enumerate(tests(r), args.tap_from):
+        print("%s %d - %s" % ("ok" if held else "not ok", i, name))
+    print("# " + json.dumps(r))
+    sys.stdout.flush()
+    os._exit(0)  # daemon threads may sit in a request
+
+
+main()

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Any bytes as the small text files the agent keeps: the watermark on p3, the run and the lease in
+ * /run. What must hold: only what a save writes is believed, and all else is none: a store of any
+ * length, no run, a lease that is over.
+ */
+// use: node-agent/watermark.c node-agent/runtime.c
+#include <sys/stat.h>
+#include "buf.h"
+#include "fuzz.h"
+#include "io.h"
+#include "node-agent/runtime.h"
+#include "node-agent/watermark.h"
+#include "util.h"
+
+static const char *folder(void)
+{
+	static char path[] = "/dev/shm/bramble-fuzz.XXXXXX";
+	static bool made;
+
+	must(made || mkdtemp(path));
+	made = true;
+	return path;
+}
+
+static void put(const char *name, const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder(), name);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	must(fd >= 0 && io_write_full(fd, data, size) == 0);
+}
+
+static void must_be(const char *name, const uint8_t *data, size_t size)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", folder(), name);
+	_cleanup_buf_ struct buf text = {0};
+	struct err e;
+
+	must(io_read_file(path, 1 << 20, &text, &e) == 0);
+	must(text.len == size && memcmp(buf_str(&text), data, size) == 0);
+}
+
+static void try_watermark(const uint8_t *data, size_t size)
+{
+	struct watermark w;
+	struct err e;
+
+	put("bramble.tx", data, size);
+	if (watermark_load(folder(), &w, &e) < 0 || w.bound == UINT64_MAX)
+		return;
+	must(watermark_see(folder(), &(struct watermark){.bound = UINT64_MAX}, w.bound, 0, &e) ==
+		0);
+	must_be("bramble.tx", data, size);
+}
+
+static void try_runtime(const uint8_t *data, size_t size)
+{
+	struct runtime r;
+	struct err e;
+
+	put("run", data, size);
+	runtime_load(folder(), &r);
+	if (!r.run)
+		return;
+	must(runtime_save(folder(), &r, &e) == 0);
+	must_be("run", data, size);
+}
+
+static void try_lease(const uint8_t *data, size_t size)
+{
+	struct err e;
+
+	put("lease", data, size);
+	int64_t lease_ms = lease_load(folder());
+	if (!lease_ms)
+		return;
+	must(lease_save(folder(), lease_ms, &e) == 0);
+	must_be("lease", data, size);
+}
+
+/* The folder is in memory and small, but not to be left. */
+static __attribute__((destructor)) void leave_nothing(void)
+{
+	struct err e;
+
+	(void)!io_remove_tree(folder(), &e);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	try_watermark(data, size);
+	try_runtime(data, size);
+	try_lease(data, size);
+	return 0;
+}

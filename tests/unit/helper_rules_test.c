@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The firewall of a node, as nft is told it. tests/agent/nft_test.py asks the kernel. */
+// use: node-agent/helper/helper_rules.c
+#include <arpa/inet.h>
+#include "node-agent/helper/helper_rules.h"
+#include "tap.h"
+
+#define REPLACE "add table inet bramble\ndelete table inet bramble\n"
+#define SETS                                                                  \
+	REPLACE "table inet bramble {\n"                                      \
+		"\tset members {\n"                                           \
+		"\t\ttype ipv4_addr\n"                                        \
+		"\t\telements = { 192.168.2.7, 192.168.2.8 }\n"               \
+		"\t}\n"                                                       \
+		"\tset clients {\n"                                           \
+		"\t\ttype ipv4_addr\n"                                        \
+		"\t\telements = { 192.168.2.7, 192.168.2.8, 192.168.2.10 }\n" \
+		"\t}\n"
+#define CHAIN                                                                 \
+	"\tchain input {\n"                                                   \
+	"\t\ttype filter hook input priority 0; policy accept;\n"             \
+	"\t\tiif \"lo\" accept\n"                                             \
+	"\t\ttcp dport { 5001, 6001, 6362, 3637 } ip saddr @members accept\n" \
+	"\t\ttcp dport { 5001, 6001, 6362, 3637 } reject with tcp reset\n"
+#define END "\t}\n}\n"
+#define CLIENTS "\t\ttcp dport { 7474, 7687 } "
+
+static struct helper_firewall garden(unsigned open)
+{
+	return (struct helper_firewall){.open = open,
+		.n = 3,
+		.host = {{{inet_addr("192.168.2.7")}, ROLE_DATA},
+			{{inet_addr("192.168.2.8")}, ROLE_DATA},
+			{{inet_addr("192.168.2.10")}, ROLE_PROXY}}};
+}
+
+static void is_rules(unsigned roles, bool direct, struct helper_firewall want, const char *rules,
+	const char *name)
+{
+	struct identity id = {.direct_access = direct, .nmembers = 1};
+	_cleanup_buf_ struct buf out = {0};
+
+	id.members[0].roles = roles;
+	rules_render(&id, &want, &out);
+	is_str(buf_str(&out), rules, "%s", name);
+}
+
+int main(void)
+{
+	is_rules(ROLE_DATA, false, garden(1),
+		SETS CHAIN CLIENTS "ip saddr @clients accept\n" CLIENTS
+				   "reject with tcp reset\n" END,
+		"a data node lets members and proxies in");
+	is_rules(ROLE_DATA, false, garden(0),
+		SETS CHAIN CLIENTS "tcp flags & rst == rst accept\n" CLIENTS
+				   "reject with tcp reset\n" END,
+		"closed, nobody");
+	is_rules(ROLE_DATA, true, garden(1), SETS CHAIN END, "direct access: everybody");
+	is_rules(ROLE_DATA, true, garden(0),
+		SETS CHAIN CLIENTS "tcp flags & rst == rst accept\n" CLIENTS
+				   "reject with tcp reset\n" END,
+		"closed, nobody all the same");
+	is_rules(ROLE_ARBITER, false, garden(1), SETS CHAIN END, "an arbiter has no clients");
+	is_rules(ROLE_PROXY, false, garden(1), REPLACE, "a proxy has no rules, and loses old ones");
+	is_rules(ROLE_ARBITER, false, (struct helper_firewall){0},
+		REPLACE "table inet bramble {\n"
+			"\tset members {\n\t\ttype ipv4_addr\n\t}\n"
+			"\tset clients {\n\t\ttype ipv4_addr\n\t}\n" CHAIN END,
+		"nobody known: empty sets");
+	return done();
+}

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Nothing follows from a verdict before it is written down; what cannot be written counts not. */
+// use: node-agent/voter.c node-agent/memory.c node-agent/runtime.c node-agent/watermark.c
+// use: node-agent/peers.c node-agent/hello.c node-agent/identity.c node-agent/quorum/wire.c
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/decree.c
+// use: node-agent/quorum/manifest.c node-agent/quorum/seats.c node-agent/quorum/stores.c
+// use: node-agent/quorum/masters.c node-agent/quorum/start.c node-agent/node_state.c
+// use: node-agent/discover/whereabouts.c
+#include <sodium.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "node-agent/voter.h"
+#include "tap.h"
+#include "util.h"
+
+/* A cluster of one is its own majority, so that every verdict is there at once. */
+static const struct identity id = {
+	.cluster = "t",
+	.mode = NEO4J_HA,
+	.nmembers = 1,
+	.members = {{.name = "pi1", .id = 1, .roles = ROLE_DATA}},
+};
+
+static char top[] = "/tmp/bramble-voter-test.XXXXXX";
+static char *p3, *run;
+
+static const struct voter_look at_rest = {.fit = true, .whole = true, .last_tx = TX_UNKNOWN};
+static const struct voter_look is_master = {.fit = true,
+	.whole = true,
+	.process = true,
+	.role = NEO4J_MASTER,
+	.master = 1,
+	.last_tx = 5};
+
+/* --- the node's two folders, empty; and what makes a file impossible to write */
+
+static void fresh(void)
+{
+	struct err e;
+
+	(void)!io_remove_tree(p3, &e);
+	(void)!io_remove_tree(run, &e);
+	(void)!mkdir(p3, 0700);
+	(void)!mkdir(run, 0700);
+}
+
+/* A folder with something in it takes the file's name: no rename replaces that, not even root's. */
+static void obstruct(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+	_cleanup_free_ char *inside = xasprintf("%s/x", path);
+
+	(void)unlink(path);
+	(void)!mkdir(path, 0700);
+	(void)!mkdir(inside, 0700);
+}
+
+static void clear_way(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+	struct err e;
+
+	(void)!io_remove_tree(path, &e);
+}
+
+static bool exists(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+
+	return access(path, F_OK) == 0;
+}
+
+static struct durable on_p3(void)
+{
+	struct durable d;
+	struct err e;
+
+	if (memory_load(p3, &d, &e) < 0)
+		d = (struct durable){0};
+	return d;
+}
+
+/* --- whole steps */
+
+static void begin(struct voter *v)
+{
+	struct err e = {0};
+
+	voter_open(v, &id, p3, run);
+	is_int(voter_begin(v, &e), 0, "begun: %s", e.msg);
+}
+
+static int step(struct voter *v, const struct voter_look *look, struct verdict *verdict)
+{
+	struct err e;
+
+	return voter_step(v, look, verdict, &e);
+}
+
+/* Until the verdict is START; the first manifest takes a few rounds. */
+static bool may_start(struct voter *v, struct verdict *verdict)
+{
+	for (int i = 0; i < 20; i++) {
+		if (step(v, &at_rest, verdict) == 0 && verdict->neo4j == NEO4J_START)
+			return true;
+	}
+	return false;
+}
+
+/* Until its Neo4j, which is master, may be written to. */
+static bool may_write(struct voter *v, struct verdict *verdict)
+{
+	struct err e;
+
+	if (!may_start(v, verdict) || voter_starts(v, verdict, false, &e) < 0)
+		return false;
+	for (int i = 0; i < 20; i++) {
+		if (step(v, &is_master, verdict) == 0 && verdict->writable)
+			return true;
+	}
+	return false;
+}
+
+static void test_start(void)
+{
+	struct voter v;
+	struct verdict verdict;
+	struct runtime r;
+	struct err e;
+
+	fresh();
+	begin(&v);
+	ok(may_start(&v, &verdict), "alone in its cluster it may start");
+	struct durable d = on_p3();
+	ok(d.manifest.epoch && d.manifest.run == verdict.run, "that was written down first");
+	is_int(voter_starts(&v, &verdict, false, &e), 0, "it starts");
+	runtime_load(run, &r);
+	ok(r.run == verdict.run && idset_has(&r.hosts, 1), "for the run and with the hosts told");
+}
+
+static void test_master(void)
+{
+	struct voter v;
+	struct verdict verdict;
+
+	fresh();
+	begin(&v);
+	ok(may_write(&v, &verdict), "as master it may be written to");
+	struct durable d = on_p3();
+	ok(d.granted.term && d.basis.term == d.granted.term, "the grant was written down first");
+	ok(verdict.lease_ms > boottime_ms(), "it has a lease");
+	ok(lease_load(run) == verdict.lease_ms, "which the guard finds");
+	ok(v.watermark.bound >= 5, "and the store's length is bounded");
+}
+
+/* A verdict that cannot be written down: at most a kill, and nobody may write. */
+static void must_count_not(int r, const struct verdict *verdict, const char *what)
+{
+	is_int(r, -1, "%s: the step fails", what);
+	ok(verdict->neo4j != NEO4J_START, "%s: no start", what);
+	ok(!verdict->writable && !verdict->open, "%s: no writes, closed ports", what);
+}
+
+static void test_memory_unwritable(void)
+{
+	struct voter v;
+	struct verdict verdict;
+
+	fresh();
+	begin(&v);
+	obstruct(p3, "bramble.quorum");
+	for (int i = 0; i < 5; i++)
+		must_count_not(step(&v, &at_rest, &verdict), &verdict, "no memory");
+	clear_way(p3, "bramble.quorum");
+	ok(may_start(&v, &verdict), "once it can be written the node goes on");
+	ok(on_p3().manifest.run == verdict.run, "and what was decided meanwhile is written");
+}
+
+static void test_lease_unwritable(void)
+{
+	struct voter v;
+	struct verdict verdict;
+	struct voter_look stray = is_master;
+
+	fresh();
+	begin(&v);
+	ok(may_write(&v, &verdict), "a master");
+	usleep(2000); /* the lease's end moves on with the clock */
+	obstruct(run, "lease");
+	must_count_not(step(&v, &is_master, &verdict), &verdict, "no lease");
+	clear_way(run, "lease");
+	is_int(step(&v, &is_master, &verdict), 0, "it can be written again");
+	ok(lease_load(run) == verdict.lease_ms && verdict.writable, "and is");
+
+	v.runtime.run = 0; /* a Neo4j that was started for none of ours */
+	stray.role = NEO4J_DOWN;
+	obstruct(run, "lease");
+	is_int(step(&v, &stray, &verdict), -1, "a kill whose lease cannot be ended");
+	is_int(verdict.neo4j, NEO4J_KILL, "is still a kill");
+	clear_way(run, "lease");
+	is_int(step(&v, &stray, &verdict), 0, "and the next round");
+	ok(exists(run, "lease") && lease_load(run) == 0, "ends the lease");
+}
+
+static void test_run_unwritable(void)
+{
+	struct voter v;
+	struct verdict verdict;
+	struct runtime r;
+	struct err e;
+
+	fresh();
+	begin(&v);
+	ok(may_start(&v, &verdict), "it may start");
+	obstruct(run, "run");
+	is_int(voter_starts(&v, &verdict, false, &e), -1, "but not when nobody will know the run");
+	is_int((long long)v.runtime.run, 0, "and there is none");
+	clear_way(run, "run");
+	is_int(voter_starts(&v, &verdict, false, &e), 0, "then it starts");
+	obstruct(run, "run");
+	is_int(step(&v, &is_master, &verdict), -1, "that it formed cannot be written");
+	clear_way(run, "run");
+	is_int(step(&v, &is_master, &verdict), 0, "the next round");
+	runtime_load(run, &r);
+	ok(r.formed, "writes it");
+}
+
+static void test_p3_gone(void)
+{
+	struct voter v;
+	struct verdict verdict;
+	struct voter_look held = at_rest;
+	struct err e = {0};
+
+	fresh();
+	begin(&v);
+	struct durable before = on_p3();
+	v.device++; /* what lies at its place now is another filesystem */
+	must_count_not(step(&v, &at_rest, &verdict), &verdict, "p3 gone");
+	is_int(voter_starts(&v, &verdict, false, &e), -1, "nor is anything started: %s", e.msg);
+	ok(!exists(run, "run"), "nor a run noted");
+	v.device--;
+	held.held = true;
+	must_count_not(step(&v, &held, &verdict), &verdict, "p3 held");
+	ok(on_p3().manifest.epoch == before.manifest.epoch, "nothing was written");
+	ok(may_start(&v, &verdict), "when it is back the node goes on");
+
+	ok(may_write(&v, &verdict), "a master");
+	uint64_t bound = v.watermark.bound;
+	struct voter_look far = is_master;
+	far.last_tx = bound + 1000;
+	v.device++;
+	(void)!step(&v, &far, &verdict);
+	ok(v.watermark.bound == bound, "p3 gone: no watermark is written elsewhere");
+}
+
+static void test_emptied(void)
+{
+	struct voter v;
+	struct verdict verdict;
+	struct watermark w;
+	struct err e;
+
+	fresh();
+	begin(&v);
+	ok(may_write(&v, &verdict) && on_p3().basis.term, "its store follows a master, itself");
+	is_int(voter_starts(&v, &verdict, true, &e), 0, "a start with the store put aside");
+	is_int((long long)on_p3().basis.term, 0, "follows nobody any more");
+	ok(watermark_load(p3, &w, &e) == 0 && w.bound == 0, "and has no length");
+	obstruct(p3, "bramble.tx");
+	is_int(voter_starts(&v, &verdict, true, &e), -1, "that must be written before");
+}
+
+/* What is left by an agent that was killed. */
+static void test_next_agent(void)
+{
+	struct voter v, next;
+	struct verdict verdict;
+
+	fresh();
+	begin(&v);
+	ok(may_write(&v, &verdict), "a master");
+	int64_t lease_ms = verdict.lease_ms;
+	begin(&next);
+	ok(next.runtime.run == v.runtime.run && next.runtime.formed, "the next one knows its run");
+	is_int(step(&next, &is_master, &verdict), 0, "takes a look");
+	is_int(verdict.neo4j, NEO4J_AS_IT_IS, "and lets it run");
+	ok(verdict.lease_ms >= lease_ms, "with a lease no shorter");
+}
+
+static void test_no_quorum(void)
+{
+	struct identity causal = id;
+	struct verdict verdict;
+	struct voter v;
+	struct err e;
+
+	fresh();
+	causal.mode = NEO4J_CAUSAL;
+	voter_open(&v, &causal, p3, run);
+	ok(voter_begin(&v, &e) == 0 && step(&v, &at_rest, &verdict) == 0, "a causal cluster");
+	ok(!exists(p3, "bramble.quorum"), "remembers nothing");
+	is_int(voter_starts(&v, &verdict, false, &e), 0, "it starts");
+	ok(lease_load(run) == LEASE_NEVER_ENDS, "with a lease without end");
+}
+
+int main(void)
+{
+	struct err e;
+
+	if (sodium_init() < 0 || !mkdtemp(top))
+		return 1;
+	p3 = xasprintf("%s/p3", top);
+	run = xasprintf("%s/run", top);
+	test_start();
+	test_master();
+	test_memory_unwritable();
+	test_lease_unwritable();
+	test_run_unwritable();
+	test_p3_gone();
+	test_emptied();
+	test_next_agent();
+	test_no_quorum();
+	(void)!io_remove_tree(top, &e);
+	free(p3);
+	free(run);
+	return done();
+}

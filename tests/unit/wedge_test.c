@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A Neo4j that joins for ever is ended; one that copies, recovers or serves is not. */
+// use: node-agent/wedge.c
+#include <unistd.h>
+#include "node-agent/wedge.h"
+#include "tap.h"
+
+/* How long it may join until it is ended, in minutes; 0: for an hour and more. */
+static int ended_after(struct wedge *w, uint64_t space_a_minute, int cpu_percent)
+{
+	struct wedge_look look = {.now_ms = 1000, .joins = true, .space = 50 << 20};
+
+	for (int s = 0; s < 3600; s += 5) {
+		if (wedge_step(w, &look))
+			return s / 60;
+		look.now_ms += 5000;
+		look.space += space_a_minute / 12;
+		look.cpu_ms += 50 * cpu_percent;
+	}
+	return 0;
+}
+
+int main(void)
+{
+	struct wedge w = {0};
+	struct wedge_look serves = {.now_ms = 1, .serves = true};
+
+	is_int(ended_after(&w, 2 << 20, 1), 0, "one that copies its store is left alone");
+	is_int(ended_after(&w, 0, 60), 0, "and one that recovers it");
+	w = (struct wedge){0};
+	is_int(ended_after(&w, 20000, 3), 5, "one that only logs is ended after 5 minutes");
+	is_int(ended_after(&w, 0, 3), 10, "the next time after 10");
+	is_int(ended_after(&w, 0, 3), 20, "then 20");
+	is_int(ended_after(&w, 0, 3), 40, "40");
+	is_int(ended_after(&w, 0, 3), 40, "and no longer than that");
+	ok(!wedge_step(&w, &serves), "one that serves");
+	is_int(ended_after(&w, 0, 3), 5, "has made good");
+	ok(wedge_space("/") > 0, "space taken: %llu", (unsigned long long)wedge_space("/"));
+	ok(wedge_cpu_ms(getpid()) >= 0, "time computed: %lld", (long long)wedge_cpu_ms(getpid()));
+	is_int(wedge_cpu_ms(0), -1, "of no process: unknown");
+	is_int((long long)wedge_space("/does/not/exist"), 0, "of no store: none");
+	return done();
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A node makes way for another one: never before that one has all, never for long. */
+// use: node-agent/control/yield.c
+#include "node-agent/control/yield.h"
+#include "tap.h"
+
+static const struct member pi3 = {.name = "pi3", .id = 3, .roles = ROLE_DATA};
+static struct yield y;
+static struct yield_look look;
+
+/* A slave that has all, and a Neo4j that runs here. */
+static void begin(void)
+{
+	look = (struct yield_look){.now_ms = 1000,
+		.last_tx = 50,
+		.process = true,
+		.to_present = true,
+		.to_role = NEO4J_SLAVE,
+		.to_tx = 50,
+		.master_tx = TX_UNKNOWN};
+	yield_begin(&y, &pi3, look.now_ms);
+}
+
+static enum yield_phase after(int64_t ms)
+{
+	look.now_ms += ms;
+	yield_step(&y, &look);
+	return y.phase;
+}
+
+static void rests(void)
+{
+	begin();
+	ok(after(YIELD_SETTLE_MS) == YIELD_RESTS, "it rests");
+}
+
+static void test_waits(void)
+{
+	begin();
+	ok(yield_is_closed(&y) && !yield_rests(&y), "it takes no writes, and runs");
+	is_int(after(YIELD_SETTLE_MS - 1), YIELD_WAITS, "what it says of itself may be old");
+	is_int(after(1), YIELD_RESTS, "then it rests");
+	ok(yield_is_closed(&y) && yield_rests(&y), "and takes no writes");
+
+	begin();
+	look.to_tx = 49;
+	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "not while one transaction is missing");
+	look.to_tx = 51;
+	is_int(after(1), YIELD_RESTS, "but when none is");
+}
+
+static void test_last_writers(void)
+{
+	begin();
+	look.master = true;
+	after(YIELD_SETTLE_MS - 1);
+	look.last_tx = look.to_tx = 51;
+	is_int(after(1), YIELD_WAITS, "a master waits for those who were writing");
+	is_int(after(YIELD_SETTLE_MS), YIELD_RESTS, "until it is quiet");
+	ok(y.bound == 51, "and knows what it has");
+	begin();
+	look.master = true;
+	for (int i = 0; i < YIELD_QUIET_MS / 500 - 1; i++) {
+		look.last_tx = ++look.to_tx;
+		after(500);
+	}
+	is_int(y.phase, YIELD_WAITS, "somebody goes on writing");
+	look.last_tx = ++look.to_tx;
+	is_int(after(500), YIELD_RESTS, "it does not wait for ever");
+	ok(y.bound == TX_UNKNOWN, "and does not know what it has");
+}
+
+static void test_unknown(void)
+{
+	begin();
+	look.last_tx = TX_UNKNOWN;
+	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "who does not know what it has waits");
+	begin();
+	look.to_tx = TX_UNKNOWN;
+	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "as for one who does not tell");
+	is_int(after(YIELD_CATCH_UP_MS), YIELD_NONE, "and not for ever");
+	is_str(y.why, "pi3 does not catch up", "for a reason");
+}
+
+static void test_gone(void)
+{
+	begin();
+	look.to_present = false;
+	is_int(after(500), YIELD_NONE, "not for one that is not there");
+	begin();
+	look.to_role = NEO4J_UNKNOWN;
+	is_int(after(500), YIELD_NONE, "nor for no slave");
+	is_str(y.why, "pi3 is no slave", "and says so");
+	rests();
+	look.to_present = false;
+	is_int(after(500), YIELD_NONE, "not when it goes");
+}
+
+static void test_elected(void)
+{
+	rests();
+	look.to_role = NEO4J_MASTER;
+	is_int(after(500), YIELD_RESTS, "it stops first, whatever is heard");
+	look.process = false;
+	look.to_role = NEO4J_SLAVE;
+	is_int(after(500), YIELD_RESTS, "rests");
+	look.to_role = NEO4J_MASTER;
+	is_int(after(500), YIELD_NONE, "until the chosen one is master");
+	is_str(y.why, "", "as it should be");
+	ok(!yield_is_closed(&y) && !yield_rests(&y), "and starts again");
+}
+
+/* How long the store is that comes back. */
+static void test_bound(void)
+{
+	begin();
+	after(0);
+	after(YIELD_SETTLE_MS);
+	ok(y.phase == YIELD_RESTS && y.bound == 50, "a store that did not move has what it told");
+	begin();
+	after(YIELD_SETTLE_MS - 1);
+	look.last_tx = 51;
+	look.to_tx = 52;
+	after(1);
+	ok(y.phase == YIELD_RESTS && y.bound == TX_UNKNOWN, "one that moved may have more");
+	look.process = false;
+	look.master_tx = 53;
+	after(500);
+	ok(y.bound == TX_UNKNOWN, "what its master told before may be old");
+	after(YIELD_SETTLE_MS);
+	ok(y.bound == 53, "what it tells afterwards is enough");
+}
+
+static void test_never_elected(void)
+{
+	rests();
+	look.process = false;
+	is_int(after(YIELD_REST_MS - 1), YIELD_RESTS, "nobody is elected");
+	is_int(after(1), YIELD_NONE, "it comes back all the same");
+	is_str(y.why, "pi3 has not become master", "and says why");
+}
+
+int main(void)
+{
+	test_waits();
+	test_last_writers();
+	test_unknown();
+	test_gone();
+	test_elected();
+	test_bound();
+	test_never_elected();
+	return done();
+}
