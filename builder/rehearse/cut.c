@@ -69,13 +69,12 @@ static pid_t victim(const struct machine *m)
 int machine_cut(const struct rehearsal *r, const struct machine *m, enum cut how, struct err *e)
 {
 	pid_t pid = victim(m);
+	int rc = netns_unplug(m, e);
 
-	if (pid != m->pid && netns_unplug(m, e) < 0)
-		return -1;
-	int rc = 0;
 	if (how == CUT_REAL) {
 		cgroup_freeze(r->netns, m->node, true);
-		rc = drop_unsynced(r, m, "p3", e);
+		if (rc == 0)
+			rc = drop_unsynced(r, m, "p3", e);
 		if (rc == 0)
 			rc = drop_unsynced(r, m, "p2", e);
 	}
@@ -85,7 +84,7 @@ int machine_cut(const struct rehearsal *r, const struct machine *m, enum cut how
 		cgroup_freeze(r->netns, m->node, false);
 	if (rc < 0)
 		return err_prefix(e, "%s", m->node);
-	if (wait_gone(m->pid, e) < 0)
+	if (wait_gone(m->pid, e) < 0 || netns_drop_port(m, e) < 0)
 		return err_prefix(e, "%s", m->node);
 	return 0;
 }

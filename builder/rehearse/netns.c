@@ -54,16 +54,35 @@ int netns_remove(const char *name, struct err *e)
 	return run_tool(del, NULL, NULL, 0, e);
 }
 
+static void port_name(const struct machine *m, char name[static IFNAMSIZ])
+{
+	snprintf(name, IFNAMSIZ, "vb-%.12s", m->name);
+}
+
 int netns_unplug(const struct machine *m, struct err *e)
 {
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	struct ifreq ifr = {0};
 
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "vb-%.12s", m->name);
-	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+	port_name(m, ifr.ifr_name);
+	if (fd < 0)
 		return err_errno(e, "%s: its port %s", m->node, ifr.ifr_name);
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) < 0)
+		return errno == ENODEV ? 0 : err_errno(e, "%s: its port %s", m->node, ifr.ifr_name);
 	ifr.ifr_flags &= (short)~IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
 		return err_errno(e, "%s: its port %s", m->node, ifr.ifr_name);
 	return 0;
+}
+
+int netns_drop_port(const struct machine *m, struct err *e)
+{
+	char name[IFNAMSIZ];
+	port_name(m, name);
+	const char *const del[] = {"ip", "link", "del", name, NULL};
+
+	if (!if_nametoindex(name) || run_tool(del, NULL, NULL, 0, e) == 0)
+		return 0;
+	/* The kernel was quicker than the tool. */
+	return if_nametoindex(name) ? -1 : 0;
 }

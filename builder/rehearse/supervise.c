@@ -194,7 +194,7 @@ static void reap_machine(struct supervisor *s, struct machine *m)
 	event(s, "off", m->node);
 }
 
-static void reap_job(struct job *j)
+static void reap_job(struct supervisor *s, struct job *j)
 {
 	char text[1024];
 	int status;
@@ -204,6 +204,8 @@ static void reap_job(struct job *j)
 	ssize_t n = read(j->error, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
 	bool good = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	/* Whoever hears of the cut may ask for power at once. */
+	reap_machine(s, j->machine);
 	control_answer(j->client, good ? 0 : EXIT_FAILED, text);
 	close(j->error);
 	j->pid = 0;
@@ -226,7 +228,7 @@ static void child_ended(void *arg, int signo)
 	for (size_t i = 0; i < s->r->nmachines; i++)
 		reap_machine(s, &s->r->machines[i]);
 	for (size_t i = 0; i < JOBS_MAX; i++)
-		reap_job(&s->jobs[i]);
+		reap_job(s, &s->jobs[i]);
 	if (s->stopping && !any_power(s))
 		loop_stop(s->loop);
 }

@@ -98,10 +98,19 @@ keys=$("$bramble" rehearse exec --cluster "$name" pi2 -- find /srv/bramble -name
 is "$keys" "" "no key of Neo4j's own making lies on the card"
 members=3
 python3 "$(dirname "$0")/failover.py" --bramble "$bramble" --netns "$netns" --proxy 192.168.77.14 \
-  --data pi1=192.168.77.11,pi2=192.168.77.12,pi3=192.168.77.13 --writes 50 --tap-from $((tap_n + 1))
+  --data pi1=192.168.77.11,pi2=192.168.77.12,pi3=192.168.77.13 --writes 50 --tap-from $((tap_n + 1)) \
+  2>"$scratch/failover.err"
 status=$?
 tap_n=$((tap_n + 6 + members))
-ok $status "the power cut was played to its end"
+ok $status "the power cut was played to its end" "$(cat "$scratch/failover.err")"
+[[ $status -eq 0 ]] || { # what the machines say of it: without this nobody can tell why
+  "$bramble" rehearse status --cluster "$name" 2>&1 | sed 's/^/# /'
+  for i in 1 2 3; do
+    "$bramble" rehearse logs --cluster "$name" "pi$i" -- -q -n 40 -u bramble-agent -o short-precise 2>&1 |
+      sed "s/^/# pi$i: /"
+  done
+  done_testing
+}
 # A store the card has lost parts of: Neo4j does not start on it. It is put aside, a new one fetched.
 for i in 1 2 3; do
   [[ $(in_net curl -s -m 5 http://192.168.77.1$i:7470/slave) == slave ]] && slave=$i
