@@ -183,8 +183,7 @@ static void decide_running(
 	f->phase = NEO4J_RAN;
 	if (in->verdict && in->verdict->neo4j == NEO4J_KILL) {
 		f->killed = d->kill = true;
-		decide(d, NODE_STOPPING, "Neo4j is ended: %s",
-			in->verdict->why[0] ? in->verdict->why : "a majority is elsewhere");
+		decide(d, NODE_STOPPING, "Neo4j is ended: %s", in->verdict->why);
 		return;
 	}
 	if (in->order.end) {

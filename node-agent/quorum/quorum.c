@@ -13,6 +13,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.led_ms = now_ms,
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
+		.overruled_ms = -1,
 		.hollow_ms = -1};
 	for (size_t i = 0; i <= MANIFEST_MAX; i++)
 		q->seat[i] = (struct seat){.heard_ms = -1, .seen_ms = now_ms};
@@ -123,7 +124,7 @@ static uint64_t tx_below(const struct quorum *q, unsigned id)
 }
 
 /* Has somebody near granted a later master, with a store shorter than this one's? */
-static bool is_overruled(const struct quorum *q)
+static bool others_follow_later(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
@@ -139,6 +140,22 @@ static bool is_overruled(const struct quorum *q)
 			return true;
 	}
 	return false;
+}
+
+static void watch_overruled(struct quorum *q)
+{
+	if (!q->mine.neo4j_run || !others_follow_later(q))
+		q->overruled_ms = -1;
+	else if (q->overruled_ms < 0)
+		q->overruled_ms = q->now_ms;
+}
+
+static bool is_overruled(const struct quorum *q)
+{
+	bool waits = q->formed && q->mine.role != NEO4J_MASTER && q->mine.role != NEO4J_SLAVE;
+
+	return q->overruled_ms >= 0 &&
+	       q->now_ms - q->overruled_ms >= (waits ? QUORUM_OVERRULED_MS : 0);
 }
 
 static bool outdoes_me(const struct quorum *q, unsigned id)
@@ -174,12 +191,28 @@ static void watch_hollow(struct quorum *q)
 		q->hollow_ms = q->now_ms;
 }
 
-/* In no run of ours, with no store to be master of, without a majority, or wedged? */
-static bool must_die(const struct quorum *q)
+/* In no run of ours, with no store to be master of, without a majority, or wedged? NULL: it lives.
+ */
+static const char *why_die(const struct quorum *q)
 {
-	return quorum_is_lost(q, q->self) || q->mine.neo4j_run != q->d.manifest.run ||
-	       q->now_ms >= q->lease_ms || is_hollow(q) || is_overruled(q) || is_orphan(q) ||
-	       q->now_ms - q->led_ms >= QUORUM_WEDGE_MS;
+	const struct {
+		bool is;
+		const char *why;
+	} reasons[] = {
+		{quorum_is_lost(q, q->self), "this card was given up for lost"},
+		{q->mine.neo4j_run != q->d.manifest.run, "the others have begun anew"},
+		{q->now_ms >= q->lease_ms, "a majority is elsewhere"},
+		{is_hollow(q), "it is master with nothing in its store"},
+		{is_overruled(q), "the others follow another master"},
+		{is_orphan(q), "the master it was to follow is gone"},
+		{q->now_ms - q->led_ms >= QUORUM_WEDGE_MS, "it has had no master for too long"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+		if (reasons[i].is)
+			return reasons[i].why;
+	}
+	return NULL;
 }
 
 /* When the majority was complete: the oldest of its members' proofs, the newest ones counted. */
@@ -293,12 +326,15 @@ void quorum_step(
 	finish_word(q);
 	if (!look->neo4j_run || quorum_count_of(q, quorum_is_leading))
 		q->led_ms = now_ms;
+	watch_overruled(q);
 	watch_hollow(q);
 	if (is_hollow(q))
 		q->shy_ms = now_ms + QUORUM_SHY_MS;
-	if (look->neo4j_run)
-		v->neo4j = must_die(q) ? NEO4J_KILL : NEO4J_AS_IT_IS;
-	else
+	const char *why = look->neo4j_run ? why_die(q) : NULL;
+	if (why) {
+		v->neo4j = NEO4J_KILL;
+		v->why = why;
+	} else if (!look->neo4j_run)
 		quorum_decide_start(q, look->fit, v);
 	if (look->neo4j_run && v->neo4j == NEO4J_AS_IT_IS)
 		quorum_decide_ports(q, v);

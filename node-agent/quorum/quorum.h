@@ -48,6 +48,14 @@
 #define QUORUM_RANK_MS 2000    /* a proposer's head start over the next higher id */
 #define QUORUM_WEDGE_MS 180000 /* a Neo4j that runs so long below no master is begun again */
 #define QUORUM_HOLLOW_MS 10000 /* how long a master may have nothing in its store */
+/*
+ * A Neo4j that is neither master nor slave tells no length: its store is known by a bound only, and
+ * may be no longer than the new master's after all. One that was elected with has so long to become
+ * that one's slave before it counts as overruled. Ended at once, a slave that is a second slower
+ * than the election took the cluster's quorum with it (2.3.1, 2 of 3 left). One that has yet to
+ * join has no such time: its joining makes an election.
+ */
+#define QUORUM_OVERRULED_MS 15000
 /* Outlasts a wedge, so that the next run is decided without it. */
 #define QUORUM_SHY_MS (2 * QUORUM_WEDGE_MS)
 
@@ -120,6 +128,7 @@ struct quorum {
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, or at rest */
 	int64_t lease_ms;           /* the lease's end */
+	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
 	int64_t hollow_ms; /* since when it is master with nothing in its store; -1: it is not */
 	int64_t shy_ms;    /* it was elected with a hollow store: begins no run before that */
 	bool formed, lease;
@@ -149,13 +158,13 @@ enum neo4j_order {
 struct verdict {
 	enum neo4j_order neo4j;
 	uint64_t run;
-	struct idset hosts;   /* START: ha.initial_hosts */
-	bool aside;           /* START: put the store aside before */
-	bool open;            /* may 7474 and 7687 be reached? */
-	bool writable;        /* may proxies send it writes? */
-	bool whole;           /* the store is whole now: mark it so */
-	int64_t lease_ms;     /* kill Neo4j then, whatever becomes of this agent (bramble-guard) */
-	const char *why;      /* of what does not happen, static; "" when all is well */
+	struct idset hosts; /* START: ha.initial_hosts */
+	bool aside;         /* START: put the store aside before */
+	bool open;          /* may 7474 and 7687 be reached? */
+	bool writable;      /* may proxies send it writes? */
+	bool whole;         /* the store is whole now: mark it so */
+	int64_t lease_ms;   /* kill Neo4j then, whatever becomes of this agent (bramble-guard) */
+	const char *why;    /* of what does not happen or of the end, static; "" when all is well */
 	struct idset missing; /* for whom a start waits: for their vote, or for what only they may
 				 hold */
 };

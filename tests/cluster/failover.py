@@ -160,12 +160,12 @@ def play(args):
     say(args, "%d writes acknowledged; cutting the power of %s" % (len(writer.acked), old))
     cut = time.monotonic()
     rehearse(args, "cut", old)
-    new = wait_until("a new master", 120, lambda: next(
+    new = wait_until("a new master", 400, lambda: next(
         (n for t, n in list(roles.masters) if t > cut and n != old), None))
     took = next(t for t, n in roles.masters if t > cut and n == new)
     r["new_master"], r["no_master_s"] = new, took - cut
     say(args, "%s is master after %.1f s" % (new, r["no_master_s"]))
-    wait_until("a write after the new master", 60,
+    wait_until("a write after the new master", 120,
                lambda: any(e > took for _, e in writer.answers))
     again = next(e for _, e in writer.answers if e > took)
     r["writes_again_s"], r["proxy_lag_s"] = again - cut, again - took

@@ -125,6 +125,7 @@ static const struct a_case cases[] = {
 	{
 		.what = "kill",
 		.order = NEO4J_KILL,
+		.verdict_why = "a majority is elsewhere",
 		.service = SERVICE_RUNNING,
 		.role = NEO4J_MASTER,
 		.peer = ABSENT,
@@ -202,6 +203,7 @@ static const struct a_case cases[] = {
 	{
 		.what = "kill, though a person lets it rest",
 		.order = NEO4J_KILL,
+		.verdict_why = "a majority is elsewhere",
 		.rest = "makes way",
 		.service = SERVICE_RUNNING,
 		.peer = FINE,

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The others follow a new master, and this node's store may be longer: what becomes of its Neo4j?
+ */
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/decree.c
+// use: node-agent/quorum/manifest.c node-agent/quorum/seats.c node-agent/quorum/stores.c
+// use: node-agent/quorum/masters.c node-agent/quorum/start.c
+#include "node-agent/quorum/quorum.h"
+#include "tap.h"
+
+#define ELECTED_MS 20000 /* the master 1 is long gone then, and 3 is elected */
+
+static const struct mastership of_1 = {1, 1, 1}, of_3 = {2, 1, 3};
+static const struct manifest expected = {
+	.n = 3,
+	.member = {{.id = 1}, {.id = 2}, {.id = 3}},
+};
+
+/* Node 2, whose store follows the master 1. */
+static void begin(struct quorum *q)
+{
+	struct durable d = {.incarnation = 12, .manifest = expected};
+
+	d.manifest.epoch = d.manifest.run = 1;
+	for (unsigned i = 0; i < 3; i++) {
+		d.manifest.member[i].incarnation = 11 + i;
+		idset_add(&d.manifest.hosts, i + 1);
+	}
+	d.basis = d.followed = d.touched = d.granted = of_1;
+	quorum_begin(q, 2, &expected, &d, 0);
+}
+
+/* Node 3 is heard; from ELECTED_MS on it is master with a store of 90. */
+static void hear_3(struct quorum *q, int64_t now_ms)
+{
+	bool master = now_ms >= ELECTED_MS;
+	struct word w = {.incarnation = 13,
+		.epoch = 1,
+		.run = 1,
+		.expected = manifest_digest(&expected),
+		.neo4j_run = 1,
+		.formed = true,
+		.whole = true,
+		.fit = true,
+		.lease = true,
+		.bound = true,
+		.role = master ? NEO4J_MASTER : NEO4J_UNKNOWN,
+		.master = master ? 3 : 0,
+		.last_tx = 90,
+		.granted = master ? of_3 : of_1,
+		.basis = of_1,
+		.followed = of_1,
+		.touched = of_1,
+		.claim = master ? of_3 : (struct mastership){0}};
+
+	quorum_seen(q, 3, now_ms);
+	quorum_hear(q, 3, &w, NULL, now_ms);
+}
+
+/* Lives from *now_ms until to_ms or until Neo4j is to be killed; why, or "". */
+static const char *live(
+	struct quorum *q, const struct quorum_look *look, int64_t *now_ms, int64_t to_ms)
+{
+	struct verdict v = {.why = ""};
+
+	for (; *now_ms < to_ms; *now_ms += 500) {
+		hear_3(q, *now_ms);
+		quorum_step(q, look, *now_ms, &v);
+		if (v.neo4j == NEO4J_KILL)
+			return v.why;
+	}
+	return "";
+}
+
+int main(void)
+{
+	static struct quorum q;
+	/* 2's Neo4j was slave of 1, and has since neither been master nor slave: a bound of 130 is
+	 * all that is known of its store. */
+	struct quorum_look look = {.whole = true,
+		.fit = true,
+		.neo4j_run = 1,
+		.formed = true,
+		.role = NEO4J_UNKNOWN,
+		.last_tx = 130};
+	int64_t now_ms = 0;
+
+	begin(&q);
+	is_str(live(&q, &look, &now_ms, ELECTED_MS), "", "without a master it waits for one");
+	is_str(live(&q, &look, &now_ms, ELECTED_MS + 10000), "",
+		"one elected with has time to become slave");
+	struct quorum_look slave = look;
+	slave.role = NEO4J_SLAVE;
+	slave.master = 3;
+	slave.last_tx = 90;
+	is_str(live(&q, &slave, &now_ms, ELECTED_MS + 60000), "", "and lives when it has");
+
+	begin(&q);
+	now_ms = 0;
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
+		"one that does not is ended");
+	is_int((long)now_ms, ELECTED_MS + QUORUM_OVERRULED_MS, "when its time is over");
+
+	begin(&q);
+	now_ms = 0;
+	slave.master = 1;
+	slave.last_tx = 91;
+	is_str(live(&q, &slave, &now_ms, 3 * ELECTED_MS), "the others follow another master",
+		"a longer store that goes on below another");
+	is_int((long)now_ms, ELECTED_MS, "is ended at once");
+
+	begin(&q);
+	now_ms = ELECTED_MS;
+	look.formed = false;
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
+		"one that has yet to join with a longer store");
+	is_int((long)now_ms, ELECTED_MS, "likewise: its joining would make an election");
+	return done();
+}
