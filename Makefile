@@ -149,7 +149,7 @@ UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/*_test.c)))
 UNIT_BIN = $(UNIT:%=$(B)/unit/%)
 $(B)/unit/%: tests/unit/%.c $(HOST_OBJ) tests/unit/tap.h
 	$(call quiet,TEST,$@) mkdir -p $(@D) && $(CC) $(BASE_CFLAGS) $(CFLAGS) $(SAN) $(BUILDER_CFLAGS) \
-	  -I. -Itests/unit -Ibuilder -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
+	  -I. -Itests/unit -Ibuilder -Iproxy -MF $@.d -o $@ $< $(call host_obj,$(COMMON_SRC)) \
 	  $(call host_obj,$(shell sed -n 's,^// use: ,,p' tests/unit/$*.c)) $(BUILDER_LIBS)
 
 # Libraries that tests put in front of libc: devices that fail.

@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
-#include "client.h"
-#include "exchange.h"
+#include "http/client.h"
+#include "http/exchange.h"
 #include "log.h"
-#include "member.h"
+#include "members/member.h"
 #include "notify.h"
 #include "stats.h"
 

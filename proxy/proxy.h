@@ -3,14 +3,14 @@
 #define PROXY_PROXY_H
 
 #include <sys/socket.h>
-#include "election.h"
+#include "members/election.h"
 #include "http_client.h"
 #include "http_server.h"
 #include "list.h"
 #include "loop.h"
 #include "proxy_conf.h"
-#include "queue.h"
-#include "relay.h"
+#include "http/queue.h"
+#include "http/relay.h"
 
 /*
  * The proxy's data. One loop, no threads.

@@ -155,15 +155,15 @@ static int check_stats(const char *file, const struct proxy_conf *conf, struct e
 	return check_listen(file, "stats", conf->stats_listen, false, e);
 }
 
-static int check_address(cfg_t *sec, const char *key, bool required, struct err *e)
+static int read_address(
+	cfg_t *sec, const char *key, bool required, struct sockaddr_in *to, struct err *e)
 {
 	const char *text = cfg_getstr(sec, key);
-	struct sockaddr_in ignored;
 
 	if (!text && required)
 		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": %s is missing",
 			config_where(sec), cfg_title(sec), key);
-	if (text && parse_inet(text, &ignored) < 0)
+	if (text && parse_inet(text, to) < 0)
 		return err_code(e, EXIT_CONFIG,
 			"%s: member \"%s\": %s \"%s\": not ADDRESS:PORT with numbers",
 			config_where(sec), cfg_title(sec), key, text);
@@ -199,12 +199,13 @@ static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
 		return err_code(e, EXIT_CONFIG,
 			"%s: member \"%s\": id %ld is not between 1 and 127", config_where(sec),
 			cfg_title(sec), id);
-	if (check_address(sec, "http", true, e) < 0 || check_address(sec, "bolt", false, e) < 0 ||
-		check_address(sec, "agent", false, e) < 0)
-		return -1;
 	struct member_conf m = {
 		.id = (unsigned)id, .name = cfg_title(sec), .http_text = cfg_getstr(sec, "http")};
-	if (parse_inet(m.http_text, &m.http) < 0 || check_unique(sec, conf, &m, e) < 0)
+	if (read_address(sec, "http", true, &m.http, e) < 0 ||
+		read_address(sec, "bolt", false, &m.bolt, e) < 0 ||
+		read_address(sec, "agent", false, &m.agent, e) < 0)
+		return -1;
+	if (check_unique(sec, conf, &m, e) < 0)
 		return -1;
 	m.name = xstrdup(m.name);
 	m.http_text = xstrdup(m.http_text);

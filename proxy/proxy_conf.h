@@ -19,6 +19,7 @@ struct member_conf {
 	unsigned id; /* ha.server_id, 1..127 */
 	const char *http_text;
 	struct sockaddr_in http;
+	struct sockaddr_in bolt, agent; /* sin_port 0: not given */
 };
 
 struct proxy_conf {

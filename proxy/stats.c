@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sodium.h>
 #include <string.h>
-#include "member.h"
+#include "members/member.h"
 #include "stats.h"
 
 #define STATS_CONNS 16

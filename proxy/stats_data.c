@@ -2,7 +2,7 @@
 /* The stats for programs: HAProxy's CSV and JSON. */
 #include <inttypes.h>
 #include <string.h>
-#include "member.h"
+#include "members/member.h"
 #include "stats.h"
 #include "text.h"
 

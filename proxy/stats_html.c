@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The stats page for people: one self-contained page without scripts that refreshes itself. */
 #include <inttypes.h>
-#include "member.h"
+#include "members/member.h"
 #include "stats.h"
 #include "text.h"
 

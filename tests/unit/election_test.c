@@ -1,6 +1,6 @@
-// use: proxy/election.c
+// use: proxy/members/election.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "proxy/election.h"
+#include "proxy/members/election.h"
 #include "tap.h"
 #include "util.h"
 

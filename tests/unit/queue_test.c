@@ -1,6 +1,6 @@
-// use: proxy/queue.c
+// use: proxy/http/queue.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "proxy/queue.h"
+#include "proxy/http/queue.h"
 #include "tap.h"
 
 static struct waiter w[6];

@@ -1,7 +1,7 @@
-// use: proxy/relay.c proxy/rewrite.c
+// use: proxy/http/relay.c proxy/http/rewrite.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "proxy/relay.h"
-#include "proxy/rewrite.h"
+#include "proxy/http/relay.h"
+#include "proxy/http/rewrite.h"
 #include "tap.h"
 
 /* Moves text through in pieces of step bytes, draining out each time; -1 when malformed. */

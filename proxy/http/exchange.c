@@ -7,7 +7,7 @@
 #include "exchange.h"
 #include "flow.h"
 #include "log.h"
-#include "member.h"
+#include "members/member.h"
 #include "pool.h"
 #include "rewrite.h"
 #include "route.h"

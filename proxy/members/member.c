@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
-#include "exchange.h"
+#include "http/exchange.h"
 #include "log.h"
 #include "member.h"
-#include "pool.h"
+#include "http/pool.h"
 
 #define PROBE_BODY_MAX 1024
 

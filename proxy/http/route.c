@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "member.h"
+#include "members/member.h"
 #include "route.h"
 
 static const struct {
