@@ -63,8 +63,18 @@ static struct seen_option *seen_option(cfg_opt_t *opt)
 	return &parse.seen[parse.seen_len++];
 }
 
+/* libconfuse keeps no lines of options, but a comment each, which nothing else here uses. */
+static void remember_line(cfg_t *cfg, cfg_opt_t *opt)
+{
+	char where[512];
+
+	snprintf(where, sizeof(where), "%s:%d", parse.name, cfg->line);
+	(void)cfg_opt_setcomment(opt, where);
+}
+
 static int refuse_repetition(cfg_t *cfg, cfg_opt_t *opt)
 {
+	remember_line(cfg, opt);
 	if (opt->flags & CFGF_MULTI)
 		return 0;
 	struct seen_option *s = seen_option(opt);
@@ -177,4 +187,14 @@ const char *config_where(cfg_t *sec)
 
 	snprintf(where, sizeof(where), "%s:%d", sec->filename ? sec->filename : "?", sec->line);
 	return where;
+}
+
+const char *config_where_key(cfg_t *sec, const char *key)
+{
+	cfg_opt_t *opt = cfg_getopt(sec, key);
+	const char *where = opt ? cfg_opt_getcomment(opt) : NULL;
+
+	if (where)
+		return where;
+	return sec->title ? config_where(sec) : sec->filename ? sec->filename : "?";
 }

@@ -24,6 +24,13 @@ MUST_CHECK cfg_t *config_parse(const char *name, const char *text, cfg_opt_t *op
 /* "FILE:LINE" of a section, for errors found after parsing. Static storage, one at a time. */
 const char *config_where(cfg_t *sec);
 
+/*
+ * "FILE:LINE" of a key or a section as it was set in sec (of a section: where it ends). When it was
+ * not set, where sec is if it has a title, else FILE alone. Valid as long as sec, at most until the
+ * next call of config_where.
+ */
+const char *config_where_key(cfg_t *sec, const char *key);
+
 static inline void config_cleanup(cfg_t **cfg)
 {
 	if (*cfg)

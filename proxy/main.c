@@ -7,10 +7,13 @@
 #include "http/exchange.h"
 #include "log.h"
 #include "members/member.h"
+#include "import/haproxy.h"
+#include "io.h"
 #include "notify.h"
 #include "stats.h"
 
 #define STATUS_MS 1000
+#define IMPORT_MAX (1u << 20)
 
 static struct loop_timer status_timer, watchdog_timer, drain_timer;
 static struct proxy proxy; /* the timers above have no other way to it */
@@ -140,41 +143,97 @@ static int run(struct proxy_conf *conf, struct err *e)
 	return r;
 }
 
-static const char usage[] =
-	"Usage: bramble-proxy -f FILE    serve as FILE (proxy.conf) says, in the foreground\n"
-	"       bramble-proxy -c FILE    only check FILE\n"
-	"       bramble-proxy --version | --help\n";
-
-static int with_file(const char *path, bool serve, struct err *e)
+static int serve(char **arg, struct err *e)
 {
-	struct proxy_conf *conf = proxy_conf_load(path, e);
+	struct proxy_conf *conf = proxy_conf_load(arg[0], e);
 
 	if (!conf)
 		return -1;
-	int r = serve ? run(conf, e) : 0;
+	int r = run(conf, e);
 	proxy_conf_free(conf);
 	return r;
+}
+
+static int check(char **arg, struct err *e)
+{
+	struct proxy_conf *conf = proxy_conf_load(arg[0], e);
+
+	if (!conf)
+		return -1;
+	proxy_conf_free(conf);
+	return 0;
+}
+
+/* The notes go to stderr and, as comments, into the file, so that nothing of the old one is lost.
+ */
+static int import_haproxy(char **arg, struct err *e)
+{
+	_cleanup_buf_ struct buf text = {0}, conf = {0}, notes = {0};
+
+	if (io_read_file(arg[0], IMPORT_MAX, &text, e) < 0)
+		return -1;
+	int r = haproxy_import(arg[0], buf_str(&text), text.len, &conf, &notes, e);
+	fputs(buf_str(&notes), stderr);
+	if (r < 0)
+		return -1;
+	printf("# proxy.conf of %s, see bramble-proxy.conf(5)\n", arg[0]);
+	char *rest = notes.data;
+	for (char *line; (line = strsep(&rest, "\n")) && *line;)
+		printf("# %s\n", line);
+	fputs(buf_str(&conf), stdout);
+	return fflush(stdout) == 0 ? 0 : err_errno(e, "standard output");
+}
+
+static int show_version(char **arg, struct err *e)
+{
+	(void)arg, (void)e;
+	puts("bramble-proxy " BRAMBLE_VERSION);
+	return 0;
+}
+
+static int show_help(char **arg, struct err *e);
+
+static const struct {
+	const char *option;
+	int arguments;
+	int (*run)(char **arg, struct err *e);
+	const char *usage, *what;
+} commands[] = {
+	{"-f", 1, serve, "FILE", "serve as FILE (proxy.conf) says, in the foreground"},
+	{"-c", 1, check, "FILE", "only check FILE"},
+	{"--import-haproxy", 1, import_haproxy, "FILE", "print the proxy.conf for a haproxy.cfg"},
+	{"--version", 0, show_version, "", "print the version"},
+	{"--help", 0, show_help, "", "print this"},
+};
+
+static void usage(FILE *to)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		fprintf(to, "%s bramble-proxy %s %s\n           %s\n",
+			i ? "      " : "Usage:", commands[i].option, commands[i].usage,
+			commands[i].what);
+	}
+}
+
+static int show_help(char **arg, struct err *e)
+{
+	(void)arg, (void)e;
+	usage(stdout);
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
 	struct err e = {0};
 
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		puts("bramble-proxy " BRAMBLE_VERSION);
-		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(commands) && argc > 1; i++) {
+		if (strcmp(argv[1], commands[i].option) != 0 || argc != 2 + commands[i].arguments)
+			continue;
+		if (commands[i].run(argv + 2, &e) == 0)
+			return 0;
+		log_error("bramble-proxy: %s", e.msg);
+		return e.code;
 	}
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		fputs(usage, stdout);
-		return 0;
-	}
-	bool serve = argc == 3 && strcmp(argv[1], "-f") == 0;
-	if (!serve && !(argc == 3 && strcmp(argv[1], "-c") == 0)) {
-		fputs(usage, stderr);
-		return EXIT_USAGE;
-	}
-	if (with_file(argv[2], serve, &e) == 0)
-		return 0;
-	log_error("bramble-proxy: %s", e.msg);
-	return e.code;
+	usage(stderr);
+	return EXIT_USAGE;
 }

@@ -118,6 +118,7 @@ struct member {
 	struct proxy *proxy;
 	const struct member_conf *conf;
 	int index;
+	unsigned weight; /* its share of the reads now */
 	struct list busy, idle;
 
 	struct http_client *probe;
@@ -142,12 +143,15 @@ struct proxy {
 	struct loop_timer challenge_timer;
 	int64_t no_master_since_ms; /* 0 while there is one */
 	struct member *members;
-	size_t nmembers, next_read; /* next_read: where roundrobin goes on */
+	size_t nmembers;
+	size_t next_read; /* where roundrobin goes on */
+	unsigned turns;   /* that the member at next_read has had */
 	struct loop_timer sweep;
 	bool dispatching, draining;
 	int64_t started_ms;
 	struct http_server *stats;
 	char *stats_password;
+	char *check_fields; /* what each check says besides its target: a secret */
 
 	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;
 	size_t clients_max;

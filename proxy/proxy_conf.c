@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <sodium.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "config.h"
@@ -6,6 +7,7 @@
 #include "proxy_conf.h"
 
 #define PASSWORD_FILE_MAX 4096
+#define BASE64 sodium_base64_VARIANT_ORIGINAL
 
 static cfg_opt_t limits_opts[] = {CFG_INT("maxconn", 2000, CFGF_NONE), CFG_END()};
 
@@ -22,6 +24,7 @@ static cfg_opt_t stats_opts[] = {
 	CFG_STR("listen", NULL, CFGF_NONE),
 	CFG_STR("user", NULL, CFGF_NONE),
 	CFG_STR("password_file", NULL, CFGF_NONE),
+	CFG_STR("realm", "bramble", CFGF_NONE),
 	CFG_END(),
 };
 
@@ -32,6 +35,7 @@ static cfg_opt_t members_opts[] = {
 	CFG_INT("hold_max", 256, CFGF_NONE),
 	CFG_STR("balance", "least", CFGF_NONE),
 	CFG_STR("dialect", "auto", CFGF_NONE),
+	CFG_STR("check_credentials_file", NULL, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -40,6 +44,7 @@ static cfg_opt_t member_opts[] = {
 	CFG_STR("http", NULL, CFGF_NONE),
 	CFG_STR("bolt", NULL, CFGF_NONE),
 	CFG_STR("agent", NULL, CFGF_NONE),
+	CFG_INT("weight", 1, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -95,7 +100,8 @@ static int check_ranges(cfg_t *cfg, struct err *e)
 		long v = number(cfg, ranges[i].section, ranges[i].key);
 		if (v < ranges[i].min || v > ranges[i].max)
 			return err_code(e, EXIT_CONFIG,
-				"%s: %s { %s = %ld }: not between %ld and %ld", cfg->filename,
+				"%s: %s { %s = %ld }: not between %ld and %ld",
+				config_where_key(cfg_getsec(cfg, ranges[i].section), ranges[i].key),
 				ranges[i].section, ranges[i].key, v, ranges[i].min, ranges[i].max);
 	}
 	return 0;
@@ -113,7 +119,7 @@ static int read_balance(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 	}
 	return err_code(e, EXIT_CONFIG,
 		"%s: members { balance = \"%s\" }: neither \"least\" nor \"roundrobin\"",
-		cfg->filename, name);
+		config_where_key(cfg_getsec(cfg, "members"), "balance"), name);
 }
 
 static int check_dialect(cfg_t *cfg, struct err *e)
@@ -126,20 +132,47 @@ static int check_dialect(cfg_t *cfg, struct err *e)
 	}
 	return err_code(e, EXIT_CONFIG,
 		"%s: members { dialect = \"%s\" }: this version knows \"auto\" and \"ha\"",
-		cfg->filename, name);
+		config_where_key(cfg_getsec(cfg, "members"), "dialect"), name);
 }
 
-static int check_listen(
-	const char *file, const char *section, const char *listen, bool required, struct err *e)
+static int check_credentials(cfg_t *cfg, struct err *e)
 {
+	cfg_t *sec = cfg_getsec(cfg, "members");
+	const char *path = cfg_getstr(sec, "check_credentials_file");
+
+	return path && !*path ? err_code(e, EXIT_CONFIG,
+					"%s: members { check_credentials_file = \"\" }: no file",
+					config_where_key(sec, "check_credentials_file"))
+			      : 0;
+}
+
+static int check_listen(cfg_t *cfg, const char *section, bool required, struct err *e)
+{
+	cfg_t *sec = cfg_getsec(cfg, section);
+	const char *listen = cfg_getstr(sec, "listen");
+
 	if (!listen)
 		return required ? err_code(e, EXIT_CONFIG, "%s: %s { listen = ... } is missing",
-					  file, section)
+					  config_where_key(cfg, section), section)
 				: 0;
-	return net_check_listen(listen, e) < 0 ? err_prefix(e, "%s: %s", file, section) : 0;
+	return net_check_listen(listen, e) < 0
+		       ? err_prefix(e, "%s: %s", config_where_key(sec, "listen"), section)
+		       : 0;
 }
 
-static int check_stats(const char *file, const struct proxy_conf *conf, struct err *e)
+/* It goes into a quoted string of a header field. */
+static int check_realm(cfg_t *cfg, const char *realm, struct err *e)
+{
+	for (const char *p = realm; *p; p++) {
+		if (*p < ' ' || *p > '~' || *p == '"' || *p == '\\')
+			return err_code(e, EXIT_CONFIG,
+				"%s: stats { realm = \"%s\" }: only printable ASCII, no quotes",
+				config_where_key(cfg_getsec(cfg, "stats"), "realm"), realm);
+	}
+	return 0;
+}
+
+static int check_stats(cfg_t *cfg, const struct proxy_conf *conf, struct err *e)
 {
 	bool any = conf->stats_listen || conf->stats_user || conf->stats_password_file;
 	const char *missing = !conf->stats_listen          ? "listen"
@@ -151,8 +184,9 @@ static int check_stats(const char *file, const struct proxy_conf *conf, struct e
 		return err_code(e, EXIT_CONFIG,
 			"%s: stats { %s = ... } is missing: the page is served to nobody without "
 			"it",
-			file, missing);
-	return check_listen(file, "stats", conf->stats_listen, false, e);
+			config_where_key(cfg, "stats"), missing);
+	return check_realm(cfg, conf->stats_realm, e) < 0 ? -1
+							  : check_listen(cfg, "stats", false, e);
 }
 
 static int read_address(
@@ -200,7 +234,16 @@ static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
 			"%s: member \"%s\": id %ld is not between 1 and 127", config_where(sec),
 			cfg_title(sec), id);
 	struct member_conf m = {
-		.id = (unsigned)id, .name = cfg_title(sec), .http_text = cfg_getstr(sec, "http")};
+		.id = (unsigned)id,
+		.name = cfg_title(sec),
+		.http_text = cfg_getstr(sec, "http"),
+		.weight = (unsigned)cfg_getint(sec, "weight"),
+	};
+	if (m.weight > WEIGHT_MAX)
+		return err_code(e, EXIT_CONFIG,
+			"%s: member \"%s\": weight %ld is not between 0 and %d",
+			config_where_key(sec, "weight"), cfg_title(sec), cfg_getint(sec, "weight"),
+			WEIGHT_MAX);
 	if (read_address(sec, "http", true, &m.http, e) < 0 ||
 		read_address(sec, "bolt", false, &m.bolt, e) < 0 ||
 		read_address(sec, "agent", false, &m.agent, e) < 0)
@@ -242,16 +285,18 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.stats_listen = copy_text(cfg, "stats", "listen"),
 		.stats_user = copy_text(cfg, "stats", "user"),
 		.stats_password_file = copy_text(cfg, "stats", "password_file"),
+		.stats_realm = copy_text(cfg, "stats", "realm"),
+		.check_credentials_file = copy_text(cfg, "members", "check_credentials_file"),
 		.member_maxconn = (unsigned)number(cfg, "members", "maxconn"),
 		.hold_max = (unsigned)number(cfg, "members", "hold_max"),
 		.check_interval_ms = number(cfg, "members", "check_interval_ms"),
 		.hold_ms = number(cfg, "members", "hold_ms"),
 	};
-	if (check_listen(cfg->filename, "http", conf->http_listen, true, e) < 0 ||
-		check_listen(cfg->filename, "bolt", conf->bolt_listen, false, e) < 0 ||
-		check_stats(cfg->filename, conf, e) < 0)
+	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
+		check_stats(cfg, conf, e) < 0)
 		return -1;
-	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0)
+	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0 ||
+		check_credentials(cfg, e) < 0)
 		return -1;
 	return read_members(cfg, conf, e);
 }
@@ -294,6 +339,8 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free((char *)conf->stats_listen);
 	free((char *)conf->stats_user);
 	free((char *)conf->stats_password_file);
+	free((char *)conf->stats_realm);
+	free((char *)conf->check_credentials_file);
 	free(conf);
 }
 
@@ -309,9 +356,8 @@ static int check_mode(const char *path, struct err *e)
 	return 0;
 }
 
-char *proxy_conf_password(const struct proxy_conf *conf, struct err *e)
+char *proxy_conf_secret(const char *path, struct err *e)
 {
-	const char *path = conf->stats_password_file;
 	_cleanup_buf_ struct buf b = {0};
 
 	if (check_mode(path, e) < 0)
@@ -324,4 +370,25 @@ char *proxy_conf_password(const struct proxy_conf *conf, struct err *e)
 		return NULL;
 	}
 	return xstrndup(buf_str(&b), n);
+}
+
+char *proxy_conf_check_fields(const struct proxy_conf *conf, struct err *e)
+{
+	if (!conf->check_credentials_file)
+		return xstrdup("");
+	_cleanup_free_ char *secret = proxy_conf_secret(conf->check_credentials_file, e);
+	if (!secret)
+		return NULL;
+	if (!strchr(secret, ':')) {
+		err_code(e, EXIT_CONFIG, "%s: its first line is not USER:PASSWORD",
+			conf->check_credentials_file);
+		return NULL;
+	}
+	size_t n = strlen(secret), size = sodium_base64_ENCODED_LEN(n, BASE64);
+	_cleanup_free_ char *text = xcalloc(1, size);
+	sodium_bin2base64(text, size, (const unsigned char *)secret, n, BASE64);
+	char *fields = xasprintf("Authorization: Basic %s\r\n", text);
+	sodium_memzero(secret, n);
+	sodium_memzero(text, size);
+	return fields;
 }

@@ -7,6 +7,7 @@
 
 /* proxy.conf as data; its syntax and defaults are in bramble-proxy(8). */
 
+#define WEIGHT_MAX 256 /* HAProxy's */
 #define MEMBERS_MAX 64 /* one bit each in the election */
 
 enum balance {
@@ -18,6 +19,7 @@ struct member_conf {
 	const char *name;
 	unsigned id; /* ha.server_id, 1..127 */
 	const char *http_text;
+	unsigned weight; /* share of the reads; 0: none */
 	struct sockaddr_in http;
 	struct sockaddr_in bolt, agent; /* sin_port 0: not given */
 };
@@ -28,7 +30,8 @@ struct proxy_conf {
 	const char *http_listen;
 	const char *bolt_listen;  /* NULL: none */
 	const char *stats_listen; /* NULL: no stats page */
-	const char *stats_user, *stats_password_file;
+	const char *stats_user, *stats_password_file, *stats_realm;
+	const char *check_credentials_file; /* NULL: the checks name nobody */
 	unsigned member_maxconn, hold_max;
 	int64_t check_interval_ms, hold_ms;
 	enum balance balance;
@@ -41,9 +44,12 @@ MUST_CHECK struct proxy_conf *proxy_conf_parse(const char *name, const char *tex
 void proxy_conf_free(struct proxy_conf *conf);
 
 /*
- * The first line of the stats page's password file, to free. The file must not be empty nor
- * accessible to group or others.
+ * The first line of a file that holds a secret, to free. The file must not be empty nor accessible
+ * to group or others.
  */
-MUST_CHECK char *proxy_conf_password(const struct proxy_conf *conf, struct err *e);
+MUST_CHECK char *proxy_conf_secret(const char *path, struct err *e);
+
+/* The field lines that checks carry, to free: "" or the Authorization of check_credentials_file. */
+MUST_CHECK char *proxy_conf_check_fields(const struct proxy_conf *conf, struct err *e);
 
 #endif

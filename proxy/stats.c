@@ -152,8 +152,8 @@ static void on_request(void *arg, const struct http_head *h, struct http_answer 
 		put_page(p, h, a);
 	} else {
 		a->status = 401;
-		buf_puts(&a->fields,
-			"WWW-Authenticate: Basic realm=\"bramble\", charset=\"UTF-8\"\r\n");
+		buf_puts(&a->fields, "WWW-Authenticate: Basic realm=\"");
+		buf_printf(&a->fields, "%s\", charset=\"UTF-8\"\r\n", p->conf->stats_realm);
 		buf_puts(&a->body, "user and password, please\n");
 	}
 }
@@ -164,7 +164,7 @@ int stats_start(struct proxy *p, struct err *e)
 		return 0;
 	if (sodium_init() < 0)
 		return err_set(e, "stats: libsodium does not start");
-	p->stats_password = proxy_conf_password(p->conf, e);
+	p->stats_password = proxy_conf_secret(p->conf->stats_password_file, e);
 	if (!p->stats_password)
 		return err_prefix(e, "stats");
 	p->stats = http_server_new(p->loop, p->conf->stats_listen, STATS_CONNS, on_request, p, e);

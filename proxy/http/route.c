@@ -40,6 +40,13 @@ bool route_is_idempotent(struct slice method)
 	return false;
 }
 
+/* By requests in flight for each share: a member of weight 2 is as loaded by two as one of 1 by
+ * one. */
+static bool less_loaded(const struct member *a, const struct member *b)
+{
+	return a->busy.len * b->weight < b->busy.len * a->weight;
+}
+
 /* Both ways start behind the last one chosen, so that equals take turns. */
 struct member *route_read(const struct proxy *p)
 {
@@ -47,9 +54,9 @@ struct member *route_read(const struct proxy *p)
 
 	for (size_t i = 0; i < p->nmembers; i++) {
 		struct member *m = &p->members[(p->next_read + i) % p->nmembers];
-		if (!member_usable(m) || !member_has_room(m))
+		if (!m->weight || !member_usable(m) || !member_has_room(m))
 			continue;
-		if (!best || m->busy.len < best->busy.len)
+		if (!best || less_loaded(m, best))
 			best = m;
 		if (p->conf->balance == BALANCE_ROUNDROBIN)
 			break;
@@ -59,7 +66,13 @@ struct member *route_read(const struct proxy *p)
 
 void route_chosen(struct proxy *p, const struct member *m)
 {
-	p->next_read = (size_t)m->index + 1;
+	bool same = p->next_read % p->nmembers == (size_t)m->index;
+
+	p->turns = same ? p->turns + 1 : 1;
+	bool over = p->conf->balance != BALANCE_ROUNDROBIN || p->turns >= m->weight;
+	p->next_read = (size_t)m->index + over;
+	if (over)
+		p->turns = 0;
 }
 
 bool route_possible(struct proxy *p, bool write)
@@ -67,7 +80,7 @@ bool route_possible(struct proxy *p, bool write)
 	if (write)
 		return members_master(p) != NULL;
 	for (size_t i = 0; i < p->nmembers; i++) {
-		if (member_usable(&p->members[i]))
+		if (p->members[i].weight && member_usable(&p->members[i]))
 			return true;
 	}
 	return false;

@@ -11,7 +11,7 @@ bool route_is_safe(struct slice method);
 bool route_is_idempotent(struct slice method);
 /* The member for the next read, by the configured balance; NULL when none has room. */
 struct member *route_read(const struct proxy *p);
-/* It was m: the next read begins to look behind it. */
+/* It was m: the next read begins to look behind it, in turns once it had as many as its weight. */
 void route_chosen(struct proxy *p, const struct member *m);
 /* Is there any member that could take it, with room or not? */
 bool route_possible(struct proxy *p, bool write);

@@ -129,8 +129,8 @@ static void probe_done(void *arg, const struct http_result *r)
 static void probe_now(struct member *m)
 {
 	loop_timer_del(&m->probe_timer);
-	http_client_send(
-		m->probe, "GET", NEO4J_HA_AVAILABLE, "", "", PROBE_TIMEOUT_MS, probe_done, m);
+	http_client_send(m->probe, "GET", NEO4J_HA_AVAILABLE, m->proxy->check_fields, "",
+		PROBE_TIMEOUT_MS, probe_done, m);
 }
 
 static void probe_due(struct loop_timer *t)
@@ -156,6 +156,7 @@ static int member_start(struct proxy *p, size_t i, struct err *e)
 		.proxy = p,
 		.conf = &p->conf->members[i],
 		.index = (int)i,
+		.weight = p->conf->members[i].weight,
 		.role_since_ms = boottime_ms(),
 		.probe = http_client_new(p->loop, &p->conf->members[i].http, PROBE_BODY_MAX),
 	};
@@ -169,6 +170,9 @@ static int member_start(struct proxy *p, size_t i, struct err *e)
 int members_start(struct proxy *p, struct err *e)
 {
 	p->members = xcalloc(p->conf->nmembers, sizeof(*p->members));
+	p->check_fields = proxy_conf_check_fields(p->conf, e);
+	if (!p->check_fields)
+		return err_prefix(e, "checks");
 	p->no_master_since_ms = boottime_ms();
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
@@ -187,6 +191,7 @@ void members_stop(struct proxy *p)
 		loop_timer_del(&p->members[i].probe_timer);
 		http_client_free(p->members[i].probe);
 	}
+	free(p->check_fields);
 	free(p->members);
 	p->members = NULL;
 	p->nmembers = 0;

@@ -34,6 +34,20 @@ for k in $keys; do
 done
 is "$missing" "" "cluster.conf(5) has every key"
 
+keys=$(sed -n 's/.*CFG_[A-Z_]*("\([a-z0-9_]*\)".*/\1/p' "$top"/proxy/proxy_conf.c | sort -u)
+missing=
+for k in $keys; do
+  grep -qE "^\.(It Cm|Ss) $k( |\$)" "$top/proxy/bramble-proxy.conf.5" || missing+=" $k"
+done
+is "$missing" "" "bramble-proxy.conf(5) has every key"
+unknown=$(sed -n 's/^\.It Cm \([a-z_]*\) .*/\1/p' "$top/proxy/bramble-proxy.conf.5" | grep -vxF "$keys")
+is "$unknown" "" "bramble-proxy.conf(5) has no key that is not there"
+missing=
+for o in $("${BRAMBLE_BUILD:-$top/build}/bramble-proxy" --help | sed -n 's/.* bramble-proxy --*\([a-z-]*\).*/\1/p'); do
+  grep -qE -- "Fl -?$o( |\$)" "$top/proxy/bramble-proxy.8" || missing+=" $o"
+done
+is "$missing" "" "bramble-proxy(8) has every option"
+
 completes() { # WORDS...
   bash -c 'eval "$("$0" completion bash)"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _bramble
     printf "%s\n" "${COMPREPLY[@]}"' "$bramble" "$@"
@@ -42,7 +56,7 @@ like "$(completes bramble reh)" '^rehearse$' "completion of a command"
 like "$(completes bramble rehearse cut --k)" '^--keep-cache$' "completion of a subcommand's option"
 like "$(completes bramble build --t)" '^--twin$' "completion of an option"
 
-for page in "$top"/builder/*.[15] "$top"/node-agent/*.8 "$top"/proxy/*.8; do
+for page in "$top"/builder/*.[15] "$top"/node-agent/*.8 "$top"/proxy/*.[58]; do
   is "$(mandoc -T lint -W warning "$page" 2>&1 | grep -v 'referenced manual not found')" "" \
     "mandoc finds nothing in ${page##*/}"
 done

@@ -14,6 +14,7 @@ everything else by the first part of the path:
     /continue   sends 100 Continue, then reads the body and echoes
 """
 
+import base64
 import hashlib
 import json
 import socket
@@ -88,6 +89,7 @@ class FakeMember:
     def __init__(self, name, role="slave"):
         self.name, self.role = name, role
         self.slow_s = 0.02
+        self.credentials = None  # "user:password" that checks must bring
         self.frozen = False  # takes connections, answers nothing: a power cut, seen from outside
         self.lock = threading.Lock()
         self.seen = []  # (method, target, fields) of each request but probes
@@ -114,6 +116,9 @@ class FakeMember:
                     sock.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+
+    def basic(self):
+        return "Basic " + base64.b64encode(self.credentials.encode()).decode()
 
     def release(self):
         self.go.set()
@@ -150,6 +155,9 @@ class FakeMember:
             time.sleep(0.01)
         if target.endswith("/ha/available"):
             self.probes += 1
+            if self.credentials and ("Authorization", self.basic()) not in fields:
+                sock.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
+                return True
             ok = self.role in ("master", "slave")
             text = self.role if ok else "UNKNOWN"
             status = "200 OK" if ok else "404 Not Found"

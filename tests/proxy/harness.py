@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -114,26 +115,34 @@ class Conn:
 
 
 class Proxy:
-    def __init__(self, members, limits="", timeouts="", pool="", args=()):
+    def __init__(self, members, limits="", timeouts="", pool="", more="", weights=()):
         self.port, self.stats_port = free_port(), free_port()
         self.dir = tempfile.TemporaryDirectory()
         self.password = "se:cret"
-        password_file = os.path.join(self.dir.name, "password")
-        with open(os.open(password_file, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
-            f.write(self.password + "\n")
-        text = f"limits {{ {limits} }}\ntimeouts {{ {timeouts} }}\n"
-        text += f'http {{ listen = "127.0.0.1:{self.port}" }}\n'
-        text += f'stats {{ listen = "127.0.0.1:{self.stats_port}" user = "admin" '
-        text += f'password_file = "{password_file}" }}\n'
-        text += f"members {{ check_interval_ms = 50 {pool} }}\n"
-        for i, m in enumerate(members):
-            text += f'member "{m.name}" {{ id = {i + 1} http = "127.0.0.1:{m.port}" }}\n'
         self.conf = os.path.join(self.dir.name, "proxy.conf")
+        text = self.write_conf(members, limits=limits, timeouts=timeouts, pool=pool, more=more, weights=weights)
         with open(self.conf, "w") as f:
             f.write(text)
         self.log = open(os.path.join(self.dir.name, "log"), "w+")
         self.process = subprocess.Popen([PROXY, "-f", self.conf], stderr=self.log, env=self.env())
         eventually(lambda: socket.create_connection(("127.0.0.1", self.stats_port)).close() is None)
+
+    def secret(self, name, text):
+        path = os.path.join(self.dir.name, name)
+        with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+            f.write(text + "\n")
+        return path
+
+    def write_conf(self, members, limits, timeouts, pool, more, weights):
+        text = f"limits {{ {limits} }}\ntimeouts {{ {timeouts} }}\n"
+        text += f'http {{ listen = "127.0.0.1:{self.port}" }}\n'
+        text += f'stats {{ listen = "127.0.0.1:{self.stats_port}" user = "admin" '
+        text += f'password_file = "{self.secret("password", self.password)}" }}\n'
+        text += f"members {{ check_interval_ms = 50 {pool} }}\n{more}\n"
+        for i, m in enumerate(members):
+            weight = f"weight = {weights[i]}" if weights else ""
+            text += f'member "{m.name}" {{ id = {i + 1} http = "127.0.0.1:{m.port}" {weight} }}\n'
+        return text
 
     @staticmethod
     def env():
@@ -196,3 +205,19 @@ class Proxy:
 
 def cluster(n=3, master=0):
     return [FakeMember(f"pi{i + 1}", "master" if i == master else "slave") for i in range(n)]
+
+
+def main(tests):
+    """Runs the functions named test_...; those whose name holds an argument, if there are any."""
+    for name, function in list(tests.items()):
+        if not name.startswith("test_") or not callable(function):
+            continue
+        if sys.argv[1:] and not any(w in name for w in sys.argv[1:]):
+            continue
+        print(f"# {name}", flush=True)
+        try:
+            function()
+        except Exception as e:  # a test that breaks must not hide the others
+            ok(False, f"{name}: {type(e).__name__}: {e}")
+    print(f"1..{count}")
+    return failed != 0

@@ -47,6 +47,26 @@ def test_routing():
         ok(all(a != b for a, b in zip(reads, reads[1:])), "round robin takes turns")
 
 
+def test_weights():
+    for balance in ("least", "roundrobin"):
+        members = cluster(3)
+        with Proxy(members, pool=f'balance = "{balance}" maxconn = 100', weights=(0, 1, 3)) as proxy:
+            proxy.ready()
+            if balance == "roundrobin":
+                reads = [proxy.once().member() for _ in range(12)]
+            else:  # in flight, each share carries as much
+                conns = [proxy.connect() for _ in range(12)]
+                for c in conns:
+                    c.request(target="/hang")
+                eventually(lambda: sum(len(m.seen) for m in members) == 12)
+                for m in members:
+                    m.release()
+                reads = [c.answer().member() for c in conns]
+            same([reads.count(m.name) for m in members], [0, 3, 9],
+                 f"{balance}: reads follow the weights, none goes where it is 0")
+            same(proxy.once("POST", fields=WRITE).member(), "pi1", "writes do not ask for it")
+
+
 def test_fields():
     with Proxy(cluster(1)) as proxy:
         proxy.ready()
@@ -567,19 +587,4 @@ def test_command_line():
     ok(r.returncode == 0 and r.stdout.startswith("bramble-proxy "), "--version")
 
 
-def main():
-    tests = [(n, f) for n, f in globals().items() if n.startswith("test_")]
-    wanted = sys.argv[1:]
-    for name, function in tests:
-        if wanted and not any(w in name for w in wanted):
-            continue
-        print(f"# {name}", flush=True)
-        try:
-            function()
-        except Exception as e:  # a test that breaks must not hide the others
-            ok(False, f"{name}: {type(e).__name__}: {e}")
-    print(f"1..{harness.count}")
-    return harness.failed != 0
-
-
-sys.exit(main())
+sys.exit(harness.main(globals()))

@@ -26,12 +26,21 @@ static const struct {
 	{HTTP, "t: 0 members"},
 	{PI1, "t: http { listen = ... } is missing"},
 	{HTTP PI1 "frob = 1\n", "t:3: no such option 'frob'"},
-	{HTTP PI1 "limits { maxconn = 0 }\n", "limits { maxconn = 0 }: not between 1 and"},
+	{HTTP PI1 "limits { maxconn = 0 }\n", "t:3: limits { maxconn = 0 }: not between 1 and"},
 	{HTTP PI1 "limits { maxconn = 1 maxconn = 2 }\n", "set twice"},
 	{HTTP HTTP PI1, "set twice"},
-	{HTTP PI1 "members { balance = \"x\" }\n", "neither"},
+	{HTTP PI1 "members {\n\n balance = \"x\"\n }\n",
+		"t:5: members { balance = \"x\" }: neither"},
+	{HTTP PI1 "members {\n hold_ms = 5\n hold_max = -1\n }\n", "t:5: members { hold_max"},
+	{HTTP "member \"b\" { id = 1 http = \"1.2.3.4:1\"\n weight = 257 }\n",
+		"t:3: member \"b\": weight"},
+	{HTTP PI1 "stats { listen = \"*:1\" user = \"a\" password_file = \"b\"\nrealm = \"a\\\"b\" "
+		  "}\n",
+		"t:4: stats { realm"},
+	{HTTP PI1 "members { check_credentials_file = \"\" }\n",
+		"t:3: members { check_credentials_file"},
 	{HTTP PI1 "members { dialect = \"x\" }\n", "dialect = \"x\""},
-	{"http { listen = \"pi4:8090\" }\n" PI1, "t: http: listen address \"pi4:8090\""},
+	{"http { listen = \"pi4:8090\" }\n" PI1, "t:1: http: listen address \"pi4:8090\""},
 	{HTTP PI1 PI1, "pi1"},
 	{HTTP PI1 "member \"b\" { id = 1 http = \"1.2.3.4:1\" }\n",
 		"t:3: member \"b\": id 1 is already pi1's"},
@@ -99,10 +108,10 @@ static void test_bad(void)
 	}
 }
 
-static void is_password(const struct proxy_conf *c, const char *want, const char *name)
+static void is_password(const char *path, const char *want, const char *name)
 {
 	struct err e = {0};
-	_cleanup_free_ char *got = proxy_conf_password(c, &e);
+	_cleanup_free_ char *got = proxy_conf_secret(path, &e);
 
 	if (!is_str(got, want, "%s", name))
 		printf("# %s\n", e.msg);
@@ -116,14 +125,13 @@ static void test_password(void)
 	if (!ok(mkdtemp(dir) != NULL, "directory"))
 		return;
 	_cleanup_free_ char *path = xasprintf("%s/stats.password", dir);
-	struct proxy_conf c = {.stats_password_file = path};
-	is_password(&c, NULL, "no file");
+	is_password(path, NULL, "no file");
 	ok(io_write_atomic(path, "se cret\nx\n", 10, 0600, &e) == 0, "written");
-	is_password(&c, "se cret", "the first line");
+	is_password(path, "se cret", "the first line");
 	ok(chmod(path, 0640) == 0, "chmod 640");
-	is_password(&c, NULL, "a file others can read is refused");
+	is_password(path, NULL, "a file others can read is refused");
 	ok(io_write_atomic(path, "\n", 1, 0600, &e) == 0, "emptied");
-	is_password(&c, NULL, "an empty password is refused");
+	is_password(path, NULL, "an empty password is refused");
 	ok(io_remove_tree(dir, &e) == 0, "removed");
 }
 
