@@ -32,15 +32,24 @@ static inline void list_remove(struct list_node *n)
 	*n = (struct list_node){0};
 }
 
+/* Puts n behind `after`, which is on l, or first when that is NULL; it leaves the list it was on.
+ */
+static inline void list_insert(struct list *l, struct list_node *n, struct list_node *after)
+{
+	list_remove(n);
+	n->list = l;
+	n->prev = after;
+	n->next = after ? after->next : l->first;
+	*(n->next ? &n->next->prev : &l->last) = n;
+	*(after ? &after->next : &l->first) = n;
+	l->len++;
+}
+
 /* Appends n; it leaves the list it was on. */
 static inline void list_append(struct list *l, struct list_node *n)
 {
 	list_remove(n);
-	n->list = l;
-	n->prev = l->last;
-	*(l->last ? &l->last->next : &l->first) = n;
-	l->last = n;
-	l->len++;
+	list_insert(l, n, l->last);
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "proxy_conf.h"
 #include "http/queue.h"
 #include "http/relay.h"
+#include "http/tx_body.h"
 
 /*
  * The proxy's data. One loop, no threads.
@@ -70,14 +71,23 @@ enum client_state {
 #define DRAIN_MS 5000
 #define ATTEMPTS_MAX 3
 
+/* What an exchange about an open transaction needs besides. */
+struct exchange_tx {
+	enum tx_api api;
+	struct tx_body body; /* of the answer */
+	char authority[];    /* that the client asked */
+};
+
 struct exchange {
 	bool write;      /* only the master may take it */
 	bool safe;       /* GET, HEAD, OPTIONS: nobody asks what became of it (RFC 9110 9.2.1) */
 	bool idempotent; /* may be sent again (RFC 9110 9.2.2) */
 	bool is_head;
-	unsigned attempts;   /* times that any of it was sent */
-	uint64_t sent;       /* bytes of it a member may have read, in all attempts */
-	int64_t deadline_ms; /* of all waiting together; 0 before the first */
+	struct member *pinned;  /* who has its transaction; nobody else may take it */
+	struct exchange_tx *tx; /* NULL unless about an open transaction */
+	unsigned attempts;      /* times that any of it was sent */
+	uint64_t sent;          /* bytes of it a member may have read, in all attempts */
+	int64_t deadline_ms;    /* of all waiting together; 0 before the first */
 	struct waiter waiter;
 	struct upstream *upstream;
 	struct buf head; /* the request's head as members get it */
@@ -120,6 +130,7 @@ struct member {
 	int index;
 	unsigned weight; /* its share of the reads now */
 	struct list busy, idle;
+	struct list pinned; /* those who wait for this member only */
 
 	struct http_client *probe;
 	struct loop_timer probe_timer;
@@ -142,6 +153,7 @@ struct proxy {
 	struct election election;
 	struct loop_timer challenge_timer;
 	int64_t no_master_since_ms; /* 0 while there is one */
+	int last_master;            /* the one adopted last, -1: none yet */
 	struct member *members;
 	size_t nmembers;
 	size_t next_read; /* where roundrobin goes on */

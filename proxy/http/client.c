@@ -95,6 +95,20 @@ void clients_sweep(struct proxy *p)
 	}
 }
 
+/* What has arrived of a request's body that nobody wants: often all of it. */
+static void drop_body(struct client *c)
+{
+	_cleanup_buf_ struct buf scratch = {0};
+	size_t before;
+
+	do {
+		before = c->in.len;
+		buf_consume(&scratch, scratch.len);
+		if (relay_move(&c->x.request, &c->in, &scratch) < 0)
+			return;
+	} while (c->in.len < before);
+}
+
 void client_answer(struct client *c, unsigned status, const char *code, const char *fields,
 	const char *fmt, ...)
 {
@@ -108,6 +122,7 @@ void client_answer(struct client *c, unsigned status, const char *code, const ch
 	buf_printf(&body, "{\"results\":[],\"errors\":[{\"code\":\"%s\",\"message\":", code);
 	text_json(&body, why);
 	buf_puts(&body, "}]}\n");
+	drop_body(c);
 	c->close |= !c->keep_alive || !c->x.request.done || c->proxy->draining;
 	buf_printf(&c->out,
 		"HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
-#include <arpa/inet.h>
 #include <sys/socket.h>
 #include "client.h"
 #include "exchange.h"
 #include "flow.h"
+#include "intake.h"
 #include "log.h"
 #include "members/member.h"
 #include "pool.h"
-#include "rewrite.h"
 #include "route.h"
 
 #define OUTCOME_UNKNOWN "X-Bramble-Outcome: unknown\r\n"
@@ -26,6 +25,23 @@ static void free_buffers(struct exchange *x)
 	buf_free(&x->head);
 	buf_free(&x->to_member);
 	buf_free(&x->from_member);
+	if (x->tx)
+		tx_body_free(&x->tx->body);
+	free(x->tx);
+	x->tx = NULL;
+}
+
+static struct list *line_of(struct client *c)
+{
+	if (c->x.pinned)
+		return &c->x.pinned->pinned;
+	return c->x.write ? &c->proxy->queue.writes : &c->proxy->queue.reads;
+}
+
+/* Is there a member that could take it, with room or not? */
+static bool possible(const struct client *c)
+{
+	return c->x.pinned ? member_usable(c->x.pinned) : route_possible(c->proxy, c->x.write);
 }
 
 /* Ends the connection to the member; its place is free for the next. */
@@ -91,7 +107,7 @@ static void wait_again(struct client *c)
 		x->deadline_ms = boottime_ms() + c->proxy->conf->hold_ms;
 	}
 	buf_free(&x->from_member);
-	queue_return(&c->proxy->queue, &x->waiter, x->write);
+	queue_return(line_of(c), &x->waiter);
 	client_enter(c, CLIENT_WAITING);
 }
 
@@ -231,56 +247,50 @@ static void start(struct client *c, struct member *m)
 		client_enter(c, CLIENT_CONNECTING);
 }
 
+struct turn {
+	struct waiter *waiter;
+	struct member *member;
+};
+
+static void consider(struct turn *t, const struct list *line, struct member *m)
+{
+	struct waiter *w = m && member_has_room(m) ? queue_first(line) : NULL;
+
+	if (w && (!t->waiter || queue_before(w, t->waiter)))
+		*t = (struct turn){w, m};
+}
+
+/* Whose turn it is among those that can be placed. */
+static struct turn next_turn(struct proxy *p)
+{
+	struct turn t = {0};
+
+	if (p->queue.writes.len)
+		consider(&t, &p->queue.writes, members_master(p));
+	if (p->queue.reads.len)
+		consider(&t, &p->queue.reads, route_read(p));
+	for (size_t i = 0; i < p->nmembers; i++) {
+		struct member *m = &p->members[i];
+		if (m->pinned.len && member_usable(m))
+			consider(&t, &m->pinned, m);
+	}
+	return t;
+}
+
 void exchange_dispatch(struct proxy *p)
 {
 	if (p->dispatching)
 		return;
 	p->dispatching = true;
-	for (;;) {
-		struct member *write = members_master(p), *read = route_read(p);
-		struct waiter *w =
-			queue_take(&p->queue, write && member_has_room(write), read != NULL);
-		if (!w)
-			break;
-		struct client *c = client_of(w);
-		if (!c->x.write)
-			route_chosen(p, read);
-		start(c, c->x.write ? write : read);
+	for (struct turn t; (t = next_turn(p)).waiter;) {
+		struct client *c = client_of(t.waiter);
+		queue_serve(&p->queue, t.waiter);
+		if (!c->x.write && !c->x.pinned)
+			route_chosen(p, t.member);
+		start(c, t.member);
 	}
 	p->dispatching = false;
 	queue_note_length(&p->queue);
-}
-
-/* "ADDRESS:PORT" that the client reached us at, for requests without a Host. */
-static void local_address(const struct client *c, char *text, size_t size)
-{
-	struct sockaddr_storage ss = {0};
-	socklen_t len = sizeof(ss);
-	char address[NET_ADDRESS_MAX];
-
-	(void)getsockname(c->source.fd, (struct sockaddr *)&ss, &len);
-	net_address(&ss, address);
-	snprintf(text, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
-		net_port(c->source.fd));
-}
-
-static void take_head(struct client *c, const struct http_head *h)
-{
-	struct exchange *x = &c->x;
-	char from[NET_ADDRESS_MAX], host[NET_ADDRESS_MAX + 10];
-
-	*x = (struct exchange){
-		.write = route_is_write(h),
-		.safe = route_is_safe(h->method),
-		.idempotent = route_is_idempotent(h->method),
-		.is_head = slice_eq(h->method, "HEAD"),
-		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
-	};
-	net_address(&c->from, from);
-	local_address(c, host, sizeof(host));
-	rewrite_request(h, from, host, &x->head);
-	relay_start(&x->request, h->framing, h->content_length, h->framing);
-	buf_consume(&c->in, h->len);
 }
 
 static void refuse(struct client *c, const char *why)
@@ -292,34 +302,91 @@ static void refuse(struct client *c, const char *why)
 
 static const char *why_none(const struct client *c)
 {
+	if (c->x.pinned)
+		return "the member that has the transaction is not available";
 	return c->x.write ? election_why_none(&c->proxy->election) : "no member is available";
+}
+
+/* As Neo4j says it, so that clients do what they do for an expired one. */
+static void answer_no_transaction(struct client *c)
+{
+	bool query = c->x.tx && c->x.tx->api == TX_QUERY;
+
+	free_buffers(&c->x);
+	if (query)
+		client_answer(c, 404, "Neo.ClientError.Request.Invalid", "",
+			"Transaction was not found. It may have timed out and therefore rolled "
+			"back.");
+	else
+		client_answer(c, 404, "Neo.ClientError.Transaction.TransactionNotFound", "",
+			"Unrecognized transaction id. Transaction may have timed out and been "
+			"rolled back.");
+}
+
+void exchange_lose_pinned(struct member *m)
+{
+	while (m->pinned.len) {
+		struct waiter *w = queue_first(&m->pinned);
+		queue_remove(w);
+		answer_no_transaction(client_of(w));
+	}
+}
+
+/*
+ * Into its line. When nobody can be placed the line is bounded, and who has asked for most has to
+ * go: that is the last one.
+ */
+static void enqueue(struct client *c)
+{
+	struct proxy *p = c->proxy;
+	struct list *line = line_of(c);
+	bool held = !possible(c);
+
+	client_enter(c, CLIENT_WAITING);
+	queue_push(&p->queue, line, &c->x.waiter);
+	p->held_total += held;
+	if (held && line->len > p->conf->hold_max) {
+		struct waiter *last = queue_last(line);
+		queue_remove(last);
+		refuse(client_of(last), why_none(client_of(last)));
+	}
 }
 
 void exchange_begin(struct client *c, const struct http_head *h)
 {
-	struct proxy *p = c->proxy;
-	bool trace = slice_eq(h->method, "TRACE");
+	enum intake r = intake_request(c, h);
 
-	take_head(c, h);
-	p->total++;
-	if (!buf_ok(&c->x.head)) {
+	c->proxy->total++;
+	switch (r) {
+	case INTAKE_NO_MEMORY:
 		client_close(c);
 		return;
-	}
-	if (trace) { /* RFC 9110 9.3.8: it would show the fields that others added */
+	case INTAKE_TRACE:
 		client_answer(c, 501, "Bramble.ClientError.Request", "", "TRACE is not served");
 		return;
+	case INTAKE_ODD:
+		c->proxy->bad_requests++;
+		client_answer(c, 400, "Bramble.ClientError.Request", "",
+			"the target has segments \".\" or \"..\"");
+		return;
+	case INTAKE_NOBODYS:
+		answer_no_transaction(c);
+		return;
+	case INTAKE_OK:
+		break;
 	}
-	bool possible = route_possible(p, c->x.write);
-	struct list *line = c->x.write ? &p->queue.writes : &p->queue.reads;
-	if (!possible && line->len >= p->conf->hold_max) {
-		refuse(c, why_none(c));
+	if (c->x.pinned && c->x.pinned->role == NEO4J_DOWN) {
+		answer_no_transaction(c);
 		return;
 	}
-	p->held_total += !possible;
-	queue_push(&p->queue, &c->x.waiter, c->x.write);
-	client_enter(c, CLIENT_WAITING);
-	exchange_dispatch(p);
+	enqueue(c);
+	exchange_dispatch(c->proxy);
+}
+
+/* May it have written through m, which is not the master any more? */
+static bool may_write(const struct exchange *x, const struct member *m)
+{
+	return x->write || (x->pinned && m->index == m->proxy->last_master);
 }
 
 void exchange_cut_all(struct member *m, bool writes_only, const char *why)
@@ -327,7 +394,7 @@ void exchange_cut_all(struct member *m, bool writes_only, const char *why)
 	for (struct list_node *n = m->busy.first, *next; n; n = next) {
 		struct client *c = container_of(n, struct upstream, node)->client;
 		next = n->next;
-		if (!writes_only || c->x.write)
+		if (!writes_only || may_write(&c->x, m))
 			broken(c, why);
 	}
 }
@@ -336,8 +403,7 @@ void exchange_expired(struct client *c)
 {
 	if (c->state == CLIENT_WAITING) {
 		queue_remove(&c->x.waiter);
-		refuse(c, route_possible(c->proxy, c->x.write) ? "all members are busy"
-							       : why_none(c));
+		refuse(c, possible(c) ? "all members are busy" : why_none(c));
 	} else if (c->state == CLIENT_CONNECTING) {
 		connect_failed(c, ETIMEDOUT);
 	} else if (!flow_waits_for_client(c)) {

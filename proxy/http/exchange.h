@@ -14,6 +14,8 @@
 void exchange_begin(struct client *c, const struct http_head *h);
 /* Gives free places to those whose turn it is. Does nothing when called from within itself. */
 void exchange_dispatch(struct proxy *p);
+/* m is dead, and the transactions in it: those who wait for one are told. */
+void exchange_lose_pinned(struct member *m);
 /* Cuts what is under way to m, all of it or only what may write. */
 void exchange_cut_all(struct member *m, bool writes_only, const char *why);
 /* The client left: nobody wants the answer. Neo4j rolls back what it notices in time. */

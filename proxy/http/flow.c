@@ -116,16 +116,35 @@ static enum http_framing framing_for(const struct client *c, enum http_framing f
 	return c->minor >= 1 ? HTTP_BODY_CHUNKED : HTTP_BODY_UNTIL_CLOSE;
 }
 
+/* Starts to rewrite the body if it tells the client how to go on with its transaction. */
+static bool rewrite_body(struct exchange *x, const struct http_head *h)
+{
+	if (!x->tx || h->framing == HTTP_BODY_NONE || http_find(h, "Content-Encoding"))
+		return false;
+	tx_body_start(&x->tx->body, x->tx->api, x->upstream->member->conf->id, x->tx->authority);
+	return true;
+}
+
 static void start_answer(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
-	enum http_framing to = framing_for(c, h->framing);
+	bool rewrite = rewrite_body(x, h);
+	enum http_framing to = framing_for(c, rewrite ? HTTP_BODY_CHUNKED : h->framing);
 
 	x->relayed = true;
 	x->member_may_keep = h->keep_alive;
 	c->close |= !c->keep_alive || to == HTTP_BODY_UNTIL_CLOSE || c->proxy->draining;
-	rewrite_response(h, x->upstream->member->conf->name, to, c->close, c->minor, &c->out);
+	const struct member_conf *m = x->upstream->member->conf;
+	const struct rewrite_as as = {
+		.to = to,
+		.close = c->close,
+		.minor = c->minor,
+		.authority = x->tx ? x->tx->authority : NULL,
+		.server = m->id,
+	};
+	rewrite_response(h, m->name, &as, &c->out);
 	relay_start(&x->response, h->framing, h->content_length, to);
+	x->response.tx = rewrite ? &x->tx->body : NULL;
 }
 
 /* One head, interim or final. 1: look again, 0: more bytes are needed, -1: malformed. */
@@ -143,8 +162,8 @@ static int take_head(struct client *c)
 	if (h.status >= 200)
 		start_answer(c, &h);
 	else if (c->minor >= 1) /* RFC 9110 15.2 */
-		rewrite_response(&h, x->upstream->member->conf->name, HTTP_BODY_NONE, false,
-			c->minor, &c->out);
+		rewrite_response(&h, x->upstream->member->conf->name,
+			&(struct rewrite_as){.to = HTTP_BODY_NONE, .minor = c->minor}, &c->out);
 	buf_consume(&x->from_member, (size_t)r);
 	return 1;
 }

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
 #include "queue.h"
 
-static struct waiter *first_of(const struct list *l)
+static struct waiter *waiter_of(struct list_node *n)
 {
-	return l->first ? container_of(l->first, struct waiter, node) : NULL;
+	return n ? container_of(n, struct waiter, node) : NULL;
+}
+
+struct waiter *queue_first(const struct list *line)
+{
+	return waiter_of(line->first);
+}
+
+struct waiter *queue_last(const struct list *line)
+{
+	return waiter_of(line->last);
 }
 
 void queue_note_length(struct queue *q)
@@ -14,29 +25,41 @@ void queue_note_length(struct queue *q)
 		q->len_max = len;
 }
 
-void queue_push(struct queue *q, struct waiter *w, bool write)
+bool queue_before(const struct waiter *a, const struct waiter *b)
 {
-	w->ticket = q->next_ticket++;
-	list_append(write ? &q->writes : &q->reads, &w->node);
+	return a->round != b->round ? a->round < b->round : a->ticket < b->ticket;
 }
 
-/* Those behind it in the line are moved to the end in their order: rare, and lines are short. */
-void queue_return(struct queue *q, struct waiter *w, bool write)
+static bool same_client(const struct waiter *a, const struct waiter *b)
 {
-	struct list *l = write ? &q->writes : &q->reads;
-	size_t n = l->len;
+	return memcmp(&a->from, &b->from, sizeof(a->from)) == 0;
+}
 
-	bool placed = false;
-	for (; n; n--) {
-		struct waiter *first = first_of(l);
-		if (!placed && first->ticket > w->ticket) {
-			list_append(l, &w->node);
-			placed = true;
-		}
-		list_append(l, &first->node);
+/* Lines are sorted, so the first of its own found from behind is its client's last. */
+static uint64_t next_round(const struct queue *q, const struct list *line, const struct waiter *w)
+{
+	for (struct list_node *n = line->last; n; n = n->prev) {
+		const struct waiter *other = waiter_of(n);
+		if (same_client(other, w))
+			return other->round + 1;
 	}
-	if (!placed)
-		list_append(l, &w->node);
+	return q->round;
+}
+
+void queue_push(struct queue *q, struct list *line, struct waiter *w)
+{
+	w->ticket = q->next_ticket++;
+	w->round = next_round(q, line, w);
+	queue_return(line, w);
+}
+
+void queue_return(struct list *line, struct waiter *w)
+{
+	struct list_node *behind = line->last;
+
+	while (behind && queue_before(w, waiter_of(behind)))
+		behind = behind->prev;
+	list_insert(line, &w->node, behind);
 }
 
 void queue_remove(struct waiter *w)
@@ -44,14 +67,9 @@ void queue_remove(struct waiter *w)
 	list_remove(&w->node);
 }
 
-struct waiter *queue_take(struct queue *q, bool write_possible, bool read_possible)
+void queue_serve(struct queue *q, struct waiter *w)
 {
-	struct waiter *w = write_possible ? first_of(&q->writes) : NULL;
-	struct waiter *r = read_possible ? first_of(&q->reads) : NULL;
-
-	if (!w || (r && r->ticket < w->ticket))
-		w = r;
-	if (w)
-		list_remove(&w->node);
-	return w;
+	if (w->round > q->round)
+		q->round = w->round;
+	list_remove(&w->node);
 }

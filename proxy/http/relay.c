@@ -11,11 +11,10 @@ void relay_start(struct relay *r, enum http_framing from, uint64_t length, enum 
 	};
 }
 
-static void put_data(struct relay *r, struct slice data, struct buf *out)
+static void put_framed(struct relay *r, struct slice data, struct buf *out)
 {
 	if (!data.n)
 		return;
-	r->bytes += data.n;
 	if (r->to == HTTP_BODY_CHUNKED)
 		buf_printf(out, "%zx\r\n", data.n);
 	buf_add(out, data.p, data.n);
@@ -23,8 +22,30 @@ static void put_data(struct relay *r, struct slice data, struct buf *out)
 		buf_puts(out, "\r\n");
 }
 
+static void put_rewritten(struct relay *r, struct buf *out)
+{
+	put_framed(r, (struct slice){buf_str(&r->tx->out), r->tx->out.len}, out);
+	out->failed |= r->tx->out.failed;
+	buf_consume(&r->tx->out, r->tx->out.len);
+}
+
+static void put_data(struct relay *r, struct slice data, struct buf *out)
+{
+	r->bytes += data.n;
+	if (r->tx) {
+		tx_body_pass(r->tx, data, &r->tx->out);
+		put_rewritten(r, out);
+	} else {
+		put_framed(r, data, out);
+	}
+}
+
 static void put_end(struct relay *r, struct buf *out)
 {
+	if (r->tx) {
+		tx_body_end(r->tx, &r->tx->out);
+		put_rewritten(r, out);
+	}
 	if (r->to == HTTP_BODY_CHUNKED)
 		buf_puts(out, "0\r\n\r\n");
 	r->done = true;

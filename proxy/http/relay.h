@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "http_head.h"
+#include "tx_body.h"
 
 /*
  * One body on its way through: read as its sender framed it, framed anew for its receiver. out
@@ -17,8 +18,9 @@ struct relay {
 	enum http_framing from, to;
 	uint64_t left; /* with from == HTTP_BODY_LENGTH */
 	struct http_chunked chunked;
-	uint64_t bytes; /* of data moved so far */
-	bool done;      /* the end was seen and passed on */
+	uint64_t bytes;     /* of data moved so far */
+	bool done;          /* the end was seen and passed on */
+	struct tx_body *tx; /* rewrites the data; NULL: it passes as it is. Not with a length */
 };
 
 /*

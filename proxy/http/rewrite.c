@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "rewrite.h"
+#include "tx.h"
 #include "util.h"
 
 /* Between two neighbours only, or written by us. */
@@ -57,14 +58,29 @@ static void put_field(struct buf *out, const char *name, struct slice value)
 	buf_puts(out, "\r\n");
 }
 
-static void copy_fields(const struct http_head *h, bool request, struct buf *out)
+static void put_location(struct slice value, const struct rewrite_as *as, struct buf *out)
+{
+	buf_puts(out, "Location: ");
+	tx_encode_url(value, as->authority, as->server, out);
+	buf_puts(out, "\r\n");
+}
+
+/* as: of a response; NULL for a request, which is asked for plainly or not. */
+static void copy_fields(
+	const struct http_head *h, const struct rewrite_as *as, bool plain, struct buf *out)
 {
 	for (size_t i = 0; i < h->nfields; i++) {
 		const struct http_field *f = &h->fields[i];
 		if (is_one_of(f->name, hop_by_hop, ARRAY_SIZE(hop_by_hop)) ||
-			(request && is_one_of(f->name, request_only, ARRAY_SIZE(request_only))) ||
+			(!as && is_one_of(f->name, request_only, ARRAY_SIZE(request_only))) ||
 			named_by_connection(h, f->name))
 			continue;
+		if (plain && slice_ieq(f->name, "Accept-Encoding"))
+			continue;
+		if (as && as->authority && slice_ieq(f->name, "Location")) {
+			put_location(f->value, as, out);
+			continue;
+		}
 		buf_add(out, f->name.p, f->name.n);
 		buf_puts(out, ": ");
 		buf_add(out, f->value.p, f->value.n);
@@ -108,22 +124,28 @@ static void put_framing(enum http_framing to, uint64_t length, struct buf *out)
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");
 }
 
-void rewrite_request(
-	const struct http_head *h, const char *client, const char *host, struct buf *out)
+struct slice rewrite_authority(const struct http_head *h, const char *local)
 {
 	struct slice authority = http_target_authority(h->target);
 	const struct http_field *field = http_find(h, "Host");
-	struct slice to = authority.n ? authority
-			  : field     ? field->value
-				      : (struct slice){host, strlen(host)};
+
+	if (authority.n)
+		return authority;
+	return field ? field->value : (struct slice){local, strlen(local)};
+}
+
+void rewrite_request(const struct http_head *h, const char *client, struct slice host, bool plain,
+	struct buf *out)
+{
+	struct slice authority = http_target_authority(h->target);
 
 	buf_add(out, h->method.p, h->method.n);
 	buf_puts(out, " ");
 	put_target(h, authority, out);
 	buf_puts(out, " HTTP/1.1\r\n");
-	put_field(out, "Host", to);
-	copy_fields(h, true, out);
-	put_forwarded(h, client, to, out);
+	put_field(out, "Host", host);
+	copy_fields(h, NULL, plain, out);
+	put_forwarded(h, client, host, out);
 	put_framing(h->framing, h->content_length, out);
 	buf_puts(out, "\r\n");
 }
@@ -137,19 +159,19 @@ static void put_length_of_none(const struct http_head *h, struct buf *out)
 		put_field(out, "Content-Length", f->value);
 }
 
-void rewrite_response(const struct http_head *h, const char *member, enum http_framing to,
-	bool close, unsigned minor, struct buf *out)
+void rewrite_response(
+	const struct http_head *h, const char *member, const struct rewrite_as *as, struct buf *out)
 {
 	buf_printf(out, "HTTP/1.1 %u ", h->status);
 	buf_add(out, h->reason.p, h->reason.n);
 	buf_puts(out, "\r\n");
-	copy_fields(h, false, out);
+	copy_fields(h, as, false, out);
 	buf_printf(out, "Via: 1.1 bramble (%s)\r\n", member);
 	if (h->framing == HTTP_BODY_NONE)
 		put_length_of_none(h, out);
 	else
-		put_framing(to, h->content_length, out);
-	if (h->status >= 200 && (close || minor == 0))
-		buf_printf(out, "Connection: %s\r\n", close ? "close" : "keep-alive");
+		put_framing(as->to, h->content_length, out);
+	if (h->status >= 200 && (as->close || as->minor == 0))
+		buf_printf(out, "Connection: %s\r\n", as->close ? "close" : "keep-alive");
 	buf_puts(out, "\r\n");
 }

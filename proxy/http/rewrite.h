@@ -11,15 +11,30 @@
  * it came, byte by byte and in its order.
  */
 
-/* host stands in where an HTTP/1.0 request has none. client is the client's address. */
-void rewrite_request(
-	const struct http_head *h, const char *client, const char *host, struct buf *out);
+/* The authority that the client asked; local where an HTTP/1.0 request names none. */
+struct slice rewrite_authority(const struct http_head *h, const char *local);
+
+/*
+ * host is that authority, client the client's address. plain: the answer's body will have to be
+ * read here, so the member is not told which codings the client understands.
+ */
+void rewrite_request(const struct http_head *h, const char *client, struct slice host, bool plain,
+	struct buf *out);
 
 /*
  * to: how the body is framed for the client. close: its connection ends after this answer;
  * otherwise an HTTP/1.0 client (minor 0) is told that it stays. member's name goes into Via.
+ * authority: NULL, or the one to be named in Location, whose transaction's id is then made to tell
+ * the server (tx.h).
  */
-void rewrite_response(const struct http_head *h, const char *member, enum http_framing to,
-	bool close, unsigned minor, struct buf *out);
+struct rewrite_as {
+	enum http_framing to;
+	bool close;
+	unsigned minor;
+	const char *authority;
+	unsigned server;
+};
+void rewrite_response(const struct http_head *h, const char *member, const struct rewrite_as *as,
+	struct buf *out);
 
 #endif

@@ -27,6 +27,15 @@ struct member *members_master(struct proxy *p)
 	return i >= 0 && member_usable(&p->members[i]) ? &p->members[i] : NULL;
 }
 
+struct member *member_by_id(struct proxy *p, unsigned id)
+{
+	for (size_t i = 0; i < p->nmembers; i++) {
+		if (p->members[i].conf->id == id)
+			return &p->members[i];
+	}
+	return NULL;
+}
+
 /* The chosen one gets the writes; whatever others may still write is cut in the same step. */
 static void adopt(struct proxy *p, int master)
 {
@@ -36,6 +45,7 @@ static void adopt(struct proxy *p, int master)
 		if ((int)i != master)
 			exchange_cut_all(&p->members[i], true, "another member became master");
 	}
+	p->last_master = master;
 }
 
 static void perform(struct proxy *p, struct election_actions a)
@@ -83,6 +93,7 @@ static void died(struct member *m)
 		exchange_cut_all(m, false, "the member died");
 		pool_close_idle(m, INT64_MAX);
 	}
+	exchange_lose_pinned(m);
 }
 
 static bool probe_fast(const struct member *m)
@@ -174,6 +185,7 @@ int members_start(struct proxy *p, struct err *e)
 	if (!p->check_fields)
 		return err_prefix(e, "checks");
 	p->no_master_since_ms = boottime_ms();
+	p->last_master = -1;
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
 	for (; p->nmembers < p->conf->nmembers; p->nmembers++) {

@@ -23,6 +23,8 @@ bool member_usable(const struct member *m);
 bool member_has_room(const struct member *m);
 /* The member that takes writes and can be reached now, or NULL. */
 struct member *members_master(struct proxy *p);
+/* The member with that server id, or NULL. */
+struct member *member_by_id(struct proxy *p, unsigned id);
 /* A request met a failure: no new requests until a probe, sent at once, is answered. */
 void member_suspect(struct member *m);
 

@@ -12,11 +12,15 @@ everything else by the first part of the path:
     /cut        closes in the middle of the body
     /raw/NAME   the bytes of RAW[NAME], then closes
     /continue   sends 100 Continue, then reads the body and echoes
+
+Its transactional endpoints (/db/data/transaction, /db/{name}/tx, /db/{name}/query/v2/tx) count
+transactions from 1 as every member does, look at no owner, and keep what was said in each.
 """
 
 import base64
 import hashlib
 import json
+import re
 import socket
 import threading
 import time
@@ -95,6 +99,10 @@ class FakeMember:
         self.seen = []  # (method, target, fields) of each request but probes
         self.probes = self.connections = self.now = self.most = 0
         self.socks = set()
+        self.transactions = {}  # id -> the statements sent so far, None once it is over
+        self.committed = []  # the statements of each
+        self.chunks = False  # do answers about transactions come in chunks?
+        self.own_name = False  # does it ignore X-Forwarded-Host, as before 2.2?
         self.go = threading.Event()
         self.listener = None
         self.port = 0
@@ -187,6 +195,10 @@ class FakeMember:
             time.sleep(self.slow_s)
         if kind == "continue":
             sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        tx = re.fullmatch(r"(/db/data/transaction|/db/\w+/tx|/db/\w+/query/v2/tx)(?:/(\w+))?(/commit)?",
+                          target)
+        if tx:
+            return self.transaction(sock, self.body(reader, fields), method, fields, *tx.groups())
         size, digest = self.read_body(reader, fields)
         if kind == "big":
             return self.send_big(sock, int(rest), "Content-Length: " + rest)
@@ -205,15 +217,65 @@ class FakeMember:
         sock.sendall(head.encode() + (b"" if method == "HEAD" else body))
         return True
 
-    @staticmethod
-    def read_body(reader, fields):
+    def transaction(self, sock, body, method, fields, base, own, commit):
+        """As Neo4j has it: 3.x says `commit` first, 4.x last, the Query API an id."""
+        query, status, head = "query" in base, "200 OK", ""
+        said = json.loads(body)["statements"] if body and not query else body.decode()
+        with self.lock:
+            if own == "commit":
+                return self.send_json(sock, "200 OK", "", {"results": [], "errors": []})
+            if own is None:
+                number = len(self.transactions) + 1
+                own = f"t{number}" if query else str(number)
+                self.transactions[own] = []
+                status = "202 Accepted" if query else "201 Created"
+                low = {k.lower(): v for k, v in fields}
+                host = f"127.0.0.1:{self.port}" if self.own_name else low["x-forwarded-host"]
+                head = "" if query else f"Location: http://{host}{base}/{own}\r\n"
+            if self.transactions.get(own) is None:
+                return self.send_json(sock, "404 Not Found", "", {"results": [], "errors": [
+                    {"code": "Neo.ClientError.Transaction.TransactionNotFound", "message": "it is " + self.name}]})
+            self.transactions[own] += [said]
+            over = commit or method == "DELETE"
+            if over:
+                if commit:
+                    self.committed.append(self.transactions[own])
+                self.transactions[own] = None
         low = {k.lower(): v for k, v in fields}
-        digest, size = hashlib.sha256(), 0
-        if low.get("transfer-encoding") == "chunked":
-            pieces = reader.chunks()
+        host = f"127.0.0.1:{self.port}" if self.own_name else low["x-forwarded-host"]
+        url = {} if over else {"commit": f"http://{host}{base}/{own}/commit"}
+        results = {"results": [{"data": [{"row": [{"commit": "x" * 3000}]}]}], "member": self.name}
+        if query:
+            answer = {"data": {}} | ({} if over else {"transaction": {"id": own}})
         else:
-            pieces = reader.pieces(int(low.get("content-length", 0)))
-        for piece in pieces:
+            answer = url | results if "data" in base else results | url
+        return self.send_json(sock, status, head, answer | {"errors": []})
+
+    def send_json(self, sock, status, head, value):
+        body = json.dumps(value).encode()
+        head = f"HTTP/1.1 {status}\r\n{head}Content-Type: application/json\r\n"
+        if not self.chunks:
+            sock.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            return True
+        sock.sendall(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for i in range(0, len(body), 7):
+            sock.sendall(b"%x\r\n%s\r\n" % (len(body[i : i + 7]), body[i : i + 7]))
+        sock.sendall(b"0\r\n\r\n")
+        return True
+
+    @staticmethod
+    def body_pieces(reader, fields):
+        low = {k.lower(): v for k, v in fields}
+        if low.get("transfer-encoding") == "chunked":
+            return reader.chunks()
+        return reader.pieces(int(low.get("content-length", 0)))
+
+    def body(self, reader, fields):
+        return b"".join(self.body_pieces(reader, fields))
+
+    def read_body(self, reader, fields):
+        digest, size = hashlib.sha256(), 0
+        for piece in self.body_pieces(reader, fields):
             digest.update(piece)
             size += len(piece)
         return size, digest.hexdigest()

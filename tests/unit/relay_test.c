@@ -1,4 +1,4 @@
-// use: proxy/http/relay.c proxy/http/rewrite.c
+// use: proxy/http/relay.c proxy/http/rewrite.c proxy/http/tx.c proxy/http/tx_body.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy/http/relay.h"
 #include "proxy/http/rewrite.h"
@@ -89,7 +89,7 @@ static void test_rewrite(void)
 	struct http_head h;
 
 	ok(http_parse_request(text, sizeof(text) - 1, &h) > 0, "parsed");
-	rewrite_request(&h, "10.0.0.9", "unused", &out);
+	rewrite_request(&h, "10.0.0.9", rewrite_authority(&h, "unused"), false, &out);
 	is_str(buf_str(&out),
 		"GET /?q HTTP/1.1\r\nHost: h:1\r\nY: 2\r\nX-Forwarded-For: 10.0.0.9\r\n"
 		"X-Forwarded-Host: h:1\r\nX-Forwarded-Proto: http\r\nVia: 1.1 bramble\r\n"
@@ -101,7 +101,7 @@ static void test_rewrite(void)
 	struct slice get = {"GET", 3};
 	ok(http_parse_response(answer, sizeof(answer) - 1, get, &h) > 0, "parsed");
 	buf_consume(&out, out.len);
-	rewrite_response(&h, "pi1", HTTP_BODY_NONE, false, 0, &out);
+	rewrite_response(&h, "pi1", &(struct rewrite_as){.to = HTTP_BODY_NONE}, &out);
 	is_str(buf_str(&out),
 		"HTTP/1.1 304 Not Modified\r\nA: b\r\nVia: 1.1 bramble (pi1)\r\n"
 		"Content-Length: 7\r\nConnection: keep-alive\r\n\r\n",

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+#include <sys/socket.h>
+#include "intake.h"
+#include "rewrite.h"
+#include "route.h"
+#include "members/member.h"
+
+/* "ADDRESS:PORT" that the client reached us at, for requests without a Host. */
+static void local_address(const struct client *c, char *text, size_t size)
+{
+	struct sockaddr_storage ss = {0};
+	socklen_t len = sizeof(ss);
+	char address[NET_ADDRESS_MAX];
+
+	(void)getsockname(c->source.fd, (struct sockaddr *)&ss, &len);
+	net_address(&ss, address);
+	snprintf(text, size, strchr(address, ':') ? "[%s]:%u" : "%s:%u", address,
+		net_port(c->source.fd));
+}
+
+/* For the queue: an IPv4 address as it is within IPv6. */
+static struct in6_addr address_of(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in = (const void *)ss;
+	struct in6_addr a = {0};
+
+	if (ss->ss_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
+	a.s6_addr[10] = a.s6_addr[11] = 0xff;
+	memcpy(&a.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+	return a;
+}
+
+/* The request's target as the transaction's own member knows it. */
+static int to_own_target(
+	struct client *c, const struct tx_target *t, struct slice *target, struct buf *text)
+{
+	_cleanup_buf_ struct buf own = {0};
+	int server = tx_decode_id(t->api, t->id, &own);
+	const char *behind = t->id.p + t->id.n;
+
+	c->x.pinned = server > 0 ? member_by_id(c->proxy, (unsigned)server) : NULL;
+	if (!c->x.pinned)
+		return -1;
+	buf_add(text, target->p, (size_t)(t->id.p - target->p));
+	buf_add(text, own.data, own.len);
+	buf_add(text, behind, (size_t)(target->p + target->n - behind));
+	*target = (struct slice){buf_str(text), text->len};
+	return 0;
+}
+
+static struct exchange_tx *tx_new(enum tx_api api, struct slice authority)
+{
+	struct exchange_tx *tx = calloc(1, sizeof(*tx) + authority.n + 1);
+
+	if (!tx)
+		return NULL;
+	tx->api = api;
+	memcpy(tx->authority, authority.p, authority.n);
+	return tx;
+}
+
+/* The fields of a head as members get them. */
+static enum intake put_head(struct client *c, struct http_head *h)
+{
+	struct exchange *x = &c->x;
+	char from[NET_ADDRESS_MAX], local[NET_ADDRESS_MAX + 10];
+	_cleanup_buf_ struct buf target = {0};
+	struct tx_target t = tx_parse_target(h->target);
+
+	local_address(c, local, sizeof(local));
+	struct slice host = rewrite_authority(h, local);
+	if (t.kind == TX_ODD)
+		return INTAKE_ODD;
+	if (t.kind == TX_BEGIN || t.kind == TX_OPEN)
+		x->tx = tx_new(t.api, host);
+	if (t.kind == TX_OPEN && to_own_target(c, &t, &h->target, &target) < 0)
+		return INTAKE_NOBODYS;
+	net_address(&c->from, from);
+	rewrite_request(h, from, host, x->tx != NULL, &x->head);
+	return buf_ok(&x->head) && buf_ok(&target) && (x->tx || t.kind == TX_NONE)
+		       ? INTAKE_OK
+		       : INTAKE_NO_MEMORY;
+}
+
+enum intake intake_request(struct client *c, const struct http_head *h)
+{
+	struct exchange *x = &c->x;
+	struct http_head head = *h;
+
+	*x = (struct exchange){
+		.write = route_is_write(h),
+		.safe = route_is_safe(h->method),
+		.idempotent = route_is_idempotent(h->method),
+		.is_head = slice_eq(h->method, "HEAD"),
+		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
+		.waiter.from = address_of(&c->from),
+	};
+	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, &head);
+	relay_start(&x->request, h->framing, h->content_length, h->framing);
+	buf_consume(&c->in, h->len);
+	return r;
+}
