@@ -24,6 +24,7 @@
 #include "secrets.h"
 #include "service.h"
 #include "store.h"
+#include "vip/keeper.h"
 #include "voter.h"
 #include "wedge.h"
 
@@ -51,6 +52,7 @@ struct agent {
 	bool p3; /* there, and this node's, when it was last looked at */
 	struct card card;
 	struct banner banner;
+	struct vip_keeper vip;
 	struct voter voter;
 	struct verdict verdict;
 	struct formation formation;
@@ -176,6 +178,7 @@ static void on_request(void *arg, const struct http_head *h, struct http_answer 
 	v.run = a->voter.quorum.d.manifest.run;
 	v.lease = a->voter.quorum.lease || !a->voter.enabled;
 	v.control = control_counts(a->verbs.control);
+	v.vip_at = vip_keeper_at(&a->vip);
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct peer *p = peers_find(&a->peers, &a->id.members[i]);
 		v.nodes[i] = p ? view_peer(p) : view_self(a);
@@ -453,6 +456,7 @@ static void tell_peers(struct agent *a)
 {
 	struct api_node self = view_self(a);
 	struct hello h = {
+		.flags = vip_keeper_flags(&a->vip),
 		.last_tx = self.last_tx,
 		.uptime_s = self.uptime_s,
 		.state = self.state,
@@ -479,6 +483,7 @@ static void tick_fire(struct loop_timer *t)
 	}
 	peers_log(&a->peers);
 	step(a);
+	vip_keeper_step(&a->vip);
 	tell_peers(a);
 	places_step(&a->places, a->held[0] || !runs_neo4j(a) ? NULL : a->store);
 }
@@ -523,12 +528,23 @@ static void on_hup(void *arg, int signo)
 		restart_ask(&a->restart, "by SIGHUP");
 }
 
+static void end(void *arg)
+{
+	struct agent *a = arg;
+
+	loop_stop(a->loop);
+}
+
+/* The others take over from this node's proxy at once, where it has the floating address. */
 static void on_term(void *arg, int signo)
 {
 	struct agent *a = arg;
 
 	log_info("%s: ends on signal %d; Neo4j is left alone", identity_self(&a->id)->name, signo);
-	loop_stop(a->loop);
+	if (vip_keeper_retire(&a->vip, end, a))
+		tell_peers(a);
+	else
+		end(a);
 }
 
 /* --- start */
@@ -600,7 +616,8 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	pin_open(&a->pin, o->root, a->started_ms);
 	memcpy(a->peers.serial, a->pin.digest, sizeof(a->pin.digest));
 	if (places_open(&a->places, a->loop, &a->id, &a->peers, o->root, e) < 0 ||
-		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0)
+		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0 ||
+		vip_keeper_open(&a->vip, a->loop, &a->id, &a->peers, a->helper, e) < 0)
 		return -1;
 	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, on_request, a, e);
 	return a->http ? 0 : -1;
@@ -616,6 +633,7 @@ static void close_agent(struct agent **ap)
 		neo4j_watch_close(&a->neo4j);
 		card_close(&a->card);
 		banner_close(&a->banner);
+		vip_keeper_close(&a->vip);
 		service_close(&a->service);
 		places_close(&a->places);
 		firewall_close(&a->firewall);

@@ -18,6 +18,7 @@ struct agent_options {
 	const char *http, *peer;     /* "ADDR:PORT" or "*:PORT" to listen on */
 	const char *service_manager; /* the helper's; SERVICE_MANAGER */
 	const char *nft;             /* the helper's; NFT */
+	const char *vip_interface;   /* the helper's; "": the one that is in its network */
 };
 
 /* Runs until SIGTERM or SIGINT; Neo4j keeps running. */

@@ -139,6 +139,14 @@ static json_t *control_json(const struct control_counts *n)
 	/* clang-format on */
 }
 
+static json_t *vip_json(const struct api_view *v)
+{
+	if (!v->id->vip.s_addr)
+		return json_null();
+	return json_pack("{s:o, s:s?}", "address", address_or_null(v->id->vip), "at",
+		v->vip_at ? v->vip_at->name : NULL);
+}
+
 static json_t *cluster_json(const struct api_view *v)
 {
 	const struct identity *id = v->id;
@@ -149,7 +157,7 @@ static json_t *cluster_json(const struct api_view *v)
 	for (size_t i = 0; i < id->nmembers; i++)
 		json_array_append_new(nodes, node_json(&v->nodes[i]));
 	/* clang-format off */
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:o, s:o}",
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o}",
 		"cluster", id->cluster,
 		"id", hex,
 		"generation", number_or_null(true, id->generation),
@@ -158,6 +166,7 @@ static json_t *cluster_json(const struct api_view *v)
 		"lease", v->lease,
 		"from", identity_self(id)->name,
 		"control", control_json(v->control),
+		"vip", vip_json(v),
 		"nodes", nodes);
 	/* clang-format on */
 }

@@ -45,6 +45,7 @@ struct api_view {
 	const struct card *card;   /* NULL: no p3 to look at */
 	const struct peers *peers; /* NULL in tests */
 	const struct control_counts *control; /* NULL: there is no control port */
+	const struct member *vip_at;          /* who has the floating address; NULL: nobody */
 	struct api_node nodes[MEMBERS_MAX];   /* in the order of id->members */
 };
 

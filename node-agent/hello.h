@@ -58,7 +58,9 @@ enum hello_flag {
 	 */
 	HELLO_ASKS = 1 << 0,
 	HELLO_REFUSES = 1 << 1, /* in answer to that, or to a second one of that name: it is */
-	HELLO_FLAGS = HELLO_ASKS | HELLO_REFUSES,
+	HELLO_STANDS = 1 << 2,  /* for the floating address (vip/vip.h) */
+	HELLO_HOLDS = 1 << 3,   /* it has it */
+	HELLO_FLAGS = HELLO_ASKS | HELLO_REFUSES | HELLO_STANDS | HELLO_HOLDS,
 };
 
 struct hello {

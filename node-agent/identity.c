@@ -20,6 +20,7 @@ static cfg_opt_t cluster_opts[] = {
 	CFG_STR("name", NULL, CFGF_NODEFAULT),
 	CFG_INT("generation", 0, CFGF_NODEFAULT),
 	CFG_STR("built", NULL, CFGF_NODEFAULT),
+	CFG_STR("vip", NULL, CFGF_NODEFAULT),
 	CFG_END(),
 };
 
@@ -99,6 +100,15 @@ static int read_built(cfg_t *sec, struct identity *id, struct err *e)
 	return 0;
 }
 
+static int read_vip(cfg_t *sec, struct identity *id, struct err *e)
+{
+	const char *vip = cfg_getstr(sec, "vip");
+
+	if (vip && (inet_pton(AF_INET, vip, &id->vip) != 1 || !id->vip.s_addr))
+		return err_code(e, EXIT_CONFIG, "%s: vip is not A.B.C.D", config_where(sec));
+	return 0;
+}
+
 static int read_cluster(cfg_t *cfg, struct identity *id, struct err *e)
 {
 	cfg_t *sec = section(cfg, "cluster", e);
@@ -114,7 +124,7 @@ static int read_cluster(cfg_t *cfg, struct identity *id, struct err *e)
 		return err_code(
 			e, EXIT_CONFIG, "%s: generation is not positive", config_where(sec));
 	id->generation = (uint64_t)generation;
-	return read_built(sec, id, e);
+	return read_vip(sec, id, e) < 0 ? -1 : read_built(sec, id, e);
 }
 
 static int read_roles(cfg_t *sec, struct member *m, struct err *e)

@@ -26,6 +26,8 @@ static const struct option_row options[] = {
 		"FILE", "let the helper ask and start units with FILE"},
 	{"nft", offsetof(struct agent_options, nft), NFT, "FILE",
 		"let the helper set the firewall with FILE"},
+	{"vip-interface", offsetof(struct agent_options, vip_interface), "", "NAME",
+		"let the helper put the floating address there"},
 };
 
 struct command {

@@ -137,6 +137,12 @@ static void members(const struct scrape *s)
 			s->view->id->members[i].name);
 }
 
+static void vip(const struct scrape *s)
+{
+	if (s->view->id->vip.s_addr && (s->view->id->members[s->view->id->self].roles & ROLE_PROXY))
+		put(s, "", s->view->vip_at == identity_self(s->view->id));
+}
+
 /* --- p3 */
 
 static void level(const struct scrape *s)
@@ -296,6 +302,7 @@ static const struct metric metrics[] = {
 	{"bramble_manifest_run", "gauge", "Of Neo4j since it last began from nothing.", run},
 	{"bramble_config_generation", "gauge", "Of the card's configuration.", generation},
 	{"bramble_member_present", "gauge", "Is that member heard?", members},
+	{"bramble_vip_held", "gauge", "Has this node the floating address?", vip},
 	{"bramble_data_health", "gauge", "1 for the level p3 is at.", level},
 	{"bramble_data_size_bytes", "gauge", "Size of p3.", size},
 	{"bramble_data_free_bytes", "gauge", "Room on p3, the reserve not counted.", room},

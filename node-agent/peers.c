@@ -384,7 +384,8 @@ void peers_tell(struct peers *p, struct hello *self)
 	memcpy(self->boot, p->boot, BOOT_SIZE);
 	memcpy(self->serial, p->serial, SERIAL_SIZE);
 	memcpy(self->digest, p->id->digest, DIGEST_SIZE);
-	self->flags = p->asks ? HELLO_ASKS : 0;
+	self->flags &= HELLO_STANDS | HELLO_HOLDS;
+	self->flags |= p->asks ? HELLO_ASKS : 0;
 	self->generation = p->id->generation;
 	self->seq = ++p->seq;
 	p->sent_ms[p->seq % ARRAY_SIZE(p->sent_ms)] = boottime_ms();

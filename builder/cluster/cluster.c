@@ -243,6 +243,42 @@ static int read_nodes(struct cluster *c, cfg_t *sec, struct err *e)
 	return 0;
 }
 
+/* The proxies' floating address: whoever it is on, it must be nobody's own. */
+static int check_vip(const struct cluster *c, struct err *e)
+{
+	struct in_addr a;
+
+	if (c->network.mode != NETCONF_STATIC)
+		return err_set(e, "it needs network { mode = \"static\" }: where the network gives "
+				  "addresses, it may give that one to somebody");
+	if (!cluster_count(c, ROLE_PROXY))
+		return err_set(e, "no node has the role \"proxy\"");
+	if (inet_pton(AF_INET, c->vip, &a) != 1)
+		return err_set(e, "it is no IPv4 address");
+	if (!in_subnet(c, a))
+		return err_set(e, "it is no host of the network's subnet");
+	if (a.s_addr == c->network.gateway.s_addr)
+		return err_set(e, "it is the gateway's");
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (strcmp(c->nodes[i].address, c->vip) == 0)
+			return err_set(e, "it is %s's", c->nodes[i].name);
+	}
+	return 0;
+}
+
+static int read_vip(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	const char *vip = cfg_getstr(sec, "vip");
+
+	if (!vip)
+		return 0;
+	c->vip = xstrdup(vip);
+	if (check_vip(c, e) == 0)
+		return 0;
+	e->code = EXIT_CONFIG;
+	return err_prefix(e, "%s: vip \"%s\"", config_where(sec), vip);
+}
+
 static int read_subnet(struct cluster *c, const char *text, struct err *e)
 {
 	char address[INET_ADDRSTRLEN] = "";
@@ -460,7 +496,9 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
 	}
 	read_packages(c, sec);
-	return read_nodes(c, sec, e) < 0 ? -1 : overlays_read(c, sec, e);
+	if (read_nodes(c, sec, e) < 0 || read_vip(c, sec, e) < 0)
+		return -1;
+	return overlays_read(c, sec, e);
 }
 
 struct cluster *cluster_load(const char *path, struct err *e)
@@ -506,6 +544,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_INT("memory_mb", 0, CFGF_NONE),
 		CFG_STR("neo4j_auth", "off", CFGF_NONE),
 		CFG_BOOL("direct_access", cfg_false, CFGF_NONE),
+		CFG_STR("vip", NULL, CFGF_NONE),
 		CFG_STR_LIST("plugins", (char *)"{}", CFGF_NONE),
 		CFG_STR_LIST("neo4j_settings", (char *)"{}", CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
@@ -549,7 +588,7 @@ void cluster_free(struct cluster *c)
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);
 	}
-	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->neo4j_mode, c->java,
+	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->neo4j_mode, c->java, c->vip,
 		c->access.user, c->access.ssh_key, c->wifi.ssid, c->wifi.country,
 		c->wifi.passphrase_file, c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)

@@ -65,6 +65,7 @@ struct cluster {
 		struct in_addr subnet, gateway; /* gateway.s_addr 0: none; both of static */
 		unsigned prefix;
 	} network;
+	char *vip; /* the proxies' floating address; NULL: none */
 	struct {
 		char *user;
 		char *ssh_key; /* path, as written with ~ expanded; NULL: no login */

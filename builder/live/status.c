@@ -37,6 +37,9 @@ static void draw(struct screen *s, const struct cluster_view *v, const char *whe
 	buf_printf(&text, "%s, as %s at %s sees it: %s\n", v->cluster[0] ? v->cluster : "a cluster",
 		v->from[0] ? v->from : "the agent", where,
 		view_formed(v, &why) ? "formed" : "not formed");
+	if (v->vip[0])
+		buf_printf(&text, "The floating address %s is %s%s\n", v->vip,
+			v->vip_at[0] ? "at " : "nowhere", v->vip_at);
 	render_table(v, &style, &text);
 	screen_draw(s, buf_str(&text));
 }

@@ -91,6 +91,8 @@ int view_parse(const char *json, size_t n, struct cluster_view *v, struct err *e
 		return err_set(e, "the answer tells more than %d nodes", VIEW_MAX_NODES);
 	get_text(root, "cluster", v->cluster, sizeof(v->cluster));
 	get_text(root, "from", v->from, sizeof(v->from));
+	get_text(json_object_get(root, "vip"), "address", v->vip, sizeof(v->vip));
+	get_text(json_object_get(root, "vip"), "at", v->vip_at, sizeof(v->vip_at));
 	v->generation = get_number(root, "generation");
 	for (size_t i = 0; i < json_array_size(nodes); i++)
 		parse_node(json_array_get(nodes, i), &v->nodes[v->nnodes++]);

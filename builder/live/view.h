@@ -30,7 +30,8 @@ struct view_node {
 
 struct cluster_view {
 	char cluster[64];
-	char from[64]; /* the node that answered */
+	char from[64];            /* the node that answered */
+	char vip[16], vip_at[64]; /* the floating address and who has it; "": none, nobody */
 	int64_t generation;
 	size_t nnodes;
 	struct view_node nodes[VIEW_MAX_NODES];

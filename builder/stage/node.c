@@ -50,9 +50,11 @@ static int put_node_conf(struct paint *p, struct err *e)
 
 	buf_printf(&conf,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
-		"cluster { id = \"%s\" name = \"%s\" generation = %u built = \"%s\" }\n"
+		"cluster { id = \"%s\" name = \"%s\" generation = %u built = \"%s\"%s%s%s }\n"
 		"node { name = \"%s\" reserved_end_mib = %llu }\n",
-		b->state.id, b->cluster->name, b->state.generation, b->state.built, p->node->name,
+		b->state.id, b->cluster->name, b->state.generation, b->state.built,
+		b->cluster->vip ? " vip = \"" : "", b->cluster->vip ? b->cluster->vip : "",
+		b->cluster->vip ? "\"" : "", p->node->name,
 		(unsigned long long)(b->cluster->reserved_end + MIB - 1) / MIB);
 	if (p->node->roles & RUNS_NEO4J)
 		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\"%s }\n",

@@ -8,6 +8,7 @@
 #include "../clock/clock_set.h"
 #include "helper_deed.h"
 #include "helper_rules.h"
+#include "helper_vip.h"
 #include "io.h"
 #include "util.h"
 
@@ -165,6 +166,22 @@ static void write_file(
 		answer(d, EIO, "%s", e.msg);
 }
 
+static void set_vip(
+	const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)
+{
+	struct identity id;
+	struct err e;
+
+	if (o->root[0] && !o->vip_interface[0])
+		answer(d, ENOTSUP, "this machine's interfaces are not this root's");
+	else if (identity_load_root(o->root, &id, &e) < 0)
+		answer(d, EINVAL, "%s", e.msg);
+	else if (!id.vip.s_addr)
+		answer(d, EINVAL, "node.conf names none");
+	else if (helper_vip(id.vip, r->vip.hold, o->vip_interface, &e) < 0)
+		answer(d, EIO, "%s", e.msg);
+}
+
 typedef void verb_fn(
 	const struct agent_options *o, const struct helper_request *r, struct helper_deed *d);
 
@@ -179,6 +196,7 @@ static verb_fn *const verbs[HELPER_VERBS] = {
 	[HELPER_FIREWALL] = set_firewall,
 	[HELPER_JOURNAL] = read_journal,
 	[HELPER_WRITE] = write_file,
+	[HELPER_VIP] = set_vip,
 };
 
 void helper_do(const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)

@@ -82,7 +82,8 @@ static void child_ended(struct child *c, int status)
 /* The journal keeps what was done with rights, but for what only looks. */
 static bool is_worth_a_line(unsigned verb)
 {
-	return verb != HELPER_NEO4J_SHOW && verb != HELPER_JOURNAL && verb != HELPER_WRITE;
+	return verb != HELPER_NEO4J_SHOW && verb != HELPER_JOURNAL && verb != HELPER_WRITE &&
+	       verb != HELPER_VIP;
 }
 
 static void do_request(struct job *j, const struct helper_request *r)

@@ -79,6 +79,11 @@ static bool file_is_good(const struct helper_request *r)
 	       !memchr(f->bytes, '\0', f->size) && (f->name != HELPER_SECRET || is_secret(f));
 }
 
+static bool vip_is_good(const struct helper_request *r)
+{
+	return r->vip.hold <= 1;
+}
+
 /* Of those with a list the size is that of what the list may hold least; the rest follows. */
 struct shape {
 	const char *name;
@@ -97,6 +102,7 @@ static const struct shape shapes[HELPER_VERBS] = {
 	[HELPER_FIREWALL] = {"firewall", offsetof(struct helper_firewall, host), firewall_is_good},
 	[HELPER_JOURNAL] = {"journal", sizeof(struct helper_journal), journal_is_good},
 	[HELPER_WRITE] = {"write", offsetof(struct helper_file, bytes), file_is_good},
+	[HELPER_VIP] = {"vip", sizeof(struct helper_floating), vip_is_good},
 };
 
 const char *helper_verb_name(unsigned verb)

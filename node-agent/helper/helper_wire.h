@@ -32,6 +32,7 @@ enum helper_verb {
 	HELPER_FIREWALL,
 	HELPER_JOURNAL, /* text: the last lines of one unit */
 	HELPER_WRITE,
+	HELPER_VIP,
 	HELPER_VERBS,
 };
 
@@ -82,9 +83,15 @@ struct helper_file {
 	char bytes[HELPER_FILE_MAX];
 };
 
+/* node.conf says which address that is. */
+struct helper_floating {
+	uint32_t hold; /* may this node have it? */
+};
+
 struct helper_request {
 	uint32_t version, verb;
 	union {
+		struct helper_floating vip;
 		struct helper_clock clock;
 		struct helper_firewall firewall;
 		struct helper_journal journal;

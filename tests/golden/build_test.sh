@@ -107,6 +107,13 @@ bad 3 'nothing here is taken from the environment' "environment" 's/base.img/${H
 bad 3 'no host of the network' "address outside the subnet" 's/10.9.0.13/10.8.0.13/'
 bad 3 'must be a host name' "hostile node name" 's,"n3","../../x",'
 bad 3 '"}" is missing' "unfinished file" '$d'
+vip() { # REGEX NAME VALUE
+  bad 3 "vip \"$3\": $1" "$2" "s/  base =/  vip = \"$3\" base =/"
+}
+vip 'it is no IPv4 address' "a vip that is no address" 10.9.0
+vip "it is no host of the network's subnet" "one of another network" 10.8.0.50
+vip "it is n2's" "one that a node has" 10.9.0.12
+vip "it is the gateway's" "one that the router has" 10.9.0.1
 bad 3 'size: the images need' "card too small" 's/proxy {/size = "300MB" proxy {/'
 bad 4 'no such file' "missing base" 's/base.img/nobase.img/'
 bad 4 'carries no Java' "no Java in the base" 's/java = "java"/java = "base"/'

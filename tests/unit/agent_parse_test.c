@@ -134,7 +134,7 @@ static const struct ask asks[] = {
 		"{\"cluster\":\"garden\",\"id\":\"ab000000000000000000000000000000\","
 		"\"generation\":2,\"epoch\":4,\"run\":3,\"lease\":true,\"from\":\"pi1\","
 		"\"control\":{\"requests\":5,\"strangers\":7,\"broken\":0,\"late\":0,"
-		"\"crowded\":0},\"nodes\":["
+		"\"crowded\":0},\"vip\":null,\"nodes\":["
 		"{\"name\":\"pi1\",\"id\":1,\"roles\":[\"data\",\"proxy\"],"
 		"\"address\":\"169.254.1.9\",\"copy\":null,\"present\":true,\"state\":\"serving\","
 		"\"neo4j\":\"master\",\"writable\":true,\"last_tx\":42,\"why\":\"\",\"heard_ms\":0,"

@@ -123,6 +123,18 @@ static void test_others(void)
 	is_int(parse(&r, 8 + 8 + 65), EINVAL, "no line");
 }
 
+static void test_vip(void)
+{
+	struct helper_request r = {.verb = HELPER_VIP, .vip.hold = 1};
+
+	is_int(parse(&r, 0), 0, "the floating address");
+	is_int((long)parsed.vip.hold, 1, "is to be had");
+	r.vip.hold = 2;
+	is_int(parse(&r, 8 + sizeof(r.vip)), EINVAL, "or not, and nothing else");
+	r.vip.hold = 0;
+	is_int(parse(&r, 8 + sizeof(r.vip) + 4), EMSGSIZE, "no address comes with it");
+}
+
 static void test_answer(void)
 {
 	static struct helper_answer a;
@@ -149,6 +161,7 @@ int main(void)
 	test_clock();
 	test_firewall();
 	test_others();
+	test_vip();
 	test_answer();
 	return done();
 }

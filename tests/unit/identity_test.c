@@ -12,6 +12,8 @@
 #define CLUSTER "cluster { id = \"" ID "\" name = \"garden\" generation = 4 }\n"
 #define BUILT(day) \
 	"cluster { id = \"" ID "\" name = \"garden\" generation = 4 built = \"" day "\" }\n"
+#define VIP(address) \
+	"cluster { id = \"" ID "\" name = \"garden\" generation = 4 vip = \"" address "\" }\n"
 #define NODE "node { name = \"pi1\" }\n"
 #define RESERVED(mib) "node { name = \"pi1\" reserved_end_mib = " mib " }"
 #define NEO4J "neo4j { version = \"3.5.0-beta03\" profile = \"3.x-ha\" }\n"
@@ -57,6 +59,9 @@ static void test_good(void)
 	is_int(id.built_ms, 0, "the day it was built is not told");
 	is_int(load(BUILT("2024-10-04") NODE NEO4J PI1, &other, &e), 0, "or is");
 	is_int(other.built_ms, 20000LL * 86400000, "as Unix time");
+	is_int(id.vip.s_addr, 0, "there is no floating address");
+	is_int(load(VIP("192.168.2.50") NODE NEO4J PI1, &other, &e), 0, "or one");
+	is_int(ntohl(other.vip.s_addr), 0xc0a80232, "it is that");
 	is_int(load(CLUSTER NODE NEO4J PI4 PI2 PI1, &other, &e), 0, "in another order");
 	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) == 0, "the same data nodes");
 	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
@@ -94,6 +99,7 @@ static const struct bad bad[] = {
 		"id is not 32 hex digits"},
 	{"cluster { id = \"" ID "\" name = \"g\" generation = 0 }" NODE NEO4J PI1,
 		"generation is not positive"},
+	{VIP("nowhere") NODE NEO4J PI1, "vip is not A.B.C.D"},
 	{BUILT("yesterday") NODE NEO4J PI1, "is not a day like"},
 	{CLUSTER RESERVED("-1") NEO4J PI1, "is not 0 to"},
 	{CLUSTER "node { name = \"pi4\" }" PI4, "no member has the role data"},

@@ -41,6 +41,13 @@ static void test_parse(void)
 	is_str(v.nodes[0].why, "a copy of its card, at 10.0.0.9, is refused", "a copy is told");
 	is_str(v.nodes[1].why, "x", "where nothing is more urgent");
 
+	parse("{\"vip\":{\"address\":\"10.0.0.50\",\"at\":\"pi4\"},\"nodes\":[]}");
+	ok(strcmp(v.vip, "10.0.0.50") == 0 && strcmp(v.vip_at, "pi4") == 0, "the floating address");
+	parse("{\"vip\":{\"address\":\"10.0.0.50\",\"at\":null},\"nodes\":[]}");
+	is_str(v.vip_at, "", "is nowhere");
+	parse("{\"vip\":null,\"nodes\":[]}");
+	is_str(v.vip, "", "there is none");
+
 	parse(CLUSTER("{\"name\":5},7"));
 	is_int((long long)v.nnodes, 2, "missing and odd members are no reason to fail");
 	is_str(v.nodes[0].name, "", "a name that is no text is empty");

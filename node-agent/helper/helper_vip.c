@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <netinet/if_ether.h>
+#include <string.h>
+#include "helper_vip.h"
+#include "util.h"
+
+struct place {
+	char name[IF_NAMESIZE];
+	unsigned index;
+	uint8_t mac[ETH_ALEN];
+	bool has_mac;
+};
+
+static void cleanup_ifaddrs(struct ifaddrs **list)
+{
+	if (*list)
+		freeifaddrs(*list);
+}
+
+static uint32_t ipv4(const struct sockaddr *a)
+{
+	struct sockaddr_in in;
+
+	memcpy(&in, a, sizeof(in));
+	return in.sin_addr.s_addr;
+}
+
+static bool is_up(const struct ifaddrs *i)
+{
+	return (i->ifa_flags & IFF_UP) && !(i->ifa_flags & IFF_LOOPBACK);
+}
+
+/* One that is in a network of which vip is a host. */
+static bool is_in_network(const struct ifaddrs *i, struct in_addr vip)
+{
+	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !i->ifa_netmask || !is_up(i))
+		return false;
+	uint32_t own = ipv4(i->ifa_addr), mask = ipv4(i->ifa_netmask);
+	return mask != UINT32_MAX && own != vip.s_addr && (own & mask) == (vip.s_addr & mask);
+}
+
+static void find_mac(const struct ifaddrs *list, struct place *to)
+{
+	struct sockaddr_ll ll;
+
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_PACKET ||
+			strcmp(i->ifa_name, to->name) != 0)
+			continue;
+		memcpy(&ll, i->ifa_addr, sizeof(ll));
+		to->has_mac = ll.sll_halen == ETH_ALEN;
+		memcpy(to->mac, ll.sll_addr, ETH_ALEN);
+	}
+}
+
+static int find_place(const struct ifaddrs *list, struct in_addr vip, const char *interface,
+	struct place *to, struct err *e)
+{
+	*to = (struct place){0};
+	for (const struct ifaddrs *i = list; i && !to->name[0]; i = i->ifa_next) {
+		bool found =
+			*interface ? strcmp(i->ifa_name, interface) == 0 : is_in_network(i, vip);
+		if (found && strlen(i->ifa_name) < sizeof(to->name))
+			memcpy(to->name, i->ifa_name, strlen(i->ifa_name) + 1);
+	}
+	to->index = to->name[0] ? if_nametoindex(to->name) : 0;
+	if (!to->index)
+		return err_set(e, "no interface is in its network");
+	find_mac(list, to);
+	return 0;
+}
+
+/* --- rtnetlink */
+
+struct address_request {
+	struct nlmsghdr head;
+	struct ifaddrmsg message;
+	uint8_t attributes[2 * RTA_SPACE(sizeof(struct in_addr))];
+};
+
+static void add_attribute(struct address_request *r, unsigned short type, struct in_addr a)
+{
+	struct rtattr attr = {.rta_len = RTA_LENGTH(sizeof(a)), .rta_type = type};
+	uint8_t *at = (uint8_t *)r + NLMSG_ALIGN(r->head.nlmsg_len);
+
+	memcpy(at, &attr, sizeof(attr));
+	memcpy(at + RTA_LENGTH(0), &a, sizeof(a));
+	r->head.nlmsg_len = NLMSG_ALIGN(r->head.nlmsg_len) + RTA_SPACE(sizeof(a));
+}
+
+/* The kernel's answer to the one request on this socket: 0 or an errno. */
+static int read_answer(int fd)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+		uint8_t more[512]; /* the request, and words about it */
+	} answer;
+	ssize_t n = recv(fd, &answer, sizeof(answer), 0);
+
+	if (n < 0)
+		return errno;
+	if ((size_t)n < sizeof(answer.head) + sizeof(answer.error) ||
+		answer.head.nlmsg_type != NLMSG_ERROR)
+		return EPROTO;
+	return -answer.error.error;
+}
+
+/* 0 or an errno. */
+static int change_address(unsigned short type, uint16_t flags, unsigned index, struct in_addr vip)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct address_request r = {
+		.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(r.message)),
+			.nlmsg_type = type,
+			.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags),
+			.nlmsg_seq = 1},
+		.message = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = index},
+	};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	add_attribute(&r, IFA_LOCAL, vip);
+	add_attribute(&r, IFA_ADDRESS, vip);
+	if (fd < 0 ||
+		sendto(fd, &r, r.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return errno;
+	return read_answer(fd);
+}
+
+/* --- */
+
+static int announce(const struct place *p, struct in_addr vip, struct err *e)
+{
+	struct sockaddr_ll to = {.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ARP),
+		.sll_ifindex = (int)p->index,
+		.sll_halen = ETH_ALEN};
+	struct ether_arp arp = {.ea_hdr = {.ar_hrd = htons(ARPHRD_ETHER),
+					.ar_pro = htons(ETH_P_IP),
+					.ar_hln = ETH_ALEN,
+					.ar_pln = sizeof(vip),
+					.ar_op = htons(ARPOP_REQUEST)}};
+	_cleanup_close_ int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	memset(to.sll_addr, 0xff, ETH_ALEN);
+	memcpy(arp.arp_sha, p->mac, ETH_ALEN);
+	memcpy(arp.arp_spa, &vip, sizeof(vip));
+	memcpy(arp.arp_tpa, &vip, sizeof(vip));
+	if (fd < 0 || sendto(fd, &arp, sizeof(arp), 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		return err_errno(e, "%s: cannot announce it", p->name);
+	return 0;
+}
+
+static int take(
+	const struct ifaddrs *list, struct in_addr vip, const char *interface, struct err *e)
+{
+	struct place place;
+
+	if (find_place(list, vip, interface, &place, e) < 0)
+		return -1;
+	int code = change_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, place.index, vip);
+	if (code && code != EEXIST)
+		return err_set(e, "%s: %s", place.name, strerror(code));
+	return place.has_mac ? announce(&place, vip, e) : 0;
+}
+
+static int give_up(const struct ifaddrs *list, struct in_addr vip, struct err *e)
+{
+	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET ||
+			ipv4(i->ifa_addr) != vip.s_addr)
+			continue;
+		int code = change_address(RTM_DELADDR, 0, if_nametoindex(i->ifa_name), vip);
+		if (code && code != EADDRNOTAVAIL)
+			return err_set(e, "%s: %s", i->ifa_name, strerror(code));
+	}
+	return 0;
+}
+
+int helper_vip(struct in_addr vip, bool hold, const char *interface, struct err *e)
+{
+	_cleanup_(cleanup_ifaddrs) struct ifaddrs *list = NULL;
+
+	if (getifaddrs(&list) < 0)
+		return err_errno(e, "the interfaces");
+	return hold ? take(list, vip, interface, e) : give_up(list, vip, e);
+}
