@@ -7,6 +7,7 @@ tell in /metrics is read by Prometheus' own parser.
 
 usage: health_test.py [path of bramble-agent]
 """
+import json
 import os
 import re
 import shutil
@@ -24,6 +25,13 @@ try:
 except ImportError:
     text_string_to_metric_families = None
 
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+SCHEMA = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+                      "docs/cluster.schema.json")
 HANG = os.path.join(os.path.abspath(os.environ.get("BRAMBLE_BUILD", "build")),
                     "preload/hang_probe.so")
 NAME = re.compile(r"(bramble|process)_[a-z0-9_]+\Z")
@@ -82,6 +90,36 @@ def form(nodes):
     for n, role in ((pi1, "master"), (pi2, "slave"), (pi3, "slave")):
         n.neo4j_up(role)
     ok(wait_for(lambda: all(n.state() == "serving" for n in nodes)), "three nodes serve")
+
+
+def undescribed(schema, value, top, where=""):
+    """The members of value that the schema does not tell of."""
+    if "$ref" in schema:
+        schema = top["definitions"][schema["$ref"].rsplit("/")[-1]]
+    if isinstance(value, list):
+        return [k for i in value for k in undescribed(schema.get("items", {}), i, top, where)]
+    if not isinstance(value, dict):
+        return []
+    known = schema.get("properties", {})
+    return [where + k for k in value if k not in known] + [
+        u for k, v in value.items() for u in undescribed(known.get(k, {}), v, top, where + k + ".")]
+
+
+def test_schema(nodes, when):
+    """What /cluster answers is what docs/cluster.schema.json promises."""
+    if not jsonschema:
+        print("ok - /cluster's schema # SKIP python3-jsonschema is not there")
+        return
+    with open(SCHEMA) as f:
+        schema = json.load(f)
+    jsonschema.Draft7Validator.check_schema(schema)
+    answers = [a for a in (n.cluster() for n in nodes) if a["nodes"]]
+    wrong = [] if answers else ["nobody answers"]
+    wrong += [e.message for a in answers
+             for e in jsonschema.Draft7Validator(schema).iter_errors(a)]
+    wrong += ["%s is not described" % u for a in answers for u in undescribed(schema, a, schema)]
+    ok(not wrong, "/cluster is as its schema says: %s%s" % (when, "".join(
+        "\n# " + w for w in wrong[:5])))
 
 
 def test_metrics(pi1, pi2):
@@ -205,10 +243,12 @@ def play(top):
         pi3.env = {"LD_PRELOAD": HANG, "HANG_PROBE": hang}
         form(nodes)
         test_metrics(pi1, pi2)
+        test_schema(nodes, "all serve")
         test_full(pi1, pi2, pi3)
         test_banner(pi1)
         test_readonly(pi3)
         test_last(pi1, pi2)
+        test_schema(nodes, "one has ended, others are not well")
         test_hang(pi3, hang)
     finally:
         if agent_test.failed:
