@@ -2,7 +2,6 @@
 #include <string.h>
 #include "netconf.h"
 #include "util.h"
-#include "wifi_text.h"
 
 int netconf_mode_parse(const char *text, enum netconf_mode *mode)
 {
@@ -64,9 +63,9 @@ void netconf_keyfile(const struct netconf *n, const char *uuid, struct buf *b)
 	buf_printf(b,
 		"[connection]\nid=bramble\nuuid=%s\ntype=%s\ninterface-name=%s\n"
 		"autoconnect-priority=100\n\n",
-		uuid, n->ssid ? "wifi" : "ethernet", n->interface);
-	if (n->ssid)
-		wifi_keyfile(b, n->ssid, n->passphrase);
+		uuid, n->wifi ? "wifi" : "ethernet", n->interface);
+	if (n->wifi)
+		wifi_keyfile(b, n->wifi);
 	put_ipv4(n, b);
 	buf_puts(b, "\n[ipv6]\naddr-gen-mode=default\nmethod=auto\n");
 }
@@ -77,7 +76,7 @@ void netconf_keyfile(const struct netconf *n, const char *uuid, struct buf *b)
  */
 void netconf_networkd(const struct netconf *n, struct buf *b)
 {
-	buf_printf(b, "[Match]\nName=%s\n\n[Network]\n", n->ssid ? n->interface : "eth* en* host0");
+	buf_printf(b, "[Match]\nName=%s\n\n[Network]\n", n->wifi ? n->interface : "eth* en* host0");
 	if (n->mode == NETCONF_DHCP)
 		buf_puts(b, "DHCP=ipv4\n");
 	if (n->mode == NETCONF_STATIC)

@@ -2,7 +2,7 @@
 #ifndef BRAMBLE_NETCONF_H
 #define BRAMBLE_NETCONF_H
 
-#include "buf.h"
+#include "wifi_text.h"
 
 /*
  * One interface's address as each of the programs wants to be told that bring interfaces up on a
@@ -19,8 +19,7 @@ struct netconf {
 	const char *interface;
 	const char *address, *gateway; /* STATIC: dotted; gateway "" or NULL: none */
 	unsigned prefix;
-	const char *ssid; /* NULL: wired */
-	const struct buf *passphrase;
+	const struct wifi *wifi; /* NULL: wired */
 };
 
 /* "static", "dhcp", "linklocal" -> *mode; -1 for anything else. */

@@ -65,31 +65,44 @@ static void put_keyfile_psk(struct buf *b, const struct buf *p)
 	buf_puts(b, "\n");
 }
 
-void wifi_keyfile(struct buf *b, const char *ssid, const struct buf *passphrase)
+void wifi_keyfile(struct buf *b, const struct wifi *w)
 {
 	buf_puts(b, "[wifi]\nmode=infrastructure\n");
-	put_keyfile_ssid(b, ssid);
-	buf_puts(b, "\n[wifi-security]\nkey-mgmt=wpa-psk\n");
-	put_keyfile_psk(b, passphrase);
+	put_keyfile_ssid(b, w->ssid);
+	buf_puts(b, w->hidden ? "hidden=true\n\n" : "\n");
+	if (!w->passphrase)
+		return;
+	buf_puts(b, "[wifi-security]\nkey-mgmt=wpa-psk\n");
+	put_keyfile_psk(b, w->passphrase);
 	buf_puts(b, "\n");
 }
 
 /*
- * A name in hexadecimal needs no quotes. A passphrase is quoted up to the last quotation mark of
- * its line, so that those inside need no escape (wpa_supplicant/config.c).
+ * A passphrase is quoted up to the last quotation mark of its line, so that those inside need no
+ * escape (wpa_supplicant/config.c).
  */
-void wifi_supplicant_conf(
-	struct buf *b, const char *ssid, const char *country, const struct buf *passphrase)
+static void put_supplicant_psk(struct buf *b, const struct buf *passphrase)
 {
 	const char *quote = is_key(passphrase) ? "" : "\"";
 
+	buf_printf(b, "\tpsk=%s", quote);
+	buf_add(b, passphrase->data, passphrase->len);
+	buf_printf(b, "%s\n", quote);
+}
+
+/* A name in hexadecimal needs no quotes. */
+void wifi_supplicant_conf(struct buf *b, const struct wifi *w)
+{
 	buf_printf(b,
 		"ctrl_interface=DIR=/var/run/wpa_supplicant GROUP=netdev\nupdate_config=1\n"
 		"country=%s\n\nnetwork={\n\tssid=",
-		country);
-	for (const char *p = ssid; *p; p++)
+		w->country);
+	for (const char *p = w->ssid; *p; p++)
 		buf_printf(b, "%02x", (unsigned char)*p);
-	buf_printf(b, "\n\tpsk=%s", quote);
-	buf_add(b, passphrase->data, passphrase->len);
-	buf_printf(b, "%s\n}\n", quote);
+	buf_puts(b, w->hidden ? "\n\tscan_ssid=1\n" : "\n");
+	if (w->passphrase)
+		put_supplicant_psk(b, w->passphrase);
+	else
+		buf_puts(b, "\tkey_mgmt=NONE\n");
+	buf_puts(b, "}\n");
 }

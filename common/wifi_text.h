@@ -11,11 +11,17 @@
  */
 MUST_CHECK int wifi_check_passphrase(const struct buf *passphrase, struct err *e);
 
-/* The sections [wifi] and [wifi-security] of a keyfile, nm-settings-keyfile(5). */
-void wifi_keyfile(struct buf *b, const char *ssid, const struct buf *passphrase);
+/* Strings and passphrase belong to the caller. */
+struct wifi {
+	const char *ssid, *country;
+	bool hidden;                  /* it does not tell its name: it must be asked for by it */
+	const struct buf *passphrase; /* NULL: an open network, anybody may join and listen */
+};
+
+/* The sections [wifi] and, unless it is open, [wifi-security] of nm-settings-keyfile(5). */
+void wifi_keyfile(struct buf *b, const struct wifi *w);
 
 /* A whole wpa_supplicant.conf(5). */
-void wifi_supplicant_conf(
-	struct buf *b, const char *ssid, const char *country, const struct buf *passphrase);
+void wifi_supplicant_conf(struct buf *b, const struct wifi *w);
 
 #endif

@@ -208,7 +208,8 @@ static int put_supplicant(const struct apply *a, const struct buf *password, str
 {
 	_cleanup_buf_ struct buf text = {0};
 
-	wifi_supplicant_conf(&text, a->now.ssid, a->now.country, password);
+	wifi_supplicant_conf(
+		&text, &(struct wifi){a->now.ssid, a->now.country, .passphrase = password});
 	return replace(a, SUPPLICANT, &text, 0600, e);
 }
 
@@ -267,14 +268,14 @@ static int apply_network(const struct apply *a, struct err *e)
 		check_wifi(a, sys, buf_str(&built), e) < 0)
 		return -1;
 	buf_puts(&password, s->password);
+	const struct wifi wifi = {s->ssid, s->country, .passphrase = &password};
 	const struct netconf n = {
 		.mode = s->mode,
 		.interface = s->ssid[0] ? "wlan0" : "eth0",
 		.address = s->address,
 		.prefix = s->prefix,
 		.gateway = s->gateway,
-		.ssid = s->ssid[0] ? s->ssid : NULL,
-		.passphrase = &password,
+		.wifi = s->ssid[0] ? &wifi : NULL,
 	};
 	render(sys, &n, buf_str(&built), &text);
 	if (write_file(a, sys->path, &text, sys->mode, e) < 0)

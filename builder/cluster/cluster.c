@@ -366,6 +366,8 @@ static int read_wifi(struct cluster *c, cfg_t *sec, struct err *e)
 	const char *ssid = cfg_getstr(sec, "ssid"), *country = cfg_getstr(sec, "country");
 	const char *file = cfg_getstr(sec, "passphrase_file");
 
+	bool open = cfg_getbool(sec, "open");
+
 	if (!ssid && !country && !file)
 		return 0;
 	if (!ssid || !is_ssid(ssid))
@@ -374,11 +376,16 @@ static int read_wifi(struct cluster *c, cfg_t *sec, struct err *e)
 		return err_code(e, EXIT_CONFIG,
 			"country is not two capital letters such as DE: a Pi's radio is off "
 			"without");
-	if (!file)
-		return err_code(e, EXIT_CONFIG, "passphrase_file is missing");
+	if (!file && !open)
+		return err_code(e, EXIT_CONFIG,
+			"passphrase_file is missing; open = true is for a network without one");
+	if (file && open)
+		return err_code(
+			e, EXIT_CONFIG, "open = true: an open network has no passphrase_file");
 	c->wifi.ssid = xstrdup(ssid);
 	c->wifi.country = xstrdup(country);
-	c->wifi.passphrase_file = expand_home(file);
+	c->wifi.passphrase_file = file ? expand_home(file) : NULL;
+	c->wifi.hidden = cfg_getbool(sec, "hidden");
 	return 0;
 }
 
@@ -528,6 +535,8 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("ssid", NULL, CFGF_NONE),
 		CFG_STR("country", NULL, CFGF_NONE),
 		CFG_STR("passphrase_file", NULL, CFGF_NONE),
+		CFG_BOOL("open", cfg_false, CFGF_NONE),
+		CFG_BOOL("hidden", cfg_false, CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t proxy[] = {

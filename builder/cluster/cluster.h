@@ -73,7 +73,8 @@ struct cluster {
 	struct {
 		char *ssid; /* NULL: no Wi-Fi; else the nodes' addresses are on it */
 		char *country;
-		char *passphrase_file; /* with ~ expanded */
+		char *passphrase_file; /* with ~ expanded; NULL: an open network */
+		bool hidden;
 	} wifi;
 	bool swap_on_card; /* false: what the base would swap to is turned off */
 	struct {

@@ -20,8 +20,8 @@ int patch_cmdline(struct edit *x, struct err *e)
 
 	cmdline_set_disk(&x->cmdline, x->base_disk_id, x->disk_id);
 	/* The regulatory domain; the kernel takes it as the default of all drivers. */
-	if (x->cluster->wifi.ssid)
-		cmdline_set(&x->cmdline, "cfg80211.ieee80211_regdom=", x->cluster->wifi.country);
+	if (x->wifi)
+		cmdline_set(&x->cmdline, "cfg80211.ieee80211_regdom=", x->wifi->country);
 	if (cmdline_check(&x->cmdline, e) < 0)
 		return -1;
 	if (!cmdline_has(&x->cmdline, "root=", &root) ||

@@ -59,12 +59,11 @@ int patch_network(struct edit *x, struct err *e)
 	char gateway[INET_ADDRSTRLEN] = "";
 	const struct netconf n = {
 		.mode = c->network.mode,
-		.interface = c->wifi.ssid ? "wlan0" : "eth0",
+		.interface = x->wifi ? "wlan0" : "eth0",
 		.address = x->node->address,
 		.prefix = c->network.prefix,
 		.gateway = gateway,
-		.ssid = c->wifi.ssid,
-		.passphrase = x->passphrase,
+		.wifi = x->wifi,
 	};
 
 	if (c->network.gateway.s_addr)

@@ -22,7 +22,7 @@ struct edit {
 	uint32_t base_disk_id, disk_id; /* of the base's MBR and of this card's */
 	const struct account *login;    /* whose key it is */
 	const struct buf *ssh_key;      /* empty: nobody's */
-	const struct buf *passphrase;   /* of the Wi-Fi; no newline */
+	const struct wifi *wifi;        /* NULL: wired */
 };
 
 struct patch {

@@ -34,7 +34,7 @@ static int put_supplicant(struct edit *x, const char *path, struct err *e)
 {
 	_cleanup_buf_ struct buf b = {0};
 
-	wifi_supplicant_conf(&b, x->cluster->wifi.ssid, x->cluster->wifi.country, x->passphrase);
+	wifi_supplicant_conf(&b, x->wifi);
 	return patch_put(x, path, &b, 0600, e);
 }
 
@@ -73,7 +73,7 @@ int patch_wifi(struct edit *x, struct err *e)
 		[NETWORK_NETWORKD] = wifi_networkd,
 	};
 
-	if (!x->cluster->wifi.ssid)
+	if (!x->wifi)
 		return 0;
 	if (unblock_radios(x, e) < 0)
 		return -1;

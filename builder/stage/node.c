@@ -226,18 +226,25 @@ static int enable_units(struct paint *p, struct err *e)
 static int patch_system(struct paint *p, struct err *e)
 {
 	const struct build *b = p->b;
+	const struct cluster *c = b->cluster;
+	const struct wifi wifi = {
+		.ssid = c->wifi.ssid,
+		.country = c->wifi.country,
+		.hidden = c->wifi.hidden,
+		.passphrase = c->wifi.passphrase_file ? &b->inputs.passphrase : NULL,
+	};
 	struct edit x = {
 		.root = p->fs,
 		.boot = {p->image, b->table.part[0].start},
 		.release = &b->inputs.release,
-		.cluster = b->cluster,
+		.cluster = c,
 		.node = p->node,
 		.cluster_id = b->state.id,
 		.base_disk_id = b->base_table.disk_id,
 		.disk_id = p->disk_id,
 		.login = &b->inputs.login,
 		.ssh_key = &b->inputs.ssh_key,
-		.passphrase = &b->inputs.passphrase,
+		.wifi = c->wifi.ssid ? &wifi : NULL,
 	};
 
 	return patch_all(&x, e);

@@ -236,6 +236,20 @@ for n in stretch trixie; do
   more="$WIFI swap = \"keep\"" check_again
 done
 
+# --- Wi-Fi that is open and hidden
+for n in buster bookworm; do
+  release_fixture $n base.img
+  write_conf base.img 'wifi { ssid = "cafe" country = "DE" open = true hidden = true }'
+  build_card
+  ok $? "$n: built with an open and hidden Wi-Fi" "$out"
+  if [[ $n == buster ]]; then
+    has /etc/wpa_supplicant/wpa_supplicant.conf $'ssid=63616665\n\tscan_ssid=1\n\tkey_mgmt=NONE\n}' "wifi: asked for by name, no key"
+  else
+    file=/etc/NetworkManager/system-connections/bramble.nmconnection
+    has $file $'ssid=cafe\nhidden=true\n\n\\[ipv4]' "wifi: asked for by name, no key"
+  fi
+done
+
 # --- what is refused
 refused() { # STATUS REGEX NAME
   fails "$1" "$2" "$3" "$bramble" check c.conf
@@ -248,6 +262,10 @@ echo short >passphrase
 refused 3 'passphrase_file = .*8 to 63' "a passphrase that is too short"
 write_conf base.img 'wifi { ssid = "x" }'
 refused 3 'wifi: country is not two capital letters' "Wi-Fi without a country"
+write_conf base.img 'wifi { ssid = "x" country = "DE" }'
+refused 3 'wifi: passphrase_file is missing; open = true' "Wi-Fi without a passphrase, unless it is said to be open"
+write_conf base.img "${WIFI/country/open = true country}"
+refused 3 'an open network has no passphrase_file' "an open Wi-Fi with a passphrase"
 write_conf base.img 'swap = "maybe"'
 refused 3 'swap = "maybe" is neither off nor keep' "an unknown way to swap"
 

@@ -184,14 +184,29 @@ static void test_wifi(void)
 			continue;
 		}
 		ok(wifi_check_passphrase(&p, &e) == 0, "wifi: passphrase %zu", i);
-		wifi_keyfile(&nm, c->ssid, &p);
-		wifi_supplicant_conf(&wpa, c->ssid, "DE", &p);
+		const struct wifi w = {c->ssid, "DE", .passphrase = &p};
+		wifi_keyfile(&nm, &w);
+		wifi_supplicant_conf(&wpa, &w);
 		ok(strstr(buf_str(&nm), c->keyfile), "wifi: keyfile %zu", i);
 		ok(strstr(buf_str(&wpa), c->supplicant), "wifi: wpa_supplicant.conf %zu", i);
 	}
 	_cleanup_buf_ struct buf p = text(" a\\b cdef"), nm = {0};
-	wifi_keyfile(&nm, "x", &p);
+	wifi_keyfile(&nm, &(struct wifi){"x", "DE", .passphrase = &p});
 	ok(strstr(buf_str(&nm), "psk=\\sa\\\\b\\scdef\n"), "wifi: a keyfile's escapes");
+	ok(!strstr(buf_str(&nm), "hidden"), "wifi: a network tells its name");
+}
+
+static void test_wifi_open(void)
+{
+	const struct wifi w = {"cafe", "DE", .hidden = true};
+	_cleanup_buf_ struct buf nm = {0}, wpa = {0};
+
+	wifi_keyfile(&nm, &w);
+	wifi_supplicant_conf(&wpa, &w);
+	is_str(buf_str(&nm), "[wifi]\nmode=infrastructure\nssid=cafe\nhidden=true\n\n",
+		"wifi: a hidden and open network's keyfile");
+	ok(strstr(buf_str(&wpa), "network={\n\tssid=63616665\n\tscan_ssid=1\n\tkey_mgmt=NONE\n}\n"),
+		"wifi: and its wpa_supplicant.conf");
 }
 
 int main(void)
@@ -203,5 +218,6 @@ int main(void)
 	test_fstab();
 	test_mount_point();
 	test_wifi();
+	test_wifi_open();
 	return done();
 }
