@@ -66,7 +66,7 @@ STATIC_SRC := $(sort $(wildcard common/static/*.c)) # in the cards' static progr
 PROXY_SRC := $(sort $(wildcard proxy/*.c proxy/*/*.c))
 AGENT_SRC := $(sort $(wildcard node-agent/*.c node-agent/*/*.c))
 
-BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libcurl libsodium
+BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libcrypt libcrypto libcurl liblzma libsodium
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium

@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build=(build-essential pkg-config git libarchive-dev libfdisk-dev libconfuse-dev libext2fs-dev libssl-dev libexpat1-dev
-  comerr-dev libsodium-dev libjansson-dev libcurl4-openssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  liblzma-dev comerr-dev libsodium-dev libjansson-dev libcurl4-openssl-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross
   gcc-arm-linux-gnueabihf libc6-dev-armhf-cross)
 inputs=(mmdebstrap mtools dosfstools e2fsprogs fdisk zstd xz-utils kmod cpio qemu-user-static
   maven openjdk-17-jdk-headless unzip debian-archive-keyring)

@@ -9,6 +9,7 @@
 #include "archive_private.h"
 #include "cmd.h"
 #include "image/sparse.h"
+#include "xz.h"
 
 #define PIECE (1u << 20)
 #define NAMES_MAX 300 /* bytes of names in an error */
@@ -32,9 +33,13 @@ void archive_support_filters(struct archive *a)
 {
 	archive_read_support_filter_gzip(a);
 	archive_read_support_filter_bzip2(a);
-	archive_read_support_filter_xz(a);
 	archive_read_support_filter_lzma(a);
 	archive_read_support_filter_zstd(a);
+}
+
+static int open_file(struct archive *a, const char *path)
+{
+	return xz_is(path) ? xz_open_file(a, path) : archive_read_open_filename(a, path, PIECE);
 }
 
 struct archive *archive_open_tree(const char *path, struct err *e)
@@ -45,7 +50,7 @@ struct archive *archive_open_tree(const char *path, struct err *e)
 	archive_read_support_format_tar(a);
 	archive_read_support_format_gnutar(a);
 	archive_read_support_format_zip(a);
-	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
+	if (open_file(a, path) != ARCHIVE_OK) {
 		archive_fail(a, path, e);
 		return NULL;
 	}
@@ -66,17 +71,20 @@ int archive_next(struct archive *a, const char *path, struct archive_entry **ent
 	return check_interrupted(e) < 0 ? -1 : 1;
 }
 
-static uint64_t file_size(const char *path)
+/* As far as archive_filter_bytes(-1) counts. */
+static uint64_t size_of(const char *path)
 {
 	struct stat st;
 
+	if (xz_is(path))
+		return xz_size(path);
 	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
 static int decompress_to(
 	struct archive *a, const char *in, int fd, uint64_t max, struct progress *p, struct err *e)
 {
-	uint64_t total = file_size(in);
+	uint64_t total = size_of(in);
 	const void *piece;
 	size_t n;
 	la_int64_t at, end = 0;
@@ -105,7 +113,7 @@ static struct archive *open_image(const char *path, struct err *e)
 	archive_read_support_format_raw(a);
 	archive_read_support_format_zip(a);
 	archive_read_support_format_empty(a);
-	if (archive_read_open_filename(a, path, PIECE) != ARCHIVE_OK) {
+	if (open_file(a, path) != ARCHIVE_OK) {
 		archive_fail(a, path, e);
 		return NULL;
 	}
@@ -274,7 +282,7 @@ int archive_read_head(struct archive *a, const char *path, size_t max, struct bu
 
 static int unpack_all(const struct unpack *u, struct archive *a, struct progress *p, struct err *e)
 {
-	uint64_t total = p ? file_size(u->path) : 0;
+	uint64_t total = p ? size_of(u->path) : 0;
 	struct archive_entry *en;
 	int rc;
 

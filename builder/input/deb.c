@@ -10,6 +10,7 @@
 #include "deb.h"
 #include "run.h"
 #include "stanza.h"
+#include "xz.h"
 
 #define CONTROL_MAX (1u << 20)
 #define MEMBERS_MAX 64
@@ -41,6 +42,14 @@ static la_ssize_t read_outer(struct archive *a, void *arg, const void **piece)
 	return (la_ssize_t)n;
 }
 
+static int open_inner(struct nested *n, const char *name)
+{
+	if (str_ends(name, ".xz"))
+		return xz_open(n->inner, read_outer, n->outer);
+	archive_support_filters(n->inner);
+	return archive_read_open(n->inner, n->outer, NULL, read_outer, NULL);
+}
+
 static int open_member(struct nested *n, const char *path, const char *member, struct err *e)
 {
 	struct archive_entry *en;
@@ -54,10 +63,9 @@ static int open_member(struct nested *n, const char *path, const char *member, s
 		if (!str_starts(archive_name(en), member))
 			continue;
 		n->inner = archive_read_new();
-		archive_support_filters(n->inner);
 		archive_read_support_format_tar(n->inner);
 		archive_read_support_format_gnutar(n->inner);
-		if (archive_read_open(n->inner, n->outer, NULL, read_outer, NULL) != ARCHIVE_OK)
+		if (open_inner(n, archive_name(en)) != ARCHIVE_OK)
 			return archive_fail(n->inner, path, e);
 		return 0;
 	}

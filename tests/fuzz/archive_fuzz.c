@@ -4,6 +4,7 @@
  * and as a .deb. Whatever they are it ends, and the one file that was there is as it was.
  */
 // mutations: 40
+// use: builder/input/xz.c builder/workers.c
 // use: builder/input/archive.c builder/input/unpack.c builder/input/deb.c builder/input/stanza.c
 // use: builder/input/neo4j_archive.c builder/input/java_archive.c builder/arch.c
 // use: builder/image/ext4.c builder/image/ext4_edit.c builder/image/sparse.c builder/progress.c

@@ -4,6 +4,7 @@
  * take it or refuse it, and what they take is the same.
  */
 // mutations: 400
+// use: builder/input/xz.c builder/workers.c
 // use: builder/input/archive.c builder/input/unpack.c builder/image/ext4.c
 // use: builder/image/ext4_edit.c builder/image/sparse.c builder/progress.c builder/run.c
 #include "builder/input/archive.h"

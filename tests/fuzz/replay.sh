@@ -17,7 +17,7 @@ for source in tests/fuzz/*_fuzz.c; do
   n=$((n + 1))
   if log=$(gcc -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
     -DBRAMBLE_VERSION='"fuzz"' -I. -Icommon -Ibuilder -Iproxy "$source" tests/fuzz/replay.c "${use[@]}" common/*.c \
-    -lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -o "$build/$name" 2>&1) &&
+    -lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -llzma -o "$build/$name" 2>&1) &&
     log=$("$build/$name" -m "${MUTATIONS:-${own:-2000}}" "tests/fuzz/corpus/$name" 2>&1); then
     echo "ok $n - $name: $log"
   else

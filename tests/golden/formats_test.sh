@@ -44,7 +44,11 @@ gzip -1 -k base.img
 xz -0 -T1 -k base.img
 zstd -q -1 base.img
 for f in gz xz zst; do same base.img.$f ".img.$f"; done
+xz -0 -T2 --block-size=1MiB -c base.img >blocks.img.xz # as most that are published: decoded in threads
+same blocks.img.xz "an .xz of many blocks"
 half=$(($(stat -c %s base.img) / 2))
+{ head -c $half base.img | xz -0 -T1; tail -c +$((half + 1)) base.img | xz -0 --block-size=1MiB; } >streams.img.xz
+same streams.img.xz "an .xz of two streams"
 { head -c $half base.img | zstd -q -1; tail -c +$((half + 1)) base.img | zstd -q -1; } >frames.img.zst
 same frames.img.zst "a .zst of two frames"
 { head -c $half base.img | gzip -1; tail -c +$((half + 1)) base.img | gzip -1; } >members.img.gz
@@ -103,6 +107,13 @@ for f in gz xz zst; do
   head -c $(($(stat -c %s base.img.$f) / 2)) base.img.$f >cut.img.$f
   refused cut.img.$f 'complete\?' "half a .$f"
 done
+for at in 2 3; do
+  head -c $(($(stat -c %s blocks.img.xz) * at / 4)) blocks.img.xz >cut.img.xz
+  refused cut.img.xz 'truncated .xz; is the file complete\?' "$at quarters of an .xz of many blocks"
+done
+cp blocks.img.xz flip.img.xz
+printf '\x55\xaa' | dd of=flip.img.xz bs=1 seek=$(($(stat -c %s blocks.img.xz) / 2)) conv=notrunc status=none
+refused flip.img.xz '(damaged|truncated|unknown).* is the file complete\?' "one with two bytes changed"
 printf '\x28\xb5\x2f\xfd\xe0\0\0\0\0\0\1\0\0' >claims.img.zst # a frame header that claims 2^40 bytes
 refused claims.img.zst 'complete\?' "a .zst header of 2^40 bytes"
 done_testing

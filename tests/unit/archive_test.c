@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What archives and packages may do to a card's filesystem, and what they may not. */
+// use: builder/input/xz.c builder/workers.c
 // use: builder/input/archive.c builder/input/deb.c builder/input/stanza.c
 // use: builder/input/unpack.c builder/image/ext4.c builder/image/ext4_edit.c
 // use: builder/image/sparse.c builder/run.c builder/progress.c
