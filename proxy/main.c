@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include "bolt/front.h"
 #include "http/client.h"
 #include "http/exchange.h"
 #include "log.h"
@@ -24,7 +25,8 @@ static void sweep(struct loop_timer *t)
 
 	clients_sweep(p);
 	exchange_dispatch(p);
-	if (p->draining && !p->clients.len)
+	bolt_kick(p);
+	if (p->draining && !p->clients.len && !bolt_sessions(p, NULL, NULL))
 		loop_stop(p->loop);
 }
 
@@ -76,6 +78,7 @@ static void on_stop(void *arg, int signo)
 	p->draining = true;
 	notify_stopping();
 	clients_drain(p);
+	bolt_drain(p);
 	(void)loop_timer_set(p->loop, &drain_timer, DRAIN_MS);
 	proxy_kick(p);
 }
@@ -94,7 +97,8 @@ static int start(struct proxy *p, struct err *e)
 	if (loop_signal(p->loop, SIGTERM, on_stop, p, e) < 0 ||
 		loop_signal(p->loop, SIGINT, on_stop, p, e) < 0)
 		return -1;
-	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0)
+	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0 ||
+		bolt_start(p, e) < 0)
 		return -1;
 	say_status(&status_timer);
 	if (notify_watchdog_interval_ms() > 0)
@@ -108,6 +112,7 @@ static void stop(struct proxy *p)
 		return;
 	clients_stop(p);
 	stats_stop(p);
+	bolt_stop(p);
 	members_stop(p);
 	loop_free(p->loop);
 }
@@ -116,6 +121,9 @@ static void stop(struct proxy *p)
 static void raise_file_limit(const struct proxy_conf *conf)
 {
 	rlim_t need = conf->maxconn + 2 * conf->member_maxconn * conf->nmembers + 128;
+
+	if (conf->bolt_listen)
+		need += conf->maxconn + 2 * conf->bolt_maxconn * conf->nmembers;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
@@ -130,9 +138,6 @@ static int run(struct proxy_conf *conf, struct err *e)
 {
 	proxy.conf = conf;
 	raise_file_limit(conf);
-	if (conf->bolt_listen)
-		log_warn("bolt { listen = \"%s\" }: Bolt is not served by this version",
-			conf->bolt_listen);
 	int r = start(&proxy, e);
 	if (r == 0) {
 		log_info("listening on %s for %zu members", conf->http_listen, conf->nmembers);

@@ -161,6 +161,7 @@ struct proxy {
 	struct loop_timer sweep;
 	bool dispatching, draining;
 	int64_t started_ms;
+	struct front *bolt; /* NULL: Bolt is not served */
 	struct http_server *stats;
 	char *stats_password;
 	char *check_fields; /* what each check says besides its target: a secret */

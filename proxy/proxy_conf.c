@@ -20,6 +20,12 @@ static cfg_opt_t timeouts_opts[] = {
 
 static cfg_opt_t listen_opts[] = {CFG_STR("listen", NULL, CFGF_NONE), CFG_END()};
 
+static cfg_opt_t bolt_opts[] = {
+	CFG_STR("listen", NULL, CFGF_NONE),
+	CFG_INT("maxconn", 100, CFGF_NONE),
+	CFG_END(),
+};
+
 static cfg_opt_t stats_opts[] = {
 	CFG_STR("listen", NULL, CFGF_NONE),
 	CFG_STR("user", NULL, CFGF_NONE),
@@ -52,7 +58,7 @@ static cfg_opt_t opts[] = {
 	CFG_SEC("limits", limits_opts, CFGF_NONE),
 	CFG_SEC("timeouts", timeouts_opts, CFGF_NONE),
 	CFG_SEC("http", listen_opts, CFGF_NONE),
-	CFG_SEC("bolt", listen_opts, CFGF_NONE),
+	CFG_SEC("bolt", bolt_opts, CFGF_NONE),
 	CFG_SEC("stats", stats_opts, CFGF_NONE),
 	CFG_SEC("members", members_opts, CFGF_NONE),
 	CFG_SEC("member", member_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
@@ -67,6 +73,7 @@ static const struct {
 	{"timeouts", "connect_ms", 10, 600000},
 	{"timeouts", "client_ms", 10, 86400000},
 	{"timeouts", "server_ms", 10, 86400000},
+	{"bolt", "maxconn", 1, 10000},
 	{"members", "maxconn", 1, 10000},
 	{"members", "check_interval_ms", 20, 60000},
 	{"members", "hold_ms", 0, 600000},
@@ -288,6 +295,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.stats_realm = copy_text(cfg, "stats", "realm"),
 		.check_credentials_file = copy_text(cfg, "members", "check_credentials_file"),
 		.member_maxconn = (unsigned)number(cfg, "members", "maxconn"),
+		.bolt_maxconn = (unsigned)number(cfg, "bolt", "maxconn"),
 		.hold_max = (unsigned)number(cfg, "members", "hold_max"),
 		.check_interval_ms = number(cfg, "members", "check_interval_ms"),
 		.hold_ms = number(cfg, "members", "hold_ms"),

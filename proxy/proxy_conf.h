@@ -33,6 +33,7 @@ struct proxy_conf {
 	const char *stats_user, *stats_password_file, *stats_realm;
 	const char *check_credentials_file; /* NULL: the checks name nobody */
 	unsigned member_maxconn, hold_max;
+	unsigned bolt_maxconn; /* transactions at once in each member */
 	int64_t check_interval_ms, hold_ms;
 	enum balance balance;
 	struct member_conf *members;

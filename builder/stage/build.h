@@ -140,7 +140,7 @@ struct stage {
 extern const struct stage stage_base, stage_os, stage_java, stage_neo4j;
 
 /* Turns a copy of a stage's image into the node's own. */
-#define NODE_VERSION 1 /* as a stage's */
+#define NODE_VERSION 2 /* as a stage's */
 MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
 
 #endif

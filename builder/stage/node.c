@@ -96,6 +96,12 @@ static void add_proxy_member(struct buf *to, const struct node *n)
 		n->name, n->id, address, address, address);
 }
 
+/* On a data node that port is its own Neo4j's. */
+static const char *bolt_listen(const struct node *n)
+{
+	return n->roles & ROLE_DATA ? "" : "bolt { listen = \"*:7687\" }\n";
+}
+
 static int put_proxy_conf(struct paint *p, struct err *e)
 {
 	const struct cluster *c = p->b->cluster;
@@ -106,12 +112,12 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
 		"limits { maxconn = %u }\n"
 		"timeouts { connect_ms = 5000 client_ms = 50000 server_ms = 50000 }\n"
-		"http { listen = \"*:8090\" }\n"
+		"http { listen = \"*:8090\" }\n%s"
 		"stats { listen = \"*:8080\" user = \"%s\" password_file = "
 		"\"/etc/bramble/stats.password\" }\n"
 		"members { maxconn = 10 check_interval_ms = 500 hold_ms = 45000 hold_max = 256 "
 		"balance = \"%s\" dialect = \"auto\" }\n",
-		c->proxy.maxconn, c->proxy.stats_user, c->proxy.balance);
+		c->proxy.maxconn, bolt_listen(p->node), c->proxy.stats_user, c->proxy.balance);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		if (c->nodes[i].roles & ROLE_DATA)
 			add_proxy_member(&b, &c->nodes[i]);

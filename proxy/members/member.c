@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
+#include "bolt/front.h"
 #include "http/exchange.h"
 #include "log.h"
 #include "member.h"
@@ -42,8 +43,10 @@ static void adopt(struct proxy *p, int master)
 	log_info("%s: is the master, writes go there", p->members[master].conf->name);
 	p->master_changes++;
 	for (size_t i = 0; i < p->nmembers; i++) {
-		if ((int)i != master)
-			exchange_cut_all(&p->members[i], true, "another member became master");
+		if ((int)i == master)
+			continue;
+		exchange_cut_all(&p->members[i], true, "another member became master");
+		bolt_cut(&p->members[i], true, "another member became master");
 	}
 	p->last_master = master;
 }
@@ -91,6 +94,7 @@ static void died(struct member *m)
 	set_role(m, NEO4J_DOWN);
 	if (news) {
 		exchange_cut_all(m, false, "the member died");
+		bolt_cut(m, false, "the member died");
 		pool_close_idle(m, INT64_MAX);
 	}
 	exchange_lose_pinned(m);

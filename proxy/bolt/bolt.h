@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PROXY_BOLT_BOLT_H
+#define PROXY_BOLT_BOLT_H
+
+#include "chunk.h"
+#include "front.h"
+#include "handshake.h"
+#include "marks.h"
+#include "message.h"
+#include "proxy.h"
+#include "stream.h"
+
+/*
+ * The Bolt front's data. Bytes pass these stations:
+ *
+ *	client -> session -> (handshake, chunk, message) -> link -> member
+ *	member -> link -> (chunk, message) -> session -> client
+ *
+ * A session is a client's connection. It is bound to a link, a connection to a member, only for
+ * the length of one transaction; between transactions links wait with their principal, the name
+ * and password they were opened with. Messages are relayed as they came, byte for byte.
+ *
+ * The states of a session:
+ *
+ *	state      what happens                              leaves on
+ *	SNIFF      the first bytes tell what is spoken       20 bytes: CONNECTED
+ *	CONNECTED  HELLO is expected                         HELLO: AUTH or READY
+ *	AUTH       a member looks at the HELLO               its answer: READY or CLOSING
+ *	READY      no transaction                            RUN, BEGIN: WAITING; routing call:
+ *LOCAL WAITING    for a member, or for a link to it; the    a link: BOUND; hold_ms, RESET: FAILED,
+ *	           message that began it is still in `in`    READY
+ *	BOUND      a transaction; messages and answers flow  last answer: READY, FAILED
+ *	LOCAL      our own answer waits to be pulled         PULL, DISCARD, RESET: READY
+ *	FAILED     everything is IGNORED                     RESET: READY
+ *	CLOSING    what is in `out` still goes to it         GONE
+ *	GONE       closed; freed by the next sweep
+ *
+ * A FAILED session holds no link: after the last answer the link is reset by the proxy itself, so
+ * the client's own RESET is answered at once.
+ *
+ * As in proxy.h, nothing is freed in the middle of an event.
+ */
+enum session_state {
+	SESSION_SNIFF,
+	SESSION_CONNECTED,
+	SESSION_AUTH,
+	SESSION_READY,
+	SESSION_WAITING,
+	SESSION_BOUND,
+	SESSION_LOCAL,
+	SESSION_FAILED,
+	SESSION_CLOSING,
+	SESSION_GONE,
+};
+
+#define LOGIN_MS 10000          /* from the first byte to HELLO's answer, without holding */
+#define HELLO_MAX 8192          /* bytes of a HELLO */
+#define LOOKAHEAD_MAX 65536     /* of a RUN, to find its mode: a longer one goes to the master */
+#define MESSAGE_MAX (32u << 20) /* of any message */
+#define SUMMARY_MAX 8192        /* of a SUCCESS or FAILURE that is looked into */
+#define ASKED_MAX 128           /* requests under way in one session */
+#define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
+#define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
+
+/* A ring of the requests that were sent and not answered yet, by their tags. */
+struct asked {
+	uint8_t tag[ASKED_MAX];
+	uint8_t first, n;
+};
+#define ASKED_IGNORED 0 /* no tag: we answer IGNORED when its turn comes */
+
+/* What became of the message whose first bytes are at the front of `in`. */
+enum fate {
+	FATE_OPEN,    /* not decided yet */
+	FATE_FORWARD, /* its bytes go to the link */
+	FATE_DROP,    /* its bytes are thrown away */
+};
+
+struct session {
+	struct loop_source source; /* first: the loop hands it back */
+	struct loop_timer timer;
+	struct front *front;
+	struct list_node node;    /* on front->sessions or ->gone */
+	struct list_node waiting; /* on front->waiting */
+	enum session_state state;
+	struct bolt_version version;
+	uint64_t number;
+
+	struct stream in, out;
+	size_t seen;          /* bytes of `in` that chunks has walked over */
+	struct chunks chunks; /* of the message at the front of `in` */
+	enum fate fate;
+	bool ended; /* all of that message is in `in` */
+
+	struct principal *principal;
+	struct link *link;
+	struct bolt_demand demand; /* of the transaction; its slices are not kept */
+	struct asked asked;
+	bool explicit_tx; /* begun by BEGIN */
+	bool ending;      /* its last request is on its way */
+	bool committing;  /* COMMIT, or a write of its own, is on its way: its loss is unknown */
+	bool failed;      /* a FAILURE was relayed, RESET not answered yet */
+	bool lost;        /* the member went away while nothing was asked */
+	int64_t deadline_ms;
+	char *routing_address; /* in LOCAL */
+};
+
+enum link_state {
+	LINK_CONNECTING,
+	LINK_HANDSHAKE,
+	LINK_HELLO,
+	LINK_IDLE,      /* on its principal's list */
+	LINK_BOUND,     /* carries session's transaction */
+	LINK_RESETTING, /* after a FAILURE, until RESET is answered */
+	LINK_GONE,
+};
+
+struct link {
+	struct loop_source source; /* first */
+	struct loop_timer timer;
+	struct front *front;
+	struct bolt_member *member;
+	struct principal *principal;
+	struct session *session; /* that waits for it or is bound to it */
+	struct list_node node;   /* on principal->idle, member->busy or front->gone_links */
+	enum link_state state;
+	struct stream in, out;
+	size_t seen;          /* bytes of `in` that chunks has walked over */
+	size_t whole;         /* of those, up to the end of the last answer */
+	struct chunks chunks; /* of the answer that is arriving */
+	bool split;           /* its first bytes went to the client already */
+	struct buf summary;   /* its data, unless it is a RECORD */
+	int64_t idle_since_ms;
+};
+
+/* Whoever has this name and password. Lives while a session or a link refers to it. */
+struct principal {
+	struct list_node node; /* on front->principals */
+	uint8_t key[32];       /* a keyed hash of what HELLO says of who it is */
+	uint8_t *hello;        /* the whole message, in locked memory */
+	size_t hello_n;
+	char *server;        /* "Neo4j/3.5.0", as a member said */
+	int64_t verified_ms; /* when a member last agreed; 0: never */
+	size_t sessions, links;
+	struct list idle; /* links, the longest idle first */
+};
+
+struct bolt_member {
+	struct front *front;
+	struct member *member;
+	struct list busy;         /* links that are not idle */
+	uint64_t last_tx;         /* the highest it is known to have */
+	int64_t shunned_until_ms; /* after it refused a link */
+	struct bolt_member_counters counters;
+};
+
+struct front {
+	struct proxy *proxy;
+	struct loop_source listener;
+	struct loop_timer sweep, housekeeping;
+	struct list sessions, gone, gone_links;
+	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
+	struct list principals;
+	uint8_t hash_key[32];
+	struct marks marks;
+	struct bolt_member *members; /* as many as proxy->nmembers */
+	size_t nmembers, next_read;
+	uint64_t next_number;
+	struct bolt_counters counters;
+};
+
+/* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
+void front_kick(struct front *f);
+
+#endif

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <sodium.h>
+#include <string.h>
+#include "link.h"
+#include "log.h"
+#include "members/member.h"
+#include "place.h"
+#include "session.h"
+
+#define ACCEPT_BATCH 64
+#define HOUSEKEEPING_MS 500
+
+void front_kick(struct front *f)
+{
+	if (f->sweep.heap_index < 0)
+		(void)loop_timer_set(f->proxy->loop, &f->sweep, 0);
+}
+
+void bolt_kick(struct proxy *p)
+{
+	if (p->bolt)
+		front_kick(p->bolt);
+}
+
+static void sweep(struct loop_timer *t)
+{
+	struct front *f = container_of(t, struct front, sweep);
+
+	place_all(f);
+	sessions_sweep(f);
+	links_sweep(f);
+	if (f->proxy->draining && !f->sessions.len)
+		proxy_kick(f->proxy);
+}
+
+static void close_idle_links(struct front *f, const struct bolt_member *m, int64_t before_ms)
+{
+	for (struct list_node *n = f->principals.first, *next; n; n = next) {
+		struct principal *p = container_of(n, struct principal, node);
+		next = n->next;
+		for (struct list_node *i = p->idle.first, *after; i; i = after) {
+			struct link *l = container_of(i, struct link, node);
+			after = i->next;
+			if ((!m || l->member == m) && l->idle_since_ms < before_ms)
+				link_close(l); /* the last of all may take p with it: then after is
+						  NULL */
+		}
+	}
+}
+
+static void keep_house(struct loop_timer *t)
+{
+	struct front *f = container_of(t, struct front, housekeeping);
+
+	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
+	place_all(f);
+	(void)loop_timer_set(f->proxy->loop, t, HOUSEKEEPING_MS);
+}
+
+static void listener_ready(struct loop_source *source, uint32_t events)
+{
+	struct front *f = container_of(source, struct front, listener);
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_BATCH; i++) {
+		struct sockaddr_storage from;
+		if (f->sessions.len >= f->proxy->conf->maxconn) {
+			loop_mod(source, 0); /* until somebody leaves */
+			return;
+		}
+		int fd = net_accept(source->fd, &from);
+		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
+			log_warn("out of file descriptors with %zu Bolt clients", f->sessions.len);
+			loop_mod(source, 0);
+		}
+		if (fd < 0)
+			return;
+		if (!session_new(f, fd))
+			close(fd);
+	}
+}
+
+static int listen_on(struct front *f, const char *where, struct err *e)
+{
+	int fd = net_listen(where, e);
+
+	f->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
+	if (fd < 0)
+		return -1;
+	return loop_add(f->proxy->loop, &f->listener) < 0 ? err_errno(e, "%s", where) : 0;
+}
+
+int bolt_start(struct proxy *p, struct err *e)
+{
+	if (!p->conf->bolt_listen)
+		return 0;
+	if (sodium_init() < 0)
+		return err_set(e, "libsodium does not start");
+	struct front *f = xcalloc(1, sizeof(*f));
+	p->bolt = f;
+	f->proxy = p;
+	f->listener.fd = -1;
+	f->nmembers = p->nmembers;
+	f->members = xcalloc(p->nmembers, sizeof(*f->members));
+	for (size_t i = 0; i < p->nmembers; i++)
+		f->members[i] = (struct bolt_member){.front = f, .member = &p->members[i]};
+	randombytes_buf(f->hash_key, sizeof(f->hash_key));
+	loop_timer_init(&f->sweep, sweep);
+	loop_timer_init(&f->housekeeping, keep_house);
+	(void)loop_timer_set(p->loop, &f->housekeeping, HOUSEKEEPING_MS);
+	return listen_on(f, p->conf->bolt_listen, e);
+}
+
+static void close_listener(struct front *f)
+{
+	loop_del(&f->listener);
+	if (f->listener.fd >= 0)
+		close(f->listener.fd);
+	f->listener.fd = -1;
+}
+
+void bolt_drain(struct proxy *p)
+{
+	if (!p->bolt)
+		return;
+	close_listener(p->bolt);
+	for (struct list_node *n = p->bolt->sessions.first, *next; n; n = next) {
+		struct session *s = container_of(n, struct session, node);
+		next = n->next;
+		if (s->state != SESSION_BOUND && s->state != SESSION_CLOSING)
+			session_close(s);
+	}
+}
+
+void bolt_stop(struct proxy *p)
+{
+	struct front *f = p->bolt;
+
+	if (!f)
+		return;
+	close_listener(f);
+	while (f->sessions.first)
+		session_close(container_of(f->sessions.first, struct session, node));
+	close_idle_links(f, NULL, INT64_MAX);
+	for (size_t i = 0; i < f->nmembers; i++) {
+		while (f->members[i].busy.first)
+			link_close(container_of(f->members[i].busy.first, struct link, node));
+	}
+	sessions_sweep(f);
+	links_sweep(f);
+	loop_timer_del(&f->sweep);
+	loop_timer_del(&f->housekeeping);
+	sodium_memzero(f->hash_key, sizeof(f->hash_key));
+	free(f->members);
+	free(f);
+	p->bolt = NULL;
+}
+
+/* The first of m's links that must end, or NULL. */
+static struct link *to_cut(const struct bolt_member *m, bool writes_only)
+{
+	for (struct list_node *n = m->busy.first; n; n = n->next) {
+		struct link *l = container_of(n, struct link, node);
+		if (!writes_only || (l->state == LINK_BOUND && !l->session->demand.read))
+			return l;
+	}
+	return NULL;
+}
+
+void bolt_cut(const struct member *m, bool writes_only, const char *why)
+{
+	struct front *f = m->proxy->bolt;
+	struct link *l;
+
+	if (!f)
+		return;
+	while ((l = to_cut(&f->members[m->index], writes_only)))
+		link_lost(l, why);
+	if (!writes_only)
+		close_idle_links(f, &f->members[m->index], INT64_MAX);
+}
+
+size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
+{
+	const struct front *f = p->bolt;
+	size_t busy = 0;
+
+	for (size_t i = 0; f && i < f->nmembers; i++)
+		busy += f->members[i].busy.len;
+	if (bound)
+		*bound = busy;
+	if (waiting)
+		*waiting = f ? f->waiting.len : 0;
+	return f ? f->sessions.len : 0;
+}
+
+const struct bolt_counters *bolt_counters(const struct proxy *p)
+{
+	return p->bolt ? &p->bolt->counters : NULL;
+}
+
+const struct bolt_member_counters *bolt_member_counters(const struct member *m, size_t *busy)
+{
+	const struct front *f = m->proxy->bolt;
+
+	if (!f)
+		return NULL;
+	if (busy)
+		*busy = f->members[m->index].busy.len;
+	return &f->members[m->index].counters;
+}

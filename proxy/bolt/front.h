@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PROXY_BOLT_FRONT_H
+#define PROXY_BOLT_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "err.h"
+
+/*
+ * The Bolt front as the rest of the proxy sees it: one port for drivers of Neo4j, `bolt://` and
+ * `neo4j://`, in front of an HA cluster. Its data is in bolt.h. Does nothing when proxy.conf has no
+ * bolt section.
+ */
+struct front;
+struct member;
+struct proxy;
+
+struct bolt_counters {
+	uint64_t sessions, refused_logins, bad_messages, routing_calls;
+	uint64_t reads, writes; /* transactions that were given to a member */
+	uint64_t held;          /* those that had to wait for one */
+	uint64_t failed_over;   /* begun ones that got a transient failure */
+	uint64_t unknown;       /* connections closed because a commit's outcome is unknown */
+	uint64_t bytes_in, bytes_out;
+	size_t sessions_max;
+};
+
+struct bolt_member_counters {
+	uint64_t transactions, links, errors;
+};
+
+MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
+void bolt_stop(struct proxy *p);
+/* Stops accepting; sessions without a transaction are closed. */
+void bolt_drain(struct proxy *p);
+/* Something changed that waiting sessions may have waited for. */
+void bolt_kick(struct proxy *p);
+/* The member's transactions end, or only those that may write. */
+void bolt_cut(const struct member *m, bool writes_only, const char *why);
+
+/* Sessions there are now; of those, in a transaction and waiting for one. Any may be NULL. */
+size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting);
+/* NULL when Bolt is not served. */
+const struct bolt_counters *bolt_counters(const struct proxy *p);
+const struct bolt_member_counters *bolt_member_counters(const struct member *m, size_t *busy);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include "link.h"
+#include "log.h"
+#include "members/member.h"
+#include "principal.h"
+#include "session.h"
+
+#define RESET_MS 5000
+#define SHUN_MS 500 /* a member that refused a link is not asked for one again so long */
+
+static const struct bolt_version spoken = {.major = 3};
+
+static const char *name_of(const struct link *l)
+{
+	return l->member->member->conf->name;
+}
+
+void link_close(struct link *l)
+{
+	if (l->state == LINK_GONE)
+		return;
+	l->state = LINK_GONE;
+	if (l->session)
+		l->session->link = NULL;
+	l->session = NULL;
+	loop_timer_del(&l->timer);
+	loop_del(&l->source);
+	close(l->source.fd);
+	stream_wipe(&l->out); /* HELLO may still be in it */
+	stream_free(&l->in);
+	buf_free(&l->summary);
+	list_append(&l->front->gone_links, &l->node);
+	principal_release_link(l->principal);
+	front_kick(l->front);
+}
+
+void links_sweep(struct front *f)
+{
+	while (f->gone_links.first) {
+		struct link *l = container_of(f->gone_links.first, struct link, node);
+		list_remove(&l->node);
+		free(l);
+	}
+}
+
+void link_lost(struct link *l, const char *why)
+{
+	struct session *s = l->session;
+	bool bound = l->state == LINK_BOUND, split = l->split;
+
+	if (l->state == LINK_GONE)
+		return;
+	if (!bound && l->state != LINK_IDLE) {
+		log_warn("%s: Bolt: %s", name_of(l), why);
+		l->member->counters.errors++;
+		l->member->shunned_until_ms = boottime_ms() + SHUN_MS;
+	}
+	if (l->state != LINK_IDLE)
+		member_suspect(l->member->member);
+	link_close(l);
+	if (s && bound)
+		session_link_lost(s, split, why);
+	else if (s)
+		session_link_failed(s);
+}
+
+static void become_idle(struct link *l)
+{
+	l->state = LINK_IDLE;
+	l->session = NULL;
+	l->idle_since_ms = boottime_ms();
+	loop_timer_del(&l->timer);
+	loop_mod(&l->source, EPOLLIN | EPOLLRDHUP);
+	list_append(&l->principal->idle, &l->node);
+	front_kick(l->front);
+}
+
+void link_release(struct link *l, bool reset)
+{
+	l->session->link = NULL;
+	l->session = NULL;
+	if (stream_len(&l->in)) { /* it said more than it was asked */
+		link_close(l);
+		return;
+	}
+	if (!reset) {
+		become_idle(l);
+		return;
+	}
+	l->state = LINK_RESETTING;
+	bolt_put_request(&l->out.b, BOLT_RESET);
+	(void)loop_timer_set(l->front->proxy->loop, &l->timer, RESET_MS);
+	link_watch(l);
+}
+
+void link_bind(struct link *l, struct session *s)
+{
+	l->state = LINK_BOUND;
+	l->session = s;
+	l->chunks = (struct chunks){0};
+	l->seen = l->whole = 0;
+	l->split = false;
+	s->link = l;
+	loop_timer_del(&l->timer);
+	list_append(&l->member->busy, &l->node);
+	l->member->counters.transactions++;
+}
+
+static void greet(struct link *l)
+{
+	l->state = LINK_HANDSHAKE;
+	handshake_put_proposal(&l->out.b, spoken);
+}
+
+/* Four bytes: the version it chose. */
+static void shake(struct link *l)
+{
+	static const uint8_t want[4] = {0, 0, 0, 3};
+
+	if (stream_len(&l->in) < sizeof(want))
+		return;
+	bool same = memcmp(stream_bytes(&l->in), want, sizeof(want)) == 0;
+	stream_take(&l->in, sizeof(want));
+	if (!same) {
+		link_lost(l, "it does not speak Bolt 3 (Neo4j 3.5)");
+		return;
+	}
+	l->state = LINK_HELLO;
+	chunk_message(&l->out.b, l->principal->hello, l->principal->hello_n);
+}
+
+/* One whole answer into l->summary: 1 when it is there, 0 when not yet, -1 when it is too long. */
+static int take_answer(struct link *l)
+{
+	while (stream_len(&l->in)) {
+		struct chunk_piece piece =
+			chunk_next(&l->chunks, stream_bytes(&l->in), stream_len(&l->in));
+		if (piece.n)
+			buf_add(&l->summary, piece.data, piece.n);
+		stream_take(&l->in, piece.used);
+		if (l->summary.len > SUMMARY_MAX || !buf_ok(&l->summary))
+			return -1;
+		if (piece.end)
+			return 1;
+	}
+	return 0;
+}
+
+static void hello_answered(struct link *l)
+{
+	struct bolt_summary summary;
+	struct session *s = l->session;
+	uint8_t tag = l->chunks.head[1];
+	_cleanup_buf_ struct buf data = l->summary;
+
+	l->summary = (struct buf){0};
+	if (bolt_read_summary(buf_str(&data), data.len, &summary) < 0 ||
+		(tag != BOLT_SUCCESS && tag != BOLT_FAILURE)) {
+		link_lost(l, "its answer to HELLO is malformed");
+	} else if (tag == BOLT_SUCCESS) {
+		l->member->counters.links++;
+		principal_verified(l->principal, summary.server);
+		s->link = NULL;
+		become_idle(l);
+		session_link_ready(s, &summary);
+	} else {
+		bool password = summary.code.n > 25 &&
+				memcmp(summary.code.p, "Neo.ClientError.Security.", 25) == 0;
+		if (password)
+			principal_refused(l->principal);
+		if (!password)
+			l->member->shunned_until_ms = boottime_ms() + SHUN_MS;
+		link_close(l);
+		if (password)
+			session_link_refused(s, &summary);
+		else
+			session_link_failed(s);
+	}
+}
+
+static void reset_answered(struct link *l)
+{
+	bool well = l->chunks.head[1] == BOLT_SUCCESS && !stream_len(&l->in);
+
+	buf_free(&l->summary);
+	if (well)
+		become_idle(l);
+	else
+		link_lost(l, "it did not take a RESET");
+}
+
+static void converse(struct link *l)
+{
+	if (l->state == LINK_HANDSHAKE)
+		shake(l);
+	if (l->state != LINK_HELLO && l->state != LINK_RESETTING)
+		return;
+	int r = take_answer(l);
+	if (r < 0)
+		link_lost(l, "its answer is too long");
+	else if (r > 0 && l->state == LINK_HELLO)
+		hello_answered(l);
+	else if (r > 0)
+		reset_answered(l);
+}
+
+static void link_read(struct link *l)
+{
+	uint64_t ignored = 0;
+
+	if (l->state == LINK_IDLE) {
+		link_lost(l, "closed");
+		return;
+	}
+	int n = stream_recv(&l->in, l->source.fd, &ignored);
+	if (n < 0) {
+		link_lost(l, "the connection to the member broke");
+		return;
+	}
+	if (n == 0)
+		return;
+	if (l->state != LINK_BOUND)
+		converse(l);
+	else if (session_relay(l->session) < 0)
+		link_lost(l, "the member broke the protocol");
+}
+
+void link_watch(struct link *l)
+{
+	uint64_t ignored = 0;
+	uint32_t events = EPOLLRDHUP;
+
+	if (l->state == LINK_GONE || l->state == LINK_CONNECTING)
+		return;
+	if (stream_send(&l->out, l->source.fd, &ignored) < 0) {
+		link_lost(l, "the connection to the member broke");
+		return;
+	}
+	if (stream_len(&l->out))
+		events |= EPOLLOUT;
+	if (l->state != LINK_BOUND || stream_len(&l->session->out) < STREAM_HIGH)
+		events |= EPOLLIN;
+	else
+		events &= ~(uint32_t)EPOLLRDHUP; /* the rest of the answer is still to be read */
+	loop_mod(&l->source, events);
+}
+
+static void connected(struct link *l)
+{
+	int error = net_error(l->source.fd);
+
+	if (error) {
+		link_lost(l, strerror(error));
+		return;
+	}
+	greet(l);
+	link_watch(l);
+}
+
+static void link_ready(struct loop_source *source, uint32_t events)
+{
+	struct link *l = (struct link *)source;
+
+	if (l->state == LINK_CONNECTING) {
+		connected(l);
+		return;
+	}
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLERR | EPOLLHUP))
+		link_read(l);
+	if (l->state == LINK_GONE)
+		return;
+	struct session *s = l->session;
+	link_watch(l);
+	if (s && s->link == l && l->state == LINK_BOUND)
+		session_run(s); /* there may be room in l->out again */
+}
+
+static void link_expired(struct loop_timer *t)
+{
+	link_lost(container_of(t, struct link, timer), "it does not answer");
+}
+
+/* A peer that lost its power says nothing: the kernel asks it, so nobody waits for ever. */
+static void keep_alive(int fd)
+{
+	static const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+struct link *link_open(struct bolt_member *m, struct session *s)
+{
+	struct link *l = calloc(1, sizeof(*l));
+	int fd = l ? net_connect(&m->member->conf->bolt) : -1;
+
+	if (fd < 0) {
+		free(l);
+		return NULL;
+	}
+	*l = (struct link){
+		.source = {.fd = fd, .events = EPOLLOUT, .ready = link_ready},
+		.front = s->front,
+		.member = m,
+		.principal = s->principal,
+		.session = s,
+		.state = LINK_CONNECTING,
+	};
+	loop_timer_init(&l->timer, link_expired);
+	if (loop_add(s->front->proxy->loop, &l->source) < 0) {
+		close(fd);
+		free(l);
+		return NULL;
+	}
+	keep_alive(fd);
+	(void)loop_timer_set(s->front->proxy->loop, &l->timer, s->front->proxy->conf->connect_ms);
+	l->principal->links++;
+	list_append(&m->busy, &l->node);
+	s->link = l;
+	return l;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+#include "chunk.h"
+#include "message.h"
+
+static const struct {
+	uint8_t tag;
+	bool client;
+	const char *name;
+} tags[] = {
+	{BOLT_HELLO, true, "HELLO"},
+	{BOLT_GOODBYE, true, "GOODBYE"},
+	{BOLT_RESET, true, "RESET"},
+	{BOLT_RUN, true, "RUN"},
+	{BOLT_BEGIN, true, "BEGIN"},
+	{BOLT_COMMIT, true, "COMMIT"},
+	{BOLT_ROLLBACK, true, "ROLLBACK"},
+	{BOLT_DISCARD, true, "DISCARD_ALL"},
+	{BOLT_PULL, true, "PULL_ALL"},
+	{BOLT_SUCCESS, false, "SUCCESS"},
+	{BOLT_RECORD, false, "RECORD"},
+	{BOLT_IGNORED, false, "IGNORED"},
+	{BOLT_FAILURE, false, "FAILURE"},
+};
+
+const char *bolt_tag_name(uint8_t tag)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		if (tags[i].tag == tag)
+			return tags[i].name;
+	}
+	return "?";
+}
+
+bool bolt_tag_from_client(uint8_t tag)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
+		if (tags[i].tag == tag)
+			return tags[i].client;
+	}
+	return false;
+}
+
+uint64_t bolt_bookmark(struct slice text)
+{
+	static const char prefix[] = "neo4j:bookmark:v1:tx";
+	size_t skip = sizeof(prefix) - 1;
+	uint64_t tx = 0;
+
+	if (text.n <= skip || text.n > skip + 18 || memcmp(text.p, prefix, skip) != 0)
+		return 0;
+	for (size_t i = skip; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return 0;
+		tx = tx * 10 + (uint64_t)(text.p[i] - '0');
+	}
+	return tx;
+}
+
+static void note_bookmark(struct slice text, uint64_t *mark)
+{
+	uint64_t tx = bolt_bookmark(text);
+
+	if (tx > *mark)
+		*mark = tx;
+}
+
+/* A list of strings, or one string; anything else is the server's to refuse. */
+static int read_bookmarks(struct pack *r, uint64_t *mark)
+{
+	struct pack_value list = pack_next(r);
+
+	if (list.type == PACK_STRING)
+		note_bookmark(list.s, mark);
+	if (list.type != PACK_LIST)
+		return list.type == PACK_STRING || list.type == PACK_NULL ? 0 : -1;
+	for (size_t i = 0; i < list.n; i++) {
+		struct pack_value v = pack_next(r);
+		if (v.type != PACK_STRING && v.type != PACK_NULL)
+			return -1;
+		note_bookmark(v.s, mark);
+	}
+	return 0;
+}
+
+static int read_extra(struct pack *r, struct bolt_demand *d)
+{
+	struct pack_value map = pack_next(r);
+
+	if (map.type != PACK_MAP)
+		return -1;
+	for (size_t i = 0; i < map.n; i++) {
+		struct slice key, raw;
+		if (!pack_key(r, &key))
+			return -1;
+		if (slice_eq(key, "bookmarks") || slice_eq(key, "bookmark")) {
+			if (read_bookmarks(r, &d->mark) < 0)
+				return -1;
+			continue;
+		}
+		if (pack_skip(r, &raw) < 0)
+			return -1;
+		if (slice_eq(key, "mode"))
+			d->read = raw.n == 2 && raw.p[0] == (char)0x81 && raw.p[1] == 'r';
+	}
+	return 0;
+}
+
+int bolt_read_demand(const void *data, size_t n, struct bolt_demand *d)
+{
+	struct pack r = pack_of(data, n);
+	struct pack_value message = pack_next(&r);
+
+	*d = (struct bolt_demand){0};
+	if (message.type != PACK_STRUCT)
+		return -1;
+	if (message.tag == BOLT_RUN) {
+		struct pack_value text = pack_next(&r);
+		d->text = text.s;
+		if (message.n != 3 || text.type != PACK_STRING || pack_skip(&r, &d->parameters) < 0)
+			return -1;
+	} else if (message.tag != BOLT_BEGIN || message.n != 1) {
+		return -1;
+	}
+	return read_extra(&r, d);
+}
+
+static int read_entry(struct pack *r, struct slice key, struct bolt_summary *s)
+{
+	const struct {
+		const char *key;
+		struct slice *to;
+	} texts[] = {
+		{"code", &s->code},
+		{"message", &s->message},
+		{"server", &s->server},
+		{"bookmark", &s->bookmark},
+	};
+	struct pack before = *r;
+	struct pack_value v = pack_next(r);
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts) && v.type == PACK_STRING; i++) {
+		if (slice_eq(key, texts[i].key))
+			*texts[i].to = v.s;
+	}
+	if (slice_eq(key, "credentials_expired"))
+		s->credentials_expired = v.type == PACK_BOOL && v.i;
+	*r = before;
+	return pack_skip(r, NULL);
+}
+
+int bolt_read_summary(const void *data, size_t n, struct bolt_summary *s)
+{
+	struct pack r = pack_of(data, n);
+	struct pack_value message = pack_next(&r);
+
+	*s = (struct bolt_summary){0};
+	if (message.type != PACK_STRUCT)
+		return -1;
+	if (!message.n)
+		return 0;
+	struct pack_value map = pack_next(&r);
+	if (map.type != PACK_MAP)
+		return -1;
+	for (size_t i = 0; i < map.n; i++) {
+		struct slice key;
+		if (!pack_key(&r, &key) || read_entry(&r, key, s) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool tells_who(struct slice key)
+{
+	static const char *const others[] = {"user_agent", "bolt_agent", "routing", "patch_bolt"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (slice_eq(key, others[i]))
+			return false;
+	}
+	return true;
+}
+
+int bolt_read_identity(const void *data, size_t n,
+	void (*fn)(void *arg, struct slice key, struct slice raw_value), void *arg)
+{
+	struct pack r = pack_of(data, n);
+	struct pack_value message = pack_next(&r);
+	bool scheme = false;
+
+	if (message.type != PACK_STRUCT || message.tag != BOLT_HELLO || message.n != 1)
+		return -1;
+	struct pack_value map = pack_next(&r);
+	if (map.type != PACK_MAP)
+		return -1;
+	for (size_t i = 0; i < map.n; i++) {
+		struct slice key, raw;
+		if (!pack_key(&r, &key) || pack_skip(&r, &raw) < 0)
+			return -1;
+		scheme |= slice_eq(key, "scheme");
+		if (tells_who(key))
+			fn(arg, key, raw);
+	}
+	return scheme && r.p == r.end ? 0 : -1;
+}
+
+static void finish(struct buf *to, struct buf *message)
+{
+	if (!buf_ok(message))
+		to->failed = true;
+	chunk_message(to, buf_str(message), message->len);
+	buf_free(message);
+}
+
+void bolt_put_success(struct buf *to)
+{
+	buf_add(to, "\0\x03\xb1\x70\xa0\0\0", 7);
+}
+
+void bolt_put_ignored(struct buf *to)
+{
+	buf_add(to, "\0\x02\xb0\x7e\0\0", 6);
+}
+
+void bolt_put_failure(struct buf *to, const char *code, const char *message)
+{
+	struct buf b = {0};
+
+	pack_put_struct(&b, 1, BOLT_FAILURE);
+	pack_put_map(&b, 2);
+	pack_put_text(&b, "code");
+	pack_put_text(&b, code);
+	pack_put_text(&b, "message");
+	pack_put_text(&b, message);
+	finish(to, &b);
+}
+
+void bolt_put_hello_success(
+	struct buf *to, const char *server, uint64_t connection, bool credentials_expired)
+{
+	struct buf b = {0};
+	char id[32];
+
+	snprintf(id, sizeof(id), "bolt-%llu", (unsigned long long)connection);
+	pack_put_struct(&b, 1, BOLT_SUCCESS);
+	pack_put_map(&b, credentials_expired ? 3 : 2);
+	pack_put_text(&b, "server");
+	pack_put_text(&b, server);
+	pack_put_text(&b, "connection_id");
+	pack_put_text(&b, id);
+	if (credentials_expired) {
+		pack_put_text(&b, "credentials_expired");
+		pack_put_bool(&b, true);
+	}
+	finish(to, &b);
+}
+
+void bolt_put_request(struct buf *to, enum bolt_tag tag)
+{
+	const uint8_t bytes[] = {0, 2, 0xb0, (uint8_t)tag, 0, 0};
+
+	buf_add(to, bytes, sizeof(bytes));
+}

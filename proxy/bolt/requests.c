@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a client sends: each message is answered here, forwarded, or waits at the front of `in`. */
+#include <sodium.h>
+#include <string.h>
+#include "link.h"
+#include "place.h"
+#include "principal.h"
+#include "routing.h"
+#include "session.h"
+
+#define INVALID "Neo.ClientError.Request.Invalid"
+
+static const struct bolt_version spoken[] = {{.major = 3}};
+
+/* What came of looking at the message at the front. */
+enum step {
+	STEP_ON,    /* it is dealt with, or its fate is known */
+	STEP_MORE,  /* more of it must come first */
+	STEP_STALL, /* it has to wait for something else */
+};
+
+static uint8_t tag_of(const struct session *s)
+{
+	return s->chunks.head[1];
+}
+
+/* Walks over the bytes of the message at the front that were not looked at yet. */
+static void walk(struct session *s)
+{
+	const uint8_t *p = stream_bytes(&s->in);
+	size_t n = stream_len(&s->in);
+
+	while (!s->ended && s->seen < n) {
+		struct chunk_piece piece = chunk_next(&s->chunks, p + s->seen, n - s->seen);
+		s->seen += piece.used;
+		s->ended = piece.end;
+		if (piece.noop) {
+			stream_take(&s->in, s->seen);
+			s->seen = 0;
+			p = stream_bytes(&s->in);
+			n = stream_len(&s->in);
+		}
+	}
+}
+
+/* The message at the front is done with. */
+static void next_message(struct session *s)
+{
+	stream_take(&s->in, s->seen);
+	s->seen = 0;
+	s->ended = false;
+	s->fate = FATE_OPEN;
+	s->chunks = (struct chunks){0};
+}
+
+/* The whole message's data, out of its chunks. */
+static void message_data(const struct session *s, struct buf *data)
+{
+	struct chunks c = {0};
+	const uint8_t *p = stream_bytes(&s->in);
+
+	for (size_t at = 0; at < s->seen;) {
+		struct chunk_piece piece = chunk_next(&c, p + at, s->seen - at);
+		if (piece.n)
+			buf_add(data, piece.data, piece.n);
+		at += piece.used;
+	}
+}
+
+static enum step invalid(struct session *s)
+{
+	session_refuse(s, INVALID, "a message %s cannot be handled here", bolt_tag_name(tag_of(s)));
+	return STEP_ON;
+}
+
+/* --- before READY */
+
+static enum step sniff(struct session *s)
+{
+	if (stream_len(&s->in) < HANDSHAKE_SIZE)
+		return STEP_MORE;
+	enum handshake_answer answer =
+		handshake_choose(stream_bytes(&s->in), spoken, ARRAY_SIZE(spoken), &s->version);
+	if (answer != HANDSHAKE_CHOSEN)
+		s->version = (struct bolt_version){0};
+	stream_take(&s->in, HANDSHAKE_SIZE);
+	handshake_put_version(&s->out.b, s->version);
+	session_enter(s, answer == HANDSHAKE_CHOSEN ? SESSION_CONNECTED : SESSION_CLOSING);
+	return STEP_ON;
+}
+
+static void login(struct session *s)
+{
+	if (principal_trusted(s->principal)) {
+		bolt_put_hello_success(&s->out.b, s->principal->server, s->number, false);
+		session_enter(s, SESSION_READY);
+		return;
+	}
+	place_wait(s, SESSION_AUTH);
+}
+
+static enum step hello(struct session *s)
+{
+	_cleanup_buf_ struct buf data = {0};
+	bool bad = true;
+
+	if (tag_of(s) != BOLT_HELLO)
+		return invalid(s);
+	if (!s->ended) {
+		if (s->seen < HELLO_MAX)
+			return STEP_MORE;
+		session_refuse(s, INVALID, "HELLO is longer than %d bytes", HELLO_MAX);
+		return STEP_ON;
+	}
+	message_data(s, &data);
+	if (buf_ok(&data))
+		s->principal = principal_take(s->front, data.data, data.len, &bad);
+	if (data.data)
+		sodium_memzero(data.data, data.cap);
+	sodium_memzero((char *)s->in.b.data + s->in.at, s->seen);
+	next_message(s);
+	if (s->principal)
+		login(s);
+	else if (bad)
+		session_refuse(s, INVALID, "HELLO is malformed");
+	else
+		session_close(s);
+	return STEP_ON;
+}
+
+/* --- without a transaction */
+
+static void answer_routing_call(struct session *s, const struct bolt_demand *d)
+{
+	char address[ROUTING_ADDRESS_MAX];
+
+	if (!routing_address(d->parameters, address))
+		place_own_address(s, address);
+	s->front->counters.routing_calls++;
+	routing_put_fields(&s->out.b);
+	free(s->routing_address);
+	s->routing_address = strdup(address);
+	session_enter(s, s->routing_address ? SESSION_LOCAL : SESSION_CLOSING);
+}
+
+/* RUN or BEGIN. The transaction's message stays at the front until there is a link for it. */
+static enum step begin(struct session *s)
+{
+	_cleanup_buf_ struct buf data = {0};
+
+	s->demand = (struct bolt_demand){0};
+	if (!s->ended && s->seen < LOOKAHEAD_MAX)
+		return STEP_MORE;
+	if (s->ended) {
+		message_data(s, &data);
+		if (!buf_ok(&data) || bolt_read_demand(data.data, data.len, &s->demand) < 0)
+			return invalid(s);
+		if (routing_is_call(s->demand.text)) {
+			answer_routing_call(s, &s->demand);
+			next_message(s);
+			return STEP_ON;
+		}
+	} else if (tag_of(s) == BOLT_BEGIN) {
+		return invalid(s);
+	}
+	s->demand.text = s->demand.parameters = (struct slice){0};
+	s->explicit_tx = tag_of(s) == BOLT_BEGIN;
+	place_wait(s, SESSION_WAITING);
+	return s->state == SESSION_WAITING ? STEP_STALL : STEP_ON;
+}
+
+static enum step ready(struct session *s)
+{
+	switch (tag_of(s)) {
+	case BOLT_RUN:
+	case BOLT_BEGIN:
+		return begin(s);
+	case BOLT_RESET:
+		if (!s->ended)
+			return STEP_MORE;
+		bolt_put_success(&s->out.b);
+		next_message(s);
+		return STEP_ON;
+	default:
+		return invalid(s);
+	}
+}
+
+static enum step local(struct session *s)
+{
+	if (!s->ended)
+		return STEP_MORE;
+	switch (tag_of(s)) {
+	case BOLT_PULL:
+		routing_put_table(&s->out.b, s->routing_address);
+		break;
+	case BOLT_DISCARD:
+	case BOLT_RESET:
+		bolt_put_success(&s->out.b);
+		break;
+	default:
+		return invalid(s);
+	}
+	free(s->routing_address);
+	s->routing_address = NULL;
+	session_enter(s, SESSION_READY);
+	next_message(s);
+	return STEP_ON;
+}
+
+static enum step failed(struct session *s)
+{
+	if (tag_of(s) == BOLT_RESET) {
+		if (!s->ended)
+			return STEP_MORE;
+		bolt_put_success(&s->out.b);
+		session_enter(s, SESSION_READY);
+		next_message(s);
+		return STEP_ON;
+	}
+	bolt_put_ignored(&s->out.b);
+	s->fate = FATE_DROP;
+	return STEP_ON;
+}
+
+/* --- in a transaction */
+
+/* The member went away between two requests: the next one hears of it. */
+static enum step tell_lost(struct session *s)
+{
+	s->lost = false;
+	s->front->counters.failed_over++;
+	session_fail(s, "Neo.TransientError.Transaction.InstanceStateChanged",
+		"the member that carried this transaction is gone; it was rolled back");
+	session_enter(s, SESSION_FAILED);
+	s->fate = FATE_DROP;
+	return STEP_ON;
+}
+
+/* RUN, PULL and so on of the transaction that is open; or the first message of the next one. */
+static bool belongs(const struct session *s, uint8_t tag)
+{
+	return !s->ending || tag == BOLT_RESET || (tag != BOLT_RUN && tag != BOLT_BEGIN);
+}
+
+static void note_request(struct session *s, uint8_t tag)
+{
+	bool last = s->explicit_tx ? tag == BOLT_COMMIT || tag == BOLT_ROLLBACK
+				   : tag == BOLT_PULL || tag == BOLT_DISCARD;
+
+	s->ending |= last || tag == BOLT_RESET;
+	if (tag == BOLT_COMMIT || (!s->explicit_tx && last))
+		s->committing = !s->demand.read;
+	asked_push(&s->asked, tag);
+}
+
+static enum step bound(struct session *s)
+{
+	uint8_t tag = tag_of(s);
+
+	if (tag == BOLT_HELLO || !bolt_tag_from_client(tag))
+		return invalid(s);
+	if (!belongs(s, tag) || s->asked.n >= ASKED_MAX - 1)
+		return STEP_STALL;
+	note_request(s, tag);
+	s->fate = FATE_FORWARD;
+	return STEP_ON;
+}
+
+void session_bound(struct session *s)
+{
+	session_enter(s, SESSION_BOUND);
+	s->ending = s->committing = s->failed = s->lost = false;
+	s->asked = (struct asked){0};
+	note_request(s, tag_of(s));
+	s->fate = FATE_FORWARD;
+	session_run(s);
+}
+
+/* Is the last thing that lies in `in` a RESET? Drivers wait for its answer. */
+static bool ends_with_reset(const struct session *s)
+{
+	static const uint8_t reset[] = {0, 2, 0xb0, BOLT_RESET, 0, 0};
+	size_t n = stream_len(&s->in);
+
+	return n >= sizeof(reset) &&
+	       memcmp(stream_bytes(&s->in) + n - sizeof(reset), reset, sizeof(reset)) == 0;
+}
+
+/* How many messages lie in `in`, all whole; 0 if the last one is not. */
+static size_t count_messages(const struct session *s)
+{
+	struct chunks c = {0};
+	const uint8_t *p = stream_bytes(&s->in);
+	size_t n = 0;
+	bool end = true;
+
+	for (size_t at = 0; at < stream_len(&s->in);) {
+		struct chunk_piece piece = chunk_next(&c, p + at, stream_len(&s->in) - at);
+		at += piece.used;
+		end = piece.end || piece.noop;
+		n += piece.end;
+	}
+	return end ? n : 0;
+}
+
+/*
+ * RESET overtakes what waits at the front: that is never begun, and answered IGNORED in its turn.
+ * A transaction that is under way gets the RESET at once.
+ */
+bool session_find_reset(struct session *s)
+{
+	size_t n = ends_with_reset(s) ? count_messages(s) : 0;
+
+	if (!n || s->asked.n + n >= ASKED_MAX)
+		return false;
+	s->seen = stream_len(&s->in);
+	next_message(s);
+	if (s->state == SESSION_BOUND) {
+		while (--n)
+			asked_push(&s->asked, ASKED_IGNORED);
+		asked_push(&s->asked, BOLT_RESET);
+		s->ending = true;
+		bolt_put_request(&s->link->out.b, BOLT_RESET);
+		return true;
+	}
+	if (s->link)
+		link_close(s->link);
+	while (--n)
+		bolt_put_ignored(&s->out.b);
+	bolt_put_success(&s->out.b);
+	session_enter(s, SESSION_READY);
+	return true;
+}
+
+/* --- all states */
+
+static enum step decide(struct session *s)
+{
+	if (tag_of(s) == BOLT_GOODBYE) {
+		session_close(s);
+		return STEP_ON;
+	}
+	switch (s->state) {
+	case SESSION_CONNECTED:
+		return hello(s);
+	case SESSION_READY:
+		return ready(s);
+	case SESSION_LOCAL:
+		return local(s);
+	case SESSION_FAILED:
+		return failed(s);
+	case SESSION_BOUND:
+		return s->lost ? tell_lost(s) : bound(s);
+	case SESSION_SNIFF:
+	case SESSION_AUTH:
+	case SESSION_WAITING:
+	case SESSION_CLOSING:
+	case SESSION_GONE:
+		break;
+	}
+	return STEP_STALL;
+}
+
+/* Bytes of a message whose fate is known leave `in` as they come. */
+static enum step move(struct session *s)
+{
+	if (s->chunks.bytes > MESSAGE_MAX) {
+		session_refuse(s, INVALID, "a message is longer than %u bytes", MESSAGE_MAX);
+		return STEP_ON;
+	}
+	if (s->fate == FATE_FORWARD && s->link) {
+		if (stream_len(&s->link->out) >= STREAM_HIGH)
+			return STEP_STALL;
+		buf_add(&s->link->out.b, stream_bytes(&s->in), s->seen);
+	}
+	if (s->ended) {
+		next_message(s);
+		return STEP_ON;
+	}
+	stream_take(&s->in, s->seen);
+	s->seen = 0;
+	return STEP_MORE;
+}
+
+static enum step step(struct session *s)
+{
+	if (s->state == SESSION_SNIFF)
+		return sniff(s);
+	walk(s);
+	if (!s->seen)
+		return STEP_MORE;
+	if (s->fate != FATE_OPEN)
+		return move(s);
+	if (s->chunks.nhead < sizeof(s->chunks.head))
+		return s->ended ? invalid(s) : STEP_MORE;
+	return decide(s);
+}
+
+void session_run(struct session *s)
+{
+	enum step r = STEP_ON;
+
+	while (r == STEP_ON && s->state != SESSION_GONE && s->state != SESSION_CLOSING) {
+		r = step(s);
+		if (r == STEP_STALL && s->fate == FATE_OPEN && session_find_reset(s))
+			r = STEP_ON;
+	}
+	if (s->state == SESSION_BOUND && s->link)
+		link_watch(s->link);
+	session_watch(s);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <sys/socket.h>
+#include "link.h"
+#include "log.h"
+#include "principal.h"
+#include "session.h"
+
+#define CLOSING_MS 5000
+
+static int64_t deadline_ms(const struct session *s)
+{
+	switch (s->state) {
+	case SESSION_SNIFF:
+	case SESSION_CONNECTED:
+		return LOGIN_MS;
+	case SESSION_AUTH:
+	case SESSION_WAITING:
+		return s->deadline_ms - boottime_ms();
+	case SESSION_CLOSING:
+		return CLOSING_MS;
+	case SESSION_READY:
+	case SESSION_BOUND:
+	case SESSION_LOCAL:
+	case SESSION_FAILED:
+	case SESSION_GONE:
+		break;
+	}
+	return -1; /* as long as it likes: drivers keep connections, transactions have their own
+		      limit */
+}
+
+void session_enter(struct session *s, enum session_state state)
+{
+	s->state = state;
+	int64_t ms = deadline_ms(s);
+	if (ms >= 0)
+		(void)loop_timer_set(s->front->proxy->loop, &s->timer, ms);
+	else
+		loop_timer_del(&s->timer);
+	if (state != SESSION_AUTH && state != SESSION_WAITING)
+		list_remove(&s->waiting);
+}
+
+void session_close(struct session *s)
+{
+	struct front *f = s->front;
+
+	if (s->state == SESSION_GONE)
+		return;
+	session_enter(s, SESSION_GONE);
+	loop_timer_del(&s->timer);
+	if (s->link)
+		link_close(s->link);
+	if (s->principal)
+		principal_release_session(s->principal);
+	s->principal = NULL;
+	loop_del(&s->source);
+	close(s->source.fd);
+	stream_wipe(&s->in);
+	stream_free(&s->out);
+	free(s->routing_address);
+	list_append(&f->gone, &s->node);
+	if (f->listener.loop)
+		loop_mod(&f->listener, EPOLLIN);
+	front_kick(f);
+}
+
+void sessions_sweep(struct front *f)
+{
+	while (f->gone.first) {
+		struct session *s = container_of(f->gone.first, struct session, node);
+		list_remove(&s->node);
+		free(s);
+	}
+}
+
+void session_fail(struct session *s, const char *code, const char *fmt, ...)
+{
+	char why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	bolt_put_failure(&s->out.b, code, why);
+}
+
+void session_refuse(struct session *s, const char *code, const char *fmt, ...)
+{
+	char why[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	bolt_put_failure(&s->out.b, code, why);
+	s->front->counters.bad_messages++;
+	if (s->link)
+		link_close(s->link);
+	session_enter(s, SESSION_CLOSING);
+}
+
+/* How much may lie in `in`: what waits to be understood, or for room in the link. */
+static size_t in_max(const struct session *s)
+{
+	return s->principal && s->principal->verified_ms ? LOOKAHEAD_MAX + STREAM_READ
+							 : HELLO_MAX * 2;
+}
+
+static bool wants_more(const struct session *s)
+{
+	if (s->state == SESSION_CLOSING || stream_len(&s->in) >= in_max(s))
+		return false;
+	if (stream_len(&s->out) >= STREAM_HIGH) /* it does not read our answers */
+		return s->state == SESSION_BOUND && s->link;
+	return !s->link || s->state != SESSION_BOUND || stream_len(&s->link->out) < STREAM_HIGH;
+}
+
+/* A client that takes nothing of what there is for it does not stay for ever. */
+static void watch_progress(struct session *s, size_t before)
+{
+	size_t left = stream_len(&s->out);
+
+	if (deadline_ms(s) >= 0)
+		return;
+	if (!left)
+		loop_timer_del(&s->timer);
+	else if (left < before || s->timer.heap_index < 0)
+		(void)loop_timer_set(
+			s->front->proxy->loop, &s->timer, s->front->proxy->conf->client_ms);
+}
+
+void session_watch(struct session *s)
+{
+	uint32_t events = EPOLLRDHUP;
+	size_t before = stream_len(&s->out);
+
+	if (s->state == SESSION_GONE)
+		return;
+	if (stream_send(&s->out, s->source.fd, &s->front->counters.bytes_out) < 0 ||
+		(s->state == SESSION_CLOSING && !stream_len(&s->out))) {
+		session_close(s);
+		return;
+	}
+	watch_progress(s, before);
+	if (stream_len(&s->out))
+		events |= EPOLLOUT;
+	if (wants_more(s))
+		events |= EPOLLIN;
+	loop_mod(&s->source, events);
+}
+
+static void session_read(struct session *s, uint32_t events)
+{
+	int n = 0;
+
+	if (events & EPOLLIN && s->source.events & EPOLLIN)
+		n = stream_recv(&s->in, s->source.fd, &s->front->counters.bytes_in);
+	if (n > 0)
+		session_run(s);
+	else if (n < 0 || events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		session_close(s);
+}
+
+static void session_ready(struct loop_source *source, uint32_t events)
+{
+	struct session *s = (struct session *)source;
+
+	if (events & EPOLLOUT) {
+		session_watch(s);
+		if (s->state == SESSION_BOUND && s->link && stream_len(&s->out) < STREAM_LOW)
+			link_watch(s->link);
+	}
+	if (s->state != SESSION_GONE && events & ~(uint32_t)EPOLLOUT)
+		session_read(s, events);
+}
+
+static void waited_in_vain(struct session *s)
+{
+	bool login = s->state == SESSION_AUTH;
+
+	if (s->link)
+		link_close(s->link);
+	session_fail(s, "Neo.TransientError.General.DatabaseUnavailable",
+		"no member could take the %s within %lld ms", login ? "login" : "transaction",
+		(long long)s->front->proxy->conf->hold_ms);
+	session_enter(s, login ? SESSION_CLOSING : SESSION_FAILED);
+	session_run(s);
+}
+
+static void session_expired(struct loop_timer *t)
+{
+	struct session *s = container_of(t, struct session, timer);
+
+	if (s->state == SESSION_AUTH || s->state == SESSION_WAITING)
+		waited_in_vain(s);
+	else
+		session_close(s);
+}
+
+struct session *session_new(struct front *f, int fd)
+{
+	static const int on = 1;
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->front = f;
+	s->number = ++f->next_number;
+	s->source = (struct loop_source){
+		.fd = fd, .events = EPOLLIN | EPOLLRDHUP, .ready = session_ready};
+	loop_timer_init(&s->timer, session_expired);
+	if (loop_add(f->proxy->loop, &s->source) < 0) {
+		free(s);
+		return NULL;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	list_append(&f->sessions, &s->node);
+	if (f->sessions.len > f->counters.sessions_max)
+		f->counters.sessions_max = f->sessions.len;
+	f->counters.sessions++;
+	session_enter(s, SESSION_SNIFF);
+	return s;
+}
+
+void asked_push(struct asked *a, uint8_t tag)
+{
+	a->tag[(a->first + a->n++) % ASKED_MAX] = tag;
+}
+
+uint8_t asked_pop(struct asked *a)
+{
+	uint8_t tag = a->tag[a->first];
+
+	a->first = (uint8_t)((a->first + 1) % ASKED_MAX);
+	a->n--;
+	return tag;
+}

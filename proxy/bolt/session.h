@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PROXY_BOLT_SESSION_H
+#define PROXY_BOLT_SESSION_H
+
+#include "bolt.h"
+
+/* The client's side: session.c has its life, requests.c and answers.c the two directions. */
+
+MUST_CHECK struct session *session_new(struct front *f, int fd);
+void session_enter(struct session *s, enum session_state state);
+void session_close(struct session *s);
+void sessions_sweep(struct front *f);
+/* Sends what is in `out`, asks for the events the state needs; closes when CLOSING is done. */
+void session_watch(struct session *s);
+/* Our own answers. */
+void session_fail(struct session *s, const char *code, const char *fmt, ...) PRINTF(3, 4);
+/* An error no server goes on after: FAILURE, then close. */
+void session_refuse(struct session *s, const char *code, const char *fmt, ...) PRINTF(3, 4);
+
+/* Goes on with what is in `in`, as far as the state allows. */
+void session_run(struct session *s);
+/* Forwards the rest of, and the first message of a transaction to a link that is there now. */
+void session_bound(struct session *s);
+/* RESET came while its message or transaction waits: answers what comes before it. */
+bool session_find_reset(struct session *s);
+
+/* From the link: */
+void session_link_ready(struct session *s, const struct bolt_summary *hello);
+void session_link_refused(struct session *s, const struct bolt_summary *why);
+void session_link_failed(struct session *s);
+/* split: half of an answer is with the client already. */
+void session_link_lost(struct session *s, bool split, const char *why);
+/* Relays the bytes in s->link->in; -1 when the member broke the protocol. */
+MUST_CHECK int session_relay(struct session *s);
+
+/* Of asked: */
+void asked_push(struct asked *a, uint8_t tag);
+uint8_t asked_pop(struct asked *a);
+
+#endif

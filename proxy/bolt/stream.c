@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <sodium.h>
+#include <sys/socket.h>
+#include "stream.h"
+
+#define KEEP 4096 /* an empty stream keeps no more memory than this */
+
+void stream_take(struct stream *s, size_t n)
+{
+	s->at += n;
+	if (s->at < s->b.len)
+		return;
+	s->at = 0;
+	s->b.len = 0;
+	if (s->b.cap > KEEP)
+		buf_free(&s->b);
+}
+
+void stream_free(struct stream *s)
+{
+	buf_free(&s->b);
+	s->at = 0;
+}
+
+void stream_wipe(struct stream *s)
+{
+	if (s->b.data)
+		sodium_memzero(s->b.data, s->b.cap);
+	stream_free(s);
+}
+
+int stream_send(struct stream *s, int fd, uint64_t *count)
+{
+	while (stream_len(s)) {
+		ssize_t n = send(fd, stream_bytes(s), stream_len(s), MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? 0 : -1;
+		*count += (uint64_t)n;
+		stream_take(s, (size_t)n);
+	}
+	return buf_ok(&s->b) ? 0 : -1;
+}
+
+/* What was sent already makes room before more memory does. */
+static void compact(struct stream *s)
+{
+	if (s->at > STREAM_READ) {
+		buf_consume(&s->b, s->at);
+		s->at = 0;
+	}
+}
+
+int stream_recv(struct stream *s, int fd, uint64_t *count)
+{
+	uint8_t first[2048]; /* most messages are short: memory grows only for more */
+
+	compact(s);
+	ssize_t n = recv(fd, first, sizeof(first), 0);
+	if (n > 0) {
+		buf_add(&s->b, first, (size_t)n);
+		*count += (uint64_t)n;
+	}
+	if (n == sizeof(first)) {
+		char *dst = buf_reserve(&s->b, STREAM_READ);
+		ssize_t more = dst ? recv(fd, dst, STREAM_READ, 0) : 0;
+		if (more > 0) {
+			s->b.len += (size_t)more;
+			*count += (uint64_t)more;
+			n += more;
+		}
+	}
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	return n && buf_ok(&s->b) ? (int)n : -1;
+}
