@@ -568,7 +568,8 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 		return 0;
 	if (password_load(o->root, &password, e) < 0)
 		return -1;
-	card_open(&a->card, a->loop, a->store);
+	if (card_open(&a->card, a->loop, a->store, e) < 0)
+		return -1;
 	service_watch(&a->service, a->loop, a->helper, on_service, a);
 	firewall_init(&a->firewall, a->loop, a->helper);
 	if (is_arbiter(a)) /* it has no HTTP */

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -18,6 +19,8 @@ struct errand {
 	dev_t device;
 	bool release;
 	uint64_t take; /* bytes to hold back; 0: none */
+	bool pass;     /* over what Neo4j's log holds */
+	struct card_page *page;
 };
 
 static int make(int dir, const char *name)
@@ -66,6 +69,7 @@ static int run_errand(const char *path, const struct errand *a)
 		return ENODEV;
 	if (a->release)
 		unlinkat(dir, CARD_RESERVE, 0);
+	a->page->panicked = store_log_follow(&a->page->log, dir, a->pass);
 	int error = probe(dir);
 	if (!error && a->take)
 		take_reserve(dir, a->take);
@@ -127,6 +131,8 @@ static void reap(struct card *c)
 	if (!c->probing)
 		return;
 	c->facts.probes++;
+	c->facts.panics += c->page->panicked;
+	c->page->panicked = false;
 	c->facts.probe_error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 	c->failed += c->facts.probe_error != 0;
 	bool well = !c->facts.probe_error && c->health.level == HEALTH_FIT;
@@ -139,6 +145,8 @@ static void begin_errand(struct card *c)
 		.device = c->device,
 		.release = health_wants_release(&c->health, &c->facts),
 		.take = health_wants_reserve(&c->health, &c->facts) ? c->facts.reserve_max : 0,
+		.pass = !c->passed,
+		.page = c->page,
 	};
 
 	if (!c->facts.known || c->child || (boottime_ms() < c->next_ms && !errand.release))
@@ -152,6 +160,7 @@ static void begin_errand(struct card *c)
 	if (errand.release)
 		log_info("%s: the reserve is given up, so that Neo4j can recover", c->dir);
 	c->child = pid;
+	c->passed = c->facts.neo4j_runs;
 	c->probing = true;
 	c->facts.probing_ms = boottime_ms();
 }
@@ -179,11 +188,17 @@ static void look(struct loop_timer *t)
 	begin_errand(c);
 }
 
-void card_open(struct card *c, struct loop *l, const char *dir)
+int card_open(struct card *c, struct loop *l, const char *dir, struct err *e)
 {
-	*c = (struct card){.loop = l, .dir = dir, .facts = {.probing_ms = -1}};
+	struct card_page *page = mmap(
+		NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return err_errno(e, "memory for p3's probe");
+	*c = (struct card){.loop = l, .dir = dir, .page = page, .facts = {.probing_ms = -1}};
 	loop_timer_init(&c->timer, look);
 	loop_timer_set(l, &c->timer, 0);
+	return 0;
 }
 
 /* A child that hangs in the kernel is beyond anybody's reach; it is not waited for. */
@@ -194,6 +209,7 @@ void card_close(struct card *c)
 	loop_timer_del(&c->timer);
 	if (c->child)
 		kill(c->child, SIGKILL);
+	munmap(c->page, sizeof(*c->page));
 }
 
 void card_allow(struct card *c, bool allowed, bool neo4j_runs)
@@ -201,6 +217,7 @@ void card_allow(struct card *c, bool allowed, bool neo4j_runs)
 	struct stat st;
 
 	c->facts.neo4j_runs = neo4j_runs;
+	c->passed &= neo4j_runs;
 	if (allowed && !c->allowed && stat(c->dir, &st) == 0)
 		c->device = st.st_dev;
 	else if (!allowed)

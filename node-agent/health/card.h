@@ -5,12 +5,14 @@
 #include <sys/types.h>
 #include "health.h"
 #include "loop.h"
+#include "store_log.h"
 
 /*
  * Measures p3, and keeps room back on it. Its size is asked for every second, which reads nothing
  * from the card. Whatever may wait for the card, a child does, one at a time: it writes
- * CARD_PROBE, syncs and removes it, so that a new block is needed each time; and it makes or
- * removes CARD_RESERVE. A card that hangs holds up that child and nobody else.
+ * CARD_PROBE, syncs and removes it, so that a new block is needed each time; it makes or removes
+ * CARD_RESERVE; and it reads on in Neo4j's log (store_log.h). A card that hangs holds up that child
+ * and nobody else.
  *
  * Nothing is written unless card_allow was told that p3 is this node's, and to no other
  * filesystem than the one that was mounted then.
@@ -24,6 +26,12 @@
 #define CARD_CALM_MS 5000  /* between probes of a fit p3: each is a commit of ext4's journal */
 #define CARD_WORRY_MS 2000 /* of one that is not */
 
+/* What the child tells beside its exit status: memory that it shares. */
+struct card_page {
+	struct store_log log;
+	bool panicked;
+};
+
 struct card {
 	struct loop *loop;
 	const char *dir;
@@ -33,13 +41,15 @@ struct card {
 	bool probing; /* it began while p3 was this node's: its end counts */
 	int64_t next_ms;
 	unsigned failed; /* of facts.probes */
+	bool passed;     /* what Neo4j's log held before this Neo4j is to be passed over */
+	struct card_page *page;
 	struct health_facts facts;
 	struct health health;
 	struct loop_timer timer;
 };
 
 /* dir is where p3 is mounted; it and the loop must outlive c. */
-void card_open(struct card *c, struct loop *l, const char *dir);
+MUST_CHECK int card_open(struct card *c, struct loop *l, const char *dir, struct err *e);
 void card_close(struct card *c);
 
 /* Is p3 there, and this node's? May a Neo4j be running on it? To be told before each look. */

@@ -71,9 +71,12 @@ static void look_at_probe(struct health *h, const struct health_facts *f)
 static void look_at_neo4j(struct health *h, const struct health_facts *f)
 {
 	if (!f->neo4j_runs)
-		h->stale = false;
+		h->panicked = h->stale = false;
+	else if (f->panics != h->panics)
+		h->panicked = h->stale = true;
 	else if ((h->failing && h->error != ETIMEDOUT) || (h->full && !f->free))
 		h->stale = true;
+	h->panics = f->panics;
 }
 
 static void tell(struct health *h)
@@ -138,7 +141,8 @@ static void decide_running(struct health *h, const struct health_facts *f, enum 
 {
 	if (h->level != HEALTH_SICK && h->stale && is_dispensable(role, o)) {
 		order->end = true;
-		order->why = "p3 is fit again, and Neo4j begins anew";
+		order->why = h->panicked ? "Neo4j takes no more writes, and begins anew"
+					 : "p3 is fit again, and Neo4j begins anew";
 	} else if (h->level != HEALTH_FIT && role == NEO4J_MASTER) {
 		order->end = has_heir(h, o);
 		order->why = order->end ? "another one can be master"

@@ -31,9 +31,9 @@
  *    room of the released reserve. Full cards all around must not keep a cluster down.
  * 4. An unfit slave is told about, no more: its Neo4j still counts for Neo4j's own majority. If it
  *    is elected all the same, rule 1 holds.
- * 5. A Neo4j that ran while writes failed has stopped to write for good, whatever it says. Once
- *    they work again it is ended, to be started anew: a master at once, a slave when the others
- *    can do without it.
+ * 5. A Neo4j that ran while writes failed, or whose log says that it panicked (store_log.h), has
+ *    stopped to write for good, whatever it says. Once they work again it is ended, to be started
+ *    anew: a master at once, a slave when the others can do without it.
  */
 #define HEALTH_LOW_PERCENT 93
 #define HEALTH_FIT_PERCENT 88
@@ -61,6 +61,7 @@ struct health_facts {
 	int probe_error;      /* of the last one: 0 or an errno */
 	int64_t probing_ms;   /* since when one is under way; -1: none */
 	bool neo4j_runs;      /* a process may exist */
+	unsigned panics;      /* of Neo4j, told by its log so far */
 };
 
 /* Zeroed at start. */
@@ -73,6 +74,8 @@ struct health {
 	int error;
 	unsigned probes, bad, good; /* seen, and in a row */
 	bool stale;                 /* this Neo4j ran while writes failed (rule 5) */
+	unsigned panics;            /* seen */
+	bool panicked;              /* this Neo4j has (rule 5) */
 	int64_t ended_ms;           /* when a master was ended (rule 2); 0: it is over */
 };
 

@@ -71,6 +71,29 @@ def reserve(node):
         return 0
 
 
+def panic(node):
+    """What Neo4j 3.5 writes when an error of its files makes it give up; it says master still."""
+    with open(os.path.join(node.store, "neo4j/logs/debug.log"), "a") as f:
+        f.write("2026-11-28 08:00:00.000+0000 ERROR [o.n.k.i.DatabaseHealth] Database panic: The "
+                "database has encountered a critical error, and needs to be restarted.\n")
+
+
+def test_panic(pi1, pi2):
+    """pi1's log tells: of a Neo4j before this one nothing, of this one that it is over."""
+    before, starts = kills(pi1), len(pi1.starts())
+    ok("panic" in pi1.read("srv/bramble/neo4j/logs/debug.log"), "an earlier Neo4j panicked")
+    ok(pi1.state() == "serving" and not before, "this one is left alone")
+    panic(pi1)
+    ok(wait_for(lambda: kills(pi1) > before), "a master whose log tells that it panicked is ended")
+    pi1.neo4j_ends()
+    pi2.neo4j_up("master")
+    ok("takes no more writes" in pi1.read("log"), "the log says why")
+    ok(wait_for(lambda: len(pi1.starts()) > starts), "and it is started anew")
+    pi1.neo4j_up("slave")
+    ok(wait_for(lambda: pi1.state() == "serving"), "it serves again")
+    ok(kills(pi1) == before + 1, "and is not ended once more")
+
+
 def kills(node):
     return len(node.read("kills").splitlines())
 
@@ -199,13 +222,14 @@ def test_readonly(pi3):
 
 def test_last(pi1, pi2):
     """pi1 away: without pi2 no majority of Neo4js would be left."""
+    before = kills(pi2)
     pi1.stop(signal.SIGKILL)
     wait_for(lambda: pi2.sees(pi1).get("state") == "down")
     fill(pi2)
     ok(wait_for(lambda: pi2.state() == "unfit" and "no other could be" in pi2.why()),
        "the last master goes on with a full p3: " + pi2.why())
     rounds(pi2, 3)
-    ok(not kills(pi2), "it is not ended")
+    ok(kills(pi2) == before, "it is not ended")
     make_room(pi2)
 
 
@@ -241,13 +265,16 @@ def play(top):
             for path, text in SYS.items():
                 n.write(path, text)
         pi3.env = {"LD_PRELOAD": HANG, "HANG_PROBE": hang}
+        os.makedirs(os.path.join(pi2.store, "neo4j/logs"))
+        panic(pi2)
         form(nodes)
         test_metrics(pi1, pi2)
         test_schema(nodes, "all serve")
         test_full(pi1, pi2, pi3)
+        test_panic(pi2, pi1)
         test_banner(pi1)
         test_readonly(pi3)
-        test_last(pi1, pi2)
+        test_last(pi2, pi1)
         test_schema(nodes, "one has ended, others are not well")
         test_hang(pi3, hang)
     finally:

@@ -65,6 +65,33 @@ static void test_room(void)
 	is_int(use(80), HEALTH_FIT, "then fit");
 }
 
+static void test_panic(void)
+{
+	struct health_others o = {.voters = 3, .serving = 2, .fit = 2, .heirs = 2};
+	struct health_order order;
+
+	begin();
+	look();
+	f.panics = 1;
+	is_int(look(), HEALTH_FIT, "a Neo4j that panicked on a p3 that is fit");
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(order.end, "is ended");
+	is_str(order.why, "Neo4j takes no more writes, and begins anew", "for that");
+	f.neo4j_runs = false;
+	look();
+	f.neo4j_runs = true;
+	look();
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(!order.end, "the next one is another one");
+	f.panics = 2;
+	f.neo4j_runs = false;
+	look();
+	f.neo4j_runs = true;
+	look();
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(!order.end, "what is told of one that is gone counts for nobody");
+}
+
 static void test_reserve(void)
 {
 	begin();
@@ -266,6 +293,7 @@ static void test_stale(void)
 int main(void)
 {
 	test_room();
+	test_panic();
 	test_reserve();
 	test_probe();
 	test_end();
