@@ -8,6 +8,10 @@
 #include "inspect/card.h"
 #include "inspect/show.h"
 #include "inspect/source.h"
+#include "input/archive.h"
+#include "live/ssh.h"
+
+#define TAR_MAX (64u << 10)
 
 static const struct command_option options[] = {
 	{"cluster", 'c', "FILE", "the cluster.conf, if not NAME.conf in this folder"},
@@ -27,7 +31,7 @@ static int parse(int argc, char **argv, const char **cluster, struct err *e)
 struct found {
 	struct state state;
 	char *cluster; /* its name */
-	char *id_from, *password_from;
+	char *id_from, *password_from, *neo4j_from;
 };
 
 static void free_found(struct found *f)
@@ -35,29 +39,56 @@ static void free_found(struct found *f)
 	free(f->cluster);
 	free(f->id_from);
 	free(f->password_from);
+	free(f->neo4j_from);
+}
+
+/* What a node's /etc/bramble holds, whoever read it. */
+enum { CONF, SECRET, STATS_PASSWORD, NEO4J_PASSWORD, FILES };
+
+static const char *const files[FILES] = {
+	[CONF] = "node.conf",
+	[SECRET] = "cluster.secret",
+	[STATS_PASSWORD] = "stats.password",
+	[NEO4J_PASSWORD] = "neo4j.password",
+};
+
+struct told {
+	struct buf text[FILES]; /* empty: not there */
+};
+
+static void free_told(struct told *t)
+{
+	for (size_t i = 0; i < FILES; i++)
+		buf_free(&t->text[i]);
 }
 
 /* n - 1 hex digits and a line end. */
-static int read_hex(struct ext4 *fs, const char *path, char *text, size_t n, struct err *e)
+static int read_hex(const struct told *t, size_t file, char *text, size_t n, struct err *e)
 {
-	_cleanup_buf_ struct buf b = {0};
+	const struct buf *b = &t->text[file];
+	size_t len = b->len ? strcspn(buf_str(b), "\n") : 0;
 	uint8_t bytes[32];
 
-	if (ext4_read(fs, path, &b, e) < 0)
-		return -1;
-	size_t len = strcspn(buf_str(&b), "\n");
 	if (len == n - 1) {
-		memcpy(text, b.data, len);
+		memcpy(text, b->data, len);
 		text[len] = '\0';
 		if (hex_decode(bytes, len / 2, text) == 0)
 			return 0;
 	}
-	return err_code(e, EXIT_INPUT, "%s: is not %zu hex digits", path, n - 1);
+	return err_code(
+		e, EXIT_INPUT, "/etc/bramble/%s: is not %zu hex digits", files[file], n - 1);
 }
 
-static int read_state(const struct card *c, struct state *s, struct err *e)
+static int read_hex_if_there(const struct told *t, size_t file, char *text, size_t n, struct err *e)
 {
-	static const char password[] = "/etc/bramble/stats.password";
+	return t->text[file].len ? read_hex(t, file, text, n, e) : 0;
+}
+
+/* c: only its identity is filled in. */
+static int read_state(const struct told *t, struct card *c, struct state *s, struct err *e)
+{
+	if (t->text[CONF].len)
+		card_read_node_conf(&c->identity, buf_str(&t->text[CONF]));
 	const char *id = c->identity.cluster_id;
 
 	if (!card_is_node(c) || strlen(id) != sizeof(s->id) - 1 || c->identity.generation < 1 ||
@@ -65,12 +96,12 @@ static int read_state(const struct card *c, struct state *s, struct err *e)
 		return err_code(e, EXIT_INPUT, "no card of a bramble cluster");
 	memcpy(s->id, id, sizeof(s->id));
 	s->generation = (unsigned)c->identity.generation;
-	_cleanup_ext4_ struct ext4 *fs = card_open_ext4(c, CARD_ROOT, e);
-	if (!fs || read_hex(fs, "/etc/bramble/cluster.secret", s->secret, sizeof(s->secret), e) < 0)
+	if (read_hex(t, SECRET, s->secret, sizeof(s->secret), e) < 0 ||
+		read_hex_if_there(
+			t, NEO4J_PASSWORD, s->neo4j_password, sizeof(s->neo4j_password), e) < 0)
 		return -1;
-	if (!ext4_exists(fs, password))
-		return 0;
-	return read_hex(fs, password, s->stats_password, sizeof(s->stats_password), e);
+	return read_hex_if_there(
+		t, STATS_PASSWORD, s->stats_password, sizeof(s->stats_password), e);
 }
 
 static int disagree(const char *what, const char *first, struct err *e)
@@ -79,14 +110,28 @@ static int disagree(const char *what, const char *first, struct err *e)
 		what, first);
 }
 
+/* One of the passwords: only some nodes have it, and those that do agree. */
+static int merge_password(char *have, const char *told, size_t n, char **from, const char *name,
+	const char *what, struct err *e)
+{
+	if (!*told)
+		return 0;
+	if (*from && strcmp(have, told) != 0)
+		return disagree(what, *from, e);
+	if (!*from)
+		*from = xstrdup(name);
+	memcpy(have, told, n);
+	return 0;
+}
+
 /* The first card sets what all others must have; a generation is only ever behind. */
-static int merge(struct found *f, const struct card *c, const struct state *s, struct err *e)
+static int merge(struct found *f, const char *name, const char *cluster, const struct state *s,
+	struct err *e)
 {
 	if (!f->id_from) {
 		f->state = *s;
-		f->cluster = xstrdup(c->identity.cluster ? c->identity.cluster : "");
-		f->id_from = xstrdup(c->name);
-		f->state.stats_password[0] = '\0';
+		f->cluster = xstrdup(cluster ? cluster : "");
+		f->id_from = xstrdup(name);
 	}
 	if (strcmp(f->state.id, s->id) != 0)
 		return disagree("cluster id", f->id_from, e);
@@ -94,31 +139,62 @@ static int merge(struct found *f, const struct card *c, const struct state *s, s
 		return disagree("secret", f->id_from, e);
 	if (s->generation > f->state.generation)
 		f->state.generation = s->generation;
-	if (!s->stats_password[0])
-		return 0;
-	if (f->password_from && strcmp(f->state.stats_password, s->stats_password) != 0)
-		return disagree("stats password", f->password_from, e);
-	if (!f->password_from)
-		f->password_from = xstrdup(c->name);
-	memcpy(f->state.stats_password, s->stats_password, sizeof(s->stats_password));
-	return 0;
+	if (merge_password(f->state.neo4j_password, s->neo4j_password, sizeof(s->neo4j_password),
+		    &f->neo4j_from, name, "Neo4j password", e) < 0)
+		return -1;
+	return merge_password(f->state.stats_password, s->stats_password, sizeof(s->stats_password),
+		&f->password_from, name, "stats password", e);
 }
 
-static int add_card(struct found *f, const char *name, struct err *e)
+static int read_card(const char *name, struct told *t, struct err *e)
 {
 	_cleanup_source_ struct source source = SOURCE_NONE;
 	_cleanup_card_ struct card card = {0};
-	struct state s = {0};
 
-	if (access(name, F_OK) < 0 && errno == ENOENT)
-		return err_code(e, EXIT_INPUT,
-			"%s: no such file or device; a running node cannot be asked yet, name its "
-			"card "
-			"or image",
-			name);
 	if (source_open(&source, name, e) < 0 || card_read(&card, name, source.image, e) < 0)
 		return -1;
-	if (read_state(&card, &s, e) < 0 || merge(f, &card, &s, e) < 0)
+	if (!card_is_node(&card))
+		return 0;
+	_cleanup_ext4_ struct ext4 *fs = card_open_ext4(&card, CARD_ROOT, e);
+	for (size_t i = 0; fs && i < FILES; i++) {
+		_cleanup_free_ char *path = xasprintf("/etc/bramble/%s", files[i]);
+		if (ext4_exists(fs, path) && ext4_read(fs, path, &t->text[i], e) < 0)
+			return -1;
+	}
+	return fs ? 0 : -1;
+}
+
+/* A running node, by ssh: whoever may become root there may have the secrets. */
+static int read_host(const char *host, struct told *t, struct err *e)
+{
+	static const char command[] =
+		"cd /etc/bramble && sudo -n tar -cf - $(ls node.conf cluster.secret "
+		"stats.password neo4j.password 2>/dev/null)";
+	_cleanup_buf_ struct buf tar = {0};
+
+	if (ssh_run(host, command, TAR_MAX, &tar, e) < 0)
+		return -1;
+	for (size_t i = 0; i < FILES; i++) {
+		if (archive_read_memory(tar.data, tar.len, files[i], &t->text[i], e) < 0)
+			return err_prefix(e, "%s", host);
+	}
+	return 0;
+}
+
+static int add_node(struct found *f, const char *name, struct err *e)
+{
+	_cleanup_(free_told) struct told told = {0};
+	_cleanup_card_ struct card card = {0};
+	struct state s = {0};
+	bool is_there = access(name, F_OK) == 0 || errno != ENOENT;
+	bool is_host = !is_there && strchr(name, '@') && !strchr(name, '/');
+
+	if (!is_there && !is_host)
+		return err_code(e, EXIT_INPUT,
+			"%s: no such file or device; a running node is asked as USER@HOST", name);
+	if ((is_host ? read_host : read_card)(name, &told, e) < 0)
+		return -1;
+	if (read_state(&told, &card, &s, e) < 0 || merge(f, name, card.identity.cluster, &s, e) < 0)
 		return err_prefix(e, "%s", name);
 	return 0;
 }
@@ -154,7 +230,7 @@ static int recover(int argc, char **argv, struct err *e)
 	if (end != COMMAND_END)
 		return command_result(end);
 	for (int i = optind; i < argc; i++) {
-		if (add_card(&f, argv[i], e) < 0)
+		if (add_node(&f, argv[i], e) < 0)
 			return -1;
 	}
 	_cleanup_cluster_ struct cluster *c = load_cluster(&f, conf, e);
@@ -171,14 +247,13 @@ static int recover(int argc, char **argv, struct err *e)
 
 const struct command recover_command = {
 	.name = "recover-state",
-	.operands = "IMAGE|DEVICE...",
+	.operands = "IMAGE|DEVICE|USER@HOST...",
 	.min = 1,
 	.max = -1,
-	.summary = "rebuild a lost NAME.state/ from cards",
-	.about = "Rebuilds a cluster's lost state folder (id, secret, generation, password of the\n"
-		 "stats page) from cards or images of its nodes, which must agree. A different "
-		 "state\n"
-		 "that is there is never overwritten.",
+	.summary = "rebuild a lost NAME.state/ from cards or running nodes",
+	.about = "Rebuilds a cluster's lost state folder (id, secret, generation, passwords) from\n"
+		 "cards or images of its nodes, or from running ones by ssh; they must agree. A\n"
+		 "different state that is there is never overwritten.",
 	.options = options,
 	.run = recover,
 };

@@ -330,6 +330,8 @@ static int fill_folder(const struct folder *d, struct state *s, struct err *e)
 		if (write_value(d, values[i].file, text, e) < 0)
 			return -1;
 	}
+	if (*s->neo4j_password && write_value(d, neo4j_password.file, s->neo4j_password, e) < 0)
+		return -1;
 	return s->generation ? write_generation(d, s->generation, e) : 0;
 }
 
@@ -450,6 +452,27 @@ int state_take_secret(const struct cluster *c, struct err *e)
 }
 
 /* A state that is there is of the same cluster, or stays as it is. */
+static int other_password(const struct folder *d, const char *file, struct err *e)
+{
+	return err_code(e, EXIT_CONFIG,
+		"%s: its %s is not the cards'; move the folder away first if the cards are right",
+		d->path, file);
+}
+
+/* It is derived from a secret, but not from the present one if that was changed since. */
+static int adopt_password(const struct folder *d, struct state *s, struct err *e)
+{
+	const struct value *v = &neo4j_password;
+	char old[sizeof(s->neo4j_password)] = "";
+	int rc = read_value(d, v->file, old, sizeof(old), e);
+
+	if (rc < 0 || !*s->neo4j_password)
+		return rc < 0 ? -1 : 0;
+	if (rc == 0)
+		return write_value(d, v->file, s->neo4j_password, e);
+	return strcmp(old, s->neo4j_password) == 0 ? 0 : other_password(d, v->file, e);
+}
+
 static int merge(const struct folder *d, struct state *s, struct err *e)
 {
 	struct state old = {0};
@@ -464,11 +487,9 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 			memcmp(old.id, s->id, sizeof(old.id)) ? "another cluster"
 							      : "this cluster with another secret");
 	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
-		return err_code(e, EXIT_CONFIG,
-			"%s: its stats.password is not the cards'; move the folder away first if "
-			"the "
-			"cards are right",
-			d->path);
+		return other_password(d, "stats.password", e);
+	if (adopt_password(d, s, e) < 0)
+		return -1;
 	memcpy(s->stats_password, old.stats_password, sizeof(s->stats_password));
 	if (s->generation > old.generation)
 		return write_generation(d, s->generation, e);

@@ -308,6 +308,22 @@ int archive_unpack_below(
 	return unpack_all(&u, a, p, e);
 }
 
+int archive_read_memory(const void *tar, size_t n, const char *name, struct buf *b, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = archive_read_new();
+	struct archive_entry *en;
+	int rc;
+
+	archive_read_support_format_tar(a);
+	if (archive_read_open_memory(a, tar, n) != ARCHIVE_OK)
+		return archive_fail(a, "tar", e);
+	while ((rc = archive_next(a, "tar", &en, e)) > 0) {
+		if (strcmp(archive_name(en), name) == 0)
+			return archive_read_head(a, "tar", n, b, e);
+	}
+	return rc;
+}
+
 int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e)
 {

@@ -40,4 +40,9 @@ MUST_CHECK int archive_unpack_below(
 MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,
 	const char *dest, struct err *e);
 
+/* Adds the file `name` of a tar in memory to *b; nothing, when there is none. EXIT_INPUT: no tar.
+ */
+MUST_CHECK int archive_read_memory(
+	const void *tar, size_t n, const char *name, struct buf *b, struct err *e);
+
 #endif

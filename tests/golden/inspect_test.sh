@@ -243,7 +243,38 @@ cp -a ../c.state other.state
 fails 3 'holds the state of another cluster' "a different state" "$bramble" recover-state other/other.images/n2.img
 is "$(cat other.state/secret)" "$(cat ../c.state/secret)" "stays as it is"
 fails 4 'no card of a bramble cluster' "a base image" "$bramble" recover-state ../base.img
-fails 4 'a running node cannot be asked yet' "a host" "$bramble" recover-state pi1
+fails 4 'pi1/gone.img' "a file that is not there" "$bramble" recover-state pi1/gone.img
+
+# A running node, by ssh: a stand-in for ssh and sudo that is the host itself, with a card's files.
+mkdir -p ssh/bin ssh/etc
+cat >ssh/bin/ssh <<EOF
+#!/bin/bash
+[[ \$* == '-o ConnectTimeout=10 -- pi@192.168.2.7 '* ]] || { echo "ssh: cannot resolve" >&2; exit 255; }
+command=\${!#}
+cd "$PWD/ssh/etc" && eval "\${command/cd \/etc\/bramble/cd .}"
+EOF
+printf '#!/bin/sh\nshift\nexec "$@"\n' >ssh/bin/sudo
+chmod +x ssh/bin/*
+for f in node.conf cluster.secret neo4j.password; do card_cat ../c.images/n1.img /etc/bramble/$f >ssh/etc/$f; done
+printf '0123456789abcdef0123456789abcdef\n' >ssh/etc/neo4j.password # a secret changed since: it is not derived from this one
+by_ssh() { PATH=$PWD/ssh/bin:$PATH "$bramble" recover-state "$@"; }
+rm -rf golden.state
+out=$(by_ssh pi@192.168.2.7 ../c.images/n4.img 2>&1)
+ok $? "recover-state from a running node" "$out"
+for v in id secret stats.password; do
+  cmp -s ../c.state/$v golden.state/$v
+  ok $? "brings back the $v"
+done
+is "$(cat golden.state/neo4j.password)" 0123456789abcdef0123456789abcdef "and the password Neo4j has"
+is "$(stat -c %a golden.state/neo4j.password)" 600 "for nobody else"
+echo 00000000000000000000000000000000 >golden.state/neo4j.password
+fails 3 'its neo4j.password is not the cards' "a state with another password" by_ssh pi@192.168.2.7
+fails 1 'pi@pi2: ssh ended with status 255' "a host that is not there" by_ssh pi@pi2
+fails 2 'is no host' "an option in place of a host" "$bramble" recover-state -- -oProxyCommand=x@y
+head -c 200000 /dev/zero >ssh/etc/stats.password
+fails 4 'more than it was asked for' "a host that says too much" by_ssh pi@192.168.2.7
+printf '#!/bin/sh\nhead -c 9000 /dev/urandom\n' >ssh/bin/sudo
+fails 4 'pi@192.168.2.7: ' "a host that says something else" by_ssh pi@192.168.2.7
 cd "$scratch" || exit 1
 cp --sparse=always c.images/n4.img "$card"
 edit $root 'rm /etc/bramble/cluster.secret' 'write x /etc/bramble/cluster.secret'
