@@ -98,7 +98,8 @@ static int decompress_to(
 		if (check_interrupted(e) < 0 || sparse_write(fd, piece, n, at, e) < 0)
 			return -1;
 		end = at + (la_int64_t)n;
-		progress_at(p, (uint64_t)archive_filter_bytes(a, -1), total);
+		if (p)
+			progress_at(p, (uint64_t)archive_filter_bytes(a, -1), total);
 	}
 	if (rc != ARCHIVE_EOF)
 		return archive_fail(a, in, e);
@@ -280,9 +281,11 @@ int archive_read_head(struct archive *a, const char *path, size_t max, struct bu
 	return rc == ARCHIVE_OK || rc == ARCHIVE_EOF ? 0 : archive_fail(a, path, e);
 }
 
-static int unpack_all(const struct unpack *u, struct archive *a, struct progress *p, struct err *e)
+/* from: the file that is read, which may be the archive's decoded content. */
+static int unpack_all(const struct unpack *u, const char *from, struct archive *a,
+	struct progress *p, struct err *e)
 {
-	uint64_t total = p ? size_of(u->path) : 0;
+	uint64_t total = p ? size_of(from) : 0;
 	struct archive_entry *en;
 	int rc;
 
@@ -295,17 +298,37 @@ static int unpack_all(const struct unpack *u, struct archive *a, struct progress
 	return rc;
 }
 
-int archive_unpack_below(
-	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e)
+int archive_unpack_below(const char *path, const char *decoded, struct ext4 *fs, const char *dest,
+	struct progress *p, struct err *e)
 {
-	_cleanup_free_ char *top = archive_top_folder(path, e);
+	const char *from = decoded ? decoded : path;
+	_cleanup_free_ char *top = archive_top_folder(from, e);
 	if (!top)
 		return -1;
-	_cleanup_archive_ struct archive *a = archive_open_tree(path, e);
+	_cleanup_archive_ struct archive *a = archive_open_tree(from, e);
 	if (!a)
 		return -1;
 	struct unpack u = {.path = path, .fs = fs, .dest = dest, .top = top, .confined = true};
-	return unpack_all(&u, a, p, e);
+	return unpack_all(&u, from, a, p, e);
+}
+
+int archive_decode(const char *in, const char *out, struct err *e)
+{
+	_cleanup_archive_ struct archive *a = archive_read_new();
+	struct archive_entry *en;
+
+	archive_support_filters(a);
+	archive_read_support_format_raw(a);
+	if (open_file(a, in) != ARCHIVE_OK || archive_read_next_header(a, &en) != ARCHIVE_OK)
+		return archive_fail(a, in, e);
+	if (archive_filter_count(a) < 2 && !xz_is(in))
+		return err_code(e, EXIT_INPUT, "%s: is not compressed", in);
+	_cleanup_close_ int fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(e, "%s", out);
+	if (decompress_to(a, in, fd, UINT64_MAX, NULL, e) < 0)
+		return e->code == EXIT_FAILED ? err_prefix(e, "%s", out) : -1;
+	return 0;
 }
 
 int archive_read_memory(const void *tar, size_t n, const char *name, struct buf *b, struct err *e)
@@ -335,5 +358,5 @@ int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext
 	archive_read_support_format_gnutar(a);
 	if (archive_read_open_memory(a, tar, n) != ARCHIVE_OK)
 		return archive_fail(a, "assets", e);
-	return unpack_all(&u, a, NULL, e);
+	return unpack_all(&u, NULL, a, NULL, e);
 }

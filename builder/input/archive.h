@@ -29,12 +29,19 @@ void archive_close_image(struct archive **a);
 MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 
 /*
+ * Writes the tar in a compressed one to the new file `out`, for archive_unpack_below to read. What
+ * is a .zip, or not compressed, or damaged is EXIT_INPUT.
+ */
+MUST_CHECK int archive_decode(const char *in, const char *out, struct err *e);
+
+/*
  * Unpacks a tar or .zip whose entries all lie below one top folder into `dest` of an ext4;
  * everything belongs to root with mode 0755 or 0644. Whatever the archive holds, nothing outside
  * dest changes, and no link in it leads out (rules: unpack.c). EXIT_INPUT for what is refused.
+ * decoded: what archive_decode made of it, to be read in its place; or NULL.
  */
-MUST_CHECK int archive_unpack_below(
-	const char *path, struct ext4 *fs, const char *dest, struct progress *p, struct err *e);
+MUST_CHECK int archive_unpack_below(const char *path, const char *decoded, struct ext4 *fs,
+	const char *dest, struct progress *p, struct err *e);
 
 /* Unpacks what lies below the folder `top` ("overlays/data") of a tar in memory to dest. */
 MUST_CHECK int archive_unpack_memory(const void *tar, size_t n, const char *top, struct ext4 *fs,

@@ -10,6 +10,7 @@
 #include "input/inputs.h"
 #include "output/outputs.h"
 #include "progress.h"
+#include "workers.h"
 
 /*
  * The pipeline:
@@ -50,6 +51,8 @@ struct build {
 	int lock;      /* of out */
 	unsigned jobs; /* nodes made at the same time */
 	struct step step[STEPS];
+	struct workers ahead; /* ahead.c */
+	char *decoded;
 	struct table base_table;
 	struct table table; /* of every stage's image: base's with p2 grown and p3 added */
 	struct progress progress;
@@ -94,6 +97,13 @@ void build_free(struct build *b);
 
 /* Builds all nodes' images. */
 MUST_CHECK int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e);
+
+/*
+ * The archive of Neo4j decoded by ahead.c, for its stage, once that is done; *decoded NULL: there
+ * is none, read the archive. ahead_end removes it.
+ */
+MUST_CHECK int ahead_finish(struct build *b, const char **decoded, struct err *e);
+void ahead_end(struct build *b);
 
 /* Says on standard output which stages and nodes a build would make, and why; makes none. */
 MUST_CHECK int build_explain(const struct cluster *c, const struct build_options *o, struct err *e);

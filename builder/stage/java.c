@@ -38,7 +38,7 @@ static int install_archive(struct build *b, struct ext4 *fs, struct err *e)
 	static const char drop_in[] = "# Java came as an archive (cluster.conf: java).\n"
 				      "[Service]\nEnvironment=JAVA_HOME=" HOME "\n";
 
-	if (archive_unpack_below(b->inputs.java, fs, HOME, &b->progress, e) < 0 ||
+	if (archive_unpack_below(b->inputs.java, NULL, fs, HOME, &b->progress, e) < 0 ||
 		ext4_symlink(fs, "/usr/local/bin/java", HOME "/bin/java", e) < 0)
 		return -1;
 	return ext4_write(fs, DROP_IN, drop_in, strlen(drop_in), EXT4_ROOT(0644), e);

@@ -62,16 +62,20 @@ static int neo4j_run(struct build *b, const char *image, struct err *e)
 {
 	_cleanup_free_ char *folder = xasprintf("neo4j-%s", b->inputs.neo4j_version);
 	_cleanup_free_ char *dest = xasprintf("/opt/%s", folder);
-	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
+	const char *decoded;
 
+	if (ahead_finish(b, &decoded, e) < 0)
+		return -1;
+	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
 	if (!fs)
 		return -1;
-	if (archive_unpack_below(b->inputs.neo4j, fs, dest, &b->progress, e) < 0 ||
+	if (archive_unpack_below(b->inputs.neo4j, decoded, fs, dest, &b->progress, e) < 0 ||
 		check_program(b, fs, dest, e) < 0 || put_plugins(b, fs, dest, e) < 0 ||
 		ext4_symlink(fs, "/opt/neo4j", folder, e) < 0 ||
 		account_add_system(fs, "neo4j", NEO4J_UID, DATA_DIR, e) < 0 ||
 		archive_unpack_memory(assets, assets_size, "overlays/data", fs, "", e) < 0)
 		return -1;
+	ahead_end(b);
 	return ext4_close(&fs, e);
 }
 

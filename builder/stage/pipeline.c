@@ -10,6 +10,7 @@ void build_free(struct build *b)
 	struct err ignored;
 
 	progress_end(&b->progress);
+	ahead_end(b);
 	if (b->work && io_remove_tree(b->work, &ignored) < 0)
 		fprintf(stderr, "bramble: %s\n", ignored.msg);
 	inputs_free(&b->inputs);
@@ -46,7 +47,9 @@ int build_plan(
 
 static int make_images(struct build *b, const struct build_options *o, struct err *e)
 {
-	if (cache_open(&b->cache, e) < 0 || plan_card(b, e) < 0 ||
+	if (cache_open(&b->cache, e) < 0 || plan_base(b, e) < 0 || ahead_start(b, 0, e) < 0)
+		return -1;
+	if (plan_card(b, e) < 0 || ahead_start(b, STEPS - 2, e) < 0 ||
 		(o->peek ? state_peek : state_open)(b->cluster, &b->state, e) < 0)
 		return -1;
 	if (stages_run(b, 1, STEPS, e) < 0 || nodes_build(b, e) < 0)

@@ -29,6 +29,9 @@ bool stages_needed(const struct build *b, size_t n);
 /* What a node of these roles is made from. */
 const struct step *stages_last(const struct build *b, unsigned roles);
 
+/* ahead.c: begins to decode Neo4j's archive, unless that step is cached or it has begun. */
+MUST_CHECK int ahead_start(struct build *b, size_t step, struct err *e);
+
 /* nodes.c: every wanted node's image, whole and synced, in b->work, and its recipe beside it. */
 MUST_CHECK int nodes_build(struct build *b, struct err *e);
 MUST_CHECK int nodes_recipe(

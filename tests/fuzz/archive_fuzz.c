@@ -81,7 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	try_looks(path);
 	_cleanup_ext4_ struct ext4 *fs = fresh_root();
-	if (archive_unpack_below(path, fs, "/opt/x", &p, &e) < 0)
+	if (archive_unpack_below(path, NULL, fs, "/opt/x", &p, &e) < 0)
 		must(e.code && e.msg[0]);
 	if (deb_read_control(path, &d, &e) == 0 && deb_unpack(&d, fs, &e) < 0)
 		must(e.code && e.msg[0]);

@@ -106,7 +106,7 @@ static int unpack(const char *image, const struct item *items, bool pax, struct 
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, 0, e);
 	if (!fs)
 		return -1;
-	int rc = archive_unpack_below(tar, fs, DEST, &p, e);
+	int rc = archive_unpack_below(tar, NULL, fs, DEST, &p, e);
 	struct err ce; /* closed after an error too: what was written is what is looked at */
 	if (ext4_close(&fs, &ce) < 0)
 		ok(false, "close: %s", ce.msg);
