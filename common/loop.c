@@ -72,17 +72,25 @@ int loop_add(struct loop *l, struct loop_source *s)
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, s->fd, &ev) < 0)
 		return -1;
 	s->loop = l;
+	s->armed = s->events;
 	return 0;
+}
+
+static void arm(struct loop_source *s)
+{
+	struct epoll_event ev = {.events = s->events, .data.ptr = s};
+
+	s->armed = s->events;
+	epoll_ctl(s->loop->epfd, EPOLL_CTL_MOD, s->fd, &ev);
 }
 
 void loop_mod(struct loop_source *s, uint32_t events)
 {
-	struct epoll_event ev = {.events = events, .data.ptr = s};
-
-	if (!s->loop || s->events == events)
+	if (!s->loop)
 		return;
 	s->events = events;
-	epoll_ctl(s->loop->epfd, EPOLL_CTL_MOD, s->fd, &ev);
+	if (events & ~s->armed)
+		arm(s);
 }
 
 void loop_del(struct loop_source *s)
@@ -109,7 +117,7 @@ static void heap_up(struct loop *l, int32_t i, struct loop_timer *t)
 {
 	for (; i > 0; i = (i - 1) / 2) {
 		struct loop_timer *parent = l->heap[(i - 1) / 2];
-		if (parent->at_ms <= t->at_ms)
+		if (parent->key_ms <= t->key_ms)
 			break;
 		heap_put(l, i, parent);
 	}
@@ -119,9 +127,9 @@ static void heap_up(struct loop *l, int32_t i, struct loop_timer *t)
 static void heap_down(struct loop *l, int32_t i, struct loop_timer *t)
 {
 	for (int32_t child; (child = 2 * i + 1) < l->timers; i = child) {
-		if (child + 1 < l->timers && l->heap[child + 1]->at_ms < l->heap[child]->at_ms)
+		if (child + 1 < l->timers && l->heap[child + 1]->key_ms < l->heap[child]->key_ms)
 			child++;
-		if (t->at_ms <= l->heap[child]->at_ms)
+		if (t->key_ms <= l->heap[child]->key_ms)
 			break;
 		heap_put(l, i, l->heap[child]);
 	}
@@ -144,14 +152,24 @@ void loop_timer_del(struct loop_timer *t)
 	t->heap_index = -1;
 	if (last == t)
 		return;
-	if (i > 0 && l->heap[(i - 1) / 2]->at_ms > last->at_ms)
+	if (i > 0 && l->heap[(i - 1) / 2]->key_ms > last->key_ms)
 		heap_up(l, i, last);
 	else
 		heap_down(l, i, last);
 }
 
+/*
+ * Most timers are deadlines that are put off again and again and never come: one that is put off
+ * keeps its place, and takes the new one when the old one comes up.
+ */
 int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms)
 {
+	int64_t at_ms = boottime_ms() + (ms > 0 ? ms : 0);
+
+	if (t->heap_index >= 0 && at_ms >= t->key_ms) {
+		t->at_ms = at_ms;
+		return 0;
+	}
 	loop_timer_del(t);
 	if (l->timers == l->timers_cap) {
 		int32_t cap = l->timers_cap ? l->timers_cap * 2 : 16;
@@ -162,7 +180,7 @@ int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms)
 		l->timers_cap = cap;
 	}
 	t->loop = l;
-	t->at_ms = boottime_ms() + (ms > 0 ? ms : 0);
+	t->at_ms = t->key_ms = at_ms;
 	heap_up(l, l->timers++, t);
 	return 0;
 }
@@ -203,8 +221,13 @@ int loop_signal(
 
 static void fire_timers(struct loop *l)
 {
-	while (l->timers && l->heap[0]->at_ms <= l->now_ms && !l->stop) {
+	while (l->timers && l->heap[0]->key_ms <= l->now_ms && !l->stop) {
 		struct loop_timer *t = l->heap[0];
+		if (t->at_ms > l->now_ms) {
+			t->key_ms = t->at_ms;
+			heap_down(l, 0, t);
+			continue;
+		}
 		loop_timer_del(t);
 		t->fire(t);
 	}
@@ -214,8 +237,18 @@ static int wait_ms(const struct loop *l)
 {
 	if (!l->timers)
 		return -1;
-	int64_t ms = l->heap[0]->at_ms - boottime_ms();
+	int64_t ms = l->heap[0]->key_ms - boottime_ms();
 	return ms < 0 ? 0 : ms > 60000 ? 60000 : (int)ms;
+}
+
+static void deliver(struct loop_source *s, uint32_t events)
+{
+	uint32_t asked = s->events | EPOLLERR | EPOLLHUP;
+
+	if (events & ~asked)
+		arm(s);
+	if (events & asked)
+		s->ready(s, events & asked);
 }
 
 int loop_run(struct loop *l, struct err *e)
@@ -231,7 +264,7 @@ int loop_run(struct loop *l, struct err *e)
 			struct epoll_event ev = l->batch[l->batch_pos++];
 			struct loop_source *s = ev.data.ptr;
 			if (s)
-				s->ready(s, ev.events);
+				deliver(s, ev.events);
 		}
 		l->batch_len = 0;
 		fire_timers(l);

@@ -19,7 +19,7 @@ static const struct {
 	[CLIENT_WAITING] = {.events = EPOLLRDHUP},
 	[CLIENT_CONNECTING] = {.events = EPOLLRDHUP},
 	[CLIENT_RUNNING] = {.running = true},
-	[CLIENT_FLUSHING] = {.events = EPOLLOUT},
+	[CLIENT_FLUSHING] = {0}, /* flush() asks for EPOLLOUT when it could not write all */
 	[CLIENT_LINGERING] = {.events = EPOLLIN},
 	[CLIENT_GONE] = {0},
 };
@@ -131,6 +131,7 @@ void client_answer(struct client *c, unsigned status, const char *code, const ch
 	if (!c->x.is_head)
 		buf_add(&c->out, buf_str(&body), body.len);
 	client_enter(c, CLIENT_FLUSHING);
+	loop_mod(&c->source, EPOLLOUT);
 }
 
 static void refuse_head(struct client *c, unsigned status)
@@ -166,16 +167,25 @@ static int flush(struct client *c)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return errno == EAGAIN ? 0 : -1;
+			break;
 		c->proxy->bytes_out += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
-	return 0;
+	if (!c->out.len)
+		return 0;
+	loop_mod(&c->source, EPOLLOUT);
+	return errno == EAGAIN ? 0 : -1;
 }
 
+/*
+ * After a close a client that may still be sending must be listened to, or a reset would overtake
+ * the answer (RFC 9112 9.6). One that announced the end itself has said all it had to say.
+ */
 static void next_request(struct client *c)
 {
-	if (c->close) {
+	if (c->close && !c->keep_alive && c->x.request.done && !c->in.len && !c->proxy->draining) {
+		client_close(c);
+	} else if (c->close) {
 		shutdown(c->source.fd, SHUT_WR);
 		client_enter(c, CLIENT_LINGERING);
 	} else {

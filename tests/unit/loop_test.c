@@ -62,6 +62,24 @@ static void test_timers(void)
 	ok(boottime_ms() - before >= 40, "not before their time");
 }
 
+/* Put off keeps its place in the heap until then: it must fire once, and at the later time. */
+static void test_put_off(void)
+{
+	struct named_timer t[3];
+
+	timer_start(&t[0], "a", 10);
+	timer_start(&t[1], "b", 20);
+	timer_start(&t[2], "!", 60);
+	int64_t before = boottime_ms();
+	(void)loop_timer_set(loop, &t[0].timer, 40);
+	(void)loop_timer_set(loop, &t[0].timer, 30);
+	(void)loop_timer_set(loop, &t[1].timer, 50);
+	(void)loop_timer_set(loop, &t[1].timer, 5);
+	run();
+	is_str(trace, "ba!", "put off and brought forward, each fires once");
+	ok(boottime_ms() - before >= 60, "and not before its time");
+}
+
 static void test_many_timers(void)
 {
 	static struct named_timer t[1000];
@@ -157,6 +175,7 @@ int main(void)
 	if (!ok(loop != NULL, "loop"))
 		return done();
 	test_timers();
+	test_put_off();
 	test_many_timers();
 	test_sources();
 	test_signals();

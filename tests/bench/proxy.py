@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bramble-proxy beside HAProxy and nginx with the article's configuration, in one run.
+
+    proxy.py [--seconds 2] [--rounds 5] [--only CASE,...] [--quick]
+
+The proxy under test has core 0 to itself, wrk and the three members (nginx, static answers) share
+core 1. Tools take turns within a round; medians of the rounds. CPU per request is what the proxy's
+process used (/proc/PID/stat, 10 ms) by the requests that wrk counted. "floor" (floor.c) moves bytes
+and reads none. Prints Markdown. Needs haproxy, nginx, wrk and two cores that nobody else uses.
+"""
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+BRAMBLE = os.environ.get("BRAMBLE_BUILD", "build") + "/bramble-proxy"
+MEMBERS = [7471, 7472, 7473]
+PORTS = {"bramble": 18090, "haproxy": 18091, "nginx": 18092, "floor": 18093}
+TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+ORIGIN = """worker_processes 1; daemon off; master_process off; pid %(dir)s/origin.pid; error_log /dev/null;
+events { worker_connections 20000; }
+http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s; client_body_buffer_size 64k;
+  client_body_temp_path %(dir)s/b; proxy_temp_path %(dir)s/p; fastcgi_temp_path %(dir)s/f;
+  uwsgi_temp_path %(dir)s/u; scgi_temp_path %(dir)s/s;
+%(servers)s }
+"""
+SERVER = """server { listen 127.0.0.1:%(port)d backlog=4096; default_type text/plain; root %(dir)s;
+  location = /db/manage/server/ha/available { return 200 %(role)s; }
+  location = /db/manage/server/ha/master { return %(master)s; }
+  location = /big { }
+  location / { default_type application/json; return 200 '%(body)s'; } }
+"""
+HAPROXY = """global
+  maxconn 30000
+  nbthread 1
+defaults
+  mode http
+  option splice-auto
+  timeout connect 5000ms
+  timeout client 50000ms
+  timeout server 50000ms
+frontend http-in
+  bind 127.0.0.1:%(port)d backlog 4096
+  acl write_hdr hdr_val(X-Write) eq 1
+  use_backend neo4j-master if write_hdr
+  default_backend neo4j-all
+backend neo4j-all
+  option httpchk GET /db/manage/server/ha/available HTTP/1.0
+  http-reuse always
+%(all)s
+backend neo4j-master
+  option httpchk GET /db/manage/server/ha/master HTTP/1.0
+  http-reuse always
+%(all)s
+"""
+NGINX = """worker_processes 1; daemon off; master_process off; pid %(dir)s/nginx.pid; error_log /dev/null;
+events { worker_connections 30000; }
+http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
+  client_body_temp_path %(dir)s/nb; proxy_temp_path %(dir)s/np; fastcgi_temp_path %(dir)s/nf;
+  uwsgi_temp_path %(dir)s/nu; scgi_temp_path %(dir)s/ns;
+  upstream all { %(all)s keepalive 128; keepalive_requests 100000000; }
+  upstream master { server 127.0.0.1:7471; keepalive 128; keepalive_requests 100000000; }
+  map $http_x_write $pool { 1 master; default all; }
+  server { listen 127.0.0.1:%(port)d backlog=4096;
+    location / { proxy_pass http://$pool; proxy_http_version 1.1; proxy_set_header Connection ""; } } }
+"""
+# name: connections, wrk's arguments, target. The article's maxconn of 10 would measure the queue.
+LUA = 'wrk.method="POST" wrk.headers["X-Write"]="1" wrk.headers["Content-Type"]="application/json"\n' + \
+      "wrk.body='" + '{"statements":[{"statement":"CREATE (n:Person {name: $n}) RETURN id(n)","parameters":{"n":"a"}}]}' + "'\n"
+CASES = {
+    "GET 32": (32, [], "/"),
+    "GET 64": (64, [], "/"),
+    "GET 128": (128, [], "/"),
+    "GET 256": (256, [], "/"),
+    "POST 32": (32, ["-s", "post.lua"], "/db/data/transaction/commit"),
+    "POST 64": (64, ["-s", "post.lua"], "/db/data/transaction/commit"),
+    "POST 128": (128, ["-s", "post.lua"], "/db/data/transaction/commit"),
+    "POST 256": (256, ["-s", "post.lua"], "/db/data/transaction/commit"),
+    "close 32": (32, ["-H", "Connection: close"], "/"),
+    "1 MB 8": (8, [], "/big"),
+}
+
+
+def spawn(core, argv, **kwargs):
+    return subprocess.Popen(["taskset", "-c", str(core), *argv], stdin=subprocess.DEVNULL,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
+
+
+def write(path, text):
+    with open(path, "w") as f:
+        f.write(text)
+    return path
+
+
+def configure(d):
+    servers = [SERVER % {"port": port, "dir": d, "role": "slave" if i else "master",
+                         "master": "404 false" if i else "200 true", "body": "x" * 200}
+               for i, port in enumerate(MEMBERS)]
+    write(d + "/origin.conf", ORIGIN % {"dir": d, "servers": "".join(servers)})
+    write(d + "/post.lua", LUA)
+    with open(d + "/big", "wb") as f:
+        f.write(os.urandom(1 << 20))
+    lines = "\n".join(f"  server s{i} 127.0.0.1:{port} maxconn 300 check" for i, port in enumerate(MEMBERS))
+    write(d + "/haproxy.cfg", HAPROXY % {"port": PORTS["haproxy"], "all": lines})
+    servers = " ".join(f"server 127.0.0.1:{port};" for port in MEMBERS)
+    write(d + "/nginx.conf", NGINX % {"dir": d, "port": PORTS["nginx"], "all": servers})
+    members = "\n".join(f'member "s{i}" {{ id = {i + 1} http = "127.0.0.1:{port}" }}'
+                        for i, port in enumerate(MEMBERS))
+    write(d + "/proxy.conf", f'limits {{ maxconn = 30000 }}\nhttp {{ listen = "127.0.0.1:{PORTS["bramble"]}" }}\n'
+          f"members {{ maxconn = 300 check_interval_ms = 2000 }}\n{members}\n")
+    subprocess.run(["gcc", "-O2", "-o", d + "/floor", HERE + "/floor.c"], check=True)
+
+
+def command(tool, d):
+    return {
+        "bramble": [BRAMBLE, "-f", d + "/proxy.conf"],
+        "haproxy": [shutil.which("haproxy") or "/usr/sbin/haproxy", "-db", "-f", d + "/haproxy.cfg"],
+        "nginx": [shutil.which("nginx") or "/usr/sbin/nginx", "-c", d + "/nginx.conf"],
+        "floor": [d + "/floor", str(PORTS["floor"]), *map(str, MEMBERS)],
+    }[tool]
+
+
+def wait_for(port):
+    for _ in range(500):
+        with contextlib.suppress(OSError):
+            return socket.create_connection(("127.0.0.1", port), 1).close()
+        time.sleep(0.02)
+    raise SystemExit(f"nobody listens on {port}")
+
+
+def cpu_s(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        part = f.read().rsplit(")", 1)[1].split()
+    return (int(part[11]) + int(part[12])) * TICK
+
+
+def memory_kb(pid):
+    """Resident, and what is nobody else's."""
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        text = f.read()
+    return tuple(sum(int(v) for v in re.findall(rf"^{k}: +(\d+) kB", text, re.M))
+                 for k in ("Rss", "Private_Dirty"))
+
+
+def millis(text):
+    value, unit = re.match(r"([\d.]+)(us|ms|s|m)", text).groups()
+    return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
+
+
+def measure(tool, case, seconds, pid, d):
+    conns, args, target = CASES[case]
+    if tool == "floor":
+        args = [a for a in args if a != "X"]
+    before, start = cpu_s(pid), time.monotonic()
+    out = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{conns}", f"-d{seconds}s", "--latency",
+                          "--timeout", "10s", *args, f"http://127.0.0.1:{PORTS[tool]}{target}"],
+                         capture_output=True, text=True, check=True, cwd=d).stdout
+    cpu, took = cpu_s(pid) - before, time.monotonic() - start
+    requests = int(re.search(r"(\d+) requests in", out).group(1))
+    errors = re.search(r"Socket errors.*|Non-2xx.*", out)
+    return {"us": cpu / requests * 1e6, "rps": float(re.search(r"Requests/sec: +([\d.]+)", out).group(1)),
+            "p99": millis(re.search(r"99% +(\S+)", out).group(1)), "busy": cpu / took,
+            "errors": errors.group(0) if errors else ""}
+
+
+def median(results, key):
+    return statistics.median(r[key] for r in results)
+
+
+def table(results, cases):
+    print("| connections | tool | CPU us/request | of HAProxy's | of the floor's | requests/s | of HAProxy's | p99 ms | core busy |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for case in cases:
+        base = {k: median(results[case, "haproxy"], k) for k in ("us", "rps")}
+        floor = median(results[case, "floor"], "us") if (case, "floor") in results else None
+        for tool in PORTS:
+            if (case, tool) not in results:
+                continue
+            r = results[case, tool]
+            us, rps = median(r, "us"), median(r, "rps")
+            errors = "".join({x["errors"] for x in r})
+            of_floor = f"{us / floor:.2f}" if floor else "-"
+            print(f"| {case} | {tool} | {us:.2f} | {us / base['us']:.2f} | {of_floor} | {rps:.0f} | "
+                  f"{rps / base['rps']:.2f} | {median(r, 'p99'):.2f} | {median(r, 'busy'):.0%} | {errors}", flush=True)
+
+
+def speed(d, args, cases):
+    results = {}
+    tools = {t: spawn(0, command(t, d), cwd=d) for t in PORTS}
+    try:
+        for t in PORTS:
+            wait_for(PORTS[t])
+        time.sleep(3)  # all members probed, also by HAProxy (rise 2)
+        for _ in range(args.rounds):
+            for case in cases:
+                for t in PORTS:
+                    if t == "floor" and case.startswith("close"):
+                        continue  # it opens a connection for each: no floor for those who keep theirs
+                    r = measure(t, case, args.seconds, tools[t].pid, d)
+                    results.setdefault((case, t), []).append(r)
+    finally:
+        for p in tools.values():
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+    table(results, cases)
+
+
+def hold(port, n, data, answered):
+    """n connections that have said data; the answer is read if there is to be one."""
+    conns = []
+    for _ in range(n):
+        s = socket.create_connection(("127.0.0.1", port), 10)
+        s.sendall(data)
+        if answered:
+            s.recv(4096)
+        conns.append(s)
+    return conns
+
+
+IDLE = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+HALF = b"GET / HTTP/1.1\r\nHost: a\r\nX-Half: 1\r\n"
+
+
+def crowd(pid, port, data, answered, n):
+    before = memory_kb(pid)
+    conns = hold(port, n, data, answered)
+    time.sleep(0.5)
+    after = memory_kb(pid)
+    for s in conns:
+        s.close()
+    return (after[0] - before[0]) / n
+
+
+def memory(d):
+    print("\n| tool | fresh RSS MB | of it private dirty | KB per idle connection (10,000) | KB per half-open one (1,000) "
+          "| p99 ms alone | with 10,000 idle and 1,000 half-open |")
+    print("|---|---|---|---|---|---|---|")
+    for t in ("bramble", "haproxy", "nginx"):
+        p = spawn(0, command(t, d), cwd=d)
+        try:
+            wait_for(PORTS[t])
+            time.sleep(3)
+            fresh = memory_kb(p.pid)
+            measure(t, "GET 32", 1, p.pid, d)
+            alone = statistics.median(measure(t, "GET 32", 1, p.pid, d)["p99"] for _ in range(3))
+            half = crowd(p.pid, PORTS[t], HALF, False, 1000)
+            before = memory_kb(p.pid)
+            conns = hold(PORTS[t], 10000, IDLE, True)
+            time.sleep(0.5)
+            idle = (memory_kb(p.pid)[0] - before[0]) / 10000
+            conns += hold(PORTS[t], 1000, HALF, False)
+            crowded = statistics.median(measure(t, "GET 32", 1, p.pid, d)["p99"] for _ in range(3))
+            print(f"| {t} | {fresh[0] / 1024:.1f} | {fresh[1] / 1024:.1f} | {idle:.2f} | {half:.2f} | {alone:.2f} | {crowded:.2f} |",
+                  flush=True)
+            for s in conns:
+                s.close()
+        finally:
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--no-memory", action="store_true")
+    parser.add_argument("--no-speed", action="store_true")
+    args = parser.parse_args()
+    cases = [c for c in CASES if not args.only or c in args.only.split(",")]
+    import resource
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with tempfile.TemporaryDirectory() as d:
+        configure(d)
+        os.chmod(d, 0o755)
+        origin = spawn(1, [shutil.which("nginx") or "/usr/sbin/nginx", "-c", d + "/origin.conf"], cwd=d)
+        try:
+            for port in MEMBERS:
+                wait_for(port)
+            print(f"load before: {os.getloadavg()[0]:.1f}; {args.rounds} rounds of {args.seconds} s\n")
+            if not args.no_speed:
+                speed(d, args, cases)
+            if not args.no_memory:
+                memory(d)
+        finally:
+            origin.send_signal(signal.SIGKILL)
+            origin.wait()
+
+
+main()
