@@ -168,6 +168,8 @@ struct proxy {
 
 	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;
 	size_t clients_max;
+
+	char scratch[HTTP_MAX_HEAD]; /* what was just read; nobody keeps anything there */
 };
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, give free slots away. */

@@ -12,7 +12,7 @@
 
 static const struct {
 	uint32_t events;
-	bool running; /* exchange_watch decides */
+	bool running; /* run() in exchange.c decides, after it has tried */
 } states[] = {
 	[CLIENT_IDLE] = {.events = EPOLLIN | EPOLLRDHUP},
 	[CLIENT_HEAD] = {.events = EPOLLIN | EPOLLRDHUP},
@@ -51,9 +51,7 @@ void client_enter(struct client *c, enum client_state state)
 {
 	c->state = state;
 	(void)loop_timer_set(c->proxy->loop, &c->timer, deadline_ms(c));
-	if (states[state].running)
-		exchange_watch(c);
-	else
+	if (!states[state].running)
 		loop_mod(&c->source, states[state].events);
 	if (state == CLIENT_IDLE) {
 		buf_free(&c->in);
@@ -215,8 +213,8 @@ void client_run(struct client *c)
 /* Some of a head, or what a lingering client still says. */
 static void client_read(struct client *c)
 {
-	char *dst = buf_reserve(&c->in, HTTP_MAX_HEAD - c->in.len);
-	ssize_t n = dst ? recv(c->source.fd, dst, HTTP_MAX_HEAD - c->in.len, 0) : 0;
+	struct proxy *p = c->proxy;
+	ssize_t n = recv(c->source.fd, p->scratch, HTTP_MAX_HEAD - c->in.len, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
@@ -224,10 +222,14 @@ static void client_read(struct client *c)
 		client_close(c);
 		return;
 	}
-	c->proxy->bytes_in += (uint64_t)n;
+	p->bytes_in += (uint64_t)n;
 	if (c->state == CLIENT_LINGERING)
 		return;
-	c->in.len += (size_t)n;
+	buf_add(&c->in, p->scratch, (size_t)n);
+	if (!buf_ok(&c->in)) {
+		client_close(c);
+		return;
+	}
 	if (c->state == CLIENT_IDLE)
 		client_enter(c, CLIENT_HEAD);
 	client_run(c);

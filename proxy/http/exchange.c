@@ -167,11 +167,6 @@ static void run(struct client *c, bool client_readable, bool member_readable)
 	}
 }
 
-void exchange_watch(struct client *c)
-{
-	flow_watch(c);
-}
-
 void exchange_client_ready(struct client *c, uint32_t events)
 {
 	if ((events & EPOLLRDHUP) && !(events & EPOLLIN))

@@ -23,8 +23,7 @@ void exchange_abandon(struct client *c);
 /* The deadline of WAITING, CONNECTING or RUNNING passed. */
 void exchange_expired(struct client *c);
 
-/* In RUNNING: events on the client's socket; and what both sockets are asked for. */
+/* In RUNNING: events on the client's socket. */
 void exchange_client_ready(struct client *c, uint32_t events);
-void exchange_watch(struct client *c);
 
 #endif

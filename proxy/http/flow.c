@@ -20,19 +20,16 @@ static int send_some(int fd, struct buf *b, uint64_t *sent)
 	return 0;
 }
 
-/* Fills b up to RELAY_IN_FULL: the bytes read, 0 at the end, -1 with errno (EAGAIN: none now). */
-static ssize_t receive_some(int fd, struct buf *b)
+/*
+ * Fills b up to RELAY_IN_FULL: the bytes read, 0 at the end, -1 with errno (EAGAIN: none now). What
+ * comes is mostly short: by way of the scratch space b grows no larger than it must.
+ */
+static ssize_t receive_some(struct proxy *p, int fd, struct buf *b)
 {
-	size_t room = RELAY_IN_FULL - b->len;
-	char *dst = buf_reserve(b, room);
+	ssize_t n = recv(fd, p->scratch, RELAY_IN_FULL - b->len, 0);
 
-	if (!dst) {
-		errno = ENOMEM;
-		return -1;
-	}
-	ssize_t n = recv(fd, dst, room, 0);
 	if (n > 0)
-		b->len += (size_t)n;
+		buf_add(b, p->scratch, (size_t)n);
 	if (n < 0 && errno == EINTR)
 		errno = EAGAIN;
 	return n;
@@ -56,7 +53,7 @@ static bool wants_answer(const struct client *c)
 
 static enum flow read_client(struct client *c)
 {
-	ssize_t n = receive_some(c->source.fd, &c->in);
+	ssize_t n = receive_some(c->proxy, c->source.fd, &c->in);
 
 	if (n == 0 || (n < 0 && errno != EAGAIN))
 		return FLOW_CLIENT_GONE;
@@ -93,7 +90,7 @@ static enum flow push_request(struct client *c, const char **why)
 static enum flow read_member(struct client *c, const char **why)
 {
 	struct exchange *x = &c->x;
-	ssize_t n = receive_some(x->upstream->source.fd, &x->from_member);
+	ssize_t n = receive_some(c->proxy, x->upstream->source.fd, &x->from_member);
 
 	if (n > 0) {
 		x->answered = true;

@@ -69,8 +69,11 @@ static enum intake put_head(struct client *c, struct http_head *h)
 	_cleanup_buf_ struct buf target = {0};
 	struct tx_target t = tx_parse_target(h->target);
 
-	local_address(c, local, sizeof(local));
-	struct slice host = rewrite_authority(h, local);
+	struct slice host = rewrite_authority(h);
+	if (!host.n) {
+		local_address(c, local, sizeof(local));
+		host = (struct slice){local, strlen(local)};
+	}
 	if (t.kind == TX_ODD)
 		return INTAKE_ODD;
 	if (t.kind == TX_BEGIN || t.kind == TX_OPEN)

@@ -124,14 +124,14 @@ static void put_framing(enum http_framing to, uint64_t length, struct buf *out)
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");
 }
 
-struct slice rewrite_authority(const struct http_head *h, const char *local)
+struct slice rewrite_authority(const struct http_head *h)
 {
 	struct slice authority = http_target_authority(h->target);
 	const struct http_field *field = http_find(h, "Host");
 
 	if (authority.n)
 		return authority;
-	return field ? field->value : (struct slice){local, strlen(local)};
+	return field ? field->value : (struct slice){0};
 }
 
 void rewrite_request(const struct http_head *h, const char *client, struct slice host, bool plain,

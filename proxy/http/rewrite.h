@@ -11,8 +11,8 @@
  * it came, byte by byte and in its order.
  */
 
-/* The authority that the client asked; local where an HTTP/1.0 request names none. */
-struct slice rewrite_authority(const struct http_head *h, const char *local);
+/* The authority that the client asked; empty where an HTTP/1.0 request names none. */
+struct slice rewrite_authority(const struct http_head *h);
 
 /*
  * host is that authority, client the client's address. plain: the answer's body will have to be
