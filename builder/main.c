@@ -26,6 +26,8 @@ static const struct command *const table[] = {
 	&switchover_command,
 	&poweroff_command,
 	&rotate_command,
+	&backup_command,
+	&restore_command,
 	&recover_command,
 	&assets_command,
 	&cache_command,

@@ -24,6 +24,7 @@
 #include "secrets.h"
 #include "service.h"
 #include "store.h"
+#include "task/tasks.h"
 #include "vip/keeper.h"
 #include "voter.h"
 #include "wedge.h"
@@ -57,6 +58,7 @@ struct agent {
 	struct verdict verdict;
 	struct formation formation;
 	struct verbs verbs; /* what a person tells it */
+	struct tasks tasks;
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
 	bool mute;           /* what this node should say could not be written down */
@@ -99,7 +101,8 @@ static void check_marker(struct agent *a)
 	if (!runs_neo4j(a))
 		return;
 	a->p3 = marker_check(a->store, &a->id, &a->marker, &e) == 0;
-	if (!a->p3 || check_pin(a, &e) < 0 || voter_begin(&a->voter, &e) < 0)
+	if (!a->p3 || check_pin(a, &e) < 0 || voter_begin(&a->voter, &e) < 0 ||
+		tasks_begin(&a->tasks, &e) < 0)
 		why_copy(a->held, e.msg);
 }
 
@@ -217,7 +220,7 @@ static int set_version(struct agent *a)
  */
 static void start_neo4j(struct agent *a, enum marker_state order)
 {
-	bool emptied = order != MARKER_USED && order != MARKER_SERVED;
+	bool emptied = order != MARKER_USED && order != MARKER_SERVED && order != MARKER_RESTORE;
 	struct err e;
 
 	check_marker(a);
@@ -259,6 +262,8 @@ static void follow_store(struct agent *a)
 		return;
 	if (state == MARKER_DISCARD || state == MARKER_ASIDE)
 		set_marker(a, MARKER_USED);
+	else if (state == MARKER_RESTORE) /* what came is whole, and was synced before */
+		set_marker(a, MARKER_SERVED);
 	else if (state == MARKER_USED && is_whole(a) && !a->syncing)
 		begin_sync(a);
 }
@@ -291,7 +296,7 @@ static struct voter_look look_at_self(const struct agent *a, const struct format
 	struct voter_look look = {
 		.held = a->held[0] != '\0',
 		.fit = formation_fit(&a->formation, in),
-		.whole = a->marker.state == MARKER_SERVED,
+		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,
@@ -366,7 +371,7 @@ static void take_turn(struct agent *a)
 			.needed = voter_majority(&a->voter),
 			.peers = peers,
 			.npeers = restart_peers(&a->peers, peers)},
-		.wish = a->time.now.restart ? a->time.now.why : "",
+		.wish = a->time.now.restart ? a->time.now.why : backup_wish(&a->verbs.backup),
 		.ready = a->now.state == NODE_SERVING,
 		.service = a->service.state,
 		.main_pid = a->service.main_pid,
@@ -375,6 +380,7 @@ static void take_turn(struct agent *a)
 	if (!restart_step(&a->restart, &look))
 		return;
 	log_info("%s: its turn has come: %s", identity_self(&a->id)->name, a->restart.reason);
+	backup_turn(&a->verbs.backup);
 	formation_stopped(&a->formation);
 	service_stop(&a->service);
 }
@@ -409,11 +415,26 @@ static void obey(struct agent *a, const struct decision *d)
 		start_neo4j(a, d->store);
 }
 
+/* What all members do to their stores together. */
+static void follow_task(struct agent *a)
+{
+	struct tasks_look look = {.id = &a->id,
+		.peers = &a->peers,
+		.voter = &a->voter,
+		.marker = &a->marker,
+		.process = a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid};
+
+	if (!a->held[0] && runs_neo4j(a))
+		tasks_step(&a->tasks, &look);
+}
+
 static void step(struct agent *a)
 {
 	struct formation_peer peers[MEMBERS_MAX];
 
 	keep_time(a);
+	follow_task(a);
 	struct formation_input in = {
 		.now_ms = boottime_ms(),
 		.voter = runs_neo4j(a),
@@ -463,6 +484,7 @@ static void tell_peers(struct agent *a)
 		.role = self.role,
 		.clock.trust = timekeeper_trust(&a->time),
 		.turn = a->restart.turn.word,
+		.task = tasks_word(&a->tasks),
 	};
 
 	why_copy(h.why, self.why);
@@ -585,6 +607,7 @@ static int open_control(
 		.id = &a->id,
 		.voter = &a->voter,
 		.peers = &a->peers,
+		.tasks = &a->tasks,
 		.root = o->root,
 		.helper = a->helper};
 	peers_set_keys(&a->peers, keys->hello, keys->n);
@@ -611,6 +634,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	turn_begin(&a->restart.turn, randombytes_random(), a->started_ms);
 	banner_open(&a->banner, a->loop, a->helper);
 	voter_open(&a->voter, &a->id, a->store, a->run);
+	tasks_open(&a->tasks, a->store);
 	struct peers_listener listener = voter_listener(&a->voter);
 	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
 		return -1;

@@ -100,7 +100,9 @@ static enum marker_state judge_store(const struct formation *f, const struct for
 {
 	enum marker_state store = in->store;
 
-	if (in->verdict && in->verdict->aside)
+	if (store == MARKER_RESTORE) /* the store that was there is put aside anyway */
+		return store;
+	if (in->verdict && in->verdict->aside && store != MARKER_ASIDE)
 		return store == MARKER_SERVED ? MARKER_ASIDE : MARKER_DISCARD;
 	if (f->quick < SPOILED_AFTER)
 		return store;

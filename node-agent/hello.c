@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 3 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 4 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {
@@ -36,7 +36,10 @@ enum {
 	/* whose board it is */
 	AT_SERIAL = AT_GRANTS_TICKET + 4,
 	AT_FLAGS = AT_SERIAL + SERIAL_SIZE,
-	AT_WORD = AT_FLAGS + 1,
+	AT_TASK = AT_FLAGS + 1,
+	AT_TASK_STEP = AT_TASK + 8,
+	AT_TASK_KEEPER = AT_TASK_STEP + 1,
+	AT_WORD = AT_TASK_KEEPER + 1,
 	AT_END = AT_WORD + WORD_WIRE,
 };
 
@@ -121,6 +124,21 @@ static int get_turn(const uint8_t *body, struct turn_word *w)
 	return 0;
 }
 
+static void put_task(uint8_t *body, const struct task_word *w)
+{
+	put_le(body + AT_TASK, 8, w->id);
+	body[AT_TASK_STEP] = w->step;
+	body[AT_TASK_KEEPER] = w->keeper;
+}
+
+static int get_task(const uint8_t *body, struct task_word *w)
+{
+	*w = (struct task_word){.id = get_le(body + AT_TASK, 8),
+		.step = body[AT_TASK_STEP],
+		.keeper = body[AT_TASK_KEEPER]};
+	return w->step >= TASK_STEPS || w->keeper > MEMBERS_MAX ? -1 : 0;
+}
+
 /* The same for both ways, as wire.h says: the word, and the manifest it comes with. */
 static void word_and_value(struct wire *w, struct word *word, struct manifest *value)
 {
@@ -155,6 +173,7 @@ size_t hello_encode(
 	put_text(body + AT_WHY, WHY_SIZE - 1, h->why);
 	put_clock(body, &h->clock);
 	put_turn(body, &h->turn);
+	put_task(body, &h->task);
 	memcpy(body + AT_SERIAL, h->serial, SERIAL_SIZE);
 	body[AT_FLAGS] = h->flags;
 	return AT_WORD + w.at;
@@ -175,7 +194,8 @@ int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest
 		return -1;
 	if (get_text(body + AT_WHY, WHY_SIZE - 1, h->why) < 0)
 		return -1;
-	if (get_clock(body, &h->clock) < 0 || get_turn(body, &h->turn) < 0)
+	if (get_clock(body, &h->clock) < 0 || get_turn(body, &h->turn) < 0 ||
+		get_task(body, &h->task) < 0)
 		return -1;
 	if (body[AT_STATE] >= NODE_STATES || body[AT_ROLE] > NEO4J_MASTER ||
 		(body[AT_FLAGS] & ~HELLO_FLAGS))

@@ -10,6 +10,7 @@
 #include "neo4j.h"
 #include "node_state.h"
 #include "quorum/wire.h"
+#include "task/task.h"
 #include "turn.h"
 
 /*
@@ -33,7 +34,7 @@
 #define SEES_SIZE 16 /* a bit per server id, 1..127 */
 #define HELLO_HEAD 32
 #define SERIAL_SIZE 8 /* of a digest of the board's serial (pin.h) */
-#define HELLO_BODY (312 + WORD_WIRE)
+#define HELLO_BODY (322 + WORD_WIRE)
 #define HELLO_TAG 16
 #define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
 #define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
@@ -79,6 +80,7 @@ struct hello {
 	char why[WHY_SIZE];
 	struct hello_clock clock;
 	struct turn_word turn;
+	struct task_word task;
 	uint8_t serial[SERIAL_SIZE]; /* of the sender's board; 0: it tells none */
 	uint8_t flags;
 	struct word word;

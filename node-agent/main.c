@@ -47,6 +47,7 @@ static const struct command commands[] = {
 		"tell the proxy where the members are, in bramble-addresses.service"},
 	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
+	{"unpack", agent_unpack, "unpack a store to restore, in bramble-unpack.service"},
 	{"check", agent_check, "check node.conf and cluster.secret (also -c)"},
 };
 

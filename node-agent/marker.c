@@ -14,6 +14,7 @@ static const char *const state_names[] = {
 	[MARKER_SERVED] = "served",
 	[MARKER_DISCARD] = "discard",
 	[MARKER_ASIDE] = "aside",
+	[MARKER_RESTORE] = "restore",
 };
 
 static cfg_opt_t marker_opts[] = {
@@ -134,7 +135,7 @@ int marker_set(const char *dir, struct marker *m, enum marker_state state, struc
 	struct marker next = *m;
 
 	next.state = state;
-	next.aside += state == MARKER_ASIDE;
+	next.aside += state == MARKER_ASIDE || state == MARKER_RESTORE;
 	return m->state == state ? 0 : write_marker(dir, m, &next, e);
 }
 

@@ -15,6 +15,7 @@ enum marker_state {
 	MARKER_SERVED,  /* it has, and all of the store was synced after that */
 	MARKER_DISCARD, /* the next start removes the store: it never served and does not start */
 	MARKER_ASIDE,   /* the next start puts it aside: it served, and starts no more */
+	MARKER_RESTORE, /* ... and takes what was unpacked in its place (backup/unpack.h) */
 };
 
 struct marker {

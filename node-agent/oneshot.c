@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "agent.h"
+#include "backup/unpack.h"
 #include "discover/book.h"
 #include "grow.h"
 #include "hosts.h"
@@ -38,6 +39,17 @@ int agent_prepare(const struct agent_options *o, struct err *e)
 	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
 		return -1;
 	return store_prepare(store, &m, e);
+}
+
+int agent_unpack(const struct agent_options *o, struct err *e)
+{
+	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	struct identity id;
+	struct marker m;
+
+	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+		return -1;
+	return unpack_store(store, e);
 }
 
 static const char *const confs[] = {

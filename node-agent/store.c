@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "backup/unpack.h"
 #include "io.h"
 #include "log.h"
 #include "store.h"
@@ -53,8 +55,43 @@ static int put_aside(const char *dir, const char *store, unsigned number, struct
 	return sync_dir(data, e) < 0 ? -1 : io_remove_tree(older, e);
 }
 
+/* 2.x has its store one folder higher up. */
+static char *store_path(const char *dir, const struct marker *m)
+{
+	unsigned version = 0;
+	bool old = neo4j_version_parse(m->neo4j, &version) == 0 && version < NEO4J_VERSION(3, 0);
+
+	return xasprintf("%s/neo4j/data/%s", dir, old ? "graph.db" : "databases/graph.db");
+}
+
+/* What was unpacked takes the store's place. Without it that is done already. */
+static int restore(const char *dir, const struct marker *m, struct err *e)
+{
+	_cleanup_free_ char *from = xasprintf("%s/" UNPACK_TO, dir);
+	_cleanup_free_ char *to = store_path(dir, m);
+	_cleanup_free_ char *above = xstrndup(to, (size_t)(strrchr(to, '/') - to));
+
+	if (!exists(from))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
+		_cleanup_free_ char *store = xasprintf("%s/%s", dir, stores[i]);
+		if (put_aside(dir, store, m->aside, e) < 0)
+			return -1;
+	}
+	if (io_mkdir_p(above, 0755, e) < 0)
+		return -1;
+	if (rename(from, to) < 0)
+		return err_errno(e, "%s: cannot be renamed to %s", from, to);
+	log_warn("%s: restored", to);
+	return io_sync_parent(to) < 0 || io_sync_parent(from) < 0 || io_sync_parent(above) < 0
+		       ? err_errno(e, "%s", to)
+		       : 0;
+}
+
 int store_prepare(const char *dir, const struct marker *m, struct err *e)
 {
+	if (m->state == MARKER_RESTORE)
+		return restore(dir, m, e);
 	for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
 		_cleanup_free_ char *store = xasprintf("%s/%s", dir, stores[i]);
 		int r = 0;

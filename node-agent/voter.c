@@ -288,6 +288,20 @@ unsigned voter_majority(const struct voter *v)
 	return n / 2 + 1;
 }
 
+bool voter_was_last_master(const struct voter *v)
+{
+	return !v->enabled || (v->begun && quorum_was_last(&v->quorum));
+}
+
+int voter_restored(struct voter *v, uint64_t tx, struct err *e)
+{
+	if (!v->begun)
+		return 0;
+	if (check_store(v, false, e) < 0)
+		return -1;
+	return watermark_replace(v->store, &v->watermark, tx, e);
+}
+
 /* --- hellos */
 
 static void seen(void *arg, const struct member *from)

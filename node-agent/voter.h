@@ -86,6 +86,11 @@ MUST_CHECK int voter_bound(struct voter *v, uint64_t tx, struct err *e);
  */
 uint64_t voter_master_tx(const struct voter *v, const struct hello *h);
 
+/* Was this node the last master, so that its store holds all that was acknowledged? */
+bool voter_was_last_master(const struct voter *v);
+/* Another store takes the place of this node's, with that last transaction. */
+MUST_CHECK int voter_restored(struct voter *v, uint64_t tx, struct err *e);
+
 /* For peers_open. */
 struct peers_listener voter_listener(struct voter *v);
 

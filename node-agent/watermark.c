@@ -77,6 +77,12 @@ int watermark_lower(const char *dir, struct watermark *w, uint64_t tx, struct er
 	return save(dir, w, tx, e);
 }
 
+int watermark_replace(const char *dir, struct watermark *w, uint64_t tx, struct err *e)
+{
+	*w = (struct watermark){0};
+	return save(dir, w, tx, e);
+}
+
 int watermark_reset(const char *dir, struct watermark *w, struct err *e)
 {
 	*w = (struct watermark){0};

@@ -30,6 +30,8 @@ MUST_CHECK int watermark_see(
  * nothing where the bound is as low.
  */
 MUST_CHECK int watermark_lower(const char *dir, struct watermark *w, uint64_t tx, struct err *e);
+/* It is another store now, which holds no more than tx. */
+MUST_CHECK int watermark_replace(const char *dir, struct watermark *w, uint64_t tx, struct err *e);
 /* The store is gone. */
 MUST_CHECK int watermark_reset(const char *dir, struct watermark *w, struct err *e);
 

@@ -237,6 +237,8 @@ static int take_word(
 	if (w->kind == TALK_DATA) {
 		if (l && l->data)
 			l->data(l->arg, w->data, w->n);
+		if (l && l->take && l->take(l->take_arg, w->data, w->n) < 0)
+			return err_set(e, "what it sent cannot be kept");
 		return 0;
 	}
 	if (json_object_get(w->json, "ok"))
@@ -283,6 +285,43 @@ static int call_node(const struct remote *r, const struct node *n, struct line *
 	return explain_silence(r, n, e);
 }
 
+/* It may have said no already; then what it says is read, and nothing more is sent. */
+static bool has_answered(const struct line *line)
+{
+	struct pollfd p = {.fd = line->fd, .events = POLLIN};
+
+	return poll(&p, 1, 0) != 0;
+}
+
+static int send_piece(struct line *line, const struct buf *piece)
+{
+	for (size_t at = 0; at < piece->len; at += TALK_DATA_MAX / 2) {
+		size_t n = piece->len - at;
+		talk_data(&line->talk, piece->data + at,
+			n < TALK_DATA_MAX / 2 ? n : TALK_DATA_MAX / 2);
+	}
+	return buf_ok(&line->talk.out) ? send_all(line) : -1;
+}
+
+/* A line that breaks on the way has an answer on it, or nothing: hear_answer tells. */
+static int feed(struct line *line, const struct remote_listener *l, struct err *e)
+{
+	_cleanup_buf_ struct buf piece = {0};
+	int more = 1;
+
+	while (more > 0 && !has_answered(line)) {
+		piece.len = 0;
+		more = l->feed(l->feed_arg, &piece, e);
+		if (more < 0 || check_interrupted(e) < 0)
+			return -1;
+		if (!buf_ok(&piece))
+			return err_set(e, "out of memory");
+		if (piece.len && send_piece(line, &piece) < 0)
+			return 0;
+	}
+	return 0;
+}
+
 static int converse(struct line *line, json_t *request, const struct remote_listener *l,
 	json_t **answer, struct err *e)
 {
@@ -291,6 +330,8 @@ static int converse(struct line *line, json_t *request, const struct remote_list
 		return err_set(e, "out of memory");
 	if (send_all(line) < 0)
 		return line_broke("cannot be told", e);
+	if (l && l->feed && feed(line, l, e) < 0)
+		return -1;
 	return hear_answer(line, l, answer, e);
 }
 

@@ -29,6 +29,12 @@ struct remote_listener {
 	void (*progress)(void *arg, const char *text); /* printable ASCII */
 	void (*data)(void *arg, const char *p, size_t n);
 	void *arg;
+	/* In place of data, for what may not be kept: -1 ends the call, with any error. */
+	int (*take)(void *arg, const char *p, size_t n);
+	void *take_arg;
+	/* What goes after the request: 1: more was appended to out; 0: that was all; -1: error. */
+	int (*feed)(void *arg, struct buf *out, struct err *e);
+	void *feed_arg;
 };
 
 /*

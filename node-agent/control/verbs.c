@@ -283,6 +283,11 @@ const struct verb *const all_verbs[] = {
 	&reboot_verb,
 	&yield_verb,
 	&rotate_verb,
+	&backup_verb,
+	&task_stage_verb,
+	&task_call_verb,
+	&task_back_verb,
+	&task_status_verb,
 	NULL,
 };
 
@@ -301,8 +306,7 @@ void verbs_close(struct verbs *v)
 	v->control = NULL;
 }
 
-/* TX_UNKNOWN: no master whose slave this node was is there. */
-static uint64_t master_tx(const struct verbs *v)
+uint64_t verbs_master_tx(const struct verbs *v)
 {
 	uint64_t tx = TX_UNKNOWN;
 
@@ -327,7 +331,7 @@ static void step_yield(struct verbs *v, bool process)
 		.master = v->self.role == NEO4J_MASTER,
 		.last_tx = v->self.last_tx,
 		.process = process,
-		.master_tx = master_tx(v),
+		.master_tx = verbs_master_tx(v),
 		.to_present = present,
 		.to_role = present ? to->last.role : NEO4J_DOWN,
 		.to_tx = present ? to->last.last_tx : TX_UNKNOWN};
@@ -341,12 +345,18 @@ static void step_yield(struct verbs *v, bool process)
 void verbs_step(struct verbs *v, const struct api_node *self, bool process)
 {
 	v->self = *self;
+	v->process = process;
 	step_yield(v, process);
+	backup_step(&v->backup, v);
 	step_end(v);
 	control_step(v->control);
 }
 
 const char *verbs_rest(const struct verbs *v)
 {
-	return yield_rests(&v->yield) ? "makes way for another master, as it was told" : "";
+	if (yield_rests(&v->yield))
+		return "makes way for another master, as it was told";
+	if (backup_rests(&v->backup))
+		return "rests while its store is backed up";
+	return v->tasks->why;
 }

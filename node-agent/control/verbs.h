@@ -3,8 +3,10 @@
 #define BRAMBLE_VERBS_H
 
 #include "../api.h"
+#include "../backup/backup.h"
 #include "../helper/helper_client.h"
 #include "../peers.h"
+#include "../task/tasks.h"
 #include "../voter.h"
 #include "control.h"
 #include "yield.h"
@@ -19,15 +21,18 @@ struct verbs {
 	const struct identity *id;
 	struct voter *voter;
 	struct peers *peers;
+	struct tasks *tasks;
 	const char *root;   /* of /etc/bramble */
 	const char *helper; /* its socket */
 
 	struct control *control;
 	struct yield yield;
+	struct backup backup;
 	struct helper_client ender; /* powers off or reboots */
 	enum helper_verb ends;
 	int64_t ends_ms;      /* when it is asked; 0: not */
 	struct api_node self; /* this node as of the last step */
+	bool process;         /* may Neo4j have run then? */
 };
 
 extern const struct verb *const all_verbs[]; /* up to NULL */
@@ -46,5 +51,8 @@ extern const struct verb rotate_verb; /* rotate.c */
 
 /* Why Neo4j must rest; "" when it need not. */
 const char *verbs_rest(const struct verbs *v);
+
+/* What the master tells whose slave this node was; TX_UNKNOWN: it is not there. */
+uint64_t verbs_master_tx(const struct verbs *v);
 
 #endif

@@ -38,6 +38,7 @@ static const char *const manager_words[HELPER_VERBS][4] = {
 	[HELPER_NEO4J_START] = {"start", "--no-block", "neo4j.service"},
 	[HELPER_NEO4J_STOP] = {"stop", "--no-block", "neo4j.service"},
 	[HELPER_NEO4J_KILL] = {"kill", "--signal=KILL", "neo4j.service"},
+	[HELPER_UNPACK] = {"start", "--no-block", "bramble-unpack.service"},
 	/* What logind does for "systemctl poweroff", without asking it (systemd.special(7)). */
 	[HELPER_POWEROFF] = {"start", "--no-block", "--job-mode=replace-irreversibly",
 		"poweroff.target"},
@@ -197,6 +198,7 @@ static verb_fn *const verbs[HELPER_VERBS] = {
 	[HELPER_JOURNAL] = read_journal,
 	[HELPER_WRITE] = write_file,
 	[HELPER_VIP] = set_vip,
+	[HELPER_UNPACK] = ask_manager,
 };
 
 void helper_do(const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)

@@ -101,6 +101,7 @@ static const struct shape shapes[HELPER_VERBS] = {
 	[HELPER_CLOCK] = {"clock", sizeof(struct helper_clock), clock_is_good},
 	[HELPER_FIREWALL] = {"firewall", offsetof(struct helper_firewall, host), firewall_is_good},
 	[HELPER_JOURNAL] = {"journal", sizeof(struct helper_journal), journal_is_good},
+	[HELPER_UNPACK] = {"unpack", 0, NULL},
 	[HELPER_WRITE] = {"write", offsetof(struct helper_file, bytes), file_is_good},
 	[HELPER_VIP] = {"vip", sizeof(struct helper_floating), vip_is_good},
 };

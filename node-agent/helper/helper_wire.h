@@ -33,6 +33,7 @@ enum helper_verb {
 	HELPER_JOURNAL, /* text: the last lines of one unit */
 	HELPER_WRITE,
 	HELPER_VIP,
+	HELPER_UNPACK, /* what came for the store becomes a folder: bramble-unpack.service */
 	HELPER_VERBS,
 };
 

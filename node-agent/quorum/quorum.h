@@ -205,6 +205,9 @@ MUST_CHECK int quorum_accept_loss(struct quorum *q, const struct idset *ids, str
 /* Likewise for members that never came, the first time: the others, a majority, are the cluster. */
 MUST_CHECK int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e);
 
+/* Is this node the latest master that a majority may have followed, with its store as it was? */
+bool quorum_was_last(const struct quorum *q);
+
 /* The store is about to be put aside or removed: it follows nobody any more. Save d after it. */
 void quorum_forget_store(struct quorum *q);
 

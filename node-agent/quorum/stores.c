@@ -52,6 +52,13 @@ struct mastership quorum_last(const struct quorum *q)
 	return last;
 }
 
+bool quorum_was_last(const struct quorum *q)
+{
+	struct mastership last = quorum_last(q);
+
+	return last.term && last.id == q->self && mastership_equal(&last, &q->d.basis);
+}
+
 bool quorum_behind(const struct quorum *q, unsigned id)
 {
 	struct mastership last = quorum_last(q);

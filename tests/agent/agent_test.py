@@ -444,7 +444,7 @@ def test_garbage(pi1):
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for i in range(200):
         s.sendto(os.urandom(i * 7), (pi1.address, 7471))
-        s.sendto(b"BRMB\3\1\0\0" + os.urandom(500), (pi1.address, 7471))
+        s.sendto(b"BRMB\4\1\0\0" + os.urandom(500), (pi1.address, 7471))
     s.close()
     ok(pi1.state() == "serving" and pi1.process.poll() is None, "garbage changes nothing")
 

@@ -6,6 +6,9 @@
  * What a verb says is taken here instead of by control.c, and the helper is not there.
  */
 // use: node-agent/control/verbs.c node-agent/control/yield.c node-agent/control/rotate.c
+// use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
+// use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
+// use: node-agent/task/task_verbs.c node-agent/marker.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
@@ -138,7 +141,8 @@ static void serve(struct verbs *v, const json_t *request)
 		verb->more(&c);
 	if (!answers && verb->tick)
 		verb->tick(&c);
-	must(answers + (v->yield.phase != YIELD_NONE) == 1 && asked <= 1);
+	bool waits = v->yield.phase != YIELD_NONE || v->backup.phase != BACKUP_NONE;
+	must(answers + waits == 1 && asked <= 1);
 	if (verb->end)
 		verb->end(&c);
 	v->yield = (struct yield){0};
@@ -175,8 +179,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct identity id;
 	static struct peers peers;
 	static struct voter voter;
-	struct verbs v = {
-		.id = &id, .voter = &voter, .peers = &peers, .root = "/nonexistent", .helper = ""};
+	struct tasks tasks = {.store = "/nonexistent", .begun = true};
+	struct verbs v = {.id = &id,
+		.voter = &voter,
+		.peers = &peers,
+		.tasks = &tasks,
+		.root = "/nonexistent",
+		.helper = ""};
 
 	must(sodium_init() >= 0);
 	if (!id.nmembers)

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "task.h"
+#include <sodium.h>
+#include <string.h>
+#include "cmd.h"
+
+#define LOOK_AGAIN_MS 500
+#define PATIENCE 7200 /* times: a store of some GB on a slow card takes its time */
+#define RUNS_NEO4J (ROLE_DATA | ROLE_ARBITER)
+
+int live_task_look(struct live_task *t, struct err *e)
+{
+	const struct cluster *c = t->remote->cluster;
+	uint8_t id[8];
+
+	randombytes_buf(id, sizeof(id));
+	hex_encode(t->id, id, sizeof(id));
+	for (size_t i = 0; i < c->nnodes; i++) {
+		const struct node *n = &c->nodes[i];
+		struct remote_status s;
+		if (!(n->roles & RUNS_NEO4J))
+			continue;
+		if (remote_status(t->remote, n, &s, e) < 0)
+			return -1;
+		if (strcmp(s.state, "serving") != 0)
+			return err_set(
+				e, "%s is %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
+		if (s.writable)
+			t->keeper = n;
+	}
+	return t->keeper ? 0 : err_set(e, "nobody is master by the grant of a majority");
+}
+
+int live_task_stage(const struct live_task *t, const struct node *n, bool sends, struct err *e)
+{
+	struct remote_teller teller = {.node = n->name};
+	struct remote_listener l = {.progress = remote_tell, .arg = &teller};
+	json_t *request = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:b}", "verb",
+		"task-stage", "task", t->id, "kind", t->kind, "keeper", t->keeper->name, "bytes",
+		(json_int_t)t->bytes, "last_tx", (json_int_t)t->last_tx, "neo4j",
+		t->neo4j ? t->neo4j : "", "sends", sends);
+
+	if (sends) {
+		l.feed = t->feed;
+		l.feed_arg = t->arg;
+	}
+	return remote_ask(t->remote, n, request, &l, NULL, NULL, e);
+}
+
+int live_task_call(const struct live_task *t, struct err *e)
+{
+	json_t *request = json_pack("{s:s, s:s}", "verb", "task-call", "task", t->id);
+
+	return remote_ask(t->remote, t->keeper, request, NULL, NULL, NULL, e);
+}
+
+/* 1: done there, and serves; 0: not yet; -1: it went back. */
+static int look_at(const struct live_task *t, const struct node *n, char *shown, struct err *e)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	struct remote_status s;
+	struct err none;
+
+	if (remote_ask(t->remote, n, json_pack("{s:s}", "verb", "task-status"), NULL, &answer, NULL,
+		    &none) < 0 ||
+		remote_status(t->remote, n, &s, &none) < 0)
+		return check_interrupted(e);
+	const char *step = json_string_value(json_object_get(answer, "step"));
+	const char *id = json_string_value(json_object_get(answer, "task"));
+	const char *why = json_string_value(json_object_get(answer, "why"));
+	char line[256];
+	if (!id || !step || strcmp(id, t->id) != 0)
+		return err_set(e, "%s: another task has begun there", n->name);
+	if (strcmp(step, "back") == 0)
+		return err_set(e, "%s: all is as before: %s", n->name, why ? why : "");
+	snprintf(line, sizeof(line), "%s: %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
+	if (strcmp(line, shown) != 0) {
+		printf("%s\n", line);
+		fflush(stdout);
+		memcpy(shown, line, sizeof(line));
+	}
+	return strcmp(step, "done") == 0 && strcmp(s.state, "serving") == 0;
+}
+
+static int look_at_all(const struct live_task *t, char shown[][256], struct err *e)
+{
+	const struct cluster *c = t->remote->cluster;
+	bool all = true;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (!(c->nodes[i].roles & RUNS_NEO4J))
+			continue;
+		int r = look_at(t, &c->nodes[i], shown[i], e);
+		if (r < 0)
+			return -1;
+		all = all && r;
+	}
+	return all;
+}
+
+int live_task_watch(const struct live_task *t, struct err *e)
+{
+	_cleanup_free_ char *room = xcalloc(CLUSTER_MAX_NODES, 256);
+	char(*shown)[256] = (char(*)[256])(void *)room;
+
+	for (int i = 0; i < PATIENCE; i++) {
+		int r = look_at_all(t, shown, e);
+		if (r != 0)
+			return r < 0 ? -1 : 0;
+		if (remote_pause(LOOK_AGAIN_MS, e) < 0)
+			return err_prefix(e, "the nodes go on by themselves");
+	}
+	return err_set(e, "not all have finished yet: see bramble status");
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_PACK_OUT_H
+#define BRAMBLE_PACK_OUT_H
+
+#include <sys/types.h>
+
+/*
+ * Begins to write the store at rest below p3's mount point dir as a pack (pack.h) to fd, in a child
+ * of its own: a card may take its time. What goes wrong is told in the pack. -1: errno.
+ */
+pid_t pack_out(const char *dir, int fd);
+
+/* Where below p3 the store is that Neo4j has as graph.db; NULL: there is none. The caller frees. */
+char *pack_out_store(const char *dir);
+
+#endif

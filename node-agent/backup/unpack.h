@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_UNPACK_H
+#define BRAMBLE_UNPACK_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+#include "err.h"
+
+/*
+ * A pack (pack.h), the file `from`, becomes the folder `to`, whole and synced, or nothing is there:
+ * it is made as `to`.new. What was in either is gone.
+ */
+MUST_CHECK int unpack(const char *from, const char *to, struct err *e);
+
+/* Where on p3 a store that is to be restored comes, and where it is unpacked, below dir. */
+#define UNPACK_FROM "bramble.incoming"
+#define UNPACK_TO "neo4j/data/incoming"
+/*
+ * What became of it, below dir: unpack_name of the file it was, and UNPACK_OK, or ": " and why
+ * not. Another file with the same bytes has another name.
+ */
+#define UNPACK_RESULT "neo4j/data/incoming.result"
+#define UNPACK_OK " ok"
+void unpack_name(const struct stat *st, char *to, size_t size);
+
+/* All of that, in bramble-unpack.service, as Neo4j's own user; dir is where p3 is mounted. */
+MUST_CHECK int unpack_store(const char *dir, struct err *e);
+
+#endif

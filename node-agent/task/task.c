@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "task.h"
+#include <string.h>
+#include "../hello.h"
+
+static const char *const step_names[] = {
+	[TASK_NONE] = "none",
+	[TASK_STAGED] = "staged",
+	[TASK_CALLED] = "called",
+	[TASK_RESTS] = "rests",
+	[TASK_RESTED] = "rested",
+	[TASK_READY] = "ready",
+	[TASK_DONE] = "done",
+	[TASK_BACK] = "back",
+};
+
+static const char *const kind_names[] = {
+	[TASK_RESTORE] = "restore",
+	[TASK_UPGRADE] = "upgrade",
+};
+
+const char *task_step_name(enum task_step s)
+{
+	return step_names[s];
+}
+
+const char *task_kind_name(enum task_kind k)
+{
+	return kind_names[k];
+}
+
+int task_kind_find(const char *name)
+{
+	for (int i = 0; name && i < TASK_KINDS; i++) {
+		if (strcmp(kind_names[i], name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* What p said about this task; TASK_NONE: nothing. */
+static enum task_step said(const struct task *t, const struct task_peer *p)
+{
+	return p->word.id == t->id && p->word.keeper == t->keeper ? (enum task_step)p->word.step
+								  : TASK_NONE;
+}
+
+static enum task_step keeper_said(const struct task *t, const struct task_look *look)
+{
+	for (size_t i = 0; i < look->npeers; i++) {
+		if (look->peers[i].id == t->keeper)
+			return said(t, &look->peers[i]);
+	}
+	return TASK_NONE;
+}
+
+static bool has_rested(enum task_step s)
+{
+	return s >= TASK_RESTED && s <= TASK_DONE;
+}
+
+/* Whose Neo4j may still run; NULL: nobody's. */
+static const struct task_peer *first_awake(const struct task *t, const struct task_look *look)
+{
+	for (size_t i = 0; i < look->npeers; i++) {
+		if (!has_rested(said(t, &look->peers[i])))
+			return &look->peers[i];
+	}
+	return NULL;
+}
+
+static bool go(struct task *t, enum task_step step)
+{
+	t->step = step;
+	return true;
+}
+
+static bool go_back(struct task *t, const char *why)
+{
+	why_copy(t->why, why);
+	return go(t, TASK_BACK);
+}
+
+static bool step_keeper(struct task *t, const struct task_look *look)
+{
+	if (t->step == TASK_CALLED && !first_awake(t, look))
+		return go(t, TASK_RESTS);
+	if (t->step == TASK_RESTS && !look->process)
+		return go(t, TASK_RESTED);
+	if (t->step != TASK_RESTED)
+		return false;
+	if (!look->last_master)
+		return go_back(t, "another node became the master meanwhile");
+	if (look->work == TASK_WORK_FAILED)
+		return go_back(t, "the work on the store failed");
+	return look->work == TASK_WORK_DONE && go(t, TASK_READY);
+}
+
+static bool step_other(struct task *t, const struct task_look *look)
+{
+	enum task_step keeper = keeper_said(t, look);
+
+	if (keeper == TASK_BACK && t->step >= TASK_STAGED && t->step <= TASK_RESTED)
+		return go_back(t, "the keeper went back");
+	if (t->step == TASK_STAGED && keeper >= TASK_CALLED)
+		return go(t, TASK_RESTS);
+	if (t->step == TASK_RESTS && !look->process)
+		return go(t, TASK_RESTED);
+	return t->step == TASK_RESTED && keeper >= TASK_READY && go(t, TASK_READY);
+}
+
+bool task_step(struct task *t, const struct task_look *look)
+{
+	if (t->step == TASK_READY)
+		return look->ran && go(t, TASK_DONE);
+	return t->keeper == look->self ? step_keeper(t, look) : step_other(t, look);
+}
+
+int task_call(struct task *t, unsigned self, struct err *e)
+{
+	if (t->step == TASK_NONE || t->keeper != self)
+		return err_set(e, "this node is not the one to begin with");
+	if (t->step == TASK_BACK)
+		return err_set(e, "it was called off: %s", t->why);
+	if (t->step == TASK_STAGED)
+		t->step = TASK_CALLED;
+	return 0;
+}
+
+int task_call_off(struct task *t, unsigned self, struct err *e)
+{
+	if (t->step >= TASK_READY && t->step != TASK_BACK)
+		return err_set(e, "it is too late: the others may have given up their stores");
+	if (t->step > TASK_STAGED && t->keeper != self)
+		return err_set(e, "only the node it began with can call it off");
+	if (t->step != TASK_NONE)
+		go_back(t, "it was called off");
+	return 0;
+}
+
+void task_why(const struct task *t, const struct task_look *look, char why[WHY_SIZE])
+{
+	const struct task_peer *awake = first_awake(t, look);
+	char text[2 * WHY_SIZE];
+
+	why[0] = '\0';
+	if (!task_rests(t))
+		return;
+	if (t->keeper == look->self)
+		snprintf(text, sizeof(text), "rests for the %s: its store is worked on",
+			kind_names[t->kind]);
+	else if (awake && awake->id != t->keeper)
+		snprintf(text, sizeof(text), "rests for the %s: %s has yet to stop",
+			kind_names[t->kind], awake->name);
+	else
+		snprintf(text, sizeof(text), "rests for the %s, until the master's store is ready",
+			kind_names[t->kind]);
+	why_copy(why, text);
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What a person's bramble says about a task: bring what it takes, begin, call off, and how it goes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include "../backup/unpack.h"
+#include "../control/verbs.h"
+#include "io.h"
+#include "pack.h"
+
+#define ROOM_KEPT (64u << 20) /* of p3, for Neo4j to start and recover in */
+#define RESULT_MAX 1024
+#define PATIENCE_MS 120000 /* for what is unpacked, and a second for each MiB */
+
+/* What is brought. */
+struct stage {
+	struct task task; /* as it will be */
+	uint64_t bytes;
+	struct pack_reader pack;
+	int fd; /* of the file it comes into; -1: all is there, or nothing comes */
+	bool sends;
+	struct helper_client helper;
+	char name[64]; /* of the file, in unpack's result */
+	int64_t until_ms;
+};
+
+static struct verbs *verbs_of(struct call *c)
+{
+	return c->agent;
+}
+
+/* --- the request */
+
+static int get_id(const json_t *request, uint64_t *id)
+{
+	const char *hex = json_string_value(json_object_get(request, "task"));
+	uint8_t bytes[8];
+
+	if (!hex || hex_decode(bytes, sizeof(bytes), hex) < 0)
+		return -1;
+	*id = 0;
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		*id = *id << 8 | bytes[i];
+	return *id ? 0 : -1;
+}
+
+static int get_number(const json_t *request, const char *key, uint64_t *to)
+{
+	const json_t *v = json_object_get(request, key);
+
+	*to = json_is_integer(v) && json_integer_value(v) >= 0 ? (uint64_t)json_integer_value(v)
+							       : 0;
+	return !v || (json_is_integer(v) && json_integer_value(v) >= 0) ? 0 : -1;
+}
+
+static int get_task(const struct verbs *v, const json_t *request, struct stage *s)
+{
+	const char *keeper = json_string_value(json_object_get(request, "keeper"));
+	const char *neo4j = json_string_value(json_object_get(request, "neo4j"));
+	int kind = task_kind_find(json_string_value(json_object_get(request, "kind")));
+	const struct member *m = keeper ? identity_member(v->id, keeper) : NULL;
+
+	if (get_id(request, &s->task.id) < 0 || kind < 0 || !m || !(m->roles & ROLE_DATA) ||
+		get_number(request, "last_tx", &s->task.last_tx) < 0 ||
+		get_number(request, "bytes", &s->bytes) < 0)
+		return -1;
+	if (neo4j && strlen(neo4j) >= sizeof(s->task.neo4j))
+		return -1;
+	if (neo4j)
+		memcpy(s->task.neo4j, neo4j, strlen(neo4j) + 1);
+	s->task.kind = (enum task_kind)kind;
+	s->task.step = TASK_STAGED;
+	s->task.keeper = m->id;
+	s->sends = json_is_true(json_object_get(request, "sends"));
+	return 0;
+}
+
+static const char *cannot_stage(const struct verbs *v, const struct stage *s)
+{
+	const struct task *now = &v->tasks->task;
+
+	if (!(identity_self(v->id)->roles & ROLE_VOTER))
+		return "this node runs no Neo4j";
+	if (!v->tasks->begun || v->self.state == NODE_HELD)
+		return "its data partition is not there, or not this node's";
+	if (task_is_busy(now) && now->id != s->task.id)
+		return "another restore or upgrade is under way";
+	if (v->id->mode == NEO4J_CAUSAL)
+		return "the members of a causal cluster are restored one by one, by neo4j-admin";
+	return NULL;
+}
+
+/* --- what comes */
+
+static void close_file(struct stage *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+}
+
+static void end(struct call *c)
+{
+	struct stage *s = c->own;
+
+	if (!s)
+		return;
+	helper_client_cancel(&s->helper);
+	close_file(s);
+	pack_reader_end(&s->pack);
+	free(s);
+}
+
+static void keep(struct call *c)
+{
+	struct verbs *v = verbs_of(c);
+	const struct stage *s = c->own;
+	struct err e;
+
+	if (tasks_set(v->tasks, &s->task, &e) < 0)
+		call_fail(c, CALL_FAILED, "%s", e.msg);
+	else
+		call_done(c, NULL);
+}
+
+static int check_room(const struct verbs *v, const struct stage *s, struct err *e)
+{
+	uint64_t needed = 2 * s->bytes + ROOM_KEPT;
+	struct statvfs st;
+
+	if (statvfs(v->tasks->store, &st) < 0)
+		return err_errno(e, "%s", v->tasks->store);
+	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize;
+	if (room >= needed)
+		return 0;
+	return err_set(e, "its data partition has room for %llu MiB, and this takes %llu",
+		(unsigned long long)(room >> 20), (unsigned long long)(needed >> 20));
+}
+
+static int open_file(const struct verbs *v, struct stage *s, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
+
+	if (s->bytes > INT64_MAX / 4 || check_room(v, s, e) < 0)
+		return s->bytes > INT64_MAX / 4 ? err_set(e, "no store is as large") : -1;
+	(void)unlink(path);
+	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	return s->fd < 0 ? err_errno(e, "%s", path) : 0;
+}
+
+static void stage_begin(struct call *c, const json_t *request)
+{
+	const struct verbs *v = verbs_of(c);
+	struct stage *s = calloc(1, sizeof(*s));
+	struct err e;
+
+	if (!s) {
+		call_fail(c, CALL_FAILED, "out of memory");
+		return;
+	}
+	s->fd = -1;
+	c->own = s;
+	helper_client_init(&s->helper, v->loop, v->helper);
+	pack_reader_begin(&s->pack);
+	if (get_task(v, request, s) < 0) {
+		call_fail(c, CALL_BAD_REQUEST, "the task makes no sense");
+		return;
+	}
+	const char *why = cannot_stage(v, s);
+	if (why)
+		call_fail(c, CALL_REFUSED, "%s", why);
+	else if (v->tasks->task.id == s->task.id && v->tasks->task.step >= TASK_STAGED)
+		call_done(c, NULL);
+	else if (!s->sends)
+		keep(c);
+	else if (open_file(v, s, &e) < 0)
+		call_fail(c, CALL_REFUSED, "%s", e.msg);
+}
+
+/* --- and becomes a folder, by a unit of Neo4j's own user */
+
+static void unpack_asked(void *arg, int code, const char *text)
+{
+	struct call *c = arg;
+
+	if (code)
+		call_fail(c, CALL_FAILED, "bramble-helper: %s", text[0] ? text : strerror(code));
+}
+
+static void begin_unpack(struct call *c)
+{
+	struct stage *s = c->own;
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0) {
+		call_fail(c, CALL_FAILED, "%s", strerror(errno));
+		return;
+	}
+	unpack_name(&st, s->name, sizeof(s->name));
+	close_file(s);
+	s->until_ms = boottime_ms() + PATIENCE_MS + (int64_t)(s->bytes >> 20) * 1000;
+	helper_ask(&s->helper, &(struct helper_request){.verb = HELPER_UNPACK}, unpack_asked, c);
+}
+
+static void stage_data(struct call *c, const void *p, size_t n)
+{
+	struct stage *s = c->own;
+	struct err e;
+
+	int r = s->fd < 0 ? err_set(&e, "something comes behind its end")
+			  : pack_read(&s->pack, p, n, NULL, &e);
+	if (r >= 0 && s->pack.sums.bytes > s->bytes)
+		r = err_set(&e, "more comes than was said");
+	if (r >= 0 && io_write_full(s->fd, p, n) < 0)
+		r = err_errno(&e, UNPACK_FROM);
+	if (r < 0)
+		call_fail(c, CALL_FAILED, "%s", e.msg);
+	else if (r == 1)
+		begin_unpack(c);
+}
+
+/* 1: it is done; 0: not yet. */
+static int read_result(const struct verbs *v, const struct stage *s, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_RESULT, v->tasks->store);
+	_cleanup_buf_ struct buf text = {0};
+	struct err none;
+	size_t n = strlen(s->name);
+
+	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 ||
+		strncmp(buf_str(&text), s->name, n) != 0)
+		return 0;
+	const char *said = buf_str(&text) + n;
+	return strcmp(said, UNPACK_OK) == 0 ? 1 : err_set(e, "it cannot be unpacked%s", said);
+}
+
+static void stage_tick(struct call *c)
+{
+	const struct verbs *v = verbs_of(c);
+	struct stage *s = c->own;
+	struct err e;
+
+	if (!s->until_ms)
+		return;
+	int r = read_result(v, s, &e);
+	if (r == 0 && boottime_ms() >= s->until_ms)
+		r = err_set(&e, "it is not unpacked in time: see the journal of bramble-unpack");
+	if (r == 0) {
+		call_progress(c, "unpacks what came");
+		return;
+	}
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
+	(void)unlink(path);
+	if (r < 0)
+		call_fail(c, CALL_FAILED, "%s", e.msg);
+	else
+		keep(c);
+}
+
+const struct verb task_stage_verb = {.name = "task-stage",
+	.begin = stage_begin,
+	.data = stage_data,
+	.tick = stage_tick,
+	.end = end};
+
+/* --- begin, call off, status */
+
+typedef int change_fn(struct task *t, unsigned self, struct err *e);
+
+static void change(struct call *c, const json_t *request, change_fn *how)
+{
+	struct verbs *v = verbs_of(c);
+	struct task next = v->tasks->task;
+	uint64_t id;
+	struct err e;
+
+	if (get_id(request, &id) < 0)
+		call_fail(c, CALL_BAD_REQUEST, "\"task\" makes no sense");
+	else if (id != next.id)
+		call_fail(c, CALL_REFUSED, "that is not this node's task any more");
+	else if (how(&next, identity_self(v->id)->id, &e) < 0)
+		call_fail(c, CALL_REFUSED, "%s", e.msg);
+	else if (next.step != v->tasks->task.step && tasks_set(v->tasks, &next, &e) < 0)
+		call_fail(c, CALL_FAILED, "%s", e.msg);
+	else
+		call_done(c, NULL);
+}
+
+static void call_begin(struct call *c, const json_t *request)
+{
+	change(c, request, task_call);
+}
+
+static void back_begin(struct call *c, const json_t *request)
+{
+	change(c, request, task_call_off);
+}
+
+static void status_begin(struct call *c, const json_t *request)
+{
+	const struct verbs *v = verbs_of(c);
+	const struct task *t = &v->tasks->task;
+	const struct member *keeper = NULL;
+	char id[17];
+
+	(void)request;
+	for (size_t i = 0; i < v->id->nmembers; i++) {
+		if (t->keeper && v->id->members[i].id == t->keeper)
+			keeper = &v->id->members[i];
+	}
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)t->id);
+	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "task", id, "kind",
+			     task_kind_name(t->kind), "step", task_step_name(t->step), "keeper",
+			     keeper ? keeper->name : "", "neo4j", v->id->neo4j, "to", t->neo4j,
+			     "why", t->why));
+}
+
+const struct verb task_call_verb = {.name = "task-call", .begin = call_begin};
+const struct verb task_back_verb = {.name = "task-back", .begin = back_begin};
+const struct verb task_status_verb = {.name = "task-status", .silent = true, .begin = status_begin};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_TASKS_H
+#define BRAMBLE_TASKS_H
+
+#include "../control/call.h"
+#include "../marker.h"
+#include "../peers.h"
+#include "../voter.h"
+#include "task.h"
+
+/* This node's part in a task (task.h), tied to p3, its marker and its quorum. */
+struct tasks {
+	const char *store; /* where p3 is mounted */
+	bool begun;        /* p3 was there, and the task on it was read */
+	struct task task;
+	char why[WHY_SIZE]; /* why Neo4j rests; "" */
+};
+
+/* What else is known each round. */
+struct tasks_look {
+	const struct identity *id;
+	const struct peers *peers;
+	struct voter *voter;
+	struct marker *marker;
+	bool process, runs; /* may a Neo4j exist; does one run */
+};
+
+/* store must outlive t. */
+void tasks_open(struct tasks *t, const char *store);
+/* Once p3 is known to be this node's. */
+MUST_CHECK int tasks_begin(struct tasks *t, struct err *e);
+/* Every round, while p3 is this node's. */
+void tasks_step(struct tasks *t, const struct tasks_look *look);
+struct task_word tasks_word(const struct tasks *t);
+
+/* A new one, in place of one that is over. */
+MUST_CHECK int tasks_set(struct tasks *t, const struct task *next, struct err *e);
+
+extern const struct verb task_stage_verb, task_call_verb, task_back_verb, task_status_verb;
+
+#endif
