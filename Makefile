@@ -114,6 +114,10 @@ endef
 $(foreach a,$(ARCHES),$(eval $(call card_rules,$(a))))
 CARD_PROGRAMS = $(foreach a,$(ARCHES),build/$(a)/bramble-proxy build/$(a)/bramble-agent)
 
+# What a source takes in by .incbin, which the compiler does not tell.
+$(call host_obj,proxy/stats/assets.c) $(foreach a,$(ARCHES),build/$(a)/obj/proxy/stats/assets.o): \
+  proxy/stats/page.css proxy/stats/page.js
+
 # --- assets: overlays and the cards' programs in one deterministic tar inside bramble
 
 OVERLAY_FILES := $(shell find overlays -type f -o -type l 2>/dev/null | sort)

@@ -416,6 +416,7 @@ static const struct {
 	{100, "Continue"},
 	{200, "OK"},
 	{204, "No Content"},
+	{303, "See Other"},
 	{304, "Not Modified"},
 	{400, "Bad Request"},
 	{401, "Unauthorized"},

@@ -39,6 +39,7 @@ struct http_server {
 	size_t max_conns, nconns;
 	http_handler_fn *fn;
 	void *arg;
+	bool post;
 	struct conn *first, *last;
 };
 
@@ -108,18 +109,18 @@ static void put_answer(struct conn *c, const struct http_head *h, struct http_an
 		buf_add(out, buf_str(&a->body), a->body.len);
 }
 
-static void refuse(struct http_answer *a, unsigned status)
+static void refuse(const struct http_server *s, struct http_answer *a, unsigned status)
 {
 	a->status = status;
 	if (status == 405)
-		buf_puts(&a->fields, "Allow: GET, HEAD, OPTIONS\r\n");
+		buf_printf(&a->fields, "Allow: GET, HEAD, OPTIONS%s\r\n", s->post ? ", POST" : "");
 	buf_printf(&a->body, "%u %s\n", status, http_reason(status));
 }
 
-static bool method_allowed(const struct http_head *h)
+static bool method_allowed(const struct http_server *s, const struct http_head *h)
 {
-	return slice_eq(h->method, "GET") || slice_eq(h->method, "HEAD") ||
-	       slice_eq(h->method, "OPTIONS");
+	return (s->post && slice_eq(h->method, "POST")) || slice_eq(h->method, "GET") ||
+	       slice_eq(h->method, "HEAD") || slice_eq(h->method, "OPTIONS");
 }
 
 static bool has_body(const struct http_head *h)
@@ -135,11 +136,11 @@ static void answer(struct conn *c, const struct http_head *h, int parsed)
 
 	c->close = parsed < 0 || has_body(h) || !h->keep_alive;
 	if (parsed < 0)
-		refuse(&a, (unsigned)-parsed);
+		refuse(c->server, &a, (unsigned)-parsed);
 	else if (has_body(h))
-		refuse(&a, 413);
-	else if (!method_allowed(h))
-		refuse(&a, 405);
+		refuse(c->server, &a, 413);
+	else if (!method_allowed(c->server, h))
+		refuse(c->server, &a, 405);
 	else
 		c->server->fn(c->server->arg, h, &a);
 	put_answer(c, h, &a);
@@ -309,6 +310,11 @@ struct http_server *http_server_new(struct loop *l, const char *listen, size_t m
 	}
 	(void)steal_fd(&fd);
 	return steal(&s);
+}
+
+void http_server_allow_post(struct http_server *s)
+{
+	s->post = true;
 }
 
 void http_server_free(struct http_server *s)

@@ -8,10 +8,10 @@
 
 /*
  * The small HTTP/1.1 server behind the agent's API and the proxy's stats page: GET, HEAD and
- * OPTIONS without bodies (other methods get 405, a body gets 413 and the connection closes),
- * keep-alive, pipelined requests answered in order, answers built whole in memory. Bounded: at most
- * `max_conns` connections (the longest idle one is closed for a newcomer), 10 s for a head to
- * arrive, 10 s to take an answer.
+ * OPTIONS, POST on request, without bodies (other methods get 405, a body gets 413 and the
+ * connection closes), keep-alive, pipelined requests answered in order, answers built whole in
+ * memory. Bounded: at most `max_conns` connections (the longest idle one is closed for a newcomer),
+ * 10 s for a head to arrive, 10 s to take an answer.
  */
 struct http_server;
 
@@ -28,6 +28,8 @@ typedef void http_handler_fn(void *arg, const struct http_head *h, struct http_a
 /* listen is "ADDR:PORT" or "*:PORT" (numeric; IPv6 in brackets). */
 MUST_CHECK struct http_server *http_server_new(struct loop *l, const char *listen, size_t max_conns,
 	http_handler_fn *fn, void *arg, struct err *e);
+/* POST, without a body, goes to the handler too: it looks at h->method. */
+void http_server_allow_post(struct http_server *s);
 void http_server_free(struct http_server *s);
 unsigned http_server_port(const struct http_server *s);
 

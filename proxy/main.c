@@ -7,11 +7,13 @@
 #include "http/client.h"
 #include "http/exchange.h"
 #include "log.h"
+#include "log/access_log.h"
 #include "members/member.h"
+#include "admin/ctl.h"
 #include "import/haproxy.h"
 #include "io.h"
 #include "notify.h"
-#include "stats.h"
+#include "stats/stats.h"
 
 #define STATUS_MS 1000
 #define IMPORT_MAX (1u << 20)
@@ -50,7 +52,7 @@ static void say_status(struct loop_timer *t)
 			usable, proxy.nmembers);
 	else
 		notify_status("writes wait: %s; %zu of %zu members serve",
-			election_why_none(&proxy.election), usable, proxy.nmembers);
+			members_why_no_master(&proxy), usable, proxy.nmembers);
 	(void)loop_timer_set(proxy.loop, t, STATUS_MS);
 }
 
@@ -58,6 +60,15 @@ static void feed_watchdog(struct loop_timer *t)
 {
 	notify_watchdog();
 	(void)loop_timer_set(proxy.loop, t, notify_watchdog_interval_ms());
+}
+
+/* logrotate(8) moved the access log away. */
+static void on_reopen(void *arg, int signo)
+{
+	struct proxy *p = arg;
+
+	(void)signo;
+	access_log_reopen(p->access_log);
 }
 
 static void drained(struct loop_timer *t)
@@ -89,16 +100,23 @@ static int start(struct proxy *p, struct err *e)
 	if (!p->loop)
 		return -1;
 	p->started_ms = boottime_ms();
+	/* stop() also comes when start() got only half-way. */
+	p->listener.fd = -1;
+	loop_timer_init(&p->history_timer, NULL);
+	loop_timer_init(&p->challenge_timer, NULL);
 	loop_timer_init(&p->sweep, sweep);
 	loop_timer_init(&status_timer, say_status);
 	loop_timer_init(&watchdog_timer, feed_watchdog);
 	loop_timer_init(&drain_timer, drained);
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_signal(p->loop, SIGTERM, on_stop, p, e) < 0 ||
-		loop_signal(p->loop, SIGINT, on_stop, p, e) < 0)
+		loop_signal(p->loop, SIGINT, on_stop, p, e) < 0 ||
+		loop_signal(p->loop, SIGUSR1, on_reopen, p, e) < 0)
+		return -1;
+	if (access_log_open(p->conf, &p->access_log, e) < 0)
 		return -1;
 	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0 ||
-		bolt_start(p, e) < 0)
+		bolt_start(p, e) < 0 || ctl_start(p, e) < 0)
 		return -1;
 	say_status(&status_timer);
 	if (notify_watchdog_interval_ms() > 0)
@@ -110,11 +128,13 @@ static void stop(struct proxy *p)
 {
 	if (!p->loop)
 		return;
+	ctl_stop(p);
 	clients_stop(p);
 	stats_stop(p);
 	bolt_stop(p);
 	members_stop(p);
 	loop_free(p->loop);
+	access_log_close(p->access_log);
 }
 
 /* A descriptor per client and per connection to a member, and some to spare. */
@@ -189,6 +209,11 @@ static int import_haproxy(char **arg, struct err *e)
 	return fflush(stdout) == 0 ? 0 : err_errno(e, "standard output");
 }
 
+static int ctl(char **arg, struct err *e)
+{
+	return ctl_send(arg[0], arg[1], e);
+}
+
 static int show_version(char **arg, struct err *e)
 {
 	(void)arg, (void)e;
@@ -207,6 +232,7 @@ static const struct {
 	{"-f", 1, serve, "FILE", "serve as FILE (proxy.conf) says, in the foreground"},
 	{"-c", 1, check, "FILE", "only check FILE"},
 	{"--import-haproxy", 1, import_haproxy, "FILE", "print the proxy.conf for a haproxy.cfg"},
+	{"--ctl", 2, ctl, "SOCKET COMMAND", "give a running proxy an order; \"help\" lists them"},
 	{"--version", 0, show_version, "", "print the version"},
 	{"--help", 0, show_help, "", "print this"},
 };

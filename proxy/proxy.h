@@ -12,6 +12,9 @@
 #include "http/queue.h"
 #include "http/relay.h"
 #include "http/tx_body.h"
+#include "stats/account.h"
+#include "stats/history.h"
+#include "stats/meter.h"
 
 /*
  * The proxy's data. One loop, no threads.
@@ -113,6 +116,7 @@ struct client {
 	bool keep_alive; /* as the request asked */
 	bool close;      /* after the answer in `out` */
 	struct exchange x;
+	struct account account;
 };
 
 struct upstream {
@@ -124,10 +128,18 @@ struct upstream {
 	int64_t idle_since_ms;
 };
 
+/* What people want of a member, whatever it can do. */
+enum member_admin {
+	MEMBER_READY,
+	MEMBER_DRAIN, /* nothing new; what is under way ends, its open transactions too */
+	MEMBER_MAINT, /* nothing at all, and no checks */
+};
+
 struct member {
 	struct proxy *proxy;
 	const struct member_conf *conf;
 	int index;
+	enum member_admin admin;
 	unsigned weight; /* its share of the reads now */
 	struct list busy, idle;
 	struct list pinned; /* those who wait for this member only */
@@ -140,6 +152,9 @@ struct member {
 	char last_why[64];
 	int64_t last_took_ms, last_probe_ms, role_since_ms;
 
+	int last_error;                 /* of the last probe without an answer */
+	int64_t down_since_ms, down_ms; /* since: 0 while it is not down */
+	struct meter meter;
 	uint64_t total, bytes_in, bytes_out, errors, failed_probes, deaths, retries;
 	size_t busy_max;
 };
@@ -163,11 +178,19 @@ struct proxy {
 	int64_t started_ms;
 	struct front *bolt; /* NULL: Bolt is not served */
 	struct http_server *stats;
+	struct ctl *ctl;     /* NULL: none */
+	char csrf_token[33]; /* of the forms on the stats page: a secret */
 	char *stats_password;
 	char *check_fields; /* what each check says besides its target: a secret */
 
 	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;
 	size_t clients_max;
+	uint64_t connections;
+	struct rate connection_rate;
+	struct meter meter;
+	struct history history;
+	struct loop_timer history_timer;
+	struct access_log *access_log; /* NULL: none */
 
 	char scratch[HTTP_MAX_HEAD]; /* what was just read; nobody keeps anything there */
 };

@@ -34,6 +34,15 @@ static cfg_opt_t stats_opts[] = {
 	CFG_END(),
 };
 
+static cfg_opt_t admin_opts[] = {CFG_STR("socket", NULL, CFGF_NONE), CFG_END()};
+
+static cfg_opt_t log_opts[] = {
+	CFG_STR("access", NULL, CFGF_NONE),
+	CFG_INT("max_per_s", 1000, CFGF_NONE),
+	CFG_INT("max_mb", 10, CFGF_NONE),
+	CFG_END(),
+};
+
 static cfg_opt_t members_opts[] = {
 	CFG_INT("maxconn", 10, CFGF_NONE),
 	CFG_INT("check_interval_ms", 500, CFGF_NONE),
@@ -60,6 +69,8 @@ static cfg_opt_t opts[] = {
 	CFG_SEC("http", listen_opts, CFGF_NONE),
 	CFG_SEC("bolt", bolt_opts, CFGF_NONE),
 	CFG_SEC("stats", stats_opts, CFGF_NONE),
+	CFG_SEC("admin", admin_opts, CFGF_NONE),
+	CFG_SEC("log", log_opts, CFGF_NONE),
 	CFG_SEC("members", members_opts, CFGF_NONE),
 	CFG_SEC("member", member_opts, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 	CFG_END(),
@@ -74,6 +85,8 @@ static const struct {
 	{"timeouts", "client_ms", 10, 86400000},
 	{"timeouts", "server_ms", 10, 86400000},
 	{"bolt", "maxconn", 1, 10000},
+	{"log", "max_per_s", 1, 1000000},
+	{"log", "max_mb", 1, 100000},
 	{"members", "maxconn", 1, 10000},
 	{"members", "check_interval_ms", 20, 60000},
 	{"members", "hold_ms", 0, 600000},
@@ -140,6 +153,31 @@ static int check_dialect(cfg_t *cfg, struct err *e)
 	return err_code(e, EXIT_CONFIG,
 		"%s: members { dialect = \"%s\" }: this version knows \"auto\" and \"ha\"",
 		config_where_key(cfg_getsec(cfg, "members"), "dialect"), name);
+}
+
+/* Where a program that the service manager starts anywhere finds them. */
+static int check_path(
+	cfg_t *cfg, const char *section, const char *key, const char *word, struct err *e)
+{
+	cfg_t *sec = cfg_getsec(cfg, section);
+	const char *path = cfg_getstr(sec, key);
+
+	if (!path || *path == '/' || (word && strcmp(path, word) == 0))
+		return 0;
+	return err_code(e, EXIT_CONFIG, "%s: %s { %s = \"%s\" }: not a path from /%s%s",
+		config_where_key(sec, key), section, key, path, word ? ", nor " : "",
+		word ? word : "");
+}
+
+static int check_socket(cfg_t *cfg, struct err *e)
+{
+	cfg_t *sec = cfg_getsec(cfg, "admin");
+	const char *path = cfg_getstr(sec, "socket");
+
+	if (path && strlen(path) > SOCKET_PATH_MAX)
+		return err_code(e, EXIT_CONFIG, "%s: admin { socket }: longer than %d bytes",
+			config_where_key(sec, "socket"), SOCKET_PATH_MAX);
+	return check_path(cfg, "admin", "socket", NULL, e);
 }
 
 static int check_credentials(cfg_t *cfg, struct err *e)
@@ -293,6 +331,10 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.stats_user = copy_text(cfg, "stats", "user"),
 		.stats_password_file = copy_text(cfg, "stats", "password_file"),
 		.stats_realm = copy_text(cfg, "stats", "realm"),
+		.admin_socket = copy_text(cfg, "admin", "socket"),
+		.access_log = copy_text(cfg, "log", "access"),
+		.access_log_per_s = (unsigned)number(cfg, "log", "max_per_s"),
+		.access_log_mb = (unsigned)number(cfg, "log", "max_mb"),
 		.check_credentials_file = copy_text(cfg, "members", "check_credentials_file"),
 		.member_maxconn = (unsigned)number(cfg, "members", "maxconn"),
 		.bolt_maxconn = (unsigned)number(cfg, "bolt", "maxconn"),
@@ -304,7 +346,8 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		check_stats(cfg, conf, e) < 0)
 		return -1;
 	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0 ||
-		check_credentials(cfg, e) < 0)
+		check_credentials(cfg, e) < 0 || check_socket(cfg, e) < 0 ||
+		check_path(cfg, "log", "access", "stderr", e) < 0)
 		return -1;
 	return read_members(cfg, conf, e);
 }
@@ -349,6 +392,8 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free((char *)conf->stats_password_file);
 	free((char *)conf->stats_realm);
 	free((char *)conf->check_credentials_file);
+	free((char *)conf->admin_socket);
+	free((char *)conf->access_log);
 	free(conf);
 }
 

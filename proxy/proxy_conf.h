@@ -7,8 +7,9 @@
 
 /* proxy.conf as data; its syntax and defaults are in bramble-proxy(8). */
 
-#define WEIGHT_MAX 256 /* HAProxy's */
-#define MEMBERS_MAX 64 /* one bit each in the election */
+#define SOCKET_PATH_MAX 100 /* sun_path has 108, a name being made has more */
+#define WEIGHT_MAX 256      /* HAProxy's */
+#define MEMBERS_MAX 64      /* one bit each in the election */
 
 enum balance {
 	BALANCE_LEAST, /* fewest requests in flight */
@@ -31,6 +32,9 @@ struct proxy_conf {
 	const char *bolt_listen;  /* NULL: none */
 	const char *stats_listen; /* NULL: no stats page */
 	const char *stats_user, *stats_password_file, *stats_realm;
+	const char *admin_socket; /* NULL: none */
+	const char *access_log;   /* a path, "stderr", or NULL: none */
+	unsigned access_log_per_s, access_log_mb;
 	const char *check_credentials_file; /* NULL: the checks name nobody */
 	unsigned member_maxconn, hold_max;
 	unsigned bolt_maxconn; /* transactions at once in each member */

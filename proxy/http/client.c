@@ -72,6 +72,7 @@ void client_close(struct client *c)
 
 	if (c->state == CLIENT_GONE)
 		return;
+	account_end(c);
 	exchange_abandon(c);
 	c->state = CLIENT_GONE;
 	loop_timer_del(&c->timer);
@@ -122,6 +123,7 @@ void client_answer(struct client *c, unsigned status, const char *code, const ch
 	buf_puts(&body, "}]}\n");
 	drop_body(c);
 	c->close |= !c->keep_alive || !c->x.request.done || c->proxy->draining;
+	account_answer(c, status, true);
 	buf_printf(&c->out,
 		"HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"
 		"Connection: %s\r\n\r\n",
@@ -181,6 +183,7 @@ static int flush(struct client *c)
  */
 static void next_request(struct client *c)
 {
+	account_end(c);
 	if (c->close && !c->keep_alive && c->x.request.done && !c->in.len && !c->proxy->draining) {
 		client_close(c);
 	} else if (c->close) {
@@ -230,6 +233,7 @@ static void client_read(struct client *c)
 		client_close(c);
 		return;
 	}
+	account_bytes(c);
 	if (c->state == CLIENT_IDLE)
 		client_enter(c, CLIENT_HEAD);
 	client_run(c);
@@ -312,6 +316,7 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 		return false;
 	}
 	list_append(&p->clients, &c->node);
+	account_connection(p);
 	if (p->clients.len > p->clients_max)
 		p->clients_max = p->clients.len;
 	client_enter(c, CLIENT_HEAD); /* a newcomer that says nothing does not stay long */

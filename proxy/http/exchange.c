@@ -41,7 +41,7 @@ static struct list *line_of(struct client *c)
 /* Is there a member that could take it, with room or not? */
 static bool possible(const struct client *c)
 {
-	return c->x.pinned ? member_usable(c->x.pinned) : route_possible(c->proxy, c->x.write);
+	return c->x.pinned ? member_reachable(c->x.pinned) : route_possible(c->proxy, c->x.write);
 }
 
 /* Ends the connection to the member; its place is free for the next. */
@@ -108,6 +108,7 @@ static void wait_again(struct client *c)
 	}
 	buf_free(&x->from_member);
 	queue_return(line_of(c), &x->waiter);
+	account_again(c);
 	client_enter(c, CLIENT_WAITING);
 }
 
@@ -181,6 +182,7 @@ static void start_running(struct client *c)
 	struct exchange *x = &c->x;
 
 	x->attempts++;
+	account_connected(c);
 	x->upstream->connected = true;
 	if (!x->to_member.len)
 		buf_add(&x->to_member, x->head.data, x->head.len);
@@ -195,6 +197,7 @@ static void connect_failed(struct client *c, int error)
 	log_warn("%s: cannot connect: %s", m->conf->name, strerror(error));
 	m->errors++;
 	m->retries++;
+	m->meter.connect_errors++;
 	wait_again(c);
 	member_suspect(m);
 }
@@ -235,6 +238,7 @@ static void start(struct client *c, struct member *m)
 		return;
 	}
 	m->total++;
+	account_start(c, m);
 	c->x.upstream = u;
 	if (u->connected)
 		start_running(c);
@@ -266,7 +270,7 @@ static struct turn next_turn(struct proxy *p)
 		consider(&t, &p->queue.reads, route_read(p));
 	for (size_t i = 0; i < p->nmembers; i++) {
 		struct member *m = &p->members[i];
-		if (m->pinned.len && member_usable(m))
+		if (m->pinned.len && member_reachable(m))
 			consider(&t, &m->pinned, m);
 	}
 	return t;
@@ -286,6 +290,7 @@ void exchange_dispatch(struct proxy *p)
 	}
 	p->dispatching = false;
 	queue_note_length(&p->queue);
+	account_waiting(p);
 }
 
 static void refuse(struct client *c, const char *why)
@@ -299,7 +304,7 @@ static const char *why_none(const struct client *c)
 {
 	if (c->x.pinned)
 		return "the member that has the transaction is not available";
-	return c->x.write ? election_why_none(&c->proxy->election) : "no member is available";
+	return c->x.write ? members_why_no_master(c->proxy) : "no member is available";
 }
 
 /* As Neo4j says it, so that clients do what they do for an expired one. */
@@ -349,6 +354,7 @@ static void enqueue(struct client *c)
 
 void exchange_begin(struct client *c, const struct http_head *h)
 {
+	account_head(c, h); /* before its bytes go */
 	enum intake r = intake_request(c, h);
 
 	c->proxy->total++;

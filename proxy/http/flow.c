@@ -129,6 +129,7 @@ static void start_answer(struct client *c, const struct http_head *h)
 	enum http_framing to = framing_for(c, rewrite ? HTTP_BODY_CHUNKED : h->framing);
 
 	x->relayed = true;
+	account_answer(c, h->status, false);
 	x->member_may_keep = h->keep_alive;
 	c->close |= !c->keep_alive || to == HTTP_BODY_UNTIL_CLOSE || c->proxy->draining;
 	const struct member_conf *m = x->upstream->member->conf;

@@ -13,7 +13,13 @@ static void probe_now(struct member *m);
 
 bool member_usable(const struct member *m)
 {
-	return m->fails == 0 && (m->role == NEO4J_MASTER || m->role == NEO4J_SLAVE);
+	return m->admin == MEMBER_READY && member_reachable(m);
+}
+
+bool member_reachable(const struct member *m)
+{
+	return m->admin != MEMBER_MAINT && m->fails == 0 &&
+	       (m->role == NEO4J_MASTER || m->role == NEO4J_SLAVE);
 }
 
 bool member_has_room(const struct member *m)
@@ -37,10 +43,28 @@ struct member *member_by_id(struct proxy *p, unsigned id)
 	return NULL;
 }
 
+const char *members_why_no_master(const struct proxy *p)
+{
+	int i = election_master(&p->election);
+
+	return i >= 0 && p->members[i].admin == MEMBER_DRAIN ? "the master is being drained"
+							     : election_why_none(&p->election);
+}
+
+struct member *members_find(struct proxy *p, const char *name)
+{
+	for (size_t i = 0; i < p->nmembers; i++) {
+		if (strcmp(p->members[i].conf->name, name) == 0)
+			return &p->members[i];
+	}
+	return NULL;
+}
+
 /* The chosen one gets the writes; whatever others may still write is cut in the same step. */
 static void adopt(struct proxy *p, int master)
 {
-	log_info("%s: is the master, writes go there", p->members[master].conf->name);
+	account_event(p, LOG_LEVEL_INFO, "%s: is the master, writes go there",
+		p->members[master].conf->name);
 	p->master_changes++;
 	for (size_t i = 0; i < p->nmembers; i++) {
 		if ((int)i == master)
@@ -62,7 +86,8 @@ static void perform(struct proxy *p, struct election_actions a)
 	if (election_master(&p->election) >= 0) {
 		p->no_master_since_ms = 0;
 	} else if (!p->no_master_since_ms) {
-		log_warn("writes wait: %s", election_why_none(&p->election));
+		account_event(
+			p, LOG_LEVEL_WARN, "writes wait: %s", election_why_none(&p->election));
 		p->no_master_since_ms = boottime_ms();
 	}
 	proxy_kick(p);
@@ -75,11 +100,23 @@ static void challenge_expired(struct loop_timer *t)
 	perform(p, election_timeout(&p->election));
 }
 
+/* How long it was down in all: HAProxy's downtime. */
+static void note_downtime(struct member *m, enum neo4j_role role)
+{
+	if (role == NEO4J_DOWN) {
+		m->down_since_ms = boottime_ms();
+	} else if (m->down_since_ms) {
+		m->down_ms += boottime_ms() - m->down_since_ms;
+		m->down_since_ms = 0;
+	}
+}
+
 static void set_role(struct member *m, enum neo4j_role role)
 {
 	if (role != m->role) {
-		log_info("%s: %s, was %s (%s)", m->conf->name, neo4j_role_name(role),
-			neo4j_role_name(m->role), m->last_why);
+		account_event(m->proxy, LOG_LEVEL_INFO, "%s: %s, was %s (%s)", m->conf->name,
+			neo4j_role_name(role), neo4j_role_name(m->role), m->last_why);
+		note_downtime(m, role);
 		m->role = role;
 		m->role_since_ms = boottime_ms();
 	}
@@ -122,6 +159,7 @@ static void probe_done(void *arg, const struct http_result *r)
 	struct member *m = arg;
 
 	m->last_status = r->status;
+	m->last_error = r->error;
 	m->last_took_ms = r->took_ms;
 	m->last_probe_ms = boottime_ms();
 	if (r->status) {
@@ -143,6 +181,8 @@ static void probe_done(void *arg, const struct http_result *r)
 
 static void probe_now(struct member *m)
 {
+	if (m->admin == MEMBER_MAINT)
+		return;
 	loop_timer_del(&m->probe_timer);
 	http_client_send(m->probe, "GET", NEO4J_HA_AVAILABLE, m->proxy->check_fields, "",
 		PROBE_TIMEOUT_MS, probe_done, m);
@@ -161,6 +201,64 @@ void member_suspect(struct member *m)
 		return;
 	m->fails = 1;
 	probe_now(m);
+}
+
+static const char *const admin_names[] = {
+	[MEMBER_READY] = "ready", [MEMBER_DRAIN] = "drain", [MEMBER_MAINT] = "maint"};
+
+const char *member_admin_name(enum member_admin admin)
+{
+	return admin_names[admin];
+}
+
+int member_admin_parse(const char *name, enum member_admin *admin)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(admin_names); i++) {
+		if (strcmp(name, admin_names[i]) == 0) {
+			*admin = (enum member_admin)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static void start_maintenance(struct member *m)
+{
+	loop_timer_del(&m->probe_timer);
+	http_client_cancel(m->probe);
+	snprintf(m->last_why, sizeof(m->last_why), "maintenance");
+	set_role(m, NEO4J_DOWN);
+	exchange_cut_all(m, false, "the member is in maintenance");
+	exchange_lose_pinned(m);
+	bolt_cut(m, false, "the member is in maintenance");
+}
+
+void member_set_admin(struct member *m, enum member_admin admin, const char *by)
+{
+	enum member_admin before = m->admin;
+
+	if (admin == before)
+		return;
+	m->admin = admin;
+	account_event(m->proxy, LOG_LEVEL_INFO, "%s: %s, was %s, by %s", m->conf->name,
+		member_admin_name(admin), member_admin_name(before), by);
+	if (admin == MEMBER_MAINT)
+		start_maintenance(m);
+	else if (before == MEMBER_MAINT)
+		probe_now(m);
+	if (admin != MEMBER_READY)
+		pool_close_idle(m, INT64_MAX);
+	proxy_kick(m->proxy);
+}
+
+void member_set_weight(struct member *m, unsigned weight, const char *by)
+{
+	if (weight == m->weight)
+		return;
+	account_event(m->proxy, LOG_LEVEL_INFO, "%s: weight %u, was %u, by %s", m->conf->name,
+		weight, m->weight, by);
+	m->weight = weight;
+	proxy_kick(m->proxy);
 }
 
 static int member_start(struct proxy *p, size_t i, struct err *e)

@@ -18,13 +18,25 @@
 MUST_CHECK int members_start(struct proxy *p, struct err *e);
 void members_stop(struct proxy *p);
 
-/* May it get requests now? (Not: has it room.) */
+/* May it get new requests now? (Not: has it room.) */
 bool member_usable(const struct member *m);
+/* May it get what belongs to what it has begun, an open transaction? */
+bool member_reachable(const struct member *m);
 bool member_has_room(const struct member *m);
 /* The member that takes writes and can be reached now, or NULL. */
 struct member *members_master(struct proxy *p);
 /* The member with that server id, or NULL. */
 struct member *member_by_id(struct proxy *p, unsigned id);
+/* Why there is none, for people. */
+const char *members_why_no_master(const struct proxy *p);
+struct member *members_find(struct proxy *p, const char *name);
+
+/* "ready", "drain" or "maint", HAProxy's words. */
+const char *member_admin_name(enum member_admin admin);
+MUST_CHECK int member_admin_parse(const char *name, enum member_admin *admin);
+/* by: who wants it, for the log. */
+void member_set_admin(struct member *m, enum member_admin admin, const char *by);
+void member_set_weight(struct member *m, unsigned weight, const char *by);
 /* A request met a failure: no new requests until a probe, sent at once, is answered. */
 void member_suspect(struct member *m);
 

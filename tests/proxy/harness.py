@@ -175,8 +175,9 @@ class Proxy:
         finally:
             c.close()
 
-    def stats(self, target="/json", auth=True):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.stats_port}{target}")
+    def stats(self, target="/json", auth=True, method="GET", fields=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.stats_port}{target}", method=method,
+                                         headers=fields or {})
         if auth:
             import base64
 

@@ -514,7 +514,7 @@ def test_stats():
     with Proxy(members) as proxy:
         proxy.ready()
         proxy.once("POST", fields=WRITE)
-        for target in ("/", "/;csv", "/json"):
+        for target in ("/", "/stats", "/page.js", "/;csv", "/json", "/metrics"):
             try:
                 proxy.stats(target, auth=False)
                 ok(False, f"{target} needs the password")
@@ -531,11 +531,12 @@ def test_stats():
              ("UP", "master", "10", "2"), "a member's line")
         ok({"FRONTEND", "BACKEND", "pi2"} <= set(rows), "the other lines")
         page = proxy.stats("/")
-        ok("<b>pi1</b>" in page and "writes held now" in page, "the page names the master")
-        same(re.findall(r"<(?:script|link|img)|https?://", page), [], "the page needs nothing else")
+        ok("pi1 is the master" in page and "Writes held" in page, "the page names the master")
+        same(re.findall(r"""(?:src|href|action)="(?![/#])|https?://""", page), [],
+             "the page needs nothing from elsewhere")
         members[0].role = "UNKNOWN<script>"
         eventually(lambda: proxy.json()["master"] is None)
-        ok("<script" not in proxy.stats("/"), "what members say is escaped")
+        ok("<script>" not in proxy.stats("/") + proxy.stats("/stats"), "what members say is escaped")
         try:
             proxy.stats("/health", auth=False)
             ok(False, "/health is 503 without a master")

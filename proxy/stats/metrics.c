@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * /metrics in Prometheus' text format 0.0.4, named by its rules: base units (seconds, bytes),
+ * _total for what only grows, one name for one thing.
+ */
+#include <inttypes.h>
+#include "log/access_log.h"
+#include "members/member.h"
+#include "stats/stats.h"
+
+struct scrape {
+	struct proxy *proxy;
+	const struct stats_row *rows;
+	size_t nrows;
+	const char *name;
+	struct buf *out;
+};
+
+struct metric {
+	const char *name, *type, *help;
+	void (*samples)(const struct scrape *s);
+};
+
+static void put(const struct scrape *s, uint64_t value)
+{
+	buf_printf(s->out, "%s %" PRIu64 "\n", s->name, value);
+}
+
+/* Names of members are host names: nothing in them has to be escaped. */
+static void put_member(const struct scrape *s, const struct stats_row *r, uint64_t value)
+{
+	buf_printf(s->out, "%s{member=\"%s\"} %" PRIu64 "\n", s->name, r->name, value);
+}
+
+#define PROXY(which, value)                       \
+	static void which(const struct scrape *s) \
+	{                                         \
+		struct proxy *p = s->proxy;       \
+		put(s, (uint64_t)(value));        \
+	}
+#define MEMBER(which, value)                                         \
+	static void which(const struct scrape *s)                    \
+	{                                                            \
+		for (size_t i = 0; i < s->nrows; i++) {              \
+			const struct stats_row *r = &s->rows[i];     \
+			if (r->member)                               \
+				put_member(s, r, (uint64_t)(value)); \
+		}                                                    \
+	}
+
+PROXY(clients, p->clients.len)
+PROXY(clients_limit, p->conf->maxconn)
+PROXY(connections, p->connections)
+PROXY(requests, p->total)
+PROXY(refused, p->refused)
+PROXY(bad_requests, p->bad_requests)
+PROXY(held, p->held_total)
+PROXY(master_changes, p->master_changes)
+PROXY(received, p->bytes_in)
+PROXY(sent, p->bytes_out)
+PROXY(left_out, access_log_left_out(p->access_log))
+PROXY(client_aborts, p->meter.client_aborts)
+PROXY(writable, members_master(p) != NULL)
+MEMBER(member_up, r->up)
+MEMBER(member_master, members_master(s->proxy) == r->member)
+MEMBER(member_in_flight, r->current)
+MEMBER(member_limit, r->limit)
+MEMBER(member_idle, r->idle)
+MEMBER(member_weight, r->weight)
+MEMBER(member_requests, r->total)
+MEMBER(member_errors, r->errors)
+MEMBER(member_connect_errors, r->connect_errors)
+MEMBER(member_retries, r->retries)
+MEMBER(member_received, r->bytes_out)
+MEMBER(member_sent, r->bytes_in)
+MEMBER(member_failed_checks, r->failed_checks)
+MEMBER(member_deaths, r->deaths)
+
+static void info(const struct scrape *s)
+{
+	buf_printf(s->out, "%s{version=\"%s\"} 1\n", s->name, BRAMBLE_VERSION);
+}
+
+static void uptime(const struct scrape *s)
+{
+	buf_printf(s->out, "%s %.3f\n", s->name,
+		(double)(boottime_ms() - s->proxy->started_ms) / 1000);
+}
+
+static void waiting(const struct scrape *s)
+{
+	const struct queue *q = &s->proxy->queue;
+
+	buf_printf(s->out, "%s{kind=\"write\"} %zu\n%s{kind=\"read\"} %zu\n", s->name,
+		q->writes.len, s->name, q->reads.len);
+}
+
+static void answers(const struct scrape *s)
+{
+	static const char *const classes[] = {"1xx", "2xx", "3xx", "4xx", "5xx", "other"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		buf_printf(s->out, "%s{class=\"%s\"} %" PRIu64 "\n", s->name, classes[i],
+			s->proxy->meter.answers[i]);
+}
+
+static void durations(const struct scrape *s)
+{
+	const struct durations *d = &s->proxy->meter.durations;
+	uint64_t below = 0;
+
+	for (size_t i = 0; i < DURATIONS; i++) {
+		below += d->n[i];
+		if (i < DURATIONS - 1)
+			buf_printf(s->out, "%s_bucket{le=\"%g\"} %" PRIu64 "\n", s->name,
+				duration_bounds[i] / 1000.0, below);
+		else
+			buf_printf(s->out, "%s_bucket{le=\"+Inf\"} %" PRIu64 "\n", s->name, below);
+	}
+	buf_printf(s->out, "%s_sum %.3f\n%s_count %" PRIu64 "\n", s->name, (double)d->sum_ms / 1000,
+		s->name, below);
+}
+
+static void member_down(const struct scrape *s)
+{
+	for (size_t i = 0; i < s->nrows; i++) {
+		if (s->rows[i].member)
+			buf_printf(s->out, "%s{member=\"%s\"} %.3f\n", s->name, s->rows[i].name,
+				(double)s->rows[i].down_ms / 1000);
+	}
+}
+
+static void member_check(const struct scrape *s)
+{
+	for (size_t i = 0; i < s->nrows; i++) {
+		if (s->rows[i].member)
+			buf_printf(s->out, "%s{member=\"%s\"} %.3f\n", s->name, s->rows[i].name,
+				(double)s->rows[i].member->last_took_ms / 1000);
+	}
+}
+
+#define N "bramble_proxy_"
+
+static const struct metric metrics[] = {
+	{N "info", "gauge", "The program.", info},
+	{N "uptime_seconds", "gauge", "Since the proxy started.", uptime},
+	{N "writable", "gauge", "Is there a master that takes writes?", writable},
+	{N "master_changes_total", "counter", "Masters adopted.", master_changes},
+	{N "clients", "gauge", "Client connections.", clients},
+	{N "clients_limit", "gauge", "The most there may be.", clients_limit},
+	{N "connections_total", "counter", "Client connections accepted.", connections},
+	{N "requests_total", "counter", "Requests read.", requests},
+	{N "responses_total", "counter", "Answers, by class of status.", answers},
+	{N "request_duration_seconds", "histogram",
+		"From a request's first byte to its answer's last, of those members answered.",
+		durations},
+	{N "requests_refused_total", "counter", "Requests no member could take in time.", refused},
+	{N "requests_malformed_total", "counter", "Requests that break the rules.", bad_requests},
+	{N "requests_held_total", "counter", "Requests that waited for a member to exist.", held},
+	{N "requests_aborted_total", "counter", "Requests whose client left.", client_aborts},
+	{N "requests_waiting", "gauge", "Requests that wait for a member now.", waiting},
+	{N "received_bytes_total", "counter", "Bytes from clients.", received},
+	{N "sent_bytes_total", "counter", "Bytes to clients.", sent},
+	{N "access_log_lines_dropped_total", "counter", "Lines left out of the access log.",
+		left_out},
+	{N "member_up", "gauge", "May the member get requests?", member_up},
+	{N "member_is_master", "gauge", "Do writes go to it?", member_master},
+	{N "member_requests_in_flight", "gauge", "Requests it is at.", member_in_flight},
+	{N "member_requests_limit", "gauge", "The most it may be at.", member_limit},
+	{N "member_idle_connections", "gauge", "Connections kept for it.", member_idle},
+	{N "member_weight", "gauge", "Its share of the reads.", member_weight},
+	{N "member_requests_total", "counter", "Requests sent to it.", member_requests},
+	{N "member_errors_total", "counter", "Requests it failed.", member_errors},
+	{N "member_connect_errors_total", "counter", "Connections it did not take.",
+		member_connect_errors},
+	{N "member_retries_total", "counter", "Requests that waited again for its failing.",
+		member_retries},
+	{N "member_received_bytes_total", "counter", "Bytes from it.", member_received},
+	{N "member_sent_bytes_total", "counter", "Bytes to it.", member_sent},
+	{N "member_failed_checks_total", "counter", "Checks without an answer.",
+		member_failed_checks},
+	{N "member_check_duration_seconds", "gauge", "How long its last check took.", member_check},
+	{N "member_deaths_total", "counter", "Times it went down.", member_deaths},
+	{N "member_down_seconds_total", "counter", "How long it was down.", member_down},
+};
+
+void stats_metrics(struct proxy *p, struct buf *out)
+{
+	struct stats_row rows[STATS_ROWS_MAX];
+	struct scrape s = {.proxy = p, .rows = rows, .nrows = stats_rows(p, rows), .out = out};
+
+	for (size_t i = 0; i < ARRAY_SIZE(metrics); i++) {
+		s.name = metrics[i].name;
+		buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", s.name, metrics[i].help, s.name,
+			metrics[i].type);
+		metrics[i].samples(&s);
+	}
+}

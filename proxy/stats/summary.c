@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+#include "members/member.h"
+#include "stats/page.h"
+
+const char *stats_card_class(const struct stats_row *r)
+{
+	const struct member *m = r->member;
+
+	if (m->admin == MEMBER_DRAIN)
+		return "warn";
+	if (!r->up)
+		return m->role == NEO4J_DOWN || m->admin == MEMBER_MAINT ? "down" : "warn";
+	return members_master(m->proxy) == m ? "master" : "slave";
+}
+
+const char *stats_card_word(const struct stats_row *r)
+{
+	const struct member *m = r->member;
+
+	if (m->admin != MEMBER_READY)
+		return m->admin == MEMBER_DRAIN ? "draining" : "maintenance";
+	if (m->role == NEO4J_DOWN)
+		return m->last_probe_ms ? "down" : "not heard yet";
+	if (m->fails)
+		return "silent";
+	if (m->role == NEO4J_UNKNOWN)
+		return "electing or joining";
+	if (m->role == NEO4J_MASTER)
+		return members_master(m->proxy) == m ? "master" : "claims to be master";
+	return "slave";
+}
+
+void stats_duration(struct buf *out, int64_t ms)
+{
+	int64_t s = ms / 1000;
+
+	if (s >= 86400)
+		buf_printf(out, "%" PRId64 "d %" PRId64 "h", s / 86400, s / 3600 % 24);
+	else if (s >= 3600)
+		buf_printf(out, "%" PRId64 "h %" PRId64 "m", s / 3600, s / 60 % 60);
+	else if (s >= 60)
+		buf_printf(out, "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
+	else
+		buf_printf(out, "%" PRId64 "s", s);
+}
+
+static size_t usable(const struct stats_row *rows, size_t n)
+{
+	size_t up = 0;
+
+	for (size_t i = 0; i < n; i++)
+		up += rows[i].member && rows[i].up;
+	return up;
+}
+
+void stats_summarize(
+	struct proxy *p, const struct stats_row *rows, size_t n, struct stats_summary *s)
+{
+	struct member *master = members_master(p);
+	size_t up = usable(rows, n), held = p->queue.writes.len;
+
+	if (master) {
+		snprintf(s->headline, sizeof(s->headline), "%s is the master", master->conf->name);
+		snprintf(s->detail, sizeof(s->detail), "%zu of %zu members serve. Writes go to %s.",
+			up, p->nmembers, master->conf->name);
+		s->level = up == p->nmembers ? "ok" : "warn";
+		return;
+	}
+	snprintf(s->headline, sizeof(s->headline), "Writes wait: %s", members_why_no_master(p));
+	snprintf(s->detail, sizeof(s->detail),
+		"%zu write%s held, each for up to %" PRId64 " s. %zu of %zu members serve reads.",
+		held, held == 1 ? " is" : "s are", p->conf->hold_ms / 1000, up, p->nmembers);
+	s->level = "bad";
+}
