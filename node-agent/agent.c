@@ -12,6 +12,7 @@
 #include "firewall.h"
 #include "fitness.h"
 #include "formation.h"
+#include "health/write_probe.h"
 #include "io.h"
 #include "log.h"
 #include "marker.h"
@@ -46,6 +47,7 @@ struct agent {
 	struct service service;
 	struct firewall firewall;
 	struct neo4j_watch neo4j;
+	struct write_probe writes;
 	struct marker marker;
 	struct timekeeper time;
 	struct restart restart;
@@ -450,6 +452,8 @@ static void step(struct agent *a)
 	};
 	struct decision d;
 
+	if (write_probe_step(&a->writes, view_self(a).writable))
+		card_panicked(&a->card);
 	fitness_look(&a->card, &a->peers, a->p3, &in);
 	ask_quorum(a, &in);
 	formation_step(&a->formation, &in, &d);
@@ -596,6 +600,9 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 	firewall_init(&a->firewall, a->loop, a->helper);
 	if (is_arbiter(a)) /* it has no HTTP */
 		return 0;
+	if (write_probe_open(
+		    &a->writes, a->loop, &a->id, places_neo4j(&a->places), password.data, e) < 0)
+		return -1;
 	return neo4j_watch_open(
 		&a->neo4j, a->loop, &a->id, places_neo4j(&a->places), password.data, on_role, a, e);
 }
@@ -656,6 +663,7 @@ static void close_agent(struct agent **ap)
 		http_server_free(a->http);
 		verbs_close(&a->verbs);
 		neo4j_watch_close(&a->neo4j);
+		write_probe_close(&a->writes);
 		card_close(&a->card);
 		banner_close(&a->banner);
 		vip_keeper_close(&a->vip);

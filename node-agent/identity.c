@@ -35,6 +35,7 @@ static cfg_opt_t neo4j_opts[] = {
 	CFG_STR("version", NULL, CFGF_NODEFAULT),
 	CFG_STR("profile", NULL, CFGF_NODEFAULT),
 	CFG_BOOL("direct_access", cfg_false, CFGF_NONE),
+	CFG_BOOL("write_probe", cfg_false, CFGF_NONE),
 	CFG_END(),
 };
 
@@ -236,6 +237,7 @@ static int read_neo4j(cfg_t *cfg, struct identity *id, struct err *e)
 	const char *mode = profile ? strrchr(profile, '-') : NULL;
 
 	id->direct_access = sec && cfg_getbool(sec, "direct_access");
+	id->write_probe = sec && cfg_getbool(sec, "write_probe");
 	if (version && strlen(version) < sizeof(id->neo4j))
 		memcpy(id->neo4j, version, strlen(version) + 1);
 	if (profile && (!mode || neo4j_mode_parse(mode + 1, &id->mode) < 0))

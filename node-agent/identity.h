@@ -43,6 +43,7 @@ struct identity {
 	char neo4j[NEO4J_SIZE]; /* version; "" on a node that is only a proxy */
 	enum neo4j_mode mode;   /* the end of its profile's name */
 	bool direct_access;     /* may everybody talk to Neo4j itself? */
+	bool write_probe;       /* does the agent probe it by writes? */
 	struct in_addr vip;     /* the proxies' floating address; 0: none */
 	size_t self;            /* index of this node in members */
 	size_t nmembers;

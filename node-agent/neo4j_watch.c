@@ -12,8 +12,7 @@
 
 #define ACCEPT_JSON "Accept: application/json\r\n"
 
-/* RFC 7617. The caller frees. */
-static char *fields_for(const char *password)
+char *neo4j_watch_fields(const char *password)
 {
 	char plain[sizeof(NEO4J_USER ":") + NEO4J_PASSWORD_MAX];
 	char base64[sodium_base64_ENCODED_LEN(sizeof(plain), sodium_base64_VARIANT_ORIGINAL)];
@@ -165,7 +164,7 @@ int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identit
 	if (!w->client)
 		return err_set(e, "out of memory");
 	if (w->mode == NEO4J_HA)
-		w->bean_fields = fields_for(password);
+		w->bean_fields = neo4j_watch_fields(password);
 	loop_timer_init(&w->poll, poll_fire);
 	loop_timer_set(l, &w->poll, 0);
 	return 0;

@@ -39,6 +39,9 @@ MUST_CHECK int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const str
 	struct err *e);
 void neo4j_watch_close(struct neo4j_watch *w);
 
+/* The field lines of a request by that password (RFC 7617); NULL: by none. The caller frees. */
+char *neo4j_watch_fields(const char *password);
+
 /* What the bean "High Availability" tells. */
 struct neo4j_bean {
 	uint64_t last_tx; /* LastCommittedTxId, or TX_UNKNOWN */

@@ -554,6 +554,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR("neo4j_auth", "off", CFGF_NONE),
 		CFG_BOOL("direct_access", cfg_false, CFGF_NONE),
 		CFG_STR("vip", NULL, CFGF_NONE),
+		CFG_BOOL("write_probe", cfg_false, CFGF_NONE),
 		CFG_STR_LIST("plugins", (char *)"{}", CFGF_NONE),
 		CFG_STR_LIST("neo4j_settings", (char *)"{}", CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),

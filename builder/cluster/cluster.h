@@ -55,6 +55,7 @@ struct cluster {
 	char **plugins; /* .jar files, as written */
 	size_t nplugins;
 	bool neo4j_auth;       /* it wants a password */
+	bool write_probe;      /* the agents see by writes whether it takes any */
 	bool direct_access;    /* the nodes' firewall lets everybody talk to it */
 	uint64_t size;         /* bytes: the smallest card an image must fit */
 	uint64_t root_size;    /* bytes of p2; 0: as large as needed plus headroom */

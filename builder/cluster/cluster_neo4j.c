@@ -57,6 +57,7 @@ int cluster_neo4j_read(struct cluster *c, cfg_t *sec, struct err *e)
 
 	c->neo4j_mode = mode ? xstrdup(mode) : NULL;
 	c->direct_access = cfg_getbool(sec, "direct_access");
+	c->write_probe = cfg_getbool(sec, "write_probe");
 	if (read_auth(c, sec, e) < 0 || read_plugins(c, sec, e) < 0 ||
 		read_settings(sec, &c->neo4j_settings, e) < 0)
 		return err_prefix(e, "%s", config_where(sec));

@@ -57,9 +57,10 @@ static int put_node_conf(struct paint *p, struct err *e)
 		b->cluster->vip ? "\"" : "", p->node->name,
 		(unsigned long long)(b->cluster->reserved_end + MIB - 1) / MIB);
 	if (p->node->roles & RUNS_NEO4J)
-		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\"%s }\n",
+		buf_printf(&conf, "neo4j { version = \"%s\" profile = \"%s\"%s%s }\n",
 			b->inputs.neo4j_version, b->inputs.profile.name,
-			b->cluster->direct_access ? " direct_access = true" : "");
+			b->cluster->direct_access ? " direct_access = true" : "",
+			b->cluster->write_probe ? " write_probe = true" : "");
 	for (size_t i = 0; i < b->cluster->nnodes; i++) {
 		const struct node *n = &b->cluster->nodes[i];
 		buf_printf(&conf, "member \"%s\" { id = %u roles = ", n->name, n->id);

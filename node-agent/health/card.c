@@ -212,6 +212,11 @@ void card_close(struct card *c)
 	munmap(c->page, sizeof(*c->page));
 }
 
+void card_panicked(struct card *c)
+{
+	c->facts.panics++;
+}
+
 void card_allow(struct card *c, bool allowed, bool neo4j_runs)
 {
 	struct stat st;

@@ -52,6 +52,9 @@ struct card {
 MUST_CHECK int card_open(struct card *c, struct loop *l, const char *dir, struct err *e);
 void card_close(struct card *c);
 
+/* Neo4j has given up, by another sign than its log (write_probe.h). */
+void card_panicked(struct card *c);
+
 /* Is p3 there, and this node's? May a Neo4j be running on it? To be told before each look. */
 void card_allow(struct card *c, bool allowed, bool neo4j_runs);
 

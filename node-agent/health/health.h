@@ -61,7 +61,7 @@ struct health_facts {
 	int probe_error;      /* of the last one: 0 or an errno */
 	int64_t probing_ms;   /* since when one is under way; -1: none */
 	bool neo4j_runs;      /* a process may exist */
-	unsigned panics;      /* of Neo4j, told by its log so far */
+	unsigned panics;      /* of Neo4j, told by its log or by writes so far */
 };
 
 /* Zeroed at start. */

@@ -74,6 +74,7 @@ class MockNeo4j:
     def __init__(self, address, number):
         self.role, self.tx, self.connections, self.id = "UNKNOWN", 1, [], number
         self.password, self.refused = PASSWORD, 0
+        self.writes, self.errors = [], []
         mock = self
         MockNeo4j.all.append(self)
 
@@ -99,6 +100,14 @@ class MockNeo4j:
                                        {"name": "instanceId", "value": str(m.id)}]}
                             for m in MockNeo4j.all]}]}]).encode()
                 self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_POST(self):
+                mock.writes.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                body = json.dumps({"results": [], "errors": mock.errors}).encode()
+                self.send_response(200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -245,6 +245,25 @@ def test_hang(pi3, hang):
     ok(len(pi3.starts()) == starts, "which needs no new start")
 
 
+def begin_bad_writes(pi1):
+    """Three are ten seconds each: meanwhile other things are tried."""
+    ok(wait_for(lambda: any("BrambleProbe" in w for w in pi1.mock.writes)),
+       "the master is asked by a write")
+    pi1.mock.errors = [{"code": "Neo.DatabaseError.Transaction.TransactionCommitFailed"}]
+    return kills(pi1)
+
+
+def end_bad_writes(pi1, pi2, before):
+    starts = len(pi1.starts())
+    ok(wait_for(lambda: kills(pi1) == before + 1, 60), "one that fails three of them is ended")
+    ok("3 writes in a row failed" in pi1.read("log"), "the log says why")
+    pi1.neo4j_ends()
+    pi2.neo4j_up("master")
+    wait_for(lambda: len(pi1.starts()) > starts)
+    pi1.neo4j_up("slave")
+    ok(wait_for(lambda: pi1.state() == "serving"), "and it is started anew")
+
+
 def test_banner(pi1):
     line = "bramble: pi1 of cluster garden: serving as %s\n"
     role = pi1.sees(pi1)["neo4j"]
@@ -259,6 +278,9 @@ def play(top):
     try:
         for n in nodes:
             n.prepare(nodes)
+            conf = n.read("etc/bramble/node.conf")
+            n.write("etc/bramble/node.conf",
+                    conf.replace('"3.x-ha"', '"3.x-ha"  write_probe = true'))
             n.mount()
             for folder in ("motd.d", "issue.d"):
                 os.makedirs(os.path.join(n.root, "run", folder))
@@ -272,9 +294,11 @@ def play(top):
         test_schema(nodes, "all serve")
         test_full(pi1, pi2, pi3)
         test_panic(pi2, pi1)
+        before = begin_bad_writes(pi1)
         test_banner(pi1)
         test_readonly(pi3)
-        test_last(pi2, pi1)
+        end_bad_writes(pi1, pi2, before)
+        test_last(pi1, pi2)
         test_schema(nodes, "one has ended, others are not well")
         test_hang(pi3, hang)
     finally:
