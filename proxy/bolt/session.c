@@ -186,6 +186,7 @@ static void waited_in_vain(struct session *s)
 		"no member could take the %s within %lld ms", login ? "login" : "transaction",
 		(long long)s->front->proxy->conf->hold_ms);
 	session_enter(s, login ? SESSION_CLOSING : SESSION_FAILED);
+	s->fate = FATE_DROP; /* the message that waited has its answer */
 	session_run(s);
 }
 

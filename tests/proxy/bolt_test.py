@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Bolt front of bramble-proxy, the real program, against mocks of members. Prints TAP.
+
+    bolt_test.py [NAME...]    only the tests whose name contains one of these
+"""
+
+import socket
+import sys
+import time
+
+import harness
+from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
+                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, message)
+from harness import Proxy, eventually, free_port, ok, same
+
+LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
+NOBODY = "Neo.TransientError.General.DatabaseUnavailable"
+INVALID = "Neo.ClientError.Request.Invalid"
+
+
+class BoltProxy(Proxy):
+    def __init__(self, members, bolt="", **kwargs):
+        self.bolt = free_port()
+        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" {bolt} }}', **kwargs)
+        self.ready(master=any(m.role == "master" for m in members))
+
+    def write_conf(self, members, **kwargs):
+        text = super().write_conf(members, **kwargs)
+        for m in members:
+            text = text.replace(f'http = "127.0.0.1:{m.port}"',
+                                f'http = "127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
+        return text
+
+    def client(self, **kwargs):
+        return BoltClient(self.bolt, **kwargs)
+
+
+def cluster(n=3, master=0):
+    return [BoltMember(f"pi{i + 1}", "master" if i == master else "slave") for i in range(n)]
+
+
+def code(answer):
+    return answer[1][0]["code"] if answer[0] == FAILURE else answer
+
+
+def test_login():
+    members = cluster(2)
+    with BoltProxy(members) as proxy:
+        for name, proposals, want in (
+                ("4.4's", bytes.fromhex("00020404000001040000000400000003"), 3),
+                ("6.3's", bytes.fromhex("000001ff000808050002040400000003"), 3),
+                ("one without 3", bytes.fromhex("00000004000000000000000000000000"), 0)):
+            c = proxy.client(login=None, proposals=proposals)
+            same(c.version[3], want, f"{name} proposals")
+            if not want:
+                ok(c.closed(), "nothing in common: closed")
+        c = proxy.client()
+        same(c.hello[0], SUCCESS, "logged in")
+        same(c.hello[1][0]["server"], "Neo4j/3.5.0", "the member's version")
+        same(code(proxy.client(login="wrong").hello), "Neo.ClientError.Security.Unauthorized",
+             "a wrong password is refused as the member refuses it")
+        before = sum(m.logins for m in members)
+        for _ in range(20):
+            proxy.client()
+        same(sum(m.logins for m in members), before, "a member's word is taken for a while")
+        c = proxy.client(login=None)
+        same(code(c.ask(RUN, "x", {}, {})), INVALID, "RUN before HELLO")
+        ok(c.closed(), "and the end")
+        c = proxy.client(login=None)
+        c.send((HELLO, {"a": "x" * 20000}))
+        same(code(c.answers(1)[0]), INVALID, "a HELLO too long")
+        c = proxy.client(login=None)
+        same(code(c.ask(HELLO, {"user_agent": "x"})), INVALID, "a HELLO that says nobody")
+    for m in members:
+        m.down()
+
+
+def test_routing():
+    members = cluster(3, master=1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        same({c.run("WHO")[0][0] for _ in range(9)}, {"pi2"}, "what does not say that it reads goes to the master")
+        same({c.run("WHO", mode="w")[0][0] for _ in range(9)}, {"pi2"}, "and what says it writes")
+        same({c.run("WHO", mode="r")[0][0] for _ in range(12)}, {"pi1", "pi2", "pi3"}, "reads go to everyone")
+        c.send((BEGIN, {"mode": "r"}), (RUN, "WHO", {}, {}), (PULL,), (COMMIT,))
+        tags = [t for t, _ in c.answers(5)]
+        same(tags, [SUCCESS, SUCCESS, RECORD, SUCCESS, SUCCESS], "a pipelined transaction")
+        same(c.ask(BEGIN, {})[0], SUCCESS, "BEGIN")
+        for text in ("A", "B"):
+            same(c.run(text)[0], ["pi2"], "stays on its member")
+        same(c.ask(ROLLBACK)[0], SUCCESS, "ROLLBACK")
+        same([f[0] for f in members[1].did(RUN)][-2:], ["A", "B"], "in order")
+        one = proxy.client()
+        one.sock.sendall(b"".join(bytes([b]) for b in message(RUN, "WHO", {}, {"mode": "r"}, chunk=1)))
+        one.sock.sendall(message(PULL, chunk=1))
+        same(one.answers(1)[0][0], SUCCESS, "chunks of one byte")
+        c.send((RUN, "WHO", {}, {}), (PULL,), (RUN, "WHO", {}, {"mode": "r"}), (PULL,))
+        same([t for t, _ in c.answers(6)], [SUCCESS, RECORD, SUCCESS] * 2, "two transactions in one go")
+        c = proxy.client()
+        c.send((GOODBYE,))
+        ok(c.closed(), "GOODBYE")
+    for m in members:
+        m.down()
+
+
+def test_routing_call():
+    members = cluster(2)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        ask = "CALL dbms.cluster.routing.getRoutingTable($context)"
+        rows = c.run(ask, parameters={"context": {"address": "pi4.local:7687"}})
+        ttl, servers = rows[0]
+        same({s["role"]: s["addresses"] for s in servers},
+             {r: ["pi4.local:7687"] for r in ("WRITE", "READ", "ROUTE")}, "the address the driver used")
+        ok(1 <= ttl <= 30, "a short ttl")
+        rows = c.run("call dbms.cluster.routing.getServers", parameters={})
+        same(rows[0][1][1]["addresses"], [f"127.0.0.1:{proxy.bolt}"], "an old driver gets ours")
+        rows = c.run(ask, parameters={"context": {"address": "a b\n:1"}})
+        same(rows[0][1][1]["addresses"], [f"127.0.0.1:{proxy.bolt}"], "what is no address is not repeated")
+        same(c.ask(RUN, ask, {}, {})[0], SUCCESS, "asked")
+        same(c.ask(RESET)[0], SUCCESS, "RESET instead of PULL")
+        same(c.run("WHO")[0], ["pi1"], "goes on")
+        same(len(members[0].did(RUN)) + len(members[1].did(RUN)), 1, "members never hear of it")
+        members[0].role = "slave"
+        eventually(lambda: not proxy.json()["master"])
+        ok(c.run(ask), "answered without a master too")
+    for m in members:
+        m.down()
+
+
+def test_failure():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        c.send((RUN, "FAIL", {}, {}), (PULL,), (RUN, "WHO", {}, {}), (PULL,))
+        got = c.answers(4)
+        same([t for t, _ in got], [FAILURE, IGNORED, IGNORED, IGNORED], "FAILURE, and the rest IGNORED")
+        eventually(lambda: members[0].did(RESET), "the proxy resets the member by itself")
+        same(c.ask(RUN, "WHO", {}, {})[0], IGNORED, "still IGNORED")
+        same([t for t, _ in (c.send((RESET,), (RESET,)) or c.answers(2))], [SUCCESS] * 2, "two RESETs")
+        same(c.run("WHO")[0], ["pi1"], "goes on")
+        c.ask(BEGIN, {})
+        same(code(c.ask(RUN, "FAIL", {}, {})), "Neo.ClientError.Statement.SyntaxError", "in a transaction")
+        same(c.ask(COMMIT)[0], IGNORED, "COMMIT is not a commit")
+        same(len(members[0].did(COMMIT)), 0, "and not sent")
+        same(c.ask(RESET)[0], SUCCESS, "RESET")
+        same(code(c.ask(COMMIT)), INVALID, "COMMIT without BEGIN")
+        ok(c.closed(), "ends the connection")
+    members[0].down()
+
+
+def test_reset():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        c.send((RUN, "HANG", {}, {}), (PULL,))
+        ok(members[0].hanging.wait(60), "a statement runs")
+        c.send((RESET,))
+        same([t for t, _ in c.answers(3)], [IGNORED, IGNORED, SUCCESS], "RESET overtakes it")
+        same(c.run("WHO")[0], ["pi1"], "goes on")
+        members[0].hanging.clear()
+        c.send((RUN, "HANG", {}, {}), (PULL,), (RUN, "WHO", {}, {}), (PULL,), (RESET,))
+        same([t for t, _ in c.answers(5)], [IGNORED] * 4 + [SUCCESS], "also with another one behind it")
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c.send((RUN, "WHO", {}, {}), (PULL,))
+        time.sleep(0.2)
+        c.send((RESET,))
+        same([t for t, _ in c.answers(3)], [IGNORED, IGNORED, SUCCESS], "and one that waits for a master")
+    members[0].down()
+
+
+def test_stream():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        same(len(c.run("RECORDS 20000 100")), 20000, "many records")
+        same([len(r[0]) for r in c.run("RECORDS 3 300000")], [300000] * 3, "large ones")
+        c.send((RUN, "RECORDS 2000 100000", {}, {}), (PULL,))
+        c.answers(2)
+        time.sleep(1)
+        ok(proxy.rss_kb() < 20000, f"200 MB for a client that does not read: {proxy.rss_kb()} kB")
+        for _ in range(1999):
+            c.answers(1)
+        same(c.answers(1)[0][0], SUCCESS, "all of them")
+        big = "p" * (5 << 20)
+        same(c.run("WHO", parameters={"p": big}, mode="r")[0], ["pi1"], "a parameter of 5 MB")
+        same(members[0].did(RUN)[-1][1]["p"], big, "arrives as it was")
+        c.sock.sendall(message(RUN, "WHO", {"p": "p" * (40 << 20)}, {})[:33 << 20])
+        same(code(c.answers(1)[0]), INVALID, "one of 40 MB is refused")
+        ok(proxy.rss_kb() < 20000, f"and was never held: {proxy.rss_kb()} kB")
+        slow = [proxy.client() for _ in range(20)]
+        for s in slow:
+            s.send((RUN, "RECORDS 1000 10000", {}, {"mode": "r"}), (PULL,))
+        same(proxy.client().run("WHO")[0], ["pi1"], "slow readers do not slow others")
+    members[0].down()
+
+
+def test_failover():
+    members = cluster(3)
+    with BoltProxy(members, pool="hold_ms = 20000") as proxy:
+        idle, begun, run, committing, reading = (proxy.client() for _ in range(5))
+        for c in (begun, committing):
+            c.ask(BEGIN, {})
+        committing.run("DIE")
+        committing.send((COMMIT,))
+        ok(committing.closed(), "a commit that was on its way: closed, nobody knows")
+        run.send((RUN, "HANG", {}, {}))
+        ok(members[0].hanging.wait(60), "a statement runs on the master")
+        members[0].role, members[1].role = "slave", "master"
+        same(code(run.answers(1)[0]), LOST, "it fails as what may be tried again")
+        same(run.ask(PULL)[0], IGNORED, "then IGNORED")
+        same(code(begun.ask(RUN, "WHO", {}, {})), LOST, "and one between two statements, when it goes on")
+        same(begun.ask(COMMIT)[0], IGNORED, "its COMMIT is not one")
+        same(len(members[0].did(COMMIT)), 1, "and is not sent anywhere")
+        for c in (begun, run):
+            same(c.ask(RESET)[0], SUCCESS, "RESET")
+            same(c.run("WHO")[0], ["pi2"], "the new master")
+        same(idle.run("WHO")[0], ["pi2"], "who was idle notices nothing")
+        members[1].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        idle.send((BEGIN, {}))
+        same(len(reading.run("WHO", mode="r")), 1, "reads go on without a master")
+        members[2].role = "master"
+        same(idle.answers(1)[0][0], SUCCESS, "a write waits for the next one")
+        same(idle.run("WHO")[0], ["pi3"], "and goes there")
+    with BoltProxy(members, pool="hold_ms = 200") as proxy:
+        members[2].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = proxy.client()
+        same(c.run("WHO"), NOBODY, "nobody for hold_ms: a failure to try again")
+        same(c.ask(RESET)[0], SUCCESS, "RESET")
+        members[2].role = "master"
+        eventually(lambda: proxy.json()["master"])
+        same(c.run("WHO")[0], ["pi3"], "goes on")
+        c.ask(BEGIN, {})
+        members[2].break_links()
+        same(code(c.ask(RUN, "WHO", {}, {})), LOST, "a connection that broke")
+        c.ask(RESET)
+        eventually(lambda: proxy.json()["master"])
+        c.send((RUN, "RECORDS 1000000 1000", {}, {"mode": "r"}), (PULL,))
+        c.answers(3)
+        for m in members:
+            m.break_links()
+        try:
+            while c.answers(1)[0][0] == RECORD:
+                pass
+            ok(True, "one that broke in the middle of an answer: FAILURE at its end")
+        except ConnectionError:
+            ok(True, "one that broke in the middle of an answer: closed")
+    for m in members:
+        m.down()
+
+
+def test_bookmarks():
+    members = cluster(3)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        for _ in range(9):
+            c.run("WHO", mode="r")
+        members[0].tx = 41
+        c.send((BEGIN, {}), (RUN, "WHO", {}, {}), (PULL,), (COMMIT,))
+        mark = c.answers(5)[-1][1][0]["bookmark"]
+        same(mark, BOOKMARK + "42", "a bookmark")
+        same({c.run("WHO", mode="r", bookmarks=[mark, BOOKMARK + "7"])[0][0] for _ in range(6)}, {"pi1"},
+             "a reader with a young bookmark goes where it is known to be")
+        same({c.run("WHO", mode="r", bookmarks=[BOOKMARK + "1"])[0][0] for _ in range(9)},
+             {"pi1", "pi2", "pi3"}, "one with an old bookmark to everyone")
+        members[1].tx = 42
+        for _ in range(9):
+            c.run("WHO", mode="r")
+        same({c.run("WHO", mode="r", bookmarks=[mark])[0][0] for _ in range(9)}, {"pi1", "pi2"},
+             "a member shows by its own bookmarks what it has")
+        eventually(lambda: c.run("WHO", mode="r", bookmarks=[mark])[0][0] == "pi3",
+                   "later the third very likely has it too")
+    for m in members:
+        m.down()
+
+
+def test_many():
+    members = cluster(2)
+    with BoltProxy(members, bolt="maxconn = 5") as proxy:
+        clients = [proxy.client() for _ in range(60)]
+        for c in clients:
+            c.send((RUN, "WHO", {}, {}), (PULL,))
+        same([c.answers(3)[1][1][0][0] for c in clients], ["pi1"] * 60, "60 at once take turns")
+        ok(len(members[0].links) <= 12, f"with {len(members[0].links)} connections to the master")
+        for c in clients[:30]:
+            c.send((RUN, "HANG", {}, {}))
+            c.close()
+        same(clients[40].run("WHO")[0], ["pi1"], "who leaves gives up its place")
+    for m in members:
+        m.down()
+
+
+def test_hostile():
+    members = cluster(1)
+    with BoltProxy(members, limits="maxconn = 100") as proxy:
+        for data in (b"", MAGIC, b"GET / HTTP/1.1\r\n\r\n" + bytes(20), bytes(40), MAGIC + b"\xff" * 16):
+            with socket.create_connection(("127.0.0.1", proxy.bolt)) as s:
+                s.sendall(data)
+        for data in (b"\0\1\xb1\0\0", b"\0\2\xb1\x01\0\0", b"\0\4\xb1\x01\xa1\xff\0\0",
+                     b"\0\x09\xb1\x01\xda\xff\xff\xff\xff\0\0\0\0", b"\xff\xff" + b"\x91" * 65535 + b"\0\0"):
+            c = proxy.client(login=None)
+            c.sock.sendall(data)
+            try:
+                same(c.answers(1)[0][0], FAILURE, "a malformed HELLO")
+            except ConnectionError:
+                ok(True, "a malformed HELLO")
+        for data in (b"\0\2\xb3\x10\0\0", b"\0\1\xb0\0\0", b"\0\2\xb0\x77\0\0", b"\0\3\xb1\x11\xc0\0\0"):
+            c = proxy.client()
+            c.sock.sendall(data)
+            same(code(c.answers(1)[0]), INVALID, "a malformed message")
+        c = proxy.client()
+        c.sock.sendall(bytes(2000))
+        same(c.run("WHO")[0], ["pi1"], "a thousand NOOPs are nothing")
+        same(proxy.client().run("WHO")[0], ["pi1"], "still serves")
+    members[0].down()
+
+
+def main():
+    for name, f in list(globals().items()):
+        if name.startswith("test_") and (len(sys.argv) < 2 or any(a in name for a in sys.argv[1:])):
+            print(f"# {name}", flush=True)
+            f()
+    print(f"1..{harness.count}")
+    return harness.failed > 0
+
+
+sys.exit(main())

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A mock of a Neo4j 3.5 HA member that speaks Bolt 3 besides its mock of HTTP, and a raw client.
+
+It is no Neo4j: tests/drivers has real ones. A statement's text says what becomes of it:
+
+    RECORDS n size   n records of size bytes
+    FAIL             FAILURE
+    HANG             no answer before RESET, or until the connection ends
+    anything else    one record: the member's name
+"""
+
+import socket
+import struct
+import threading
+
+from fake_member import FakeMember, Reader
+
+MAGIC = b"\x60\x60\xb0\x17"
+HELLO, GOODBYE, RESET, RUN, BEGIN, COMMIT, ROLLBACK, DISCARD, PULL = (
+    0x01, 0x02, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x2F, 0x3F)
+SUCCESS, RECORD, IGNORED, FAILURE = 0x70, 0x71, 0x7E, 0x7F
+BOOKMARK = "neo4j:bookmark:v1:tx"
+
+
+def pack(v):
+    if v is None:
+        return b"\xc0"
+    if isinstance(v, bool):
+        return b"\xc3" if v else b"\xc2"
+    if isinstance(v, int):
+        return struct.pack(">b", v) if -16 <= v < 128 else b"\xcb" + struct.pack(">q", v)
+    if isinstance(v, str):
+        b = v.encode()
+        return (bytes([0x80 | len(b)]) if len(b) < 16 else b"\xd2" + struct.pack(">I", len(b))) + b
+    if isinstance(v, list):
+        return b"\xd6" + struct.pack(">I", len(v)) + b"".join(map(pack, v))
+    return b"\xda" + struct.pack(">I", len(v)) + b"".join(pack(k) + pack(x) for k, x in v.items())
+
+
+class Unpacker:
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, n):
+        part = self.data[self.at:self.at + n]
+        assert len(part) == n, "a value is cut short"
+        self.at += n
+        return part
+
+    def number(self, n):
+        return int.from_bytes(self.take(n), "big")
+
+    def sized(self, kind, n):
+        if kind == "string":
+            return self.take(n).decode()
+        if kind == "list":
+            return [self.value() for _ in range(n)]
+        return {self.value(): self.value() for _ in range(n)}
+
+    def value(self):
+        b = self.number(1)
+        tiny = {0x80: "string", 0x90: "list", 0xA0: "map"}.get(b & 0xF0)
+        if b < 0x80 or b >= 0xF0:
+            return b if b < 0x80 else b - 256
+        if tiny:
+            return self.sized(tiny, b & 15)
+        if b in (0xC0, 0xC2, 0xC3):
+            return {0xC0: None, 0xC2: False, 0xC3: True}[b]
+        if 0xC8 <= b <= 0xCB:
+            return int.from_bytes(self.take(1 << (b - 0xC8)), "big", signed=True)
+        kind = {0xD0: "string", 0xD4: "list", 0xD8: "map"}[b & 0xFC]
+        return self.sized(kind, self.number(1 << (b & 3)))
+
+
+def message(tag, *fields, chunk=65535):
+    data = bytes([0xB0 | len(fields), tag]) + b"".join(map(pack, fields))
+    parts = [data[i:i + chunk] for i in range(0, len(data), chunk)]
+    return b"".join(struct.pack(">H", len(p)) + p for p in parts) + b"\0\0"
+
+
+def read_message(reader):
+    data = b""
+    while True:
+        n = int.from_bytes(reader.exactly(2), "big")
+        if n == 0 and data:
+            break
+        data += reader.exactly(n)
+    u = Unpacker(data)
+    u.at = 2
+    return data[1], [u.value() for _ in range(data[0] & 15)]
+
+
+class BoltMember(FakeMember):
+    def __init__(self, name, role="slave", password="pw"):
+        self.password, self.tx, self.seen, self.logins = password, 1, [], 0
+        self.hanging = threading.Event()
+        self.links = []
+        super().__init__(name, role)
+        self.bolt_listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.bolt = self.bolt_listener.getsockname()[1]
+        threading.Thread(target=self.accept_bolt, daemon=True).start()
+
+    def accept_bolt(self):
+        while True:
+            try:
+                sock, _ = self.bolt_listener.accept()
+            except OSError:
+                return
+            self.links.append(sock)
+            threading.Thread(target=self.serve_bolt, args=(sock,), daemon=True).start()
+
+    def break_links(self):
+        """Every connection ends, as when the process dies."""
+        for sock in self.links:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.links = []
+
+    def did(self, tag):
+        return [f for t, f in self.seen if t == tag]
+
+    def serve_bolt(self, sock):
+        reader = Reader(sock)
+        try:
+            assert reader.exactly(20)[:4] == MAGIC
+            sock.sendall(b"\0\0\0\3")
+            tag, (hello,) = read_message(reader)
+            if hello.get("credentials") != self.password:
+                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Security.Unauthorized",
+                                               "message": "wrong"}))
+                return
+            self.logins += 1
+            sock.sendall(message(SUCCESS, {"server": "Neo4j/3.5.0", "connection_id": "bolt-1"}))
+            self.converse(sock, reader)
+        except (ConnectionError, OSError):
+            pass
+        finally:
+            sock.close()
+
+    def converse(self, sock, reader):
+        failed, text = False, ""
+        while True:
+            tag, fields = read_message(reader)
+            self.seen.append((tag, fields))
+            if tag == GOODBYE:
+                return
+            if tag == RESET:
+                failed = False
+                sock.sendall(message(SUCCESS, {}))
+            elif failed:
+                sock.sendall(message(IGNORED))
+            elif tag == RUN and fields[0] == "FAIL":
+                failed = True
+                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError",
+                                               "message": "no"}))
+            elif tag == RUN and fields[0] == "HANG":
+                self.hanging.set()
+                tag, fields = read_message(reader)
+                while tag != RESET:
+                    sock.sendall(message(IGNORED))
+                    tag, fields = read_message(reader)
+                sock.sendall(message(IGNORED) + message(SUCCESS, {}))
+            elif tag == RUN:
+                text = fields[0]
+                sock.sendall(message(SUCCESS, {"fields": ["x"]}))
+            elif tag in (PULL, DISCARD):
+                self.stream(sock, text if tag == PULL else "RECORDS 0 0")
+            elif tag == COMMIT:
+                if text == "DIE":
+                    return
+                self.tx += 1
+                sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx)}))
+            else:
+                sock.sendall(message(SUCCESS, {}))
+
+    def stream(self, sock, text):
+        words = text.split()
+        if words[0] == "RECORDS":
+            n, size = int(words[1]), int(words[2])
+            one = message(RECORD, ["x" * size])
+            for _ in range(0, n, 100):
+                sock.sendall(one * min(100, n))
+        else:
+            sock.sendall(message(RECORD, [self.name]))
+        sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
+
+
+class BoltClient:
+    """Sends what it is told, byte for byte, and reads answers."""
+
+    def __init__(self, port, login="pw", proposals=b"\0\0\0\3" + bytes(12), timeout=60):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.reader = Reader(self.sock)
+        if proposals:
+            self.sock.sendall(MAGIC + proposals)
+            self.version = self.reader.exactly(4)
+        if login:
+            self.hello = self.ask(HELLO, {"user_agent": "test", "scheme": "basic", "principal": "neo4j",
+                                          "credentials": login})
+
+    def send(self, *messages, chunk=65535):
+        self.sock.sendall(b"".join(message(*m, chunk=chunk) for m in messages))
+
+    def answers(self, n):
+        return [read_message(self.reader) for _ in range(n)]
+
+    def ask(self, *m):
+        self.send(m)
+        return self.answers(1)[0]
+
+    def run(self, text, mode=None, parameters=None, bookmarks=None):
+        """An auto-commit transaction: its records, or the FAILURE's code."""
+        extra = {"mode": mode} if mode else {}
+        if bookmarks:
+            extra["bookmarks"] = bookmarks
+        self.send((RUN, text, parameters or {}, extra), (PULL,))
+        tag, fields = self.answers(1)[0]
+        if tag != SUCCESS:
+            self.answers(1)
+            return fields[0]["code"]
+        records = []
+        while True:
+            tag, fields = self.answers(1)[0]
+            if tag != RECORD:
+                self.last = fields
+                return records
+            records.append(fields[0])
+
+    def closed(self):
+        try:
+            return self.sock.recv(1) == b""
+        except ConnectionError:
+            return True
+
+    def close(self):
+        self.sock.close()
