@@ -70,6 +70,7 @@ BUILDER_PKGS = com_err e2p expat ext2fs fdisk jansson libarchive libconfuse libc
 BUILDER_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(BUILDER_PKGS))
 BUILDER_LIBS = $(shell $(PKG_CONFIG) --libs $(BUILDER_PKGS))
 CARD_LIBS = -lconfuse -ljansson -lsodium
+PROXY_LIBS = -lssl -lcrypto # behind $(CARD_LIBS)
 
 .PHONY: all
 all: $(B)/bramble $(B)/bramble-proxy $(B)/bramble-agent
@@ -86,8 +87,9 @@ $(B)/host/builder/version.o: $(B)/flags
 
 $(B)/bramble-proxy: $(call host_obj,$(COMMON_SRC) $(PROXY_SRC))
 $(B)/bramble-agent: $(call host_obj,$(COMMON_SRC) $(AGENT_SRC))
+$(B)/bramble-proxy: LIBS = $(PROXY_LIBS)
 $(B)/bramble-proxy $(B)/bramble-agent:
-	$(call quiet,LINK,$@) $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(CARD_LIBS)
+	$(call quiet,LINK,$@) $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(CARD_LIBS) $(LIBS)
 
 $(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
 	$(call quiet,LINK,$@) $(CC) $(CFLAGS) $(SAN) $(LDFLAGS) -o $@ $^ $(BUILDER_LIBS)
@@ -95,20 +97,22 @@ $(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
 # --- the cards' programs, static, one set per architecture
 
 define card_rules
-build/$(1)/obj/%.o: %.c | build/$(1)/sysroot
+build/$(1)/obj/%.o: %.c | build/$(1)/sysroot.made
 	$$(call quiet,CC-$(1),$$<) mkdir -p $$(@D) && \
 	$$(CC_$(1)) $$(BASE_CFLAGS) $$(FORTIFY) -Os -g -ffunction-sections -fdata-sections \
 	  -isystem build/$(1)/sysroot/usr/include -isystem build/$(1)/sysroot/usr/include/$$(TRIPLET_$(1)) \
 	  -I$$(firstword $$(subst /, ,$$<)) -c -o $$@ $$<
 build/$(1)/bramble-proxy: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(PROXY_SRC))
 build/$(1)/bramble-agent: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(AGENT_SRC))
+build/$(1)/bramble-proxy: LIBS = $(PROXY_LIBS)
 build/$(1)/bramble-proxy build/$(1)/bramble-agent:
-	$$(call quiet,LINK,$$@) $$(CC_$(1)) -Os -g $$(LDFLAGS) -Wl,--gc-sections -Wl,--fatal-warnings \
-	  -static -o $$@.full $$^ -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) && \
+	$$(call quiet,LINK,$$@) $$(CC_$(1)) -Os -g $$(LDFLAGS) -Wl,--gc-sections -Wl,--fatal-warnings -Wl,--wrap=dlopen \
+	  -static -o $$@.full $$^ -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) $$(LIBS) && \
 	$$(TRIPLET_$(1))-strip -o $$@ $$@.full
-build/$(1)/sysroot:
+# The link leads into the store itself: another tree's recipe may move the cache's own.
+build/$(1)/sysroot.made: images/sysroot.sh
 	images/sysroot.sh $(1)
-	mkdir -p build/$(1) && ln -sfn $$(CACHE)/sysroot/$(1) $$@
+	mkdir -p build/$(1) && ln -sfn $$$$(readlink -f $$(CACHE)/sysroot/$(1)) build/$(1)/sysroot && touch $$@
 CARD_DEPS += $$(patsubst %.c,build/$(1)/obj/%.d,$$(COMMON_SRC) $$(PROXY_SRC) $$(AGENT_SRC))
 endef
 $(foreach a,$(ARCHES),$(eval $(call card_rules,$(a))))

@@ -6,13 +6,14 @@
 #
 # Inputs: Debian 12 packages of that architecture, from `main`
 #     libconfuse-dev  ISC            libjansson-dev  MIT (Expat)            libsodium-dev  ISC
+#     libssl-dev      Apache-2.0
 # libc and the kernel's headers are the cross compiler's own (libc6-dev-ARCH-cross). A private apt
 # configuration per architecture, so that the host's apt never has to know a foreign index. No root.
 
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-PACKAGES=(libconfuse-dev libconfuse2 libjansson-dev libjansson4 libsodium-dev libsodium23)
+PACKAGES=(libconfuse-dev libconfuse2 libjansson-dev libjansson4 libsodium-dev libsodium23 libssl-dev libssl3)
 
 arch=${1:?usage: sysroot.sh amd64|arm64|armhf}
 one_of "$arch" amd64 arm64 armhf

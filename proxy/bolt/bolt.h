@@ -103,6 +103,7 @@ struct session {
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
 	char *routing_address; /* in LOCAL */
+	char *own_address;     /* of a bridged one: where the client came; else NULL */
 };
 
 enum link_state {
@@ -158,7 +159,7 @@ struct front {
 	struct proxy *proxy;
 	struct loop_source listener;
 	struct loop_timer sweep, housekeeping;
-	struct list sessions, gone, gone_links;
+	struct list sessions, gone, gone_links, bridges, gone_bridges;
 	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
 	struct list principals;
 	uint8_t hash_key[32];
@@ -171,5 +172,7 @@ struct front {
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
 void front_kick(struct front *f);
+/* It is not Bolt that this one speaks, of which nothing was read: HTTP may understand it. */
+void front_give_away(struct session *s);
 
 #endif

@@ -2,11 +2,15 @@
 #include <errno.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/socket.h>
+#include "bridge.h"
+#include "http/client.h"
 #include "link.h"
 #include "log.h"
 #include "members/member.h"
 #include "place.h"
 #include "session.h"
+#include "websocket.h"
 
 #define ACCEPT_BATCH 64
 #define HOUSEKEEPING_MS 500
@@ -30,6 +34,7 @@ static void sweep(struct loop_timer *t)
 	place_all(f);
 	sessions_sweep(f);
 	links_sweep(f);
+	bridges_sweep(f);
 	if (f->proxy->draining && !f->sessions.len)
 		proxy_kick(f->proxy);
 }
@@ -56,6 +61,60 @@ static void keep_house(struct loop_timer *t)
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
 	(void)loop_timer_set(f->proxy->loop, t, HOUSEKEEPING_MS);
+}
+
+/* The session of a connection that speaks Bolt; fd is closed when there can be none. */
+static struct session *serve(struct front *f, int fd)
+{
+	struct session *s = f->sessions.len < f->proxy->conf->maxconn ? session_new(f, fd) : NULL;
+
+	if (!s)
+		close(fd);
+	return s;
+}
+
+bool bolt_spoken(const struct proxy *p, int fd)
+{
+	uint8_t first = 0;
+
+	return p->bolt && recv(fd, &first, 1, MSG_PEEK) == 1 && first == HANDSHAKE_MAGIC[0];
+}
+
+void bolt_serve(struct proxy *p, int fd)
+{
+	(void)serve(p->bolt, fd);
+}
+
+bool bolt_asked(const struct proxy *p, const struct http_head *h)
+{
+	return p->bolt && websocket_asked(h);
+}
+
+void bolt_serve_websocket(
+	struct proxy *p, int fd, const struct http_head *h, const struct slice *rest)
+{
+	char address[ROUTING_ADDRESS_MAX];
+	int far;
+
+	place_own_address(fd, address);
+	if (bridge_websocket(p->bolt, fd, h, *rest, &far) < 0) {
+		close(fd);
+		return;
+	}
+	struct session *s = serve(p->bolt, far);
+	if (s)
+		s->own_address = strdup(address);
+}
+
+void front_give_away(struct session *s)
+{
+	struct proxy *p = s->front->proxy;
+	int fd = s->source.fd;
+
+	loop_del(&s->source);
+	s->source.fd = -1;
+	session_close(s);
+	client_adopt(p, fd);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -91,9 +150,19 @@ static int listen_on(struct front *f, const char *where, struct err *e)
 	return loop_add(f->proxy->loop, &f->listener) < 0 ? err_errno(e, "%s", where) : 0;
 }
 
+/* Without a port of its own, Bolt is still served on the HTTP port. */
+static bool any_speaks(const struct proxy_conf *conf)
+{
+	for (size_t i = 0; i < conf->nmembers; i++) {
+		if (conf->members[i].bolt.sin_port)
+			return true;
+	}
+	return false;
+}
+
 int bolt_start(struct proxy *p, struct err *e)
 {
-	if (!p->conf->bolt_listen)
+	if (!p->conf->bolt_listen && !any_speaks(p->conf))
 		return 0;
 	if (sodium_init() < 0)
 		return err_set(e, "libsodium does not start");
@@ -109,7 +178,7 @@ int bolt_start(struct proxy *p, struct err *e)
 	loop_timer_init(&f->sweep, sweep);
 	loop_timer_init(&f->housekeeping, keep_house);
 	(void)loop_timer_set(p->loop, &f->housekeeping, HOUSEKEEPING_MS);
-	return listen_on(f, p->conf->bolt_listen, e);
+	return p->conf->bolt_listen ? listen_on(f, p->conf->bolt_listen, e) : 0;
 }
 
 static void close_listener(struct front *f)
@@ -147,8 +216,11 @@ void bolt_stop(struct proxy *p)
 		while (f->members[i].busy.first)
 			link_close(container_of(f->members[i].busy.first, struct link, node));
 	}
+	while (f->bridges.first)
+		bridge_close(container_of(f->bridges.first, struct bridge, node));
 	sessions_sweep(f);
 	links_sweep(f);
+	bridges_sweep(f);
 	loop_timer_del(&f->sweep);
 	loop_timer_del(&f->housekeeping);
 	sodium_memzero(f->hash_key, sizeof(f->hash_key));

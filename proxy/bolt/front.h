@@ -13,8 +13,10 @@
  * bolt section.
  */
 struct front;
+struct http_head;
 struct member;
 struct proxy;
+struct slice;
 
 struct bolt_counters {
 	uint64_t sessions, refused_logins, bad_messages, routing_calls;
@@ -34,6 +36,17 @@ MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
 void bolt_stop(struct proxy *p);
 /* Stops accepting; sessions without a transaction are closed. */
 void bolt_drain(struct proxy *p);
+/*
+ * The HTTP port serves Bolt too. Is it Bolt that begins on this connection, of which nothing was
+ * read yet? Does this request ask for a WebSocket, as the Neo4j Browser does to speak Bolt in it?
+ * Then the connection is given away: fd is ours in any case, rest is what came behind the head.
+ */
+bool bolt_spoken(const struct proxy *p, int fd);
+void bolt_serve(struct proxy *p, int fd);
+bool bolt_asked(const struct proxy *p, const struct http_head *h);
+void bolt_serve_websocket(
+	struct proxy *p, int fd, const struct http_head *h, const struct slice *rest);
+
 /* Something changed that waiting sessions may have waited for. */
 void bolt_kick(struct proxy *p);
 /* The member's transactions end, or only those that may write. */

@@ -154,14 +154,14 @@ void place_note_bookmark(struct bolt_member *m, uint64_t tx)
 	marks_note(&m->front->marks, tx, boottime_ms());
 }
 
-void place_own_address(const struct session *s, char address[static ROUTING_ADDRESS_MAX])
+void place_own_address(int fd, char address[static ROUTING_ADDRESS_MAX])
 {
 	struct sockaddr_storage own = {0};
 	socklen_t len = sizeof(own);
 	char text[NET_ADDRESS_MAX];
 
-	(void)getsockname(s->source.fd, (struct sockaddr *)&own, &len);
+	(void)getsockname(fd, (struct sockaddr *)&own, &len);
 	net_address(&own, text);
 	snprintf(address, ROUTING_ADDRESS_MAX, strchr(text, ':') ? "[%s]:%u" : "%s:%u", text,
-		net_port(s->source.fd));
+		net_port(fd));
 }

@@ -20,7 +20,7 @@ void place_again(struct session *s);
 void place_all(struct front *f);
 /* A member answered with the bookmark of transaction tx (0: none). */
 void place_note_bookmark(struct bolt_member *m, uint64_t tx);
-/* Where the client's connection arrived, as a routing table's address. */
-void place_own_address(const struct session *s, char address[static ROUTING_ADDRESS_MAX]);
+/* Where a client's connection arrived, as a routing table's address. */
+void place_own_address(int fd, char address[static ROUTING_ADDRESS_MAX]);
 
 #endif

@@ -134,8 +134,12 @@ static void answer_routing_call(struct session *s, const struct bolt_demand *d)
 {
 	char address[ROUTING_ADDRESS_MAX];
 
-	if (!routing_address(d->parameters, address))
-		place_own_address(s, address);
+	if (!routing_address(d->parameters, address)) {
+		if (s->own_address)
+			snprintf(address, sizeof(address), "%s", s->own_address);
+		else
+			place_own_address(s->source.fd, address);
+	}
 	s->front->counters.routing_calls++;
 	routing_put_fields(&s->out.b);
 	free(s->routing_address);

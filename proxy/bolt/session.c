@@ -56,10 +56,12 @@ void session_close(struct session *s)
 		principal_release_session(s->principal);
 	s->principal = NULL;
 	loop_del(&s->source);
-	close(s->source.fd);
+	if (s->source.fd >= 0)
+		close(s->source.fd);
 	stream_wipe(&s->in);
 	stream_free(&s->out);
 	free(s->routing_address);
+	free(s->own_address);
 	list_append(&f->gone, &s->node);
 	if (f->listener.loop)
 		loop_mod(&f->listener, EPOLLIN);
@@ -155,6 +157,11 @@ static void session_read(struct session *s, uint32_t events)
 {
 	int n = 0;
 
+	if (s->state == SESSION_SNIFF && events & EPOLLIN && !stream_len(&s->in) &&
+		!bolt_spoken(s->front->proxy, s->source.fd)) {
+		front_give_away(s);
+		return;
+	}
 	if (events & EPOLLIN && s->source.events & EPOLLIN)
 		n = stream_recv(&s->in, s->source.fd, &s->front->counters.bytes_in);
 	if (n > 0)

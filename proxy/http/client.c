@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include "bolt/front.h"
 #include "client.h"
 #include "exchange.h"
 #include "log.h"
@@ -77,7 +78,8 @@ void client_close(struct client *c)
 	c->state = CLIENT_GONE;
 	loop_timer_del(&c->timer);
 	loop_del(&c->source);
-	close(c->source.fd);
+	if (c->source.fd >= 0)
+		close(c->source.fd);
 	list_append(&p->gone, &c->node);
 	resume_accepting(p);
 	proxy_kick(p);
@@ -142,6 +144,24 @@ static void refuse_head(struct client *c, unsigned status)
 		"the request is refused: %s (RFC 9112)", http_reason(status));
 }
 
+/* The connection goes on without us. */
+static int give_away(struct client *c)
+{
+	int fd = c->source.fd;
+
+	loop_del(&c->source);
+	c->source.fd = -1;
+	return fd;
+}
+
+static void upgrade(struct client *c, const struct http_head *h)
+{
+	struct slice rest = {c->in.data + h->len, c->in.len - h->len};
+
+	bolt_serve_websocket(c->proxy, give_away(c), h, &rest);
+	client_close(c);
+}
+
 /* Starts on the request at the beginning of c->in; false when it is not complete yet. */
 static bool take_request(struct client *c)
 {
@@ -152,6 +172,10 @@ static bool take_request(struct client *c)
 		return false;
 	if (r < 0) {
 		refuse_head(c, (unsigned)-r);
+		return true;
+	}
+	if (bolt_asked(c->proxy, &h)) {
+		upgrade(c, &h);
 		return true;
 	}
 	c->minor = h.minor;
@@ -217,6 +241,12 @@ void client_run(struct client *c)
 static void client_read(struct client *c)
 {
 	struct proxy *p = c->proxy;
+
+	if (c->state == CLIENT_HEAD && !c->in.len && bolt_spoken(p, c->source.fd)) {
+		bolt_serve(p, give_away(c));
+		client_close(c);
+		return;
+	}
 	ssize_t n = recv(c->source.fd, p->scratch, HTTP_MAX_HEAD - c->in.len, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -321,6 +351,16 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 		p->clients_max = p->clients.len;
 	client_enter(c, CLIENT_HEAD); /* a newcomer that says nothing does not stay long */
 	return true;
+}
+
+void client_adopt(struct proxy *p, int fd)
+{
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
+
+	(void)getpeername(fd, (struct sockaddr *)&from, &len);
+	if (!make_room(p) || !client_new(p, fd, &from))
+		close(fd);
 }
 
 static void listener_ready(struct loop_source *s, uint32_t events)

@@ -9,6 +9,8 @@
  * the longest idle one gives way to a newcomer; when none is idle, newcomers wait in the backlog.
  */
 MUST_CHECK int clients_start(struct proxy *p, struct err *e);
+/* A connection that was accepted elsewhere and turned out to speak HTTP. */
+void client_adopt(struct proxy *p, int fd);
 /* No newcomers; idle ones are closed, the others after their answer. */
 void clients_drain(struct proxy *p);
 void clients_stop(struct proxy *p);

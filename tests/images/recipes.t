@@ -195,8 +195,8 @@ check_sysroot()
 		skip "sysroot $1"
 		return
 	fi
-	for lib in confuse jansson sodium; do
-		ok "sysroot $1: lib$lib.a and its header" test -s "$dir/usr/lib/$2/lib$lib.a" -a -s "$dir/usr/include/$lib.h"
+	for lib in confuse jansson sodium openssl/ssl openssl/crypto; do
+		ok "sysroot $1: lib${lib##*/}.a and its header" test -s "$dir/usr/lib/$2/lib${lib##*/}.a" -a -s "$dir/usr/include/$lib.h"
 	done
 }
 

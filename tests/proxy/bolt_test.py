@@ -11,8 +11,8 @@ import time
 
 import harness
 from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
-                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, message)
-from harness import Proxy, eventually, free_port, ok, same
+                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, WebSocket, message)
+from harness import Conn, Proxy, eventually, free_port, ok, same
 
 LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
 NOBODY = "Neo.TransientError.General.DatabaseUnavailable"
@@ -32,8 +32,8 @@ class BoltProxy(Proxy):
                                 f'http = "127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
         return text
 
-    def client(self, **kwargs):
-        return BoltClient(self.bolt, **kwargs)
+    def client(self, port=None, **kwargs):
+        return BoltClient(port or self.bolt, **kwargs)
 
 
 def cluster(n=3, master=0):
@@ -274,6 +274,50 @@ def test_bookmarks():
              "a member shows by its own bookmarks what it has")
         eventually(lambda: c.run("WHO", mode="r", bookmarks=[mark])[0][0] == "pi3",
                    "later the third very likely has it too")
+    for m in members:
+        m.down()
+
+
+def test_ports():
+    members = cluster(2)
+    with BoltProxy(members) as proxy:
+        same(proxy.client(port=proxy.port).run("WHO")[0], ["pi1"], "Bolt on the HTTP port")
+        c = Conn(proxy.bolt)
+        c.request()
+        ok(c.answer().member() in ("pi1", "pi2"), "HTTP on the Bolt port")
+        c.request(target="/big/100000")
+        same(len(c.answer().body), 100000, "and again on the same connection")
+        for port in (proxy.port, proxy.bolt):
+            c = proxy.client(port=port, wrap=WebSocket)
+            same(c.sock.accept, WebSocket.ACCEPT, "a WebSocket (the RFC's own key)")
+            same(c.run("WHO")[0], ["pi1"], "Bolt in it")
+            same(len(c.run("RECORDS 2000 1000")), 2000, "many records")
+            rows = c.run("CALL dbms.cluster.routing.getServers")
+            same(rows[0][1][0]["addresses"], [f"127.0.0.1:{port}"], "a routing call: where the client came")
+            big = "p" * 200000
+            c.run("WHO", parameters={"p": big})
+            same(members[0].did(RUN)[-1][1]["p"], big, "a large frame")
+            data = message(RUN, "WHO", {}, {}) + message(PULL)
+            c.sock.frame(data[:5], fin=False)
+            c.sock.frame(b"are you there", opcode=9)
+            c.sock.frame(data[5:], opcode=0)
+            same([t for t, _ in c.answers(3)], [SUCCESS, RECORD, SUCCESS], "a message in two fragments")
+            same(c.sock.control, [(10, b"are you there")], "with a PING between them")
+            c.sock.frame(b"\x03\xe8", opcode=8)
+            same(c.sock.recv(1), b"", "CLOSE")
+            same(c.sock.control[-1], (8, b"\x03\xe8"), "is answered")
+            for why, send in (("text", lambda s: s.frame(b"x", opcode=1)),
+                              ("no mask", lambda s: s.sock.sendall(b"\x82\x01x")),
+                              ("a reserved bit", lambda s: s.sock.sendall(b"\xc2\x80mask")),
+                              ("a PING of 126", lambda s: s.frame(b"x" * 126, opcode=9)),
+                              ("a continuation of nothing", lambda s: s.frame(b"x", opcode=0)),
+                              ("2^63 bytes", lambda s: s.sock.sendall(b"\x82\xff" + b"\xff" * 8 + b"mask"))):
+                c = proxy.client(port=port, wrap=WebSocket, login=None)
+                send(c.sock)
+                ok(c.sock.sock.recv(1) == b"", f"{why}: closed")
+        c = Conn(proxy.port)
+        c.request(fields="Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
+        same(c.answer().status, 200, "without a key it is an ordinary request")
     for m in members:
         m.down()
 

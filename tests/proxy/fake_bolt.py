@@ -92,7 +92,7 @@ def read_message(reader):
 
 class BoltMember(FakeMember):
     def __init__(self, name, role="slave", password="pw"):
-        self.password, self.tx, self.seen, self.logins = password, 1, [], 0
+        self.password, self.tx, self.messages, self.logins = password, 1, [], 0
         self.hanging = threading.Event()
         self.links = []
         super().__init__(name, role)
@@ -119,7 +119,7 @@ class BoltMember(FakeMember):
         self.links = []
 
     def did(self, tag):
-        return [f for t, f in self.seen if t == tag]
+        return [f for t, f in self.messages if t == tag]
 
     def serve_bolt(self, sock):
         reader = Reader(sock)
@@ -143,7 +143,7 @@ class BoltMember(FakeMember):
         failed, text = False, ""
         while True:
             tag, fields = read_message(reader)
-            self.seen.append((tag, fields))
+            self.messages.append((tag, fields))
             if tag == GOODBYE:
                 return
             if tag == RESET:
@@ -187,11 +187,59 @@ class BoltMember(FakeMember):
         sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
 
 
+class WebSocket:
+    """A client's end of a WebSocket, as a socket: what Bolt sends goes into masked binary frames."""
+
+    KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # RFC 6455 1.3
+    ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+    def __init__(self, sock, path="/"):
+        self.sock = sock
+        self.reader = Reader(sock)
+        sock.sendall((f"GET {path} HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade"
+                      f"\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {self.KEY}\r\n\r\n").encode())
+        self.line, fields = self.reader.head()
+        self.accept = dict((k.lower(), v) for k, v in fields).get("sec-websocket-accept")
+        self.control = []
+
+    def frame(self, data, opcode=2, fin=True, mask=b"\x01\x02\xf3\x04"):
+        n = len(data)
+        head = bytes([(0x80 if fin else 0) | opcode])
+        if n < 126:
+            head += bytes([0x80 | n])
+        else:
+            head += b"\xfe" + struct.pack(">H", n) if n < 65536 else b"\xff" + struct.pack(">Q", n)
+        body = bytes(b ^ mask[i & 3] for i, b in enumerate(data)) if n < 100000 else data
+        self.sock.sendall(head + (mask if n < 100000 else bytes(4)) + body)
+
+    def sendall(self, data):
+        self.frame(data)
+
+    def recv(self, _):
+        while True:
+            a, b = self.reader.exactly(2)
+            n = b & 127
+            if n > 125:
+                n = int.from_bytes(self.reader.exactly(2 if n == 126 else 8), "big")
+            data = self.reader.exactly(n)
+            if a & 8:
+                self.control.append((a & 15, data))
+                if a & 15 == 8:
+                    return b""
+            elif n:
+                return data
+
+    def close(self):
+        self.sock.close()
+
+
 class BoltClient:
     """Sends what it is told, byte for byte, and reads answers."""
 
-    def __init__(self, port, login="pw", proposals=b"\0\0\0\3" + bytes(12), timeout=60):
+    def __init__(self, port, login="pw", proposals=b"\0\0\0\3" + bytes(12), timeout=60, wrap=None):
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        if wrap:
+            self.sock = wrap(self.sock)
         self.reader = Reader(self.sock)
         if proposals:
             self.sock.sendall(MAGIC + proposals)

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <sys/socket.h>
+#include "bridge.h"
+#include "websocket.h"
+
+#define FRAME_MAX 32768u
+
+void bridge_close(struct bridge *b)
+{
+	if (b->gone)
+		return;
+	b->gone = true;
+	loop_del(&b->outer);
+	loop_del(&b->inner);
+	b->ops->free(b);
+	close(b->outer.fd);
+	close(b->inner.fd);
+	stream_wipe(&b->inward); /* a password may be on its way */
+	stream_free(&b->outward);
+	list_append(&b->front->gone_bridges, &b->node);
+	front_kick(b->front);
+}
+
+void bridges_sweep(struct front *f)
+{
+	while (f->gone_bridges.first) {
+		struct bridge *b = container_of(f->gone_bridges.first, struct bridge, node);
+		list_remove(&b->node);
+		free(b);
+	}
+}
+
+static uint32_t wants(const struct stream *from, const struct stream *to)
+{
+	return (stream_len(from) < STREAM_HIGH ? EPOLLIN : 0u) | (stream_len(to) ? EPOLLOUT : 0u);
+}
+
+void bridge_watch(struct bridge *b)
+{
+	uint64_t ignored = 0;
+
+	if (b->gone)
+		return;
+	if (b->ops->send(b) < 0 || stream_send(&b->inward, b->inner.fd, &ignored) < 0 ||
+		(b->inner_ended && !stream_len(&b->outward) && !b->ops->unsent(b))) {
+		bridge_close(b);
+		return;
+	}
+	uint32_t outer = wants(&b->inward, &b->outward);
+	if (b->ops->unsent(b) || (outer & EPOLLIN && b->ops->pending(b)))
+		outer |= EPOLLOUT; /* for the latter, so that we come round for it */
+	loop_mod(&b->outer, outer);
+	loop_mod(&b->inner, b->inner_ended ? 0 : wants(&b->outward, &b->inward));
+}
+
+static void outer_ready(struct loop_source *source, uint32_t events)
+{
+	struct bridge *b = container_of(source, struct bridge, outer);
+
+	(void)events;
+	int n = stream_len(&b->inward) < STREAM_HIGH ? b->ops->recv(b) : 0;
+	if (n < 0)
+		bridge_close(b);
+	else
+		bridge_watch(b);
+}
+
+static void inner_ready(struct loop_source *source, uint32_t events)
+{
+	struct bridge *b = container_of(source, struct bridge, inner);
+	uint64_t ignored = 0;
+
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && stream_len(&b->outward) < STREAM_HIGH)
+		b->inner_ended = stream_recv(&b->outward, b->inner.fd, &ignored) < 0;
+	bridge_watch(b);
+}
+
+struct bridge *bridge_new(
+	struct front *f, int fd, const struct bridge_ops *ops, void *wrap, int *far)
+{
+	int pair[2];
+	struct bridge *b = calloc(1, sizeof(*b));
+
+	if (!b || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
+		free(b);
+		return NULL;
+	}
+	*b = (struct bridge){
+		.outer = {.fd = fd, .events = EPOLLIN, .ready = outer_ready},
+		.inner = {.fd = pair[0], .events = EPOLLIN, .ready = inner_ready},
+		.front = f,
+		.ops = ops,
+		.wrap = wrap,
+	};
+	if (loop_add(f->proxy->loop, &b->outer) < 0 || loop_add(f->proxy->loop, &b->inner) < 0) {
+		loop_del(&b->outer);
+		close(pair[0]);
+		close(pair[1]);
+		free(b);
+		return NULL;
+	}
+	list_append(&f->bridges, &b->node);
+	*far = pair[1];
+	return b;
+}
+
+/* --- a WebSocket */
+
+struct ws {
+	struct websocket in;
+	struct stream wire; /* frames on their way to the client */
+	bool closing;
+};
+
+static int ws_take(struct bridge *b, const uint8_t *p, size_t n)
+{
+	struct ws *ws = b->wrap;
+	enum websocket_result r = websocket_take(&ws->in, p, n, &b->inward.b, &ws->wire.b);
+
+	if (r == WEBSOCKET_CLOSED)
+		b->inner_ended = ws->closing = true;
+	return r == WEBSOCKET_BAD ? -1 : 0;
+}
+
+static int ws_recv(struct bridge *b)
+{
+	uint8_t bytes[16384];
+	ssize_t n = recv(b->outer.fd, bytes, sizeof(bytes), 0);
+
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : -1;
+	if (n == 0 || ws_take(b, bytes, (size_t)n) < 0)
+		return -1;
+	return (int)n;
+}
+
+static int ws_send(struct bridge *b)
+{
+	struct ws *ws = b->wrap;
+	uint64_t ignored = 0;
+
+	while (stream_len(&b->outward) && stream_len(&ws->wire) < STREAM_LOW) {
+		size_t n = stream_len(&b->outward);
+		n = n < FRAME_MAX ? n : FRAME_MAX;
+		websocket_put(&ws->wire.b, stream_bytes(&b->outward), n);
+		stream_take(&b->outward, n);
+		if (stream_send(&ws->wire, b->outer.fd, &ignored) < 0)
+			return -1;
+	}
+	if (stream_send(&ws->wire, b->outer.fd, &ignored) < 0)
+		return -1;
+	return ws->closing && !stream_len(&ws->wire) ? -1 : 0;
+}
+
+static bool ws_pending(const struct bridge *b)
+{
+	(void)b;
+	return false;
+}
+
+static bool ws_unsent(const struct bridge *b)
+{
+	const struct ws *ws = b->wrap;
+
+	return stream_len(&ws->wire) > 0;
+}
+
+static void ws_free(struct bridge *b)
+{
+	struct ws *ws = b->wrap;
+
+	stream_free(&ws->wire);
+	free(ws);
+}
+
+static const struct bridge_ops ws_ops = {.recv = ws_recv,
+	.send = ws_send,
+	.pending = ws_pending,
+	.unsent = ws_unsent,
+	.free = ws_free};
+
+int bridge_websocket(
+	struct front *f, int fd, const struct http_head *h, struct slice rest, int *far)
+{
+	struct ws *ws = calloc(1, sizeof(*ws));
+	struct bridge *b = NULL;
+
+	if (ws && websocket_put_accept(&ws->wire.b, h) == 0)
+		b = bridge_new(f, fd, &ws_ops, ws, far);
+	if (!b) {
+		if (ws)
+			stream_free(&ws->wire);
+		free(ws);
+		return -1;
+	}
+	if (ws_take(b, (const uint8_t *)rest.p, rest.n) < 0)
+		bridge_close(b);
+	else
+		bridge_watch(b);
+	return 0;
+}
