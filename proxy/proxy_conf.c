@@ -26,6 +26,12 @@ static cfg_opt_t bolt_opts[] = {
 	CFG_END(),
 };
 
+static cfg_opt_t tls_opts[] = {
+	CFG_STR("certificate", NULL, CFGF_NONE),
+	CFG_STR("key", NULL, CFGF_NONE),
+	CFG_END(),
+};
+
 static cfg_opt_t stats_opts[] = {
 	CFG_STR("listen", NULL, CFGF_NONE),
 	CFG_STR("user", NULL, CFGF_NONE),
@@ -68,6 +74,7 @@ static cfg_opt_t opts[] = {
 	CFG_SEC("timeouts", timeouts_opts, CFGF_NONE),
 	CFG_SEC("http", listen_opts, CFGF_NONE),
 	CFG_SEC("bolt", bolt_opts, CFGF_NONE),
+	CFG_SEC("tls", tls_opts, CFGF_NONE),
 	CFG_SEC("stats", stats_opts, CFGF_NONE),
 	CFG_SEC("admin", admin_opts, CFGF_NONE),
 	CFG_SEC("log", log_opts, CFGF_NONE),
@@ -217,6 +224,35 @@ static int check_realm(cfg_t *cfg, const char *realm, struct err *e)
 	return 0;
 }
 
+static int check_mode(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_errno(e, "%s", path);
+	if (st.st_mode & 077)
+		return err_code(e, EXIT_CONFIG, "%s: others may read it (mode %03o); chmod 600 it",
+			path, st.st_mode & 0777);
+	return 0;
+}
+
+/* The key is as secret as a password: nobody else may read it. */
+static int check_tls(cfg_t *cfg, const struct proxy_conf *conf, struct err *e)
+{
+	const char *missing = !conf->tls_certificate ? "certificate"
+			      : !conf->tls_key       ? "key"
+						     : NULL;
+
+	if (!conf->tls_certificate && !conf->tls_key)
+		return 0;
+	if (missing)
+		return err_code(e, EXIT_CONFIG, "%s: tls { %s = ... } is missing",
+			config_where_key(cfg, "tls"), missing);
+	return check_mode(conf->tls_key, e) < 0
+		       ? err_prefix(e, "%s: tls", config_where_key(cfg, "tls"))
+		       : 0;
+}
+
 static int check_stats(cfg_t *cfg, const struct proxy_conf *conf, struct err *e)
 {
 	bool any = conf->stats_listen || conf->stats_user || conf->stats_password_file;
@@ -328,6 +364,8 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.http_listen = copy_text(cfg, "http", "listen"),
 		.bolt_listen = copy_text(cfg, "bolt", "listen"),
 		.stats_listen = copy_text(cfg, "stats", "listen"),
+		.tls_certificate = copy_text(cfg, "tls", "certificate"),
+		.tls_key = copy_text(cfg, "tls", "key"),
 		.stats_user = copy_text(cfg, "stats", "user"),
 		.stats_password_file = copy_text(cfg, "stats", "password_file"),
 		.stats_realm = copy_text(cfg, "stats", "realm"),
@@ -343,7 +381,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.hold_ms = number(cfg, "members", "hold_ms"),
 	};
 	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
-		check_stats(cfg, conf, e) < 0)
+		check_tls(cfg, conf, e) < 0 || check_stats(cfg, conf, e) < 0)
 		return -1;
 	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0 ||
 		check_credentials(cfg, e) < 0 || check_socket(cfg, e) < 0 ||
@@ -389,24 +427,14 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free((char *)conf->bolt_listen);
 	free((char *)conf->stats_listen);
 	free((char *)conf->stats_user);
+	free((char *)conf->tls_certificate);
+	free((char *)conf->tls_key);
 	free((char *)conf->stats_password_file);
 	free((char *)conf->stats_realm);
 	free((char *)conf->check_credentials_file);
 	free((char *)conf->admin_socket);
 	free((char *)conf->access_log);
 	free(conf);
-}
-
-static int check_mode(const char *path, struct err *e)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return err_errno(e, "%s", path);
-	if (st.st_mode & 077)
-		return err_code(e, EXIT_CONFIG, "%s: others may read it (mode %03o); chmod 600 it",
-			path, st.st_mode & 0777);
-	return 0;
 }
 
 char *proxy_conf_secret(const char *path, struct err *e)

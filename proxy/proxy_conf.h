@@ -29,8 +29,9 @@ struct proxy_conf {
 	unsigned maxconn; /* client connections */
 	int64_t connect_ms, client_ms, server_ms;
 	const char *http_listen;
-	const char *bolt_listen;  /* NULL: none */
-	const char *stats_listen; /* NULL: no stats page */
+	const char *bolt_listen;               /* NULL: none */
+	const char *tls_certificate, *tls_key; /* PEM files; both or none */
+	const char *stats_listen;              /* NULL: no stats page */
 	const char *stats_user, *stats_password_file, *stats_realm;
 	const char *admin_socket; /* NULL: none */
 	const char *access_log;   /* a path, "stderr", or NULL: none */

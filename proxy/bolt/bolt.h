@@ -163,6 +163,7 @@ struct front {
 	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
 	struct list principals;
 	uint8_t hash_key[32];
+	struct tls *tls; /* NULL: none */
 	struct marks marks;
 	struct bolt_member *members; /* as many as proxy->nmembers */
 	size_t nmembers, next_read;
@@ -172,7 +173,12 @@ struct front {
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
 void front_kick(struct front *f);
-/* It is not Bolt that this one speaks, of which nothing was read: HTTP may understand it. */
+/*
+ * It is not Bolt that this one speaks, of which nothing was read: TLS is taken off first, anything
+ * else is for HTTP to understand. The session is closed.
+ */
 void front_give_away(struct session *s);
+/* Is it? */
+bool front_speaks_bolt(const struct session *s);
 
 #endif

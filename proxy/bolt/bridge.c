@@ -58,8 +58,8 @@ static void outer_ready(struct loop_source *source, uint32_t events)
 {
 	struct bridge *b = container_of(source, struct bridge, outer);
 
-	(void)events;
-	int n = stream_len(&b->inward) < STREAM_HIGH ? b->ops->recv(b) : 0;
+	bool room = stream_len(&b->inward) < STREAM_HIGH;
+	int n = room || events & (EPOLLHUP | EPOLLERR) ? b->ops->recv(b) : 0;
 	if (n < 0)
 		bridge_close(b);
 	else
@@ -71,7 +71,10 @@ static void inner_ready(struct loop_source *source, uint32_t events)
 	struct bridge *b = container_of(source, struct bridge, inner);
 	uint64_t ignored = 0;
 
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && stream_len(&b->outward) < STREAM_HIGH)
+	/* After a hang-up only what the socket holds still comes; not taking it would wake us for
+	 * ever. */
+	if (events & (EPOLLHUP | EPOLLERR) ||
+		(events & EPOLLIN && stream_len(&b->outward) < STREAM_HIGH))
 		b->inner_ended = stream_recv(&b->outward, b->inner.fd, &ignored) < 0;
 	bridge_watch(b);
 }

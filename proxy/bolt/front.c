@@ -10,6 +10,7 @@
 #include "members/member.h"
 #include "place.h"
 #include "session.h"
+#include "tls.h"
 #include "websocket.h"
 
 #define ACCEPT_BATCH 64
@@ -60,6 +61,8 @@ static void keep_house(struct loop_timer *t)
 
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
+	if (f->tls)
+		tls_renew(f->tls);
 	(void)loop_timer_set(f->proxy->loop, t, HOUSEKEEPING_MS);
 }
 
@@ -73,16 +76,55 @@ static struct session *serve(struct front *f, int fd)
 	return s;
 }
 
-bool bolt_spoken(const struct proxy *p, int fd)
+/* What begins on the connection, by its first byte. */
+enum spoken { SPOKEN_OTHER, SPOKEN_BOLT, SPOKEN_TLS };
+
+#define TLS_HANDSHAKE 0x16 /* RFC 8446 5.1: the content type of the first record */
+
+static enum spoken listen_to(const struct front *f, int fd)
 {
 	uint8_t first = 0;
 
-	return p->bolt && recv(fd, &first, 1, MSG_PEEK) == 1 && first == HANDSHAKE_MAGIC[0];
+	if (recv(fd, &first, 1, MSG_PEEK) != 1)
+		return SPOKEN_OTHER;
+	if (first == HANDSHAKE_MAGIC[0])
+		return SPOKEN_BOLT;
+	return first == TLS_HANDSHAKE && f->tls ? SPOKEN_TLS : SPOKEN_OTHER;
+}
+
+bool bolt_spoken(const struct proxy *p, int fd)
+{
+	return p->bolt && listen_to(p->bolt, fd) != SPOKEN_OTHER;
+}
+
+/* What is inside of it is served as what came to the Bolt port: it may be anything but TLS again.
+ */
+static void serve_tls(struct front *f, int fd)
+{
+	char address[ROUTING_ADDRESS_MAX];
+	int far;
+
+	place_own_address(fd, address);
+	if (tls_bridge(f, fd, &far) < 0) {
+		close(fd);
+		return;
+	}
+	struct session *s = serve(f, far);
+	if (s)
+		s->own_address = strdup(address);
 }
 
 void bolt_serve(struct proxy *p, int fd)
 {
-	(void)serve(p->bolt, fd);
+	if (listen_to(p->bolt, fd) == SPOKEN_TLS)
+		serve_tls(p->bolt, fd);
+	else
+		(void)serve(p->bolt, fd);
+}
+
+bool front_speaks_bolt(const struct session *s)
+{
+	return listen_to(s->front, s->source.fd) == SPOKEN_BOLT;
 }
 
 bool bolt_asked(const struct proxy *p, const struct http_head *h)
@@ -108,13 +150,19 @@ void bolt_serve_websocket(
 
 void front_give_away(struct session *s)
 {
-	struct proxy *p = s->front->proxy;
+	struct front *f = s->front;
 	int fd = s->source.fd;
+	bool tls = listen_to(f, fd) == SPOKEN_TLS, bridged = s->own_address;
 
 	loop_del(&s->source);
 	s->source.fd = -1;
 	session_close(s);
-	client_adopt(p, fd);
+	if (tls && bridged)
+		close(fd);
+	else if (tls)
+		serve_tls(f, fd);
+	else
+		client_adopt(f->proxy, fd);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -162,7 +210,7 @@ static bool any_speaks(const struct proxy_conf *conf)
 
 int bolt_start(struct proxy *p, struct err *e)
 {
-	if (!p->conf->bolt_listen && !any_speaks(p->conf))
+	if (!p->conf->bolt_listen && !p->conf->tls_certificate && !any_speaks(p->conf))
 		return 0;
 	if (sodium_init() < 0)
 		return err_set(e, "libsodium does not start");
@@ -178,6 +226,11 @@ int bolt_start(struct proxy *p, struct err *e)
 	loop_timer_init(&f->sweep, sweep);
 	loop_timer_init(&f->housekeeping, keep_house);
 	(void)loop_timer_set(p->loop, &f->housekeeping, HOUSEKEEPING_MS);
+	if (p->conf->tls_certificate) {
+		f->tls = tls_new(p->conf, e);
+		if (!f->tls)
+			return -1;
+	}
 	return p->conf->bolt_listen ? listen_on(f, p->conf->bolt_listen, e) : 0;
 }
 
@@ -223,6 +276,7 @@ void bolt_stop(struct proxy *p)
 	bridges_sweep(f);
 	loop_timer_del(&f->sweep);
 	loop_timer_del(&f->housekeeping);
+	tls_free(f->tls);
 	sodium_memzero(f->hash_key, sizeof(f->hash_key));
 	free(f->members);
 	free(f);

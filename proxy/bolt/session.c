@@ -158,7 +158,7 @@ static void session_read(struct session *s, uint32_t events)
 	int n = 0;
 
 	if (s->state == SESSION_SNIFF && events & EPOLLIN && !stream_len(&s->in) &&
-		!bolt_spoken(s->front->proxy, s->source.fd)) {
+		!front_speaks_bolt(s)) {
 		front_give_away(s);
 		return;
 	}

@@ -5,8 +5,12 @@
     bolt_test.py [NAME...]    only the tests whose name contains one of these
 """
 
+import os
 import socket
+import ssl
+import subprocess
 import sys
+import tempfile
 import time
 
 import harness
@@ -20,9 +24,9 @@ INVALID = "Neo.ClientError.Request.Invalid"
 
 
 class BoltProxy(Proxy):
-    def __init__(self, members, bolt="", **kwargs):
+    def __init__(self, members, bolt="", tls="", **kwargs):
         self.bolt = free_port()
-        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" {bolt} }}', **kwargs)
+        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" {bolt} }}\n{tls}', **kwargs)
         self.ready(master=any(m.role == "master" for m in members))
 
     def write_conf(self, members, **kwargs):
@@ -318,6 +322,85 @@ def test_ports():
         c = Conn(proxy.port)
         c.request(fields="Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n")
         same(c.answer().status, 200, "without a key it is an ordinary request")
+    for m in members:
+        m.down()
+
+
+def certificate(folder, name):
+    """A self-signed certificate and its key, put into their places."""
+    new = [os.path.join(folder, f) for f in ("new.crt", "new.key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2",
+                    "-out", new[0], "-keyout", new[1]], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(new[1], 0o600)
+    paths = [os.path.join(folder, f) for f in ("proxy.crt", "proxy.key")]
+    for a, b in zip(new, paths):
+        os.rename(a, b)
+    return paths
+
+
+def test_tls():
+    members = cluster(2)
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "pi4.local")
+
+        def wrap(sock, versions=None):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(crt)
+            if versions:
+                context.minimum_version = context.maximum_version = versions
+            return context.wrap_socket(sock, server_hostname="pi4.local")
+
+        tls = f'tls {{ certificate = "{crt}" key = "{key}" }}'
+        with BoltProxy(members, tls=tls) as proxy:
+            for port in (proxy.port, proxy.bolt):
+                c = proxy.client(port=port, wrap=wrap)
+                same(c.run("WHO")[0], ["pi1"], "bolt+s")
+                same(len(c.run("RECORDS 20000 1000")), 20000, "many records")
+                rows = c.run("CALL dbms.cluster.routing.getServers")
+                same(rows[0][1][0]["addresses"], [f"127.0.0.1:{port}"], "where the client came")
+                big = "p" * (3 << 20)
+                c.run("WHO", parameters={"p": big})
+                same(members[0].did(RUN)[-1][1]["p"], big, "a large parameter")
+                c = proxy.client(port=port, wrap=lambda s: WebSocket(wrap(s)))
+                same(c.run("WHO")[0], ["pi1"], "wss")
+                c = wrap(socket.create_connection(("127.0.0.1", port), timeout=60))
+                c.sendall(b"GET /big/300000 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                got = b""
+                while data := c.recv(65536):
+                    got += data
+                ok(got.startswith(b"HTTP/1.1 200") and len(got) > 300000, f"https ({len(got)} bytes)")
+            same(proxy.client().run("WHO")[0], ["pi1"], "bare Bolt is still there")
+            for data in (b"\x16\x03\x01\x00\x05hello", b"\x16" * 300, b"\x16"):
+                with socket.create_connection(("127.0.0.1", proxy.bolt)) as s:
+                    s.settimeout(60)
+                    try:
+                        s.sendall(data)
+                        s.shutdown(socket.SHUT_WR)
+                        while s.recv(4096):
+                            pass
+                    except (ConnectionError, OSError) as e:
+                        ok(not isinstance(e, TimeoutError), "ended at once")
+            ok(True, "hostile handshakes end")
+            try:
+                wrap(socket.create_connection(("127.0.0.1", proxy.bolt)), ssl.TLSVersion.TLSv1_1)
+                ok(False, "TLS 1.1 is refused")
+            except (ssl.SSLError, ConnectionError, ValueError):
+                ok(True, "TLS 1.1 is refused")
+            old = open(crt).read()
+            certificate(folder, "pi4.local")
+            ok(open(crt).read() != old, "a new certificate")
+
+            def renewed():
+                try:
+                    return wrap(socket.create_connection(("127.0.0.1", proxy.bolt)))
+                except ssl.SSLError:
+                    return False
+            eventually(renewed, "is taken up")
+            open(crt, "w").write("nonsense")
+            eventually(lambda: "not used" in open(proxy.log.name).read(), "a broken one is told and not used")
+            with open(crt, "w") as f:
+                f.write(old)
     for m in members:
         m.down()
 
