@@ -1,10 +1,10 @@
 #!/bin/bash
 # The builder's numbers of docs/BENCHMARKS.md, side by side in one run. `make bench` needs root for
 # genimage's tree (owners of files), a warm input cache and about 12 GB of disk.
-#   tests/bench/run.sh [RUNS]
+#   tests/bench/run.sh [RUNS [RUNS OF GENIMAGE]]
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
-runs=${1:-5}
+runs=${1:-5} genimage_runs=${2:-3}
 [[ $(id -u) -eq 0 ]] || { echo "bench: needs root"; exit 1; }
 command -v genimage >/dev/null || { echo "bench: genimage is not installed"; exit 1; }
 
@@ -102,7 +102,7 @@ forget
 /usr/bin/time -f %M -o "$scratch/rss" "$bramble" build --twin "$scratch/garden.conf" >/dev/null 2>&1 || exit 1
 rss=$(<"$scratch/rss")
 prepare_tree
-for _ in 1 2 3; do
+for _ in $(seq "$genimage_runs"); do
   rm -rf "$scratch"/gi/out?
   seconds four_genimage >>"$scratch/genimage"
 done
@@ -113,7 +113,7 @@ done
 row() { awk -v t="$1" -v a="$2" -v u="$3" -v b="$4" 'BEGIN { printf "%-46s %6.2f s   %s = %.2f\n", t, a, u, a / b }'; }
 # shellcheck disable=SC2154 # declared above
 {
-  printf '%-46s %6.2f s   (medians of %d; genimage of 3)\n' "the base decompressed and four copies" "$base_copies" "$runs"
+  printf '%-46s %6.2f s   (medians of %d; genimage of %d)\n' "the base decompressed and four copies" "$base_copies" "$runs" "$genimage_runs"
   row "four images, nothing cached" "$cold" "ours / that" "$base_copies"
   printf '%-46s %6.2f s\n' "four cp --sparse=always and sync" "$copies"
   row "four images, stages cached" "$warm" "ours / copies" "$copies"
