@@ -3,6 +3,7 @@
 #define PROXY_PROXY_H
 
 #include <sys/socket.h>
+#include "members/dialect.h"
 #include "members/election.h"
 #include "http_client.h"
 #include "http_server.h"
@@ -146,6 +147,11 @@ struct member {
 
 	struct http_client *probe;
 	struct loop_timer probe_timer;
+	enum dialect dialect;      /* that it is asked in */
+	struct http_client *agent; /* NULL: none is configured */
+	struct loop_timer agent_timer;
+	int64_t agent_heard_ms;
+	bool fit;             /* its agent lets it take writes; without one always */
 	enum neo4j_role role; /* as last heard; DOWN once it counts as dead */
 	unsigned fails;       /* probes without an answer since the last answer */
 	unsigned last_status; /* of the last probe: 0 no answer */
@@ -171,8 +177,9 @@ struct proxy {
 	int last_master;            /* the one adopted last, -1: none yet */
 	struct member *members;
 	size_t nmembers;
-	size_t next_read; /* where roundrobin goes on */
-	unsigned turns;   /* that the member at next_read has had */
+	enum dialect dialect; /* of the member that told its role last */
+	size_t next_read;     /* where roundrobin goes on */
+	unsigned turns;       /* that the member at next_read has had */
 	struct loop_timer sweep;
 	bool dispatching, draining;
 	int64_t started_ms;

@@ -105,9 +105,6 @@ static const struct {
 	enum balance balance;
 } balances[] = {{"least", BALANCE_LEAST}, {"roundrobin", BALANCE_ROUNDROBIN}};
 
-/* Those the probe understands; the others of bramble-proxy(8) come with later versions. */
-static const char *const dialects[] = {"auto", "ha"};
-
 static long number(cfg_t *cfg, const char *section, const char *key)
 {
 	return cfg_getint(cfg_getsec(cfg, section), key);
@@ -149,16 +146,14 @@ static int read_balance(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		config_where_key(cfg_getsec(cfg, "members"), "balance"), name);
 }
 
-static int check_dialect(cfg_t *cfg, struct err *e)
+static int read_dialect(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 {
 	const char *name = cfg_getstr(cfg_getsec(cfg, "members"), "dialect");
 
-	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
-		if (strcmp(name, dialects[i]) == 0)
-			return 0;
-	}
+	if (dialect_parse(name, &conf->dialect) == 0)
+		return 0;
 	return err_code(e, EXIT_CONFIG,
-		"%s: members { dialect = \"%s\" }: this version knows \"auto\" and \"ha\"",
+		"%s: members { dialect = \"%s\" }: neither auto, ha, causal, neo4j4 nor neo4j5",
 		config_where_key(cfg_getsec(cfg, "members"), "dialect"), name);
 }
 
@@ -383,7 +378,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
 		check_tls(cfg, conf, e) < 0 || check_stats(cfg, conf, e) < 0)
 		return -1;
-	if (read_balance(cfg, conf, e) < 0 || check_dialect(cfg, e) < 0 ||
+	if (read_balance(cfg, conf, e) < 0 || read_dialect(cfg, conf, e) < 0 ||
 		check_credentials(cfg, e) < 0 || check_socket(cfg, e) < 0 ||
 		check_path(cfg, "log", "access", "stderr", e) < 0)
 		return -1;

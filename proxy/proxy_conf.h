@@ -3,6 +3,7 @@
 #define PROXY_CONF_H
 
 #include <stdbool.h>
+#include "members/dialect.h"
 #include "net.h"
 
 /* proxy.conf as data; its syntax and defaults are in bramble-proxy(8). */
@@ -41,6 +42,7 @@ struct proxy_conf {
 	unsigned bolt_maxconn; /* transactions at once in each member */
 	int64_t check_interval_ms, hold_ms;
 	enum balance balance;
+	enum dialect dialect; /* DIALECT_ASK: auto */
 	struct member_conf *members;
 	size_t nmembers;
 };

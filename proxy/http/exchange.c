@@ -114,6 +114,7 @@ static void wait_again(struct client *c)
 
 static void broken(struct client *c, const char *why)
 {
+	member_look(c->x.upstream->member);
 	if (may_send_again(&c->x)) {
 		c->x.upstream->member->retries++;
 		wait_again(c);

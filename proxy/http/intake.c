@@ -69,6 +69,8 @@ static enum intake put_head(struct client *c, struct http_head *h)
 	_cleanup_buf_ struct buf target = {0};
 	struct tx_target t = tx_parse_target(h->target);
 
+	x->write = route_is_write(c->proxy, h, &t);
+
 	struct slice host = rewrite_authority(h);
 	if (!host.n) {
 		local_address(c, local, sizeof(local));
@@ -93,7 +95,6 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 	struct http_head head = *h;
 
 	*x = (struct exchange){
-		.write = route_is_write(h),
 		.safe = route_is_safe(h->method),
 		.idempotent = route_is_idempotent(h->method),
 		.is_head = slice_eq(h->method, "HEAD"),

@@ -13,13 +13,16 @@ static const struct {
 	{"DELETE", false},
 };
 
-bool route_is_write(const struct http_head *h)
+bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t)
 {
 	for (size_t i = 0; i < h->nfields; i++) {
 		if (slice_ieq(h->fields[i].name, "X-Write") && slice_eq(h->fields[i].value, "1"))
 			return true;
 	}
-	return false;
+	const struct http_field *mode = http_find(h, "access-mode");
+	if (mode)
+		return slice_ieq(mode->value, "WRITE");
+	return !dialect_slaves_write(p->dialect) && (t->kind == TX_BEGIN || t->one_shot);
 }
 
 bool route_is_safe(struct slice method)

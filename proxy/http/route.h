@@ -4,8 +4,11 @@
 
 #include "proxy.h"
 
-/* Does this request need the master? The article's rule: a field X-Write with the value 1. */
-bool route_is_write(const struct http_head *h);
+/*
+ * Does this request need the master? By the article's rule, a field X-Write with the value 1; by
+ * access-mode (4.4 and later); and where slaves do not pass writes on, statements that say neither.
+ */
+bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t);
 /* RFC 9110 9.2.1 and 9.2.2; a method not in its table is neither. */
 bool route_is_safe(struct slice method);
 bool route_is_idempotent(struct slice method);

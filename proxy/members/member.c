@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
+#include "agent_watch.h"
 #include "bolt/front.h"
 #include "http/exchange.h"
 #include "log.h"
 #include "member.h"
 #include "http/pool.h"
 
-#define PROBE_BODY_MAX 1024
+#define PROBE_BODY_MAX 4096
 
 static void probe_now(struct member *m);
 
@@ -111,6 +113,13 @@ static void note_downtime(struct member *m, enum neo4j_role role)
 	}
 }
 
+void member_claim(struct member *m)
+{
+	enum neo4j_role role = m->role == NEO4J_MASTER && !m->fit ? NEO4J_SLAVE : m->role;
+
+	perform(m->proxy, election_heard(&m->proxy->election, m->index, role));
+}
+
 static void set_role(struct member *m, enum neo4j_role role)
 {
 	if (role != m->role) {
@@ -119,8 +128,9 @@ static void set_role(struct member *m, enum neo4j_role role)
 		note_downtime(m, role);
 		m->role = role;
 		m->role_since_ms = boottime_ms();
+		agent_watch_now(m);
 	}
-	perform(m->proxy, election_heard(&m->proxy->election, m->index, role));
+	member_claim(m);
 }
 
 static void died(struct member *m)
@@ -130,6 +140,7 @@ static void died(struct member *m)
 	m->deaths += news;
 	set_role(m, NEO4J_DOWN);
 	if (news) {
+		m->dialect = m->proxy->conf->dialect; /* it may come back as another version */
 		exchange_cut_all(m, false, "the member died");
 		bolt_cut(m, false, "the member died");
 		pool_close_idle(m, INT64_MAX);
@@ -151,7 +162,26 @@ static void schedule_probe(struct member *m)
 
 	if (probe_fast(m) && ms > FAST_PROBE_MS)
 		ms = FAST_PROBE_MS;
+	/* Some jitter, so that proxies do not all ask at once. */
+	ms += (int64_t)randombytes_uniform((uint32_t)(ms / 5 + 1)) - ms / 10;
 	(void)loop_timer_set(m->proxy->loop, &m->probe_timer, ms);
+}
+
+/* The next question comes at once when GET / told the version, else in its turn. */
+static void understand(struct member *m, const struct http_result *r)
+{
+	struct proxy *p = m->proxy;
+	enum dialect asked = m->dialect;
+	struct dialect_heard h =
+		dialect_hear(asked, p->conf->dialect, p->nmembers == 1, r->status, r->body);
+
+	m->dialect = h.next;
+	if (h.next == asked && h.role != NEO4J_UNKNOWN)
+		p->dialect = asked;
+	if (asked == DIALECT_ASK && h.next != asked)
+		probe_now(m);
+	else
+		set_role(m, h.role);
 }
 
 static void probe_done(void *arg, const struct http_result *r)
@@ -166,7 +196,7 @@ static void probe_done(void *arg, const struct http_result *r)
 		snprintf(m->last_why, sizeof(m->last_why), "%u %.*s", r->status,
 			r->body.n > 32 ? 32 : (int)r->body.n, r->body.p);
 		m->fails = 0;
-		set_role(m, neo4j_role_of_available(r->status, r->body));
+		understand(m, r);
 	} else {
 		snprintf(m->last_why, sizeof(m->last_why), "%s", r->why);
 		m->fails++;
@@ -184,7 +214,7 @@ static void probe_now(struct member *m)
 	if (m->admin == MEMBER_MAINT)
 		return;
 	loop_timer_del(&m->probe_timer);
-	http_client_send(m->probe, "GET", NEO4J_HA_AVAILABLE, m->proxy->check_fields, "",
+	http_client_send(m->probe, "GET", dialect_target(m->dialect), m->proxy->check_fields, "",
 		PROBE_TIMEOUT_MS, probe_done, m);
 }
 
@@ -261,6 +291,12 @@ void member_set_weight(struct member *m, unsigned weight, const char *by)
 	proxy_kick(m->proxy);
 }
 
+void member_look(struct member *m)
+{
+	if (!http_client_busy(m->probe))
+		probe_now(m);
+}
+
 static int member_start(struct proxy *p, size_t i, struct err *e)
 {
 	struct member *m = &p->members[i];
@@ -276,6 +312,9 @@ static int member_start(struct proxy *p, size_t i, struct err *e)
 	if (!m->probe)
 		return err_set(e, "member %s: out of memory", m->conf->name);
 	loop_timer_init(&m->probe_timer, probe_due);
+	m->dialect = p->conf->dialect;
+	if (agent_watch_start(m, e) < 0)
+		return -1;
 	probe_now(m);
 	return 0;
 }
@@ -304,6 +343,7 @@ void members_stop(struct proxy *p)
 		pool_close_idle(&p->members[i], INT64_MAX);
 		loop_timer_del(&p->members[i].probe_timer);
 		http_client_free(p->members[i].probe);
+		agent_watch_stop(&p->members[i]);
 	}
 	free(p->check_fields);
 	free(p->members);

@@ -37,6 +37,10 @@ MUST_CHECK int member_admin_parse(const char *name, enum member_admin *admin);
 /* by: who wants it, for the log. */
 void member_set_admin(struct member *m, enum member_admin admin, const char *by);
 void member_set_weight(struct member *m, unsigned weight, const char *by);
+/* What it says of its mastership now, its agent's word included, goes to the election. */
+void member_claim(struct member *m);
+/* A request broke on its way: is the member still what it was? */
+void member_look(struct member *m);
 /* A request met a failure: no new requests until a probe, sent at once, is answered. */
 void member_suspect(struct member *m);
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A mock of a Neo4j HA member: enough HTTP to be probed and to be misused, a role to be set.
 
-It is no Neo4j: the cluster test has real ones. It answers GET .../ha/available by its role and
+It is no Neo4j: the cluster test has real ones. It answers the checks by its role and version and
 everything else by the first part of the path:
 
     /echo       JSON with what arrived (also the default)
@@ -101,6 +101,9 @@ class FakeMember:
         self.socks = set()
         self.transactions = {}  # id -> the statements sent so far, None once it is over
         self.committed = []  # the statements of each
+        self.version = "3.5"
+        self.agent, self.writable, self.agent_why = None, True, ""  # name, if it plays an agent
+        self.agent_port = 0  # of the one that goes with this member
         self.chunks = False  # do answers about transactions come in chunks?
         self.own_name = False  # does it ignore X-Forwarded-Host, as before 2.2?
         self.go = threading.Event()
@@ -161,15 +164,13 @@ class FakeMember:
         method, target, _ = line.split(" ")
         while self.frozen:
             time.sleep(0.01)
-        if target.endswith("/ha/available"):
+        probe = self.probe(target)
+        if probe:
             self.probes += 1
-            if self.credentials and ("Authorization", self.basic()) not in fields:
-                sock.sendall(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n")
-                return True
-            ok = self.role in ("master", "slave")
-            text = self.role if ok else "UNKNOWN"
-            status = "200 OK" if ok else "404 Not Found"
-            sock.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
+            if self.credentials and ("Authorization", self.basic()) not in fields and target != "/":
+                probe = 401, ""
+            status, text = probe
+            sock.sendall(f"HTTP/1.1 {status} x\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode())
             return True
         with self.lock:
             self.seen.append((method, target, fields))
@@ -180,6 +181,31 @@ class FakeMember:
         finally:
             with self.lock:
                 self.now -= 1
+
+    def probe(self, target):
+        """What real ones say: (status, body), or None for what is no probe. version is 3.5 in HA,
+        3.5-causal, 3.2-causal, 3.2-replica, 4.4, 5.26 (clusters) or 5.26-single; agent one's name."""
+        kind = self.version.partition("-")[2] or ("ha" if self.version < "4" else "database")
+        if target == "/cluster" and self.agent:
+            node = {"name": self.agent, "writable": self.writable, "why": self.agent_why}
+            return 200, json.dumps({"from": self.agent, "lease": self.writable, "nodes": [node]})
+        if target == "/":
+            new = {"neo4j_version": self.version.partition("-")[0] + ".1"} if self.version >= "4" else {}
+            return 200, json.dumps({"data": "http://x/db/data/"} | new)
+        if target.startswith("/db/manage/server/ha/"):
+            if kind != "ha":
+                return (404, "") if self.version >= "4" else (403, "")
+            return (200, self.role) if self.role in ("master", "slave") else (404, "UNKNOWN")
+        writable = (200, "true") if self.role == "master" else (404, "false")
+        if target.endswith("/causalclustering/writable"):
+            return writable if kind == "causal" and self.version >= "3.4" else (404, "")
+        if target.endswith("/core/writable"):
+            return writable if kind == "causal" else (403, "")
+        if target.endswith("/read-replica/available"):
+            return (200, "true") if kind == "replica" else (403, "")
+        if target == "/db/neo4j/cluster/writable":
+            return writable if kind == "database" else (404, "{}")
+        return None
 
     def answer(self, sock, reader, method, target, fields):
         kind, _, rest = target.lstrip("/").partition("/")

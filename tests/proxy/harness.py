@@ -141,7 +141,8 @@ class Proxy:
         text += f"members {{ check_interval_ms = 50 {pool} }}\n{more}\n"
         for i, m in enumerate(members):
             weight = f"weight = {weights[i]}" if weights else ""
-            text += f'member "{m.name}" {{ id = {i + 1} http = "127.0.0.1:{m.port}" {weight} }}\n'
+            agent = f'agent = "127.0.0.1:{m.agent_port}"' if m.agent_port else ""
+            text += f'member "{m.name}" {{ id = {i + 1} http = "127.0.0.1:{m.port}" {weight} {agent} }}\n'
         return text
 
     @staticmethod

@@ -1,4 +1,4 @@
-// use: proxy/proxy_conf.c
+// use: proxy/proxy_conf.c proxy/members/dialect.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sys/stat.h>
 #include "proxy/proxy_conf.h"

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "log.h"
+#include "members/agent_watch.h"
+#include "members/member.h"
+
+#define BODY_MAX (64u << 10)
+#define TIMEOUT_MS 1000
+#define FAST_MS 100
+
+static void set_fit(struct member *m, bool fit, const char *why)
+{
+	if (m->fit == fit)
+		return;
+	m->fit = fit;
+	if (m->role == NEO4J_MASTER)
+		log_info("%s: its agent says %s%s%s", m->conf->name,
+			fit ? "it may be written to" : "it may not be written to", *why ? ": " : "",
+			why);
+	member_claim(m);
+}
+
+/* Fast while writes wait for this agent's word. */
+static void schedule(struct member *m)
+{
+	bool awaited = m->role == NEO4J_MASTER && !m->fit;
+	int64_t ms = m->proxy->conf->check_interval_ms;
+
+	(void)loop_timer_set(
+		m->proxy->loop, &m->agent_timer, awaited && ms > FAST_MS ? FAST_MS : ms);
+}
+
+static void done(void *arg, const struct http_result *r)
+{
+	struct member *m = arg;
+	struct agent_word w;
+
+	if (r->status == 200 && agent_word_parse(r->body, &w) == 0) {
+		m->agent_heard_ms = boottime_ms();
+		set_fit(m, w.writable, w.why);
+	} else if (boottime_ms() - m->agent_heard_ms > AGENT_GRACE_MS) {
+		set_fit(m, false, r->status ? "it says nothing of writes" : r->why);
+	}
+	if (!http_client_busy(m->agent))
+		schedule(m);
+}
+
+void agent_watch_now(struct member *m)
+{
+	if (!m->agent || http_client_busy(m->agent))
+		return;
+	loop_timer_del(&m->agent_timer);
+	http_client_send(m->agent, "GET", "/cluster", "", "", TIMEOUT_MS, done, m);
+}
+
+static void due(struct loop_timer *t)
+{
+	agent_watch_now(container_of(t, struct member, agent_timer));
+}
+
+int agent_watch_start(struct member *m, struct err *e)
+{
+	loop_timer_init(&m->agent_timer, due);
+	m->fit = m->conf->agent.sin_port == 0;
+	if (m->fit)
+		return 0;
+	m->agent = http_client_new(m->proxy->loop, &m->conf->agent, BODY_MAX);
+	if (!m->agent)
+		return err_set(e, "member %s: out of memory", m->conf->name);
+	agent_watch_now(m);
+	return 0;
+}
+
+void agent_watch_stop(struct member *m)
+{
+	loop_timer_del(&m->agent_timer);
+	http_client_free(m->agent);
+	m->agent = NULL;
+}
