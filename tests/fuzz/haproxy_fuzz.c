@@ -3,7 +3,8 @@
  * Any bytes as haproxy.cfg. What must hold: a result is a proxy.conf that is taken, and it and the
  * notes are lines of printable text.
  */
-// use: proxy/import/haproxy.c proxy/import/words.c proxy/import/write.c proxy/proxy_conf.c proxy/members/dialect.c
+// use: proxy/import/haproxy.c proxy/import/words.c proxy/import/write.c proxy/proxy_conf.c
+// use: proxy/members/dialect.c
 // mutations: 1000
 #include "fuzz.h"
 #include "proxy/import/haproxy.h"
