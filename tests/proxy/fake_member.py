@@ -164,7 +164,7 @@ class FakeMember:
         method, target, _ = line.split(" ")
         while self.frozen:
             time.sleep(0.01)
-        probe = self.probe(target)
+        probe = self.probe(target) if method == "GET" else None
         if probe:
             self.probes += 1
             if self.credentials and ("Authorization", self.basic()) not in fields and target != "/":
