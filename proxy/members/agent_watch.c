@@ -2,6 +2,7 @@
 #include "log.h"
 #include "members/agent_watch.h"
 #include "members/member.h"
+#include "stats/account.h"
 
 #define BODY_MAX (64u << 10)
 #define TIMEOUT_MS 1000
@@ -13,7 +14,7 @@ static void set_fit(struct member *m, bool fit, const char *why)
 		return;
 	m->fit = fit;
 	if (m->role == NEO4J_MASTER)
-		log_info("%s: its agent says %s%s%s", m->conf->name,
+		account_event(m->proxy, LOG_LEVEL_INFO, "%s: its agent says %s%s%s", m->conf->name,
 			fit ? "it may be written to" : "it may not be written to", *why ? ": " : "",
 			why);
 	member_claim(m);
