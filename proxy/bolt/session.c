@@ -8,6 +8,14 @@
 
 #define CLOSING_MS 5000
 
+/* Never negative: a deadline that is past is not none. */
+static int64_t left_ms(const struct session *s)
+{
+	int64_t ms = s->deadline_ms - boottime_ms();
+
+	return ms > 0 ? ms : 0;
+}
+
 static int64_t deadline_ms(const struct session *s)
 {
 	switch (s->state) {
@@ -16,7 +24,7 @@ static int64_t deadline_ms(const struct session *s)
 		return LOGIN_MS;
 	case SESSION_AUTH:
 	case SESSION_WAITING:
-		return s->deadline_ms - boottime_ms();
+		return left_ms(s);
 	case SESSION_CLOSING:
 		return CLOSING_MS;
 	case SESSION_READY:

@@ -421,6 +421,17 @@ def test_many():
         m.down()
 
 
+def test_hold_max():
+    members = cluster(1)
+    with BoltProxy(members, pool="hold_ms = 600000 hold_max = 1") as proxy:
+        first, second = proxy.client(), proxy.client()
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        first.send((RUN, "WHO", {}, {}), (PULL,))
+        same(second.run("WHO"), NOBODY, "one more than may be held is told at once")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
