@@ -314,7 +314,8 @@ static size_t count_messages(const struct session *s)
  */
 bool session_find_reset(struct session *s)
 {
-	size_t n = ends_with_reset(s) ? count_messages(s) : 0;
+	bool overtakes = s->state == SESSION_WAITING || s->state == SESSION_BOUND;
+	size_t n = overtakes && ends_with_reset(s) ? count_messages(s) : 0;
 
 	if (!n || s->asked.n + n >= ASKED_MAX)
 		return false;

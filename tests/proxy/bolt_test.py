@@ -432,6 +432,17 @@ def test_hold_max():
     members[0].down()
 
 
+def test_reset_at_login():
+    members = cluster(1)
+    with BoltProxy(members, pool="hold_ms = 500") as proxy:
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = proxy.client(login=None)
+        c.send((HELLO, {"scheme": "basic", "principal": "neo4j", "credentials": "wrong"}), (RESET,))
+        same(code(c.answers(1)[0]), NOBODY, "a RESET does not log in")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
