@@ -114,8 +114,7 @@ void session_refuse(struct session *s, const char *code, const char *fmt, ...)
 /* How much may lie in `in`: what waits to be understood, or for room in the link. */
 static size_t in_max(const struct session *s)
 {
-	return s->principal && s->principal->verified_ms ? LOOKAHEAD_MAX + STREAM_READ
-							 : HELLO_MAX * 2;
+	return s->state > SESSION_AUTH ? LOOKAHEAD_MAX + STREAM_READ : HELLO_MAX * 2;
 }
 
 static bool wants_more(const struct session *s)

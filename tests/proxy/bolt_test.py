@@ -443,6 +443,24 @@ def test_reset_at_login():
     members[0].down()
 
 
+def test_refused_later():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        members[0].password = "another"
+        members[0].break_links()
+        eventually(lambda: c.run("WHO") == "Neo.ClientError.Security.Unauthorized" or c.ask(RESET) and False)
+        c.ask(RESET)
+        members[0].password = "pw"
+        data = message(RUN, "WHO", {"p": "p" * 60000}, {}) + message(PULL)
+        c.sock.sendall(data[:20000])
+        time.sleep(0.2)
+        c.sock.sendall(data[20000:])
+        same([t for t, _ in c.answers(3)], [SUCCESS, RECORD, SUCCESS],
+             "a long RUN of one whose password a member refused meanwhile")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
