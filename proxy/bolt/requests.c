@@ -234,9 +234,11 @@ static enum step tell_lost(struct session *s)
 {
 	s->lost = false;
 	s->front->counters.failed_over++;
+	session_enter(s, SESSION_FAILED);
+	if (tag_of(s) == BOLT_RESET) /* never a FAILURE: drivers give the connection up */
+		return STEP_ON;
 	session_fail(s, "Neo.TransientError.Transaction.InstanceStateChanged",
 		"the member that carried this transaction is gone; it was rolled back");
-	session_enter(s, SESSION_FAILED);
 	s->fate = FATE_DROP;
 	return STEP_ON;
 }

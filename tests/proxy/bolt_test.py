@@ -461,6 +461,19 @@ def test_refused_later():
     members[0].down()
 
 
+def test_reset_of_lost():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        c.ask(BEGIN, {})
+        members[0].break_links()
+        time.sleep(0.2)
+        same(c.ask(RESET)[0], SUCCESS, "RESET is the first to hear of a member that went away")
+        eventually(lambda: proxy.json()["master"])
+        same(c.run("WHO")[0], ["pi1"], "goes on")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
