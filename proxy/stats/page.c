@@ -69,7 +69,7 @@ static void put_figures(struct proxy *p, const struct stats_row *front, struct b
 	buf_puts(out, "<dl class=\"figures\">");
 	put_figure(out, "Requests", "rate", front->request_rate, "<small>per second</small>");
 	put_figure(out, "Answer time", "ttime_ms", average_of(&p->meter.total),
-		"<small>ms, mean of 1024</small>");
+		"<small>ms on average</small>");
 	snprintf(more, sizeof(more), "<small>of %u</small>", p->conf->hold_max);
 	put_figure(out, "Writes held", "held_now", master ? 0 : p->queue.writes.len, more);
 	snprintf(more, sizeof(more), "<small>of %u</small>", p->conf->maxconn);

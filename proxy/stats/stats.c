@@ -31,10 +31,13 @@ static const struct {
 	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", stats_metrics},
 };
 
-/* The pages need nothing from elsewhere and are nobody else's part. */
+/*
+ * The pages need nothing from elsewhere and are nobody else's part. With the policy no-referrer a
+ * browser would say "Origin: null" of the page's own forms.
+ */
 static const char page_fields[] =
 	"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: "
-	"no-referrer\r\n"
+	"same-origin\r\n"
 	"Cross-Origin-Resource-Policy: same-origin\r\n"
 	"Content-Security-Policy: default-src 'none'; style-src 'self'; script-src 'self'; "
 	"connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "

@@ -54,6 +54,25 @@ static size_t usable(const struct stats_row *rows, size_t n)
 	return up;
 }
 
+/* "2 of 3 members serve: pi3 is down." */
+static void describe_serving(
+	const struct stats_row *rows, size_t n, size_t up, struct stats_summary *s)
+{
+	size_t all = 0, len = 0, size = sizeof(s->detail);
+	char others[160] = "";
+
+	for (size_t i = 0; i < n; i++) {
+		all += rows[i].member != NULL;
+		if (rows[i].member && !rows[i].up && len < sizeof(others))
+			len += (size_t)snprintf(others + len, sizeof(others) - len, "%s %s is %s",
+				len ? "," : ":", rows[i].name, stats_card_word(&rows[i]));
+	}
+	if (up == all)
+		snprintf(s->detail, size, "All %zu members serve.", all);
+	else
+		snprintf(s->detail, size, "%zu of %zu members serve%s.", up, all, others);
+}
+
 void stats_summarize(
 	struct proxy *p, const struct stats_row *rows, size_t n, struct stats_summary *s)
 {
@@ -62,8 +81,7 @@ void stats_summarize(
 
 	if (master) {
 		snprintf(s->headline, sizeof(s->headline), "%s is the master", master->conf->name);
-		snprintf(s->detail, sizeof(s->detail), "%zu of %zu members serve. Writes go to %s.",
-			up, p->nmembers, master->conf->name);
+		describe_serving(rows, n, up, s);
 		s->level = up == p->nmembers ? "ok" : "warn";
 		return;
 	}
