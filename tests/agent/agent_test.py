@@ -44,6 +44,12 @@ def ok(held, text):
     return held
 
 
+def skip(text):
+    global count
+    count += 1
+    print("ok %d # SKIP %s" % (count, text), flush=True)
+
+
 def wait_for(what, seconds=DEADLINE):
     """Polls what() until it is true; its last value."""
     end = time.monotonic() + seconds
@@ -449,13 +455,63 @@ def test_spoiled(pi1, pi2, pi3):
     ok(marked("served"), "it serves from its copy")
 
 
+def received(node, result):
+    """How many datagrams the node has counted as that."""
+    label = 'bramble_hellos_received_total{result="%s"} ' % result
+    lines = node.request("/metrics")[1].splitlines()
+    return next((int(l[len(label):]) for l in lines if l.startswith(label)), -1)
+
+
+def overhear(node):
+    """A genuine hello to the node, as anybody on its switch could catch it."""
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800))
+    tap.settimeout(DEADLINE)
+    with tap:
+        while True:
+            ip = tap.recv(65536)
+            udp = ip[(ip[0] & 15) * 4:]
+            if ip[9] == 17 and socket.inet_ntoa(ip[16:20]) == node.address and \
+                    udp[2:4] == (7471).to_bytes(2, "big") and udp[8:12] == b"BRMB":
+                return udp[8:]
+
+
 def test_garbage(pi1):
+    """No hello, one of another secret, one too long: dropped, and counted."""
+    head = b"BRMB\4\1\0\0"
+    before = {r: received(pi1, r) for r in ("alien", "forged")}
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for i in range(200):
         s.sendto(os.urandom(i * 7), (pi1.address, 7471))
-        s.sendto(b"BRMB\4\1\0\0" + os.urandom(500), (pi1.address, 7471))
+        s.sendto(head + os.urandom(800), (pi1.address, 7471))
+        time.sleep(0.002)  # that its socket has room for them
+    ok(wait_for(lambda: received(pi1, "alien") >= before["alien"] + 200 and
+                received(pi1, "forged") >= before["forged"] + 200), "garbage is counted")
+    for size in (20000, 60000):
+        s.sendto(head + os.urandom(size), (pi1.address, 7471))
     s.close()
-    ok(pi1.state() == "serving" and pi1.process.poll() is None, "garbage changes nothing")
+    ok(wait_for(lambda: received(pi1, "alien") >= before["alien"] + 202), "so is what is too long")
+    ok(pi1.state() == "serving" and pi1.process.poll() is None, "and changes nothing")
+
+
+def test_replay(pi1):
+    try:
+        hello = overhear(pi1)
+    except PermissionError:
+        skip("replays: nobody may listen here")
+        return
+    before = {r: received(pi1, r) for r in ("stale", "forged")}
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for _ in range(50):
+        s.sendto(hello, (pi1.address, 7471))
+    ok(wait_for(lambda: received(pi1, "stale") >= before["stale"] + 49), "a hello again is counted")
+    for place in (8, 40, len(hello) - 1):
+        s.sendto(hello[:place] + bytes([hello[place] ^ 1]) + hello[place + 1:],
+                 (pi1.address, 7471))
+    s.sendto(hello[:-1], (pi1.address, 7471))
+    s.close()
+    ok(wait_for(lambda: received(pi1, "forged") >= before["forged"] + 3),
+       "and one with a bit changed, wherever")
+    ok(pi1.state() == "serving", "which change nothing")
 
 
 def test_systemd(pi4, top):
@@ -524,10 +580,10 @@ def test_configuration(node):
     os.chmod(os.path.join(node.root, "etc/bramble/cluster.secret"), 0o644)
     code, text = run("-c")
     ok(code == 3 and "others may read it" in text, "a readable secret is refused")
-    node.write("etc/bramble/cluster.secret", "12\n", 0o600)
+    node.write("etc/bramble/cluster.secret", "5ec5ec5ec\n", 0o600)
     code, text = run("run")
     ok(code == 3 and "not 64 hex digits" in text, "so is a short one")
-    ok("12" not in text, "which is not printed")
+    ok("5ec5ec" not in text, "which is not printed")
     node.write("etc/bramble/node.conf", "cluster {\n")
     ok(run("-c")[0] == 3, "a broken node.conf is refused")
     ok(run("bake")[0] == 2 and run()[0] == 2 and run("--x")[0] == 2, "usage errors are 2")
@@ -564,6 +620,7 @@ def cluster_life(top):
         test_neo4j_lost(pi1, pi2, pi3)
         test_spoiled(pi1, pi2, pi3)
         test_garbage(pi1)
+        test_replay(pi1)
         test_systemd(pi4, top)
         ok(pi1.stop() == 0 and not any(n.read("unexpected") for n in nodes),
            "an agent that ends leaves Neo4j alone")
