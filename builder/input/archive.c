@@ -312,7 +312,7 @@ int archive_unpack_below(const char *path, const char *decoded, struct ext4 *fs,
 	return unpack_all(&u, from, a, p, e);
 }
 
-int archive_decode(const char *in, const char *out, struct err *e)
+int archive_decode(const char *in, const char *out, uint64_t max, struct err *e)
 {
 	_cleanup_archive_ struct archive *a = archive_read_new();
 	struct archive_entry *en;
@@ -326,7 +326,7 @@ int archive_decode(const char *in, const char *out, struct err *e)
 	_cleanup_close_ int fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_errno(e, "%s", out);
-	if (decompress_to(a, in, fd, UINT64_MAX, NULL, e) < 0)
+	if (decompress_to(a, in, fd, max, NULL, e) < 0)
 		return e->code == EXIT_FAILED ? err_prefix(e, "%s", out) : -1;
 	return 0;
 }

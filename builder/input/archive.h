@@ -30,9 +30,9 @@ MUST_CHECK char *archive_top_folder(const char *path, struct err *e);
 
 /*
  * Writes the tar in a compressed one to the new file `out`, for archive_unpack_below to read. What
- * is a .zip, or not compressed, or damaged is EXIT_INPUT.
+ * is a .zip, or not compressed, or damaged, or more than max bytes is EXIT_INPUT.
  */
-MUST_CHECK int archive_decode(const char *in, const char *out, struct err *e);
+MUST_CHECK int archive_decode(const char *in, const char *out, uint64_t max, struct err *e);
 
 /*
  * Unpacks a tar or .zip whose entries all lie below one top folder into `dest` of an ext4;

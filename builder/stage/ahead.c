@@ -12,6 +12,8 @@
 
 /* With less free than this the disk has a better use for the room. */
 #define ROOM (UINT64_C(8) << 30)
+/* No Neo4j is as large; a bomb would not end. */
+#define DECODED_MAX (UINT64_C(2) << 30)
 
 /* What is damaged is the stage's to tell: it finds no decoded archive and reads the other. */
 static int decode(void *arg, struct err *e)
@@ -20,7 +22,7 @@ static int decode(void *arg, struct err *e)
 
 	close(b->lock);
 	close(b->cache.lock);
-	if (archive_decode(b->inputs.neo4j, b->decoded, e) == 0)
+	if (archive_decode(b->inputs.neo4j, b->decoded, DECODED_MAX, e) == 0)
 		return 0;
 	unlink(b->decoded);
 	return e->code == EXIT_INPUT ? 0 : -1;

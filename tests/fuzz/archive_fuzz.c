@@ -72,6 +72,32 @@ static void try_looks(const char *path)
 		must(j.major && j.arch);
 }
 
+/* Decoded ahead of its stage: what is in there, or an error and no half of it that counts. */
+static void try_decode(const char *path, struct ext4 *fs)
+{
+	_cleanup_free_ char *out = xasprintf("%s.decoded", path);
+	struct progress p = {0};
+	struct err e = {0}, f = {0};
+
+	unlink(out);
+	if (archive_decode(path, out, 1u << 20, &e) < 0)
+		must(e.code && e.msg[0]);
+	else if (archive_unpack_below(path, out, fs, "/opt/y", &p, &f) < 0)
+		must(f.code && f.msg[0]);
+	unlink(out);
+}
+
+/* As recover-state gets it from a host. */
+static void try_memory(const uint8_t *data, size_t size)
+{
+	_cleanup_buf_ struct buf b = {0};
+	struct err e = {0};
+
+	if (archive_read_memory(data, size, "node.conf", &b, &e) < 0)
+		must(e.code && e.msg[0]);
+	must(b.len <= size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = fuzz_file(data, size, 0);
@@ -85,6 +111,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(e.code && e.msg[0]);
 	if (deb_read_control(path, &d, &e) == 0 && deb_unpack(&d, fs, &e) < 0)
 		must(e.code && e.msg[0]);
+	try_decode(path, fs);
+	try_memory(data, size);
 	must_be_unchanged(fs);
 	return 0;
 }

@@ -379,6 +379,35 @@ static void test_bad_packages(void)
 	}
 }
 
+/* What a stage is given in place of the archive. */
+static void test_decode(void)
+{
+	_cleanup_buf_ struct buf back = {0};
+	_cleanup_free_ char *in = xasprintf("%s/d.gz", scratch), *out = xasprintf("%s/d", scratch);
+	static const uint8_t gz[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 3, 0xcb, 0x48, 0xcd, 0xc9,
+		0xc9, 7, 0, 0x86, 0xa6, 0x10, 0x36, 5, 0, 0, 0};
+	struct err e = {0};
+
+	ok(io_write_atomic(in, gz, sizeof(gz), 0600, &e) == 0, "a .gz of \"hello\"");
+	ok(archive_decode(in, out, 4, &e) < 0 && e.code == EXIT_INPUT,
+		"decode: more than it may be");
+	unlink(out);
+	ok(archive_decode(in, out, 5, &e) == 0 && io_read_file(out, 10, &back, &e) == 0,
+		"decode: as much");
+	is_str(buf_str(&back), "hello", "decode: what is in it");
+	ok(archive_decode(in, out, 5, &e) < 0, "decode: never over a file");
+	unlink(out);
+	ok(io_write_atomic(in, gz, sizeof(gz) - 9, 0600, &e) == 0 &&
+			archive_decode(in, out, 5, &e) < 0 && e.code == EXIT_INPUT,
+		"decode: half of it");
+	unlink(out);
+	ok(io_write_atomic(in, "plain", 5, 0600, &e) == 0 && archive_decode(in, out, 5, &e) < 0 &&
+			e.code == EXIT_INPUT,
+		"decode: nothing to decode");
+	unlink(out);
+	unlink(in);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -389,6 +418,7 @@ int main(void)
 	test_good();
 	test_package();
 	test_bad_packages();
+	test_decode();
 	struct err e;
 	if (io_remove_tree(scratch, &e) < 0)
 		return 1;
