@@ -36,9 +36,15 @@ void buf_add(struct buf *b, const void *p, size_t n)
 	b->data[b->len] = '\0';
 }
 
-void buf_puts(struct buf *b, const char *s)
+void buf_number(struct buf *b, uint64_t n)
 {
-	buf_add(b, s, strlen(s));
+	char text[20], *p = text + sizeof(text);
+
+	do {
+		*--p = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	buf_add(b, p, (size_t)(text + sizeof(text) - p));
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

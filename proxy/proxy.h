@@ -111,7 +111,8 @@ struct client {
 	struct proxy *proxy;
 	struct list_node node; /* on proxy->clients or proxy->gone */
 	enum client_state state;
-	struct sockaddr_storage from;
+	struct in6_addr address;    /* its own; an IPv4 one as it is within IPv6 */
+	char from[NET_ADDRESS_MAX]; /* the same for people */
 	struct buf in, out;
 	unsigned minor;  /* HTTP/1.minor of the request */
 	bool keep_alive; /* as the request asked */

@@ -331,6 +331,19 @@ static bool make_room(struct proxy *p)
 	return false;
 }
 
+/* An IPv4 address as it is within IPv6. */
+static struct in6_addr address_of(const struct sockaddr_storage *ss)
+{
+	const struct sockaddr_in *in = (const void *)ss;
+	struct in6_addr a = {0};
+
+	if (ss->ss_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
+	a.s6_addr[10] = a.s6_addr[11] = 0xff;
+	memcpy(&a.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
+	return a;
+}
+
 static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *from)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -338,7 +351,8 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 	if (!c)
 		return false;
 	c->proxy = p;
-	c->from = *from;
+	c->address = address_of(from);
+	net_address(from, c->from);
 	c->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = client_ready};
 	loop_timer_init(&c->timer, client_expired);
 	if (loop_add(p->loop, &c->source) < 0) {

@@ -19,19 +19,6 @@ static void local_address(const struct client *c, char *text, size_t size)
 		net_port(c->source.fd));
 }
 
-/* For the queue: an IPv4 address as it is within IPv6. */
-static struct in6_addr address_of(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *in = (const void *)ss;
-	struct in6_addr a = {0};
-
-	if (ss->ss_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
-	a.s6_addr[10] = a.s6_addr[11] = 0xff;
-	memcpy(&a.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
-	return a;
-}
-
 /* The request's target as the transaction's own member knows it. */
 static int to_own_target(
 	struct client *c, const struct tx_target *t, struct slice *target, struct buf *text)
@@ -65,7 +52,7 @@ static struct exchange_tx *tx_new(enum tx_api api, struct slice authority)
 static enum intake put_head(struct client *c, struct http_head *h)
 {
 	struct exchange *x = &c->x;
-	char from[NET_ADDRESS_MAX], local[NET_ADDRESS_MAX + 10];
+	char local[NET_ADDRESS_MAX + 10];
 	_cleanup_buf_ struct buf target = {0};
 	struct tx_target t = tx_parse_target(h->target);
 
@@ -82,8 +69,7 @@ static enum intake put_head(struct client *c, struct http_head *h)
 		x->tx = tx_new(t.api, host);
 	if (t.kind == TX_OPEN && to_own_target(c, &t, &h->target, &target) < 0)
 		return INTAKE_NOBODYS;
-	net_address(&c->from, from);
-	rewrite_request(h, from, host, x->tx != NULL, &x->head);
+	rewrite_request(h, c->from, host, x->tx != NULL, &x->head);
 	return buf_ok(&x->head) && buf_ok(&target) && (x->tx || t.kind == TX_NONE)
 		       ? INTAKE_OK
 		       : INTAKE_NO_MEMORY;
@@ -99,7 +85,7 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 		.idempotent = route_is_idempotent(h->method),
 		.is_head = slice_eq(h->method, "HEAD"),
 		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
-		.waiter.from = address_of(&c->from),
+		.waiter.from = c->address,
 	};
 	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, &head);
 	relay_start(&x->request, h->framing, h->content_length, h->framing);

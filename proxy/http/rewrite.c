@@ -41,7 +41,8 @@ static bool named_by_connection(const struct http_head *h, struct slice name)
 
 	if (name.n >= sizeof(text))
 		return false;
-	snprintf(text, sizeof(text), "%.*s", (int)name.n, name.p);
+	memcpy(text, name.p, name.n);
+	text[name.n] = '\0';
 	for (size_t i = 0; i < h->nfields; i++) {
 		if (slice_ieq(h->fields[i].name, "Connection") &&
 			http_list_has(h->fields[i].value, text))
@@ -111,17 +112,21 @@ static void put_forwarded(
 		buf_add(out, h->fields[i].value.p, h->fields[i].value.n);
 		buf_puts(out, ", ");
 	}
-	buf_printf(out, "%s\r\n", client);
+	buf_puts(out, client);
+	buf_puts(out, "\r\n");
 	put_field(out, "X-Forwarded-Host", host);
 	buf_puts(out, "X-Forwarded-Proto: http\r\nVia: 1.1 bramble\r\n");
 }
 
 static void put_framing(enum http_framing to, uint64_t length, struct buf *out)
 {
-	if (to == HTTP_BODY_LENGTH)
-		buf_printf(out, "Content-Length: %" PRIu64 "\r\n", length);
-	else if (to == HTTP_BODY_CHUNKED)
+	if (to == HTTP_BODY_LENGTH) {
+		buf_puts(out, "Content-Length: ");
+		buf_number(out, length);
+		buf_puts(out, "\r\n");
+	} else if (to == HTTP_BODY_CHUNKED) {
 		buf_puts(out, "Transfer-Encoding: chunked\r\n");
+	}
 }
 
 struct slice rewrite_authority(const struct http_head *h)
@@ -162,16 +167,20 @@ static void put_length_of_none(const struct http_head *h, struct buf *out)
 void rewrite_response(
 	const struct http_head *h, const char *member, const struct rewrite_as *as, struct buf *out)
 {
-	buf_printf(out, "HTTP/1.1 %u ", h->status);
+	buf_puts(out, "HTTP/1.1 ");
+	buf_number(out, h->status);
+	buf_puts(out, " ");
 	buf_add(out, h->reason.p, h->reason.n);
 	buf_puts(out, "\r\n");
 	copy_fields(h, as, false, out);
-	buf_printf(out, "Via: 1.1 bramble (%s)\r\n", member);
+	buf_puts(out, "Via: 1.1 bramble (");
+	buf_puts(out, member);
+	buf_puts(out, ")\r\n");
 	if (h->framing == HTTP_BODY_NONE)
 		put_length_of_none(h, out);
 	else
 		put_framing(as->to, h->content_length, out);
 	if (h->status >= 200 && (as->close || as->minor == 0))
-		buf_printf(out, "Connection: %s\r\n", as->close ? "close" : "keep-alive");
+		buf_puts(out, as->close ? "Connection: close\r\n" : "Connection: keep-alive\r\n");
 	buf_puts(out, "\r\n");
 }

@@ -188,12 +188,11 @@ static int put_time(char *to, size_t size)
 static int format(const struct client *c, const struct timing *t, char line[LINE_MAX_BYTES])
 {
 	const struct account *a = &c->account;
-	char from[NET_ADDRESS_MAX], time[64];
+	char time[64];
 
-	net_address(&c->from, from);
 	put_time(time, sizeof(time));
 	return snprintf(line, LINE_MAX_BYTES,
-		"%s %s %s/%s %lld/%lld/%lld/%lld/%lld %u %llu %c%c %u \"%s\"\n", from, time,
+		"%s %s %s/%s %lld/%lld/%lld/%lld/%lld %u %llu %c%c %u \"%s\"\n", c->from, time,
 		a->member ? a->member->conf->name : "-", reason_of(c), (long long)t->request,
 		(long long)t->queue, (long long)t->connect, (long long)t->answer,
 		(long long)t->active, a->status,
