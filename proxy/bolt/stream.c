@@ -9,8 +9,14 @@
 void stream_take(struct stream *s, size_t n)
 {
 	s->at += n;
-	if (s->at < s->b.len)
+	if (s->at < s->b.len) {
+		/* Of one that is never empty, as a slow peer's, no more than the half is gaps. */
+		if (s->at > STREAM_READ && s->at >= stream_len(s)) {
+			buf_consume(&s->b, s->at);
+			s->at = 0;
+		}
 		return;
+	}
 	s->at = 0;
 	s->b.len = 0;
 	if (s->b.cap > KEEP)

@@ -1,10 +1,11 @@
 // use: proxy/bolt/chunk.c proxy/bolt/pack.c proxy/bolt/handshake.c proxy/bolt/message.c
-// use: proxy/bolt/routing.c proxy/bolt/marks.c
+// use: proxy/bolt/routing.c proxy/bolt/marks.c proxy/bolt/stream.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy/bolt/chunk.h"
 #include "proxy/bolt/handshake.h"
 #include "proxy/bolt/marks.h"
 #include "proxy/bolt/routing.h"
+#include "proxy/bolt/stream.h"
 #include "tap.h"
 
 static const struct bolt_version three[] = {{.major = 3}}, four[] = {{4, 3}, {4, 1}, {3, 0}};
@@ -325,6 +326,28 @@ static void test_marks(void)
 	ok(!marks_settled(&m, 1010, 19990 + 1400), "an older one changes nothing");
 }
 
+/* What a slow client's stream sees: always something left, never much. */
+static void test_stream(void)
+{
+	static uint8_t piece[50000];
+	struct stream s = {0};
+	uint8_t want = 0;
+	bool same = true;
+
+	for (int i = 0; i < 2000; i++) {
+		memset(piece, i & 0xff, sizeof(piece));
+		buf_add(&s.b, piece, sizeof(piece));
+		if (i < 3)
+			continue; /* so it stays three pieces long */
+		same &= stream_bytes(&s)[0] == want && stream_bytes(&s)[sizeof(piece) - 1] == want;
+		want++;
+		stream_take(&s, sizeof(piece));
+	}
+	ok(same, "100 MB pass as they came");
+	ok(s.b.cap <= 1u << 20, "in %zu kB", s.b.cap >> 10);
+	stream_free(&s);
+}
+
 int main(void)
 {
 	test_handshake();
@@ -340,5 +363,6 @@ int main(void)
 	test_routing_address();
 	test_routing_shapes();
 	test_marks();
+	test_stream();
 	return done();
 }
