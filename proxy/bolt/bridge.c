@@ -123,7 +123,8 @@ static int ws_take(struct bridge *b, const uint8_t *p, size_t n)
 
 	if (r == WEBSOCKET_CLOSED)
 		b->inner_ended = ws->closing = true;
-	return r == WEBSOCKET_BAD ? -1 : 0;
+	/* ws_send stops far below: these are PONGs that it does not read. */
+	return r == WEBSOCKET_BAD || stream_len(&ws->wire) >= STREAM_HIGH ? -1 : 0;
 }
 
 static int ws_recv(struct bridge *b)

@@ -474,6 +474,24 @@ def test_reset_of_lost():
     members[0].down()
 
 
+def test_websocket_pings():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client(wrap=WebSocket)
+        before, sent = proxy.rss_kb(), 0
+        pings = (b"\x89\xfd" + bytes(4 + 125)) * 500
+        try:
+            while sent < 64 << 20:
+                c.sock.sock.sendall(pings)
+                sent += len(pings)
+            ok(False, "PINGs of one that does not read the answers: all taken")
+        except ConnectionError:
+            ok(True, "one that sends PINGs and does not read the answers is closed")
+        ok(proxy.rss_kb() - before < 10000, f"before it takes much memory: {proxy.rss_kb() - before} kB")
+        same(proxy.client().run("WHO")[0], ["pi1"], "others are served")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
