@@ -103,6 +103,7 @@ struct session {
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
 	char *routing_address; /* in LOCAL */
+	bool only_bolt;        /* it came in a WebSocket: nothing else is spoken in it */
 	char *own_address;     /* of a bridged one: where the client came; else NULL */
 };
 

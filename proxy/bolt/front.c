@@ -144,8 +144,10 @@ void bolt_serve_websocket(
 		return;
 	}
 	struct session *s = serve(p->bolt, far);
-	if (s)
-		s->own_address = strdup(address);
+	if (!s)
+		return;
+	s->own_address = strdup(address);
+	s->only_bolt = true; /* or one client could nest WebSockets, three descriptors each */
 }
 
 void front_give_away(struct session *s)

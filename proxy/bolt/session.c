@@ -164,7 +164,7 @@ static void session_read(struct session *s, uint32_t events)
 {
 	int n = 0;
 
-	if (s->state == SESSION_SNIFF && events & EPOLLIN && !stream_len(&s->in) &&
+	if (s->state == SESSION_SNIFF && !s->only_bolt && events & EPOLLIN && !stream_len(&s->in) &&
 		!front_speaks_bolt(s)) {
 		front_give_away(s);
 		return;

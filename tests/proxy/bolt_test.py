@@ -492,6 +492,21 @@ def test_websocket_pings():
     members[0].down()
 
 
+def test_websocket_in_websocket():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        c = proxy.client(wrap=WebSocket, login=None, proposals=None)
+        got = b""
+        try:
+            c.sock.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+            got = c.sock.recv(1)
+        except ConnectionError:
+            pass
+        ok(b"101" not in got, "only Bolt is spoken in a WebSocket")
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
