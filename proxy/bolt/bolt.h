@@ -59,6 +59,7 @@ enum session_state {
 #define MESSAGE_MAX (32u << 20) /* of any message */
 #define SUMMARY_MAX 8192        /* of a SUCCESS or FAILURE that is looked into */
 #define ASKED_MAX 128           /* requests under way in one session */
+#define CLOSING_MS 5000         /* so long who is to be closed may take what is left for it */
 #define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
 #define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
 

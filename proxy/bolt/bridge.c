@@ -11,6 +11,7 @@ void bridge_close(struct bridge *b)
 	if (b->gone)
 		return;
 	b->gone = true;
+	loop_timer_del(&b->timer);
 	loop_del(&b->outer);
 	loop_del(&b->inner);
 	b->ops->free(b);
@@ -42,16 +43,28 @@ void bridge_watch(struct bridge *b)
 
 	if (b->gone)
 		return;
-	if (b->ops->send(b) < 0 || stream_send(&b->inward, b->inner.fd, &ignored) < 0 ||
+	if (b->ops->send(b) < 0 ||
+		(!b->inner_ended && stream_send(&b->inward, b->inner.fd, &ignored) < 0) ||
 		(b->inner_ended && !stream_len(&b->outward) && !b->ops->unsent(b))) {
 		bridge_close(b);
 		return;
 	}
+	if (b->inner_ended && b->timer.heap_index < 0)
+		(void)loop_timer_set(b->front->proxy->loop, &b->timer, CLOSING_MS);
 	uint32_t outer = wants(&b->inward, &b->outward);
 	if (b->ops->unsent(b) || (outer & EPOLLIN && b->ops->pending(b)))
 		outer |= EPOLLOUT; /* for the latter, so that we come round for it */
 	loop_mod(&b->outer, outer);
-	loop_mod(&b->inner, b->inner_ended ? 0 : wants(&b->outward, &b->inward));
+	if (b->inner_ended)
+		loop_del(&b->inner); /* its hang-up would wake us for ever */
+	else
+		loop_mod(&b->inner, wants(&b->outward, &b->inward));
+}
+
+/* It does not take the rest. */
+static void bridge_expired(struct loop_timer *t)
+{
+	bridge_close(container_of(t, struct bridge, timer));
 }
 
 static void outer_ready(struct loop_source *source, uint32_t events)
@@ -103,6 +116,7 @@ struct bridge *bridge_new(
 		free(b);
 		return NULL;
 	}
+	loop_timer_init(&b->timer, bridge_expired);
 	list_append(&f->bridges, &b->node);
 	*far = pair[1];
 	return b;

@@ -6,8 +6,6 @@
 #include "principal.h"
 #include "session.h"
 
-#define CLOSING_MS 5000
-
 /* Never negative: a deadline that is past is not none. */
 static int64_t left_ms(const struct session *s)
 {

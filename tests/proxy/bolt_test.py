@@ -492,6 +492,25 @@ def test_websocket_pings():
     members[0].down()
 
 
+def test_websocket_end():
+    members = cluster(1)
+    with BoltProxy(members, timeouts="client_ms = 1000") as proxy:
+        def descriptors():
+            return len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
+
+        def cpu_s():
+            with open(f"/proc/{proxy.process.pid}/stat") as f:
+                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+        proxy.client()
+        c = proxy.client(wrap=WebSocket)
+        opened, before = descriptors(), cpu_s()
+        c.send((RUN, "RECORDS 2000 100000", {}, {}), (PULL,))
+        eventually(lambda: descriptors() <= opened - 4, "one that never reads its answer does not stay for ever")
+        ok(cpu_s() - before < 2, f"nor costs much until then: {cpu_s() - before} s")
+    members[0].down()
+
+
 def test_websocket_in_websocket():
     members = cluster(1)
     with BoltProxy(members) as proxy:
