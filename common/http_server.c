@@ -286,30 +286,47 @@ static void server_ready(struct loop_source *source, uint32_t events)
 	conn_enter(c, CONN_READING);
 }
 
-struct http_server *http_server_new(struct loop *l, const char *listen, size_t max_conns,
-	http_handler_fn *fn, void *arg, struct err *e)
+struct http_server *http_server_on(
+	struct loop *l, int fd, size_t max_conns, http_handler_fn *fn, void *arg, struct err *e)
 {
-	_cleanup_close_ int fd = net_listen(listen, e);
-	if (fd < 0)
-		return NULL;
+	_cleanup_close_ int listener = fd;
 	_cleanup_free_ struct http_server *s = calloc(1, sizeof(*s));
+
 	if (!s) {
-		err_errno(e, "%s", listen);
+		err_errno(e, "HTTP server");
 		return NULL;
 	}
 	*s = (struct http_server){
-		.source = {.fd = fd, .events = EPOLLIN, .ready = server_ready},
+		.source = {.fd = listener, .events = EPOLLIN, .ready = server_ready},
 		.loop = l,
 		.max_conns = max_conns,
 		.fn = fn,
 		.arg = arg,
 	};
 	if (loop_add(l, &s->source) < 0) {
-		err_errno(e, "%s", listen);
+		err_errno(e, "HTTP server");
 		return NULL;
 	}
-	(void)steal_fd(&fd);
+	(void)steal_fd(&listener);
 	return steal(&s);
+}
+
+struct http_server *http_server_new(struct loop *l, const char *listen, size_t max_conns,
+	http_handler_fn *fn, void *arg, struct err *e)
+{
+	int fd = net_listen(listen, e);
+
+	if (fd < 0)
+		return NULL;
+	struct http_server *s = http_server_on(l, fd, max_conns, fn, arg, e);
+	if (!s)
+		err_prefix(e, "%s", listen);
+	return s;
+}
+
+int http_server_fd(const struct http_server *s)
+{
+	return s->source.fd;
 }
 
 void http_server_allow_post(struct http_server *s)

@@ -30,6 +30,10 @@ MUST_CHECK struct http_server *http_server_new(struct loop *l, const char *liste
 	http_handler_fn *fn, void *arg, struct err *e);
 /* POST, without a body, goes to the handler too: it looks at h->method. */
 void http_server_allow_post(struct http_server *s);
+/* The same on a listening socket that there is already; it becomes the server's. */
+MUST_CHECK struct http_server *http_server_on(
+	struct loop *l, int fd, size_t max_conns, http_handler_fn *fn, void *arg, struct err *e);
+int http_server_fd(const struct http_server *s);
 void http_server_free(struct http_server *s);
 unsigned http_server_port(const struct http_server *s);
 

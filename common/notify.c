@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include "notify.h"
 #include "util.h"
@@ -30,6 +31,25 @@ static void notify_send(const char *msg)
 void notify_ready(void)
 {
 	notify_send("READY=1");
+}
+
+void notify_reloading(void)
+{
+	struct timespec now;
+	char msg[64];
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	snprintf(msg, sizeof(msg), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		(long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	notify_send(msg);
+}
+
+void notify_main(int pid)
+{
+	char msg[64];
+
+	snprintf(msg, sizeof(msg), "READY=1\nMAINPID=%d", pid);
+	notify_send(msg);
 }
 
 void notify_stopping(void)

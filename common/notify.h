@@ -10,6 +10,10 @@
  */
 void notify_ready(void);
 void notify_stopping(void);
+/* Between this and the next notify_ready the configuration is read anew. */
+void notify_reloading(void);
+/* From now on process pid is the service, and ready. */
+void notify_main(int pid);
 void notify_watchdog(void);
 /* Sets the line `systemctl status` shows; sent only when it differs from the last one. */
 void notify_status(const char *fmt, ...) PRINTF(1, 2);

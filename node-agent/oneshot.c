@@ -92,7 +92,7 @@ int agent_proxy(const struct agent_options *o, struct err *e)
 		return -1;
 	if (!changed)
 		return 0;
-	execl(o->service_manager, o->service_manager, "restart", "--no-block",
+	execl(o->service_manager, o->service_manager, "reload-or-restart", "--no-block",
 		"bramble-proxy.service", (char *)NULL);
 	return err_errno(e, "%s", o->service_manager);
 }

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/resource.h>
 #include "bolt/front.h"
+#include "handover/handover.h"
+#include "handover/inherit.h"
 #include "http/client.h"
 #include "http/exchange.h"
 #include "log.h"
@@ -20,6 +22,7 @@
 
 static struct loop_timer status_timer, watchdog_timer, drain_timer;
 static struct proxy proxy; /* the timers above have no other way to it */
+static bool stopping;
 
 static void sweep(struct loop_timer *t)
 {
@@ -78,20 +81,58 @@ static void drained(struct loop_timer *t)
 	loop_stop(proxy.loop);
 }
 
+/* Whoever waits for nothing is closed, the rest gets DRAIN_MS to finish. */
+static void drain(struct proxy *p)
+{
+	p->draining = true;
+	clients_drain(p);
+	bolt_drain(p);
+	loop_timer_init(&drain_timer, drained);
+	(void)loop_timer_set(p->loop, &drain_timer, DRAIN_MS);
+	proxy_kick(p);
+}
+
+static void left_long_ago(struct loop_timer *t)
+{
+	(void)t;
+	drain(&proxy);
+}
+
 static void on_stop(void *arg, int signo)
 {
 	struct proxy *p = arg;
 
 	(void)signo;
-	if (p->draining)
+	if (stopping)
 		return;
+	stopping = true;
 	log_info("stopping, %zu clients", p->clients.len);
+	if (!p->draining)
+		notify_stopping(); /* else the next process is the service */
+	loop_timer_del(&drain_timer);
+	drain(p);
+}
+
+/* The next process serves: what is here may end in peace, but not for ever. */
+static void leave(struct proxy *p)
+{
+	unsetenv("NOTIFY_SOCKET"); /* the service manager listens to the next one */
 	p->draining = true;
-	notify_stopping();
-	clients_drain(p);
-	bolt_drain(p);
-	(void)loop_timer_set(p->loop, &drain_timer, DRAIN_MS);
+	clients_stop_accepting(p);
+	bolt_stop_accepting(p);
+	http_server_free(p->stats);
+	p->stats = NULL;
+	loop_timer_init(&drain_timer, left_long_ago);
+	(void)loop_timer_set(p->loop, &drain_timer, LEAVE_MS);
 	proxy_kick(p);
+}
+
+static void on_reload(void *arg, int signo)
+{
+	struct proxy *p = arg;
+
+	(void)signo;
+	handover_begin(p->handover);
 }
 
 static int start(struct proxy *p, struct err *e)
@@ -111,14 +152,21 @@ static int start(struct proxy *p, struct err *e)
 	signal(SIGPIPE, SIG_IGN);
 	if (loop_signal(p->loop, SIGTERM, on_stop, p, e) < 0 ||
 		loop_signal(p->loop, SIGINT, on_stop, p, e) < 0 ||
-		loop_signal(p->loop, SIGUSR1, on_reopen, p, e) < 0)
+		loop_signal(p->loop, SIGUSR1, on_reopen, p, e) < 0 ||
+		loop_signal(p->loop, SIGHUP, on_reload, p, e) < 0 ||
+		loop_signal(p->loop, SIGUSR2, on_reload, p, e) < 0)
 		return -1;
 	if (access_log_open(p->conf, &p->access_log, e) < 0)
 		return -1;
 	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0 ||
 		bolt_start(p, e) < 0 || ctl_start(p, e) < 0)
 		return -1;
-	say_status(&status_timer);
+	handover_take_orders(p);
+	/* A process that takes over is not listened to before the one it follows has said so. */
+	if (inherit_done())
+		(void)loop_timer_set(p->loop, &status_timer, STATUS_MS);
+	else
+		say_status(&status_timer);
 	if (notify_watchdog_interval_ms() > 0)
 		feed_watchdog(&watchdog_timer);
 	return 0;
@@ -154,17 +202,19 @@ static void raise_file_limit(const struct proxy_conf *conf)
 			(unsigned long long)limit.rlim_cur);
 }
 
-static int run(struct proxy_conf *conf, struct err *e)
+static int run(struct proxy_conf *conf, const char *path, struct err *e)
 {
 	proxy.conf = conf;
+	proxy.handover = handover_new(&proxy, path, leave);
 	raise_file_limit(conf);
 	int r = start(&proxy, e);
 	if (r == 0) {
 		log_info("listening on %s for %zu members", conf->http_listen, conf->nmembers);
-		notify_ready();
+		notify_ready(); /* when taking over, it has been said already */
 		r = loop_run(proxy.loop, e);
 	}
 	stop(&proxy);
+	handover_free(proxy.handover);
 	return r;
 }
 
@@ -174,7 +224,7 @@ static int serve(char **arg, struct err *e)
 
 	if (!conf)
 		return -1;
-	int r = run(conf, e);
+	int r = run(conf, arg[0], e);
 	proxy_conf_free(conf);
 	return r;
 }

@@ -186,6 +186,7 @@ struct proxy {
 	int64_t started_ms;
 	struct front *bolt; /* NULL: Bolt is not served */
 	struct http_server *stats;
+	struct handover *handover;
 	struct ctl *ctl;     /* NULL: none */
 	char csrf_token[33]; /* of the forms on the stats page: a secret */
 	char *stats_password;

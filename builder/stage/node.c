@@ -116,6 +116,7 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		"http { listen = \"*:8090\" }\n%s"
 		"stats { listen = \"*:8080\" user = \"%s\" password_file = "
 		"\"/etc/bramble/stats.password\" }\n"
+		"admin { socket = \"/run/bramble-proxy/ctl\" }\n"
 		"members { maxconn = 10 check_interval_ms = 500 hold_ms = 45000 hold_max = 256 "
 		"balance = \"%s\" dialect = \"auto\" }\n",
 		c->proxy.maxconn, bolt_listen(p->node), c->proxy.stats_user, c->proxy.balance);

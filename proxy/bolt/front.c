@@ -7,6 +7,7 @@
 #include "http/client.h"
 #include "link.h"
 #include "log.h"
+#include "handover/inherit.h"
 #include "members/member.h"
 #include "place.h"
 #include "session.h"
@@ -192,7 +193,7 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 
 static int listen_on(struct front *f, const char *where, struct err *e)
 {
-	int fd = net_listen(where, e);
+	int fd = inherit_listen(where, e);
 
 	f->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
 	if (fd < 0)
@@ -242,6 +243,17 @@ static void close_listener(struct front *f)
 	if (f->listener.fd >= 0)
 		close(f->listener.fd);
 	f->listener.fd = -1;
+}
+
+int bolt_listener(const struct proxy *p)
+{
+	return p->bolt && p->bolt->listener.loop ? p->bolt->listener.fd : -1;
+}
+
+void bolt_stop_accepting(struct proxy *p)
+{
+	if (p->bolt)
+		close_listener(p->bolt);
 }
 
 void bolt_drain(struct proxy *p)

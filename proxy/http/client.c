@@ -6,6 +6,7 @@
 #include "bolt/front.h"
 #include "client.h"
 #include "exchange.h"
+#include "handover/inherit.h"
 #include "log.h"
 #include "text.h"
 
@@ -398,7 +399,7 @@ static void listener_ready(struct loop_source *s, uint32_t events)
 
 int clients_start(struct proxy *p, struct err *e)
 {
-	int fd = net_listen(p->conf->http_listen, e);
+	int fd = inherit_listen(p->conf->http_listen, e);
 
 	p->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
 	if (fd < 0)
@@ -406,11 +407,18 @@ int clients_start(struct proxy *p, struct err *e)
 	return loop_add(p->loop, &p->listener) < 0 ? err_errno(e, "%s", p->conf->http_listen) : 0;
 }
 
-void clients_drain(struct proxy *p)
+void clients_stop_accepting(struct proxy *p)
 {
+	if (p->listener.fd < 0)
+		return;
 	loop_del(&p->listener);
 	close(p->listener.fd);
 	p->listener.fd = -1;
+}
+
+void clients_drain(struct proxy *p)
+{
+	clients_stop_accepting(p);
 	for (struct list_node *n = p->clients.first, *next; n; n = next) {
 		struct client *c = container_of(n, struct client, node);
 		next = n->next;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sodium.h>
 #include <string.h>
+#include "handover/inherit.h"
 #include "members/member.h"
 #include "stats/page.h"
 #include "stats/stats.h"
@@ -177,7 +178,9 @@ static void step_over(struct loop_timer *t)
 
 static int listen_on(struct proxy *p, struct err *e)
 {
-	p->stats = http_server_new(p->loop, p->conf->stats_listen, STATS_CONNS, on_request, p, e);
+	int fd = inherit_listen(p->conf->stats_listen, e);
+
+	p->stats = fd < 0 ? NULL : http_server_on(p->loop, fd, STATS_CONNS, on_request, p, e);
 	if (!p->stats)
 		return err_prefix(e, "stats");
 	http_server_allow_post(p->stats);

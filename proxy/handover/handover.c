@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "bolt/front.h"
+#include "handover/handover.h"
+#include "handover/inherit.h"
+#include "log.h"
+#include "members/member.h"
+#include "notify.h"
+
+struct handover {
+	struct loop_source source; /* first: the pipe the next process says "ready" in */
+	struct loop_timer timer;
+	struct proxy *proxy;
+	char *conf_path;
+	char program[PATH_MAX]; /* where it was when this one started: a new version is there too */
+	void (*leave)(struct proxy *p);
+	pid_t next; /* 0: none under way */
+};
+
+static void end(struct handover *h)
+{
+	loop_timer_del(&h->timer);
+	loop_del(&h->source);
+	close(h->source.fd);
+	h->next = 0;
+}
+
+static void failed(struct handover *h, const char *why)
+{
+	kill(h->next, SIGKILL);
+	waitpid(h->next, NULL, 0);
+	end(h);
+	account_event(
+		h->proxy, LOG_LEVEL_ERROR, "reload: the next process %s; this one goes on", why);
+	notify_ready();
+}
+
+static void pipe_ready(struct loop_source *s, uint32_t events)
+{
+	struct handover *h = (struct handover *)s;
+	char byte;
+
+	(void)events;
+	if (read(s->fd, &byte, 1) != 1) {
+		failed(h, "ended before it served");
+		return;
+	}
+	account_event(h->proxy, LOG_LEVEL_INFO, "reload: process %d serves, this one leaves",
+		(int)h->next);
+	notify_main(h->next);
+	end(h);
+	h->leave(h->proxy);
+}
+
+static void expired(struct loop_timer *t)
+{
+	failed(container_of(t, struct handover, timer), "does not come to serve");
+}
+
+struct handover *handover_new(
+	struct proxy *p, const char *conf_path, void (*leave)(struct proxy *p))
+{
+	struct handover *h = xcalloc(1, sizeof(*h));
+	ssize_t n = readlink("/proc/self/exe", h->program, sizeof(h->program) - 1);
+
+	h->proxy = p;
+	h->conf_path = xstrdup(conf_path);
+	h->leave = leave;
+	h->program[n > 0 ? n : 0] = '\0';
+	loop_timer_init(&h->timer, expired);
+	return h;
+}
+
+void handover_free(struct handover *h)
+{
+	if (!h)
+		return;
+	if (h->next) { /* stopped in the middle: nobody would know of it */
+		kill(h->next, SIGKILL);
+		waitpid(h->next, NULL, 0);
+		end(h);
+	}
+	free(h->conf_path);
+	free(h);
+}
+
+/* --- the next process */
+
+static void put_orders(const struct proxy *p, struct buf *to)
+{
+	for (size_t i = 0; i < p->nmembers; i++) {
+		const struct member *m = &p->members[i];
+		bool ordered = m->weight != m->conf->weight;
+		if (ordered || m->admin != MEMBER_READY)
+			buf_printf(to, "%s %s %d;", m->conf->name, member_admin_name(m->admin),
+				ordered ? (int)m->weight : -1);
+	}
+}
+
+static void take_order(struct proxy *p, const char *text)
+{
+	char name[256], admin[16];
+	enum member_admin state;
+	int weight;
+
+	if (sscanf(text, "%255s %15s %d", name, admin, &weight) != 3)
+		return;
+	struct member *m = members_find(p, name);
+	if (m && weight >= 0 && weight <= WEIGHT_MAX)
+		member_set_weight(m, (unsigned)weight, "the process before");
+	if (m && member_admin_parse(admin, &state) == 0)
+		member_set_admin(m, state, "the process before");
+}
+
+void handover_take_orders(struct proxy *p)
+{
+	_cleanup_free_ char *orders = inherit_orders();
+	char *rest = orders;
+
+	for (char *one; (one = strsep(&rest, ";"));)
+		take_order(p, one);
+}
+
+static _Noreturn void become_next(struct handover *h, int ready_fd, const char *orders)
+{
+	const struct proxy *p = h->proxy;
+	struct buf listeners = {0};
+	sigset_t none;
+
+	inherit_leave(&listeners, p->conf->http_listen, p->listener.fd);
+	if (p->stats)
+		inherit_leave(&listeners, p->conf->stats_listen, http_server_fd(p->stats));
+	if (p->bolt && p->conf->bolt_listen)
+		inherit_leave(&listeners, p->conf->bolt_listen, bolt_listener(p));
+	inherit_put_environment(&listeners, ready_fd, orders);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL); /* the loop blocks what it takes as events */
+	signal(SIGPIPE, SIG_DFL);
+	execl(h->program, h->program, "-f", h->conf_path, (char *)NULL);
+	_exit(127);
+}
+
+/* The conf is only tried here: the next process reads it for itself. */
+static int start_next(struct handover *h, struct err *e)
+{
+	struct proxy_conf *conf = proxy_conf_load(h->conf_path, e);
+	_cleanup_buf_ struct buf orders = {0};
+	int ends[2];
+
+	if (!conf)
+		return -1;
+	proxy_conf_free(conf);
+	put_orders(h->proxy, &orders);
+	if (!buf_ok(&orders) || pipe2(ends, O_CLOEXEC) < 0)
+		return err_errno(e, "a pipe");
+	_cleanup_close_ int in = ends[0];
+	_cleanup_close_ int out = ends[1];
+	h->next = fork();
+	if (h->next == 0)
+		become_next(h, out, buf_str(&orders));
+	if (h->next < 0) {
+		h->next = 0;
+		return err_errno(e, "a process");
+	}
+	h->source = (struct loop_source){.fd = in, .events = EPOLLIN, .ready = pipe_ready};
+	if (loop_add(h->proxy->loop, &h->source) < 0) {
+		err_errno(e, "the loop");
+		kill(h->next, SIGKILL);
+		h->next = 0;
+		return -1;
+	}
+	(void)steal_fd(&in);
+	(void)loop_timer_set(h->proxy->loop, &h->timer, HANDOVER_MS);
+	return 0;
+}
+
+void handover_begin(struct handover *h)
+{
+	struct err e = {0};
+
+	if (h->next || h->proxy->draining)
+		return;
+	notify_reloading();
+	if (start_next(h, &e) == 0)
+		return;
+	account_event(h->proxy, LOG_LEVEL_ERROR, "reload refused: %s; what was goes on", e.msg);
+	notify_ready();
+}

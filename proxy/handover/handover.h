@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef PROXY_HANDOVER_HANDOVER_H
+#define PROXY_HANDOVER_HANDOVER_H
+
+#include "proxy.h"
+
+/*
+ * A reload, and a new version of the program, are the same: the next process starts with the
+ * listening sockets of this one, so that no connection finds nobody; when it serves, this one
+ * accepts no more, finishes what it has and ends. A proxy.conf that is wrong, or a next process
+ * that does not come to serve in HANDOVER_MS, changes nothing.
+ *
+ * A client's kept connection is not closed under its hands: it gets "Connection: close" with its
+ * next answer, or its end after LEAVE_MS.
+ */
+#define HANDOVER_MS 20000
+#define LEAVE_MS 30000
+
+struct handover;
+
+/* conf_path: what the next process shall read. leave: this one is no longer needed. */
+MUST_CHECK struct handover *handover_new(
+	struct proxy *p, const char *conf_path, void (*leave)(struct proxy *p));
+void handover_free(struct handover *h);
+void handover_begin(struct handover *h);
+
+/* Orders that the process before had taken. */
+void handover_take_orders(struct proxy *p);
+
+#endif

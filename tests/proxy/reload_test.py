@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bramble-proxy reloads under load, 0 requests lost; wrong files and wrong programs change nothing.
+Against mocks of members. Prints TAP.
+
+    RELOADS=100 reload_test.py     how many reloads under load (12 by default)
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import harness
+from harness import PROXY, Conn, Proxy, cluster, eventually, ok, same
+
+WRITE = "X-Write: 1\r\n"
+RELOADS = int(os.environ.get("RELOADS", 12))
+
+
+class Reloaded(Proxy):
+    """Follows the process that serves; ends all of them."""
+
+    def write_conf(self, members, more, **rest):
+        self.socket = os.path.join(self.dir.name, "ctl")
+        return super().write_conf(members, more=more + f'admin {{ socket = "{self.socket}" }}', **rest)
+
+    def pid(self):
+        r = subprocess.run([PROXY, "--ctl", self.socket, "show info"], capture_output=True, text=True)
+        found = re.search(r"Pid: (\d+)", r.stdout)
+        return int(found[1]) if found else 0
+
+    def order(self, text):
+        return subprocess.run([PROXY, "--ctl", self.socket, text], capture_output=True, text=True).stdout
+
+    def reload(self, signo=signal.SIGHUP):
+        before = self.pid()
+        os.kill(before, signo)
+        return eventually(lambda: self.pid() not in (0, before))
+
+    def rewrite(self, change):
+        with open(self.conf) as f:
+            text = change(f.read())
+        with open(self.conf, "w") as f:
+            f.write(text)
+
+    def said(self, text):
+        with open(self.log.name) as f:
+            return text in f.read()
+
+    def __exit__(self, kind, value, trace):
+        last = self.pid()
+        if last and last != self.process.pid:
+            os.kill(last, signal.SIGTERM)
+            eventually(lambda: not alive(last))
+        super().__exit__(kind, value, trace)
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Load:
+    """Clients that keep their connections as long as they may and count what fails."""
+
+    def __init__(self, proxy, clients=8):
+        self.proxy, self.stop = proxy, threading.Event()
+        self.done, self.failures, self.lock = 0, [], threading.Lock()
+        self.threads = [threading.Thread(target=self.client, args=(i,), daemon=True) for i in range(clients)]
+        for t in self.threads:
+            t.start()
+
+    def client(self, i):
+        conn = None
+        n = 0
+        while not self.stop.is_set():
+            n += 1
+            try:
+                conn = conn or Conn(self.proxy.port)
+                write = (n + i) % 3 == 0
+                conn.request("POST" if write else "GET", "/slow" if n % 4 else "/echo",
+                             WRITE if write else "", b"x" if write else b"")
+                a = conn.answer()
+                if a.status != 200:
+                    raise ValueError(f"{a.status} {a.body[:80]}")
+                with self.lock:
+                    self.done += 1
+                if a.field("Connection") == "close":
+                    conn.close()
+                    conn = None
+            except Exception as e:
+                with self.lock:
+                    self.failures.append(f"{type(e).__name__}: {e}")
+                conn = None
+
+    def end(self):
+        self.stop.set()
+        for t in self.threads:
+            t.join(harness.PATIENCE_S)
+
+
+def test_under_load():
+    members = cluster(3)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        load = Load(proxy)
+        pids = {proxy.pid()}
+        for i in range(RELOADS):
+            served = load.done
+            if not proxy.reload(signal.SIGUSR2 if i % 4 == 3 else signal.SIGHUP):
+                break
+            pids.add(proxy.pid())
+            eventually(lambda: load.done > served + 10)
+        load.end()
+        same(load.failures[:5], [], f"{RELOADS} reloads, {load.done} requests: none failed")
+        same(len(pids), RELOADS + 1, "each time another process serves")
+        last = proxy.pid()
+        eventually(lambda: not any(alive(p) for p in pids - {last}), "those before have ended")
+
+
+def test_changes():
+    members = cluster(3)
+    with Reloaded(members[:2]) as proxy:
+        proxy.ready()
+        proxy.order("set server pi2 state drain; set server pi1 weight 7")
+        new = f'member "pi3" {{ id = 3 http = "127.0.0.1:{members[2].port}" }}\n'
+        proxy.rewrite(lambda text: text + new)
+        ok(proxy.reload(), "a file with one more member")
+        eventually(lambda: proxy.json()["master"] == "pi1" and proxy.member("pi3")["up"])
+        eventually(lambda: "pi3" in {proxy.once().member() for _ in range(6)}, "which then serves")
+        same((proxy.member("pi2")["admin"], proxy.member("pi1")["weight"]), ("drain", 7), "orders stay")
+        proxy.rewrite(lambda text: re.sub(r'member "pi2".*\n', "", text).replace(
+            f"127.0.0.1:{proxy.stats_port}", f"127.0.0.1:{harness.free_port()}"))
+        old_stats, proxy.stats_port = proxy.stats_port, 0
+        with open(proxy.conf) as f:
+            proxy.stats_port = int(re.search(r'stats { listen = "127.0.0.1:(\d+)"', f.read())[1])
+        ok(proxy.reload(), "one member less, another address")
+        eventually(lambda: [m["name"] for m in proxy.json()["members"]] == ["pi1", "pi3"], "as the file says")
+        eventually(lambda: refused(old_stats), "the old address is closed")
+
+
+def refused(port):
+    try:
+        Conn(port).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_long_request():
+    members = cluster(1)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        busy, idle = proxy.connect(), proxy.connect()
+        busy.request("POST", "/hang", WRITE)
+        eventually(lambda: members[0].now == 1)
+        idle.request()
+        idle.answer()
+        first = proxy.pid()
+        proxy.reload()
+        same(proxy.once().status, 200, "the next process serves")
+        idle.request()
+        same(idle.answer().field("Connection"), "close", "a kept connection ends with its next answer")
+        members[0].release()
+        same(busy.answer().status, 200, "what was under way is finished by the one before")
+        eventually(lambda: not alive(first), "which then ends")
+        busy.close()
+        idle.close()
+
+
+def test_refused():
+    members = cluster(1)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        pid = proxy.pid()
+        good = open(proxy.conf).read()
+        for bad, want in ((good + "frob = 1\n", "no such option 'frob'"), ("", "http { listen")):
+            proxy.rewrite(lambda _, text=bad: text)
+            os.kill(pid, signal.SIGHUP)
+            eventually(lambda want=want: any("reload refused" in e["text"] and want in e["text"]
+                                             for e in proxy.json()["events"]), f"refused: {want}")
+            same((proxy.pid(), proxy.once().status), (pid, 200), "the old goes on")
+        proxy.rewrite(lambda _: good.replace(f"127.0.0.1:{proxy.stats_port}", f"127.0.0.1:{members[0].port}"))
+        os.kill(pid, signal.SIGHUP)
+        eventually(lambda: any("ended before it served" in e["text"] for e in proxy.json()["events"]),
+                   "a next process that cannot start changes nothing")
+        same((proxy.pid(), proxy.once().status), (pid, 200), "the old goes on")
+        proxy.rewrite(lambda _: good)
+        ok(proxy.reload(), "and a good file is taken after all that")
+
+
+def test_upgrade():
+    """The program is replaced on disk, as a package does it."""
+    global PROXY
+    members = cluster(1)
+    mine = os.path.join(harness.tempfile.mkdtemp(), "bramble-proxy")
+    shutil.copy(PROXY, mine)
+    before, harness.PROXY = harness.PROXY, mine
+    try:
+        with Reloaded(members) as proxy:
+            proxy.ready()
+            pid = proxy.pid()
+            shutil.copy(PROXY, mine + ".new")
+            os.rename(mine + ".new", mine)
+            inode = os.stat(mine).st_ino
+            ok(proxy.reload(signal.SIGUSR2), "SIGUSR2: a new program takes over")
+            same(os.stat(f"/proc/{proxy.pid()}/exe").st_ino, inode, "it is the new one")
+            same(proxy.once().status, 200, "and serves")
+            eventually(lambda: not alive(pid))
+            with open(mine + ".new", "w") as f:
+                f.write("#!/bin/false\n")
+            os.chmod(mine + ".new", 0o755)
+            os.rename(mine + ".new", mine)
+            pid = proxy.pid()
+            os.kill(pid, signal.SIGUSR2)
+            eventually(lambda: any("ended before" in e["text"] for e in proxy.json()["events"]),
+                       "a program that does not work")
+            same((proxy.pid(), proxy.once().status), (pid, 200), "does not take over")
+    finally:
+        harness.PROXY = before
+
+
+def test_notify():
+    import socket
+
+    members = cluster(1)
+    path = os.path.join(harness.tempfile.mkdtemp(), "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        manager.settimeout(harness.PATIENCE_S)
+        os.environ["NOTIFY_SOCKET"] = path
+
+        def heard(want):
+            end = time.monotonic() + harness.PATIENCE_S
+            while time.monotonic() < end:
+                got = manager.recv(4096).decode()
+                if re.search(want, got):
+                    return got
+            return ""
+
+        try:
+            with Reloaded(members) as proxy:
+                ok(heard("^READY=1$"), "READY=1")
+                ok(heard("STATUS=pi1 is the master"), "STATUS=")
+                os.kill(proxy.pid(), signal.SIGHUP)
+                ok(heard(r"^RELOADING=1\nMONOTONIC_USEC=\d+"), "RELOADING=1")
+                got = heard("MAINPID=")
+                ok("READY=1" in got, "READY=1 with the new MAINPID")
+                same(int(got.split("MAINPID=")[1]), proxy.pid(), "which serves")
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
+
+
+sys.exit(harness.main(globals()))
