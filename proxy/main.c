@@ -31,7 +31,7 @@ static void sweep(struct loop_timer *t)
 	clients_sweep(p);
 	exchange_dispatch(p);
 	bolt_kick(p);
-	if (p->draining && !p->clients.len && !bolt_sessions(p, NULL, NULL))
+	if (p->draining && !p->clients.len && bolt_drained(p))
 		loop_stop(p->loop);
 }
 

@@ -32,13 +32,14 @@ void bolt_kick(struct proxy *p)
 static void sweep(struct loop_timer *t)
 {
 	struct front *f = container_of(t, struct front, sweep);
+	bool left = f->gone.first || f->gone_bridges.first;
 
 	place_all(f);
 	sessions_sweep(f);
 	links_sweep(f);
 	bridges_sweep(f);
-	if (f->proxy->draining && !f->sessions.len)
-		proxy_kick(f->proxy);
+	if (left && f->proxy->draining && bolt_drained(f->proxy))
+		proxy_kick(f->proxy); /* whose own sweep kicks us */
 }
 
 static void close_idle_links(struct front *f, const struct bolt_member *m, int64_t before_ms)
@@ -265,7 +266,7 @@ void bolt_drain(struct proxy *p)
 		struct session *s = container_of(n, struct session, node);
 		next = n->next;
 		if (s->state != SESSION_BOUND && s->state != SESSION_CLOSING)
-			session_close(s);
+			session_leave(s);
 	}
 }
 
@@ -319,6 +320,11 @@ void bolt_cut(const struct member *m, bool writes_only, const char *why)
 		link_lost(l, why);
 	if (!writes_only)
 		close_idle_links(f, &f->members[m->index], INT64_MAX);
+}
+
+bool bolt_drained(const struct proxy *p)
+{
+	return !p->bolt || (!p->bolt->sessions.len && !p->bolt->bridges.len);
 }
 
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)

@@ -34,11 +34,13 @@ struct bolt_member_counters {
 
 MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
 void bolt_stop(struct proxy *p);
-/* Stops accepting; sessions without a transaction are closed. */
+/* Stops accepting; sessions without a transaction are closed once they have their answers. */
 void bolt_drain(struct proxy *p);
 /* The listening socket, or -1; and closing it while sessions stay. */
 int bolt_listener(const struct proxy *p);
 void bolt_stop_accepting(struct proxy *p);
+/* Did all clients leave, with all that was for them? */
+bool bolt_drained(const struct proxy *p);
 /*
  * The HTTP port serves Bolt too. Is it Bolt that begins on this connection, of which nothing was
  * read yet? Does this request ask for a WebSocket, as the Neo4j Browser does to speak Bolt in it?

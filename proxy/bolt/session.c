@@ -109,6 +109,14 @@ void session_refuse(struct session *s, const char *code, const char *fmt, ...)
 	session_enter(s, SESSION_CLOSING);
 }
 
+void session_leave(struct session *s)
+{
+	if (s->link)
+		link_close(s->link);
+	session_enter(s, SESSION_CLOSING);
+	session_watch(s);
+}
+
 /* How much may lie in `in`: what waits to be understood, or for room in the link. */
 static size_t in_max(const struct session *s)
 {

@@ -17,6 +17,9 @@ void session_fail(struct session *s, const char *code, const char *fmt, ...) PRI
 /* An error no server goes on after: FAILURE, then close. */
 void session_refuse(struct session *s, const char *code, const char *fmt, ...) PRINTF(3, 4);
 
+/* Nothing more is taken from the client; closes when it has what was answered. */
+void session_leave(struct session *s);
+
 /* Goes on with what is in `in`, as far as the state allows. */
 void session_run(struct session *s);
 /* Forwards the rest of, and the first message of a transaction to a link that is there now. */

@@ -6,6 +6,7 @@
 """
 
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -523,6 +524,28 @@ def test_websocket_in_websocket():
         except ConnectionError:
             pass
         ok(b"101" not in got, "only Bolt is spoken in a WebSocket")
+    members[0].down()
+
+
+def test_drain():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        with open(f"/proc/{proxy.process.pid}/stat") as f:
+            def cpu_s():
+                f.seek(0)
+                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+            members[0].role = "UNKNOWN"
+            eventually(lambda: not proxy.json()["master"])
+            c = Conn(proxy.port)
+            c.request("POST", "/x", fields="X-Write: 1\r\n", body=b"x")
+            b = proxy.client(login=None)
+            before = cpu_s()
+            proxy.process.send_signal(signal.SIGTERM)
+            ok(b.closed(), "SIGTERM: who is in no transaction is closed")
+            time.sleep(2)
+            ok(cpu_s() - before < 0.25, f"waiting for a request costs little: {cpu_s() - before} s")
+            c.close()
     members[0].down()
 
 
