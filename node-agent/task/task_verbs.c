@@ -120,7 +120,9 @@ static void keep(struct call *c)
 	const struct stage *s = c->own;
 	struct err e;
 
-	if (tasks_set(v->tasks, &s->task, &e) < 0)
+	if (task_is_busy(&v->tasks->task)) /* begun while this one's store came */
+		call_fail(c, CALL_REFUSED, "another restore or upgrade is under way");
+	else if (tasks_set(v->tasks, &s->task, &e) < 0)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
 	else
 		call_done(c, NULL);

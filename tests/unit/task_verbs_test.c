@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A store comes for minutes: what is begun meanwhile must not be overwritten when it is there. The
+ * control port, the helper and p3's file are stand-ins.
+ */
+// use: node-agent/task/task_verbs.c node-agent/task/task.c node-agent/backup/unpack.c
+// use: node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "node-agent/backup/unpack.h"
+#include "node-agent/control/verbs.h"
+#include "pack.h"
+#include "tap.h"
+#include "util.h"
+
+static bool done_called, refused, helper_asked;
+
+static void over(struct call *c)
+{
+	c->verb->end(c);
+	c->own = NULL;
+}
+
+void call_done(struct call *c, json_t *answer)
+{
+	done_called = true;
+	json_decref(answer);
+	over(c);
+}
+
+void call_fail(struct call *c, enum call_code code, const char *fmt, ...)
+{
+	(void)fmt;
+	refused = code == CALL_REFUSED;
+	over(c);
+}
+
+void call_progress(struct call *c, const char *fmt, ...)
+{
+	(void)c;
+	(void)fmt;
+}
+
+int tasks_set(struct tasks *t, const struct task *next, struct err *e)
+{
+	(void)e;
+	t->task = *next;
+	return 0;
+}
+
+void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
+{
+	(void)c;
+	(void)l;
+	(void)path;
+}
+
+void helper_client_cancel(struct helper_client *c)
+{
+	(void)c;
+}
+
+void helper_ask(
+	struct helper_client *c, const struct helper_request *r, helper_done_fn *fn, void *arg)
+{
+	(void)c;
+	(void)r;
+	(void)fn;
+	(void)arg;
+	helper_asked = true;
+}
+
+/* As bramble-unpack tells that it is done. */
+static void unpack_is_done(const char *store)
+{
+	_cleanup_free_ char *from = xasprintf("%s/" UNPACK_FROM, store);
+	_cleanup_free_ char *result = xasprintf("%s/" UNPACK_RESULT, store);
+	struct stat st;
+	struct err e;
+	char name[64];
+
+	if (stat(from, &st) < 0)
+		return;
+	unpack_name(&st, name, sizeof(name));
+	_cleanup_free_ char *said = xasprintf("%s" UNPACK_OK, name);
+	(void)!io_write_atomic(result, said, strlen(said), 0644, &e);
+}
+
+static void stage(struct call *c, struct verbs *v)
+{
+	struct pack p;
+	_cleanup_buf_ struct buf bytes = {0};
+	json_t *request = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b}", "task", "0000000000000009",
+		"kind", "restore", "keeper", "pi1", "bytes", 1, "last_tx", 5, "sends", 1);
+
+	done_called = refused = helper_asked = false;
+	*c = (struct call){.verb = &task_stage_verb, .agent = v};
+	task_stage_verb.begin(c, request);
+	json_decref(request);
+	pack_begin(&p, &bytes);
+	pack_end(&p, NULL, &bytes);
+	if (c->own)
+		task_stage_verb.data(c, bytes.data, bytes.len);
+}
+
+int main(void)
+{
+	char root[] = "/tmp/task_verbs.XXXXXX";
+	struct err e;
+
+	if (!mkdtemp(root))
+		return 1;
+	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", root);
+	_cleanup_free_ char *data = xasprintf("%s/neo4j/data", store);
+	if (io_mkdir_p(data, 0755, &e) < 0)
+		return 1;
+	struct identity id = {.nmembers = 1,
+		.members = {{.name = "pi1", .id = 1, .roles = ROLE_DATA | ROLE_VOTER}}};
+	struct tasks tasks = {.store = store, .begun = true};
+	struct verbs v = {.id = &id, .tasks = &tasks, .root = root};
+	struct call c;
+
+	stage(&c, &v);
+	ok(helper_asked, "a store came and is unpacked");
+	unpack_is_done(store);
+	task_stage_verb.tick(&c);
+	ok(done_called && tasks.task.id == 9 && tasks.task.step == TASK_STAGED, "staged");
+
+	tasks.task = (struct task){.id = 7, .step = TASK_STAGED, .keeper = 1};
+	stage(&c, &v);
+	tasks.task.step = TASK_RESTED;
+	unpack_is_done(store);
+	task_stage_verb.tick(&c);
+	ok(refused && tasks.task.id == 7 && tasks.task.step == TASK_RESTED,
+		"one that was begun meanwhile is not overwritten: its Neo4j must rest");
+	(void)!io_remove_tree(root, &e);
+	return done();
+}
