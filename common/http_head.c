@@ -327,7 +327,7 @@ int http_parse_request(const char *p, size_t n, struct http_head *h)
 	struct slice line;
 	size_t pos = 0;
 
-	memset(h, 0, sizeof(*h));
+	memset(h, 0, offsetof(struct http_head, fields));
 	if (n >= 2 && p[0] == '\r' && p[1] == '\n')
 		pos = 2;
 	int r = next_line(p, n, &pos, &line);
@@ -355,7 +355,7 @@ int http_parse_response(const char *p, size_t n, struct slice method, struct htt
 	struct slice line;
 	size_t pos = 0;
 
-	memset(h, 0, sizeof(*h));
+	memset(h, 0, offsetof(struct http_head, fields));
 	int r = next_line(p, n, &pos, &line);
 	if (r <= 0)
 		return r < 0 ? -502 : 0;

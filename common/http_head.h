@@ -37,13 +37,13 @@ struct http_head {
 	unsigned status;             /* responses */
 	struct slice reason;
 	unsigned minor; /* HTTP/1.minor: 0 or 1 */
-	struct http_field fields[HTTP_MAX_FIELDS];
 	size_t nfields;
 	size_t len; /* bytes of the head, its empty line included */
 	enum http_framing framing;
 	uint64_t content_length; /* with HTTP_BODY_LENGTH */
 	bool keep_alive;         /* may the connection be used again after this message? */
 	bool expect_continue;
+	struct http_field fields[HTTP_MAX_FIELDS]; /* last: only nfields of them are set */
 };
 
 /*

@@ -52,9 +52,10 @@ static int64_t deadline_ms(const struct client *c)
 void client_enter(struct client *c, enum client_state state)
 {
 	c->state = state;
-	(void)loop_timer_set(c->proxy->loop, &c->timer, deadline_ms(c));
-	if (!states[state].running)
+	if (!states[state].running) {
+		(void)loop_timer_set(c->proxy->loop, &c->timer, deadline_ms(c));
 		loop_mod(&c->source, states[state].events);
+	}
 	if (state == CLIENT_IDLE) {
 		buf_free(&c->in);
 		buf_free(&c->out);
@@ -198,8 +199,9 @@ static int flush(struct client *c)
 	}
 	if (!c->out.len)
 		return 0;
+	int r = errno == EAGAIN ? 0 : -1;
 	loop_mod(&c->source, EPOLLOUT);
-	return errno == EAGAIN ? 0 : -1;
+	return r;
 }
 
 /*

@@ -49,11 +49,12 @@ static struct exchange_tx *tx_new(enum tx_api api, struct slice authority)
 }
 
 /* The fields of a head as members get them. */
-static enum intake put_head(struct client *c, struct http_head *h)
+static enum intake put_head(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
 	char local[NET_ADDRESS_MAX + 10];
 	_cleanup_buf_ struct buf target = {0};
+	struct http_head own;
 	struct tx_target t = tx_parse_target(h->target);
 
 	x->write = route_is_write(c->proxy, h, &t);
@@ -67,8 +68,12 @@ static enum intake put_head(struct client *c, struct http_head *h)
 		return INTAKE_ODD;
 	if (t.kind == TX_BEGIN || t.kind == TX_OPEN)
 		x->tx = tx_new(t.api, host);
-	if (t.kind == TX_OPEN && to_own_target(c, &t, &h->target, &target) < 0)
-		return INTAKE_NOBODYS;
+	if (t.kind == TX_OPEN) {
+		own = *h;
+		if (to_own_target(c, &t, &own.target, &target) < 0)
+			return INTAKE_NOBODYS;
+		h = &own;
+	}
 	rewrite_request(h, c->from, host, x->tx != NULL, &x->head);
 	return buf_ok(&x->head) && buf_ok(&target) && (x->tx || t.kind == TX_NONE)
 		       ? INTAKE_OK
@@ -78,7 +83,6 @@ static enum intake put_head(struct client *c, struct http_head *h)
 enum intake intake_request(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
-	struct http_head head = *h;
 
 	*x = (struct exchange){
 		.safe = route_is_safe(h->method),
@@ -87,7 +91,7 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
 		.waiter.from = c->address,
 	};
-	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, &head);
+	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, h);
 	relay_start(&x->request, h->framing, h->content_length, h->framing);
 	buf_consume(&c->in, h->len);
 	return r;

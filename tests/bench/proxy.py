@@ -12,6 +12,7 @@ and reads none. Prints Markdown. Needs haproxy, nginx, wrk and two cores that no
 
 import argparse
 import contextlib
+import ctypes
 import os
 import re
 import shutil
@@ -93,9 +94,21 @@ CASES = {
 }
 
 
+def die_with_parent():
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
 def spawn(core, argv, **kwargs):
-    return subprocess.Popen(["taskset", "-c", str(core), *argv], stdin=subprocess.DEVNULL,
+    return subprocess.Popen(["taskset", "-c", str(core), *argv], stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kwargs)
+
+
+def must_be_free(ports):
+    """One left over from another run would take half of the connections (SO_REUSEPORT) unseen."""
+    for port in ports:
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)) == 0:
+                raise SystemExit(f"port {port} is taken")
 
 
 def write(path, text):
@@ -283,6 +296,7 @@ def main():
     import resource
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    must_be_free([*MEMBERS, *PORTS.values()])
     with tempfile.TemporaryDirectory() as d:
         configure(d)
         os.chmod(d, 0o755)
