@@ -63,6 +63,8 @@ static void keep_house(struct loop_timer *t)
 
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
+	if (f->sessions.len < f->proxy->conf->maxconn)
+		loop_mod(&f->listener, EPOLLIN); /* others may have given descriptors back */
 	if (f->tls)
 		tls_renew(f->tls);
 	(void)loop_timer_set(f->proxy->loop, t, HOUSEKEEPING_MS);

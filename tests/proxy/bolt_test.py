@@ -6,6 +6,7 @@
 """
 
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -546,6 +547,25 @@ def test_drain():
             time.sleep(2)
             ok(cpu_s() - before < 0.25, f"waiting for a request costs little: {cpu_s() - before} s")
             c.close()
+    members[0].down()
+
+
+def test_descriptors():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        fds = f"/proc/{proxy.process.pid}/fd"
+        others = [socket.create_connection(("127.0.0.1", proxy.port)) for _ in range(20)]
+        eventually(lambda: len(os.listdir(fds)) > 20)
+        time.sleep(0.2)
+        before = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
+        used = max(int(f) for f in os.listdir(fds)) + 1
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+        waits = [socket.create_connection(("127.0.0.1", proxy.bolt)) for _ in range(20)]
+        time.sleep(0.5)
+        for s in others + waits:
+            s.close()
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, before)
+        same(proxy.client().run("WHO")[0], ["pi1"], "goes on when HTTP clients gave descriptors back")
     members[0].down()
 
 
