@@ -4,25 +4,11 @@
 #include <sys/stat.h>
 #include "hosts.h"
 #include "io.h"
+#include "neo4j_lines.h"
 #include "util.h"
 
 #define CONF_MAX (256u << 10)
 #define CLUSTER_PORT 5001 /* ha.cluster_server, ha.host.coordination */
-
-static const char initial_hosts[] = "ha.initial_hosts=";
-
-/* This node's own address, by families (common/neo4j_profile.c). */
-static const struct own_key {
-	const char *key, *port;
-} own_keys[] = {
-	{"ha.host.coordination=", ":5001"},
-	{"ha.host.data=", ":6001"},
-	{"ha.cluster_server=", ":5001"},
-	{"ha.server=", ":6001"},
-	{"dbms.connectors.default_advertised_address=", ""},
-	{"dbms.default_advertised_address=", ""},
-	{"server.default_advertised_address=", ""},
-};
 
 static const struct member *voter(const struct identity *id, unsigned server_id)
 {
@@ -66,11 +52,11 @@ static int add_hosts(const struct hosts *h, struct buf *to, struct err *e)
 	return sep[0] ? 0 : err_set(e, "initial hosts: there would be none");
 }
 
-static const struct own_key *own_key(const char *line)
+static const struct neo4j_own_key *own_key(const char *line)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(own_keys); i++) {
-		if (str_starts(line, own_keys[i].key))
-			return &own_keys[i];
+	for (const struct neo4j_own_key *k = neo4j_own_keys; k->key; k++) {
+		if (str_starts(line, k->key))
+			return k;
 	}
 	return NULL;
 }
@@ -87,11 +73,11 @@ static bool is_elsewhere(const struct hosts *h)
 static int add_line(
 	const struct hosts *h, const char *line, size_t n, struct buf *to, struct err *e)
 {
-	const struct own_key *own = is_elsewhere(h) ? own_key(line) : NULL;
+	const struct neo4j_own_key *own = is_elsewhere(h) ? own_key(line) : NULL;
 	char text[INET_ADDRSTRLEN];
 
-	if (h->initial && str_starts(line, initial_hosts)) {
-		buf_puts(to, initial_hosts);
+	if (h->initial && str_starts(line, NEO4J_INITIAL_HOSTS)) {
+		buf_puts(to, NEO4J_INITIAL_HOSTS);
 		return add_hosts(h, to, e);
 	}
 	if (!own) {
@@ -111,7 +97,7 @@ int hosts_replace(const struct hosts *h, const char *text, struct buf *to, struc
 
 	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
-		found |= str_starts(line, initial_hosts);
+		found |= str_starts(line, NEO4J_INITIAL_HOSTS);
 		if (add_line(h, line, n, to, e) < 0)
 			return -1;
 		if (line[n])
@@ -119,7 +105,7 @@ int hosts_replace(const struct hosts *h, const char *text, struct buf *to, struc
 		line += n + (line[n] != '\0');
 	}
 	if (!found)
-		return err_set(e, "there is no line %s", initial_hosts);
+		return err_set(e, "there is no line %s", NEO4J_INITIAL_HOSTS);
 	return buf_ok(to) ? 0 : err_set(e, "out of memory");
 }
 
