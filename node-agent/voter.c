@@ -161,6 +161,9 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
 		.last_tx = look->last_tx == TX_UNKNOWN ? v->watermark.bound : look->last_tx,
+		.stored = look->stored,
+		.failed = look->failed,
+		.runs = look->runs,
 	};
 }
 
@@ -355,6 +358,23 @@ bool voter_leads(const struct hello *h)
 		return h->role == NEO4J_MASTER;
 	return w->lease && w->role == NEO4J_MASTER && w->claim.term &&
 	       w->basis.term == w->claim.term && w->basis.id == w->claim.id;
+}
+
+bool voter_is_removed(const struct voter *v)
+{
+	const struct manifest *m = &v->quorum.d.manifest;
+
+	return v->begun && m->epoch && !manifest_member(m, v->quorum.self);
+}
+
+bool voter_votes(const struct voter *v, const struct member *m)
+{
+	const struct manifest *all = &v->quorum.d.manifest;
+	const struct manifest_member *k = manifest_member(all, m->id);
+
+	if (!v->enabled || !v->begun || !all->epoch)
+		return has_vote(m);
+	return k && k->incarnation;
 }
 
 bool voter_belongs(const struct voter *v, const struct member *m)

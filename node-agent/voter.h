@@ -33,8 +33,9 @@ struct voter_look {
 	bool fit, whole;
 	bool process; /* one may exist */
 	enum neo4j_role role;
-	unsigned master;  /* id of whom it takes for the master; 0: nobody */
-	uint64_t last_tx; /* TX_UNKNOWN */
+	unsigned master;               /* id of whom it takes for the master; 0: nobody */
+	uint64_t last_tx;              /* TX_UNKNOWN */
+	uint64_t stored, failed, runs; /* generations, as in a word (quorum.h) */
 };
 
 /* Strings and id must outlive v. */
@@ -93,6 +94,11 @@ MUST_CHECK int voter_restored(struct voter *v, uint64_t tx, struct err *e);
 
 /* For peers_open. */
 struct peers_listener voter_listener(struct voter *v);
+
+/* Was this node a member, and is it none any more? */
+bool voter_is_removed(const struct voter *v);
+/* Has m a vote, or none yet because no manifest was ever decided? */
+bool voter_votes(const struct voter *v, const struct member *m);
 
 /* Does the cluster count on m? node.conf names it; a voter must be in the manifest, too. */
 bool voter_belongs(const struct voter *v, const struct member *m);

@@ -50,8 +50,8 @@ static void add(uint64_t *hash, const void *p, size_t n)
 uint64_t manifest_digest(const struct manifest *m)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	uint64_t numbers[] = {
-		m->epoch, m->run, m->hosts.bits[0], m->hosts.bits[1], m->generation, m->n};
+	uint64_t numbers[] = {m->epoch, m->run, m->hosts.bits[0], m->hosts.bits[1], m->generation,
+		m->before, m->withdrawn, m->n};
 
 	add(&hash, numbers, sizeof(numbers));
 	for (unsigned i = 0; i < m->n; i++) {

@@ -43,7 +43,9 @@ struct manifest {
 	 */
 	uint64_t run;
 	struct idset hosts;  /* the run's ha.initial_hosts */
-	uint64_t generation; /* of the configuration */
+	uint64_t generation; /* of the configuration: the newest one decided; 0: the cards' own */
+	uint64_t before;     /* the last one before it that a majority came up with */
+	bool withdrawn;      /* it did not come up: whoever runs it goes back to what it had */
 	unsigned n;
 	struct manifest_member member[MANIFEST_MAX]; /* by ascending id */
 };
@@ -54,6 +56,12 @@ const struct manifest_member *manifest_member(const struct manifest *m, unsigned
 #ifndef MANIFEST_MAJORITY /* tests/sim breaks it on purpose */
 #define MANIFEST_MAJORITY(n) ((n) / 2 + 1)
 #endif
+
+/* Which generation every node is to run at least; 0: whatever its card was built with. */
+static inline uint64_t manifest_goal(const struct manifest *m)
+{
+	return m->withdrawn ? m->before : m->generation;
+}
 
 /* How many make a majority of all voters; of the data nodes. */
 unsigned manifest_majority(const struct manifest *m);

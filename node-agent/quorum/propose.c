@@ -20,7 +20,7 @@ static bool here(const struct quorum *q, unsigned id)
 	       quorum_said(q, id)->epoch == q->d.manifest.epoch;
 }
 
-static bool voter_here(const struct quorum *q, unsigned id)
+bool quorum_voter_here(const struct quorum *q, unsigned id)
 {
 	return here(q, id) && quorum_votes(q, id);
 }
@@ -102,7 +102,7 @@ static bool is_enough(const struct quorum *q, const struct idset *voters)
 			return true;
 		if (!others_know_all(q))
 			return false;
-		rest = rest_of(q, voter_here);
+		rest = rest_of(q, quorum_voter_here);
 	}
 	return idset_within(&rest, voters);
 }
@@ -113,7 +113,8 @@ static struct idset voters_here(const struct quorum *q)
 	struct idset s = {0};
 
 	for (unsigned i = 0; i < m->n; i++) {
-		if (voter_here(q, m->member[i].id) || (m->member[i].id == q->self && is_alone(q)))
+		if (quorum_voter_here(q, m->member[i].id) ||
+			(m->member[i].id == q->self && is_alone(q)))
 			idset_add(&s, m->member[i].id);
 	}
 	return s;
@@ -249,7 +250,8 @@ static bool has_forgetful(const struct quorum *q)
 	const struct manifest *m = &q->d.manifest;
 
 	for (unsigned i = 0; i < m->n; i++) {
-		if (here(q, m->member[i].id) && !quorum_votes(q, m->member[i].id))
+		unsigned id = m->member[i].id;
+		if (here(q, id) && !quorum_votes(q, id) && quorum_may_come(q, id))
 			return true;
 	}
 	return false;
@@ -262,7 +264,8 @@ static bool wish_readmitted(const struct quorum *q, struct manifest *m, const ch
 	m->epoch++;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct manifest_member *k = &m->member[i];
-		if (!here(q, k->id) || k->incarnation == incarnation(q, k->id))
+		if (!here(q, k->id) || k->incarnation == incarnation(q, k->id) ||
+			!quorum_may_come(q, k->id))
 			continue;
 		/* What a lost card held nobody waits for any more. */
 		k->readmitted = k->incarnation != 0;
@@ -291,7 +294,8 @@ static bool hosts_here(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
-		if (idset_has(&m->hosts, id) && !(voter_here(q, id) && quorum_said(q, id)->fit))
+		if (idset_has(&m->hosts, id) &&
+			!(quorum_voter_here(q, id) && quorum_said(q, id)->fit))
 			return false;
 	}
 	return true;
@@ -306,7 +310,7 @@ static bool needs_run(const struct quorum *q)
 
 static bool is_candidate(const struct quorum *q, unsigned id)
 {
-	return voter_here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id);
+	return quorum_voter_here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id);
 }
 
 /* Its store follows the last master; at first nobody's does, and all are alike. */
@@ -317,7 +321,7 @@ static bool is_holder(const struct quorum *q, unsigned id)
 
 static bool is_able(const struct quorum *q, unsigned id)
 {
-	return voter_here(q, id) && quorum_said(q, id)->fit;
+	return quorum_voter_here(q, id) && quorum_said(q, id)->fit;
 }
 
 /*
@@ -352,6 +356,8 @@ static bool wish_run(const struct quorum *q, struct manifest *m, const char **wh
 static const struct reason reasons[] = {
 	{is_first, 0, wish_first},
 	{has_given_up, 0, wish_given_up},
+	{quorum_has_failed, 0, quorum_wish_withdrawn},
+	{quorum_has_offer, 0, quorum_wish_offer},
 	{has_forgetful, 0, wish_readmitted},
 	{needs_run, QUORUM_GRACE_MS, wish_run},
 };
@@ -372,7 +378,7 @@ static int64_t head_start_ms(const struct quorum *q)
 	int64_t ms = 0;
 
 	for (unsigned i = 0; i < m->n && m->member[i].id < q->self; i++)
-		ms += voter_here(q, m->member[i].id) ? QUORUM_RANK_MS : 0;
+		ms += quorum_voter_here(q, m->member[i].id) ? QUORUM_RANK_MS : 0;
 	return ms;
 }
 
@@ -393,7 +399,7 @@ static void vote_for_self(struct quorum *q)
 
 static bool not_voter_here(const struct quorum *q, unsigned id)
 {
-	return !voter_here(q, id);
+	return !quorum_voter_here(q, id);
 }
 
 /* What somebody has to know who may have to give them up. */

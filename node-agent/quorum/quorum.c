@@ -291,6 +291,9 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.basis = q->d.basis,
 		.followed = q->d.followed,
 		.touched = q->d.touched,
+		.stored = look->stored,
+		.failed = look->failed,
+		.runs = look->runs,
 	};
 }
 
@@ -307,6 +310,8 @@ static void finish_word(struct quorum *q)
 	q->mine.granted = q->d.granted;
 	q->mine.claim = q->claim;
 	q->mine.bound = !quorum_is_released(q);
+	/* Of one that is no member nobody expects that it runs anything. */
+	q->mine.goal = manifest_member(&q->d.manifest, q->self) ? manifest_goal(&q->d.manifest) : 0;
 }
 
 void quorum_step(

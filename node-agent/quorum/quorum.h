@@ -35,6 +35,12 @@
  *   may stand by while all that must not be lost is among the others. They are no hosts of the run
  *   and join it when those are up.
  *
+ * - A generation of the configuration (`bramble apply`) is decided when a majority has all of it on
+ *   p3, and only a newer one than before; one that some voter could not bring up is withdrawn. With
+ *   it voters come and go, one at a time: of those whom an acknowledged write is on, a majority of
+ *   the new ones has one then. A newcomer votes only when all others run that generation, for only
+ *   then a write goes to a majority of as many.
+ *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
 #define QUORUM_PRESENT_MS 3000 /* a member not heard for so long is absent */
@@ -107,7 +113,11 @@ struct word {
 	bool whole;      /* its store is neither empty nor half-made; an arbiter says true */
 	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
 	bool lease;
-	bool bound; /* by what it has granted: that master may hold a lease by it */
+	bool bound;      /* by what it has granted: that master may hold a lease by it */
+	uint64_t stored; /* the newest generation it has whole on p3; 0: none */
+	uint64_t failed; /* the one that did not come up on it; 0: none */
+	uint64_t runs;   /* the one it has on p2, and has come up with */
+	uint64_t goal;   /* what its manifest says all are to run */
 };
 
 struct seat {
@@ -122,6 +132,7 @@ struct quorum {
 	struct durable d;
 	bool dirty; /* d changed: save it before quorum_word or a verdict is acted upon */
 	struct proposer proposer;
+	struct manifest offer;      /* generation and voters of the newest it has; 0: none */
 	struct idset give_up;       /* by a person's word to this agent, until it is decided */
 	int64_t now_ms, learned_ms; /* when this manifest's run was learned */
 	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
@@ -147,6 +158,7 @@ struct quorum_look {
 	enum neo4j_role role;
 	unsigned master; /* the id of whom its Neo4j takes for the master; 0: nobody */
 	uint64_t last_tx;
+	uint64_t stored, failed, runs; /* as in a word */
 };
 
 enum neo4j_order {
@@ -207,6 +219,13 @@ MUST_CHECK int quorum_form_without(struct quorum *q, const struct idset *ids, st
 
 /* Is this node the latest master that a majority may have followed, with its store as it was? */
 bool quorum_was_last(const struct quorum *q);
+/*
+ * This node has a newer generation whole: its number, and its voters by ascending id. Only these
+ * count in `offer`.
+ */
+void quorum_offer(struct quorum *q, const struct manifest *offer);
+/* Why that cannot be decided, static; NULL: nothing is in the way, or there is none. */
+const char *quorum_offer_obstacle(const struct quorum *q);
 
 /* The store is about to be put aside or removed: it follows nobody any more. Save d after it. */
 void quorum_forget_store(struct quorum *q);

@@ -89,8 +89,19 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v);
 void quorum_propose(struct quorum *q, struct verdict *v);
 /* A phase may be complete. */
 void quorum_conclude(struct quorum *q);
+/* Is it heard, a voter, and of this epoch? */
+bool quorum_voter_here(const struct quorum *q, unsigned id);
 /* Has any member near a Neo4j that has formed? */
 bool quorum_any_formed(const struct quorum *q);
+
+/* --- generation.c: reasons for a manifest, and what it would say */
+
+bool quorum_has_failed(const struct quorum *q);
+bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why);
+bool quorum_has_offer(const struct quorum *q);
+bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **why);
+/* May that card, which has no vote, be given one? */
+bool quorum_may_come(const struct quorum *q, unsigned id);
 
 /* --- quorum.c */
 

@@ -78,11 +78,14 @@ static bool may_begin(const struct quorum *q, const char **why)
 	return older_runs_over(q);
 }
 
+/* All that have come: not everybody knows yet where a newcomer is. */
 static void all_ids(const struct manifest *m, struct idset *s)
 {
 	*s = (struct idset){0};
-	for (unsigned i = 0; i < m->n; i++)
-		idset_add(s, m->member[i].id);
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->member[i].incarnation)
+			idset_add(s, m->member[i].id);
+	}
 }
 
 void quorum_forget_store(struct quorum *q)

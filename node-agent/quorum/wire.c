@@ -88,6 +88,10 @@ void wire_word(struct wire *w, struct word *x)
 	flag(w, &x->fit);
 	flag(w, &x->lease);
 	flag(w, &x->bound);
+	u64(w, &x->stored);
+	u64(w, &x->failed);
+	u64(w, &x->runs);
+	u64(w, &x->goal);
 }
 
 /* A name as on the card: letters, digits and hyphens. */
@@ -150,6 +154,8 @@ void wire_manifest(struct wire *w, struct manifest *m)
 	u64(w, &m->hosts.bits[0]);
 	u64(w, &m->hosts.bits[1]);
 	u64(w, &m->generation);
+	u64(w, &m->before);
+	flag(w, &m->withdrawn);
 	m->n = within(w, m->n, 0, MANIFEST_MAX);
 	for (unsigned i = 0; i < m->n && !w->bad; i++) {
 		member(w, &m->member[i], id + 1);

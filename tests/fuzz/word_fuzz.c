@@ -5,8 +5,9 @@
  * what wire.h promises; the rules bear whatever a member says, and allow nothing without a lease.
  */
 // use: node-agent/quorum/wire.c node-agent/quorum/quorum.c node-agent/quorum/propose.c
-// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/masters.c
-// use: node-agent/quorum/seats.c node-agent/quorum/start.c node-agent/quorum/stores.c
+// use: node-agent/quorum/generation.c node-agent/quorum/decree.c node-agent/quorum/manifest.c
+// use: node-agent/quorum/masters.c node-agent/quorum/seats.c node-agent/quorum/start.c
+// use: node-agent/quorum/stores.c
 #include "fuzz.h"
 #include "node-agent/quorum/wire.h"
 

@@ -135,6 +135,11 @@ static void strike_give_up(struct world *w, unsigned id)
 	node_told(w, 1 + (unsigned)world_random(w, w->n), &lost);
 }
 
+static void strike_apply(struct world *w, unsigned id)
+{
+	generation_offer(w, id);
+}
+
 static const struct fault faults[] = {
 	{"cut", 10, strike_cut},
 	{"boot", 14, strike_boot},
@@ -151,6 +156,7 @@ static const struct fault faults[] = {
 	{"neo4j hangs", 3, strike_neo4j_hangs},
 	{"clock", 2, strike_clock},
 	{"give up", 3, strike_give_up},
+	{"apply", 4, strike_apply},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -295,6 +301,18 @@ static void resolve(struct world *w)
 		world_violated(w, "what is missed was given up, and no cluster");
 }
 
+#define SETTLE_MS 60000
+
+/* Nobody needs the PC that began it. */
+static void settle(struct world *w)
+{
+	for (int64_t end = w->now_ms + SETTLE_MS; !generation_settled(w) && !w->violation[0];) {
+		if (w->now_ms >= end)
+			world_violated(w, "a generation was left half-way");
+		world_step(w);
+	}
+}
+
 static void play(struct world *w, uint64_t seed)
 {
 	world_begin(w, seed);
@@ -312,8 +330,10 @@ static void play(struct world *w, uint64_t seed)
 	}
 	world_log(w, "all is well");
 	all_well(w);
-	if (run_until_formed(w, 900000))
+	if (run_until_formed(w, 900000)) {
+		settle(w);
 		return;
+	}
 	w->held = !may_hold(w);
 	if (w->held && !all_hold(w))
 		world_violated(w, "all is well, and no cluster");

@@ -93,6 +93,7 @@ void node_wipe(struct world *w, unsigned id)
 			return;
 	}
 	memset(w->decided, 0, sizeof(w->decided)); /* nobody remembers: a new cluster */
+	w->top_epoch = w->top_generation = 0;
 }
 
 /* Are too few voters left to decide without the ones given up? */
@@ -163,6 +164,7 @@ static bool save(struct world *w, unsigned id)
 		if (*known && *known != digest)
 			world_violated(w, "two manifests of epoch %u", (unsigned)m->epoch);
 		*known = digest;
+		generation_check(w, m);
 	}
 	n->card.durable = n->quorum.d;
 	n->quorum.dirty = false;
@@ -301,6 +303,10 @@ static void round_of(struct world *w, unsigned id)
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;
 	look.master = n->neo4j.master;
+	generation_round(w, id);
+	look.stored = n->card.stored;
+	look.runs = n->card.runs;
+	look.failed = n->card.failed;
 	quorum_step(&n->quorum, &look, w->now_ms, &v);
 	n->why = v.why;
 	n->missing = v.missing;

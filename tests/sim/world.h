@@ -14,6 +14,7 @@
 #define STEP_MS 50
 #define TICK_MS 500 /* of agents, Neo4j and the writer */
 #define WRITES_MAX 1024
+#define GENERATIONS_MAX 32
 #define DELAY_SLOTS 64 /* of STEP_MS: the longest way of a hello */
 
 /* What a store holds, in the order of commits. */
@@ -53,7 +54,8 @@ struct neo4j_model {
 struct card {
 	struct durable durable;
 	struct store store;
-	bool served; /* the marker's: the store is whole */
+	bool served;                   /* the marker's: the store is whole */
+	uint64_t stored, runs, failed; /* generations */
 };
 
 struct node {
@@ -107,6 +109,10 @@ struct world {
 	unsigned forgiven;      /* the first so many may be lost, a person said */
 	unsigned masters_now;   /* that took writes in this tick */
 	uint64_t decided[4096]; /* digest by epoch, as seen by anybody */
+	/* generations.c */
+	uint64_t generations, top_epoch, top_generation;
+	uint64_t had[GENERATIONS_MAX]; /* whose cards ever had it, by bits */
+	bool bad[GENERATIONS_MAX];     /* it does not come up */
 	unsigned wipes;
 	bool told; /* a person gave cards up */
 	bool held; /* it ended so, and somebody has to decide */
@@ -135,6 +141,12 @@ void neo4j_kill(struct world *w, unsigned id);
 void neo4j_leave(struct world *w, unsigned id); /* stops in order */
 void neo4j_tick(struct world *w, unsigned id);
 bool neo4j_commits(const struct world *w, unsigned id);
+
+/* generations.c */
+void generation_offer(struct world *w, unsigned id);
+void generation_round(struct world *w, unsigned id);
+void generation_check(struct world *w, const struct manifest *m);
+bool generation_settled(const struct world *w);
 
 /* writer.c */
 void writer_tick(struct world *w);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Cards given up for lost by a person's word: what one node believes, and what it then decides. */
-// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/decree.c
-// use: node-agent/quorum/manifest.c node-agent/quorum/seats.c node-agent/quorum/stores.c
-// use: node-agent/quorum/masters.c node-agent/quorum/start.c
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
+// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
+// use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
 #include "node-agent/quorum/quorum.h"
 #include "tap.h"
 

@@ -112,14 +112,15 @@ static void test_bad_manifest(void)
 		const char *what;
 	} cases[] = {
 		{16, 0x08, "a host that is no member"},
-		{40, MANIFEST_MAX + 1, "too many members"},
-		{41, 0, "id 0"},
-		{41, 7, "ids not ascending"},
-		{42, 2, "a role nobody knows"},
-		{43, 2, "a flag of neither kind"},
-		{56, 0, "a member without a name"},
-		{56, MANIFEST_NAME, "a name too long"},
-		{57, ' ', "a name that is no label"},
+		{48, 2, "withdrawn or not, and what else?"},
+		{49, MANIFEST_MAX + 1, "too many members"},
+		{50, 0, "id 0"},
+		{50, 7, "ids not ascending"},
+		{51, 2, "a role nobody knows"},
+		{52, 2, "a flag of neither kind"},
+		{65, 0, "a member without a name"},
+		{65, MANIFEST_NAME, "a name too long"},
+		{66, ' ', "a name that is no label"},
 	};
 	struct manifest m = sample_manifest(), value;
 	struct hello h = sample(), back;
@@ -158,7 +159,7 @@ static void test_malformed(void)
 		{WORD_AT + 56, DECREE_ACCEPT + 1, "a phase nobody knows"},
 		{WORD_AT + 57, WORD_PROPOSED + 1, "a part nobody knows"},
 		{WORD_AT + 57, WORD_MANIFEST, "a manifest that is not there"},
-		{HELLO_BODY - 1, 2, "a flag of neither kind"},
+		{HELLO_BODY - 33, 2, "a flag of neither kind"},
 	};
 	struct hello h = sample(), back;
 	struct manifest value;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The others follow a new master, and this node's store may be longer: what becomes of its Neo4j?
  */
-// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/decree.c
-// use: node-agent/quorum/manifest.c node-agent/quorum/seats.c node-agent/quorum/stores.c
-// use: node-agent/quorum/masters.c node-agent/quorum/start.c
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
+// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
+// use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
 #include "node-agent/quorum/quorum.h"
 #include "tap.h"
 

@@ -2,10 +2,10 @@
 /* Nothing follows from a verdict before it is written down; what cannot be written counts not. */
 // use: node-agent/voter.c node-agent/memory.c node-agent/runtime.c node-agent/watermark.c
 // use: node-agent/peers.c node-agent/hello.c node-agent/identity.c node-agent/quorum/wire.c
-// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/decree.c
-// use: node-agent/quorum/manifest.c node-agent/quorum/seats.c node-agent/quorum/stores.c
-// use: node-agent/quorum/masters.c node-agent/quorum/start.c node-agent/node_state.c
-// use: node-agent/discover/whereabouts.c
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
+// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
+// use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
+// use: node-agent/node_state.c node-agent/discover/whereabouts.c
 #include <sodium.h>
 #include <sys/stat.h>
 #include "io.h"

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Which generation of the configuration all are to run, and who comes and goes with it. */
+#include <string.h>
+#include "quorum_private.h"
+
+/* --- one that did not come up is withdrawn */
+
+static bool could_not(const struct quorum *q, unsigned id)
+{
+	return quorum_voter_here(q, id) && quorum_said(q, id)->failed == q->d.manifest.generation;
+}
+
+bool quorum_has_failed(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	return m->generation && !m->withdrawn && quorum_count_of(q, could_not);
+}
+
+bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why)
+{
+	(void)why;
+	*m = q->d.manifest;
+	m->epoch++;
+	m->withdrawn = true;
+	return true;
+}
+
+/* --- a newer one is decided */
+
+void quorum_offer(struct quorum *q, const struct manifest *offer)
+{
+	q->offer = *offer;
+}
+
+static bool is_same(const struct manifest_member *a, const struct manifest_member *b)
+{
+	return a && b && a->role == b->role && strcmp(a->name, b->name) == 0;
+}
+
+/* A newcomer has no vote: nobody has seen its card yet. */
+static void merge(const struct quorum *q, struct manifest *m)
+{
+	const struct manifest *offer = &q->offer;
+
+	m->n = offer->n;
+	for (unsigned i = 0; i < offer->n; i++) {
+		const struct manifest_member *new = &offer->member[i];
+		const struct manifest_member *old = manifest_member(&q->d.manifest, new->id);
+		m->member[i] = *new;
+		m->member[i].incarnation = is_same(old, new) ? old->incarnation : 0;
+		m->member[i].readmitted = is_same(old, new) && old->readmitted;
+	}
+	for (unsigned i = 0; i < q->d.manifest.n; i++) {
+		unsigned id = q->d.manifest.member[i].id;
+		if (!manifest_member(m, id))
+			idset_remove(&m->hosts, id);
+	}
+}
+
+/* How many of a's voters are not b's. */
+static unsigned count_missing(const struct manifest *a, const struct manifest *b)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->n; i++)
+		n += !is_same(&a->member[i], manifest_member(b, a->member[i].id));
+	return n;
+}
+
+/* Of itself a node says so only at the end of a step; what it was in the last one counts. */
+static bool leads(const struct quorum *q, unsigned id)
+{
+	return id == q->self ? q->lease && q->claim.term : quorum_is_leading(q, id);
+}
+
+static bool loses_leader(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if (leads(q, m->member[i].id) && !manifest_member(&q->offer, m->member[i].id))
+			return true;
+	}
+	return false;
+}
+
+/* Would those who remain and are here be a majority of the voters then? */
+static bool keeps_majority(const struct quorum *q)
+{
+	struct manifest m = q->d.manifest;
+	unsigned n = 0;
+
+	merge(q, &m);
+	for (unsigned i = 0; i < m.n; i++)
+		n += m.member[i].incarnation && quorum_voter_here(q, m.member[i].id);
+	return n >= manifest_majority(&m);
+}
+
+const char *quorum_offer_obstacle(const struct quorum *q)
+{
+	unsigned gone = count_missing(&q->d.manifest, &q->offer),
+		 new = count_missing(&q->offer, &q->d.manifest);
+
+	if (q->offer.generation <= q->d.manifest.generation || !q->d.manifest.epoch)
+		return NULL;
+	if (gone + new > 1)
+		return "data nodes and arbiters come and go one at a time";
+	if (gone && loses_leader(q))
+		return "the master is not removed; make another one master first";
+	if (gone && !keeps_majority(q))
+		return "those who would remain and are there are no majority";
+	return NULL;
+}
+
+static bool has_it(const struct quorum *q, unsigned id)
+{
+	return quorum_voter_here(q, id) && quorum_said(q, id)->stored == q->offer.generation;
+}
+
+bool quorum_has_offer(const struct quorum *q)
+{
+	return q->d.manifest.epoch && q->offer.generation > q->d.manifest.generation &&
+	       quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
+}
+
+/* Has it come up? One that was overtaken before is nothing to go back to. */
+static bool runs_goal(const struct quorum *q, unsigned id)
+{
+	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->runs == manifest_goal(&q->d.manifest);
+}
+
+bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **why)
+{
+	*why = "a newer configuration cannot be decided";
+	if (!quorum_has_offer(q))
+		return false;
+	*m = q->d.manifest;
+	m->epoch++;
+	if (quorum_majority_of(q, runs_goal))
+		m->before = manifest_goal(&q->d.manifest);
+	m->generation = q->offer.generation;
+	m->withdrawn = false;
+	merge(q, m);
+	return true;
+}
+
+/* --- who has come with it */
+
+static bool is_late(const struct quorum *q, unsigned id)
+{
+	const struct manifest *m = &q->d.manifest;
+	uint64_t runs = quorum_said(q, id)->runs;
+
+	if (!quorum_votes(q, id) || !quorum_near(q, id, QUORUM_PRESENT_MS))
+		return false;
+	return runs < manifest_goal(m) || (m->withdrawn && runs == m->generation);
+}
+
+bool quorum_may_come(const struct quorum *q, unsigned id)
+{
+	const struct manifest_member *k = manifest_member(&q->d.manifest, id);
+
+	return k && (k->incarnation || !quorum_count_of(q, is_late));
+}

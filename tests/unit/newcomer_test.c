@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A generation of the configuration is decided, withdrawn, and with it a voter comes or goes. */
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
+// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
+// use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
+#include "node-agent/quorum/quorum.h"
+#include "tap.h"
+
+#define ALL 4
+
+static struct quorum q[ALL + 1];
+static uint64_t stored[ALL + 1], failed[ALL + 1], runs[ALL + 1];
+static int64_t now;
+
+static struct manifest members(unsigned n, unsigned without)
+{
+	struct manifest m = {0};
+
+	for (unsigned id = 1; id <= n; id++) {
+		if (id == without)
+			continue;
+		m.member[m.n].id = (uint8_t)id;
+		snprintf(m.member[m.n++].name, MANIFEST_NAME, "pi%u", id);
+	}
+	return m;
+}
+
+/* 1 to 3 have formed under master 2; 4 is a new card. */
+static void begin(void)
+{
+	struct manifest three = members(3, 0), four = members(4, 0);
+
+	now = 1000;
+	for (unsigned id = 1; id <= ALL; id++) {
+		struct durable d = {.incarnation = 10 + id};
+		stored[id] = failed[id] = 0;
+		runs[id] = 1;
+		if (id <= 3) {
+			d.manifest = three;
+			d.manifest.epoch = d.manifest.run = 1;
+			for (unsigned i = 0; i < 3; i++) {
+				d.manifest.member[i].incarnation = 11 + i;
+				idset_add(&d.manifest.hosts, i + 1);
+			}
+			d.basis = d.followed = d.touched = d.granted = (struct mastership){1, 1, 2};
+		}
+		quorum_begin(&q[id], id, id <= 3 ? &three : &four, &d, now);
+	}
+}
+
+static void look(unsigned id)
+{
+	struct verdict v;
+	struct quorum_look l = {.whole = id <= 3,
+		.fit = true,
+		.neo4j_run = id <= 3,
+		.formed = id <= 3,
+		.role = id == 2   ? NEO4J_MASTER
+			: id <= 3 ? NEO4J_SLAVE
+				  : NEO4J_DOWN,
+		.master = id <= 3 ? 2 : 0,
+		.stored = stored[id],
+		.failed = failed[id],
+		.runs = runs[id]};
+
+	quorum_step(&q[id], &l, now, &v);
+}
+
+/* Bits of who is there. */
+static void live(unsigned there, int64_t ms)
+{
+	const struct manifest *value;
+	struct word w;
+
+	for (int64_t end = now + ms; now < end; now += 500) {
+		for (unsigned id = 1; id <= ALL; id++) {
+			if (!(there & 1u << id))
+				continue;
+			look(id);
+			for (unsigned to = 1; to <= ALL; to++) {
+				if (to == id || !(there & 1u << to))
+					continue;
+				quorum_word(&q[id], to, &w, &value);
+				quorum_seen(&q[to], id, now);
+				q[to].now_ms = now;
+				quorum_hear(&q[to], id, &w, value, now);
+			}
+		}
+	}
+}
+
+static void give(unsigned id, const struct manifest *list, uint64_t generation)
+{
+	struct manifest offer = *list;
+
+	offer.generation = stored[id] = generation;
+	quorum_offer(&q[id], &offer);
+}
+
+static const struct manifest *decided(unsigned id)
+{
+	return &q[id].d.manifest;
+}
+
+#define THREE 0x0e
+#define FOUR 0x1e
+
+static void test_decided(void)
+{
+	struct manifest three = members(3, 0);
+
+	begin();
+	live(THREE, 5000);
+	give(1, &three, 2);
+	live(THREE, 10000);
+	is_int((long long)decided(1)->generation, 0, "one has it: that decides nothing");
+	give(3, &three, 2);
+	live(THREE, 10000);
+	is_int((long long)decided(2)->generation, 2, "two of three have it: it is decided");
+	is_int((long long)manifest_goal(decided(2)), 2, "for all");
+	is_int((long long)decided(2)->run, 1, "and nobody's Neo4j begins anew");
+	for (unsigned id = 1; id <= 3; id++)
+		runs[id] = 2;
+	live(THREE, 2000);
+	give(1, &three, 1);
+	give(2, &three, 1);
+	live(THREE, 10000);
+	is_int((long long)decided(2)->generation, 2, "an older one undoes nothing");
+	give(1, &three, 3);
+	give(2, &three, 3);
+	live(THREE, 10000);
+	ok(decided(3)->generation == 3 && decided(3)->before == 2, "the next one");
+	failed[3] = 3;
+	live(THREE, 10000);
+	ok(decided(1)->withdrawn && decided(1)->generation == 3 && manifest_goal(decided(1)) == 2,
+		"one that could not come up is withdrawn, for what a majority came up with");
+	give(1, &three, 4);
+	give(2, &three, 4);
+	live(THREE, 10000);
+	ok(!decided(1)->withdrawn && decided(1)->generation == 4 && decided(1)->before == 2,
+		"and one after it is decided");
+	give(1, &three, 5);
+	give(2, &three, 5);
+	live(THREE, 10000);
+	ok(decided(1)->generation == 5 && decided(1)->before == 2,
+		"one that was overtaken before anybody ran it is nothing to go back to");
+}
+
+static void test_newcomer(void)
+{
+	struct manifest four = members(4, 0);
+
+	begin();
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &four, 2);
+	live(FOUR, 10000);
+	const struct manifest_member *m = manifest_member(decided(1), 4);
+	ok(m && !m->incarnation && decided(1)->n == 4, "a newcomer is a member without a vote");
+	is_int(manifest_majority(decided(1)), 2, "the others are three as before");
+	is_int((long long)decided(4)->generation, 2, "it learns that");
+	live(FOUR, 10000);
+	ok(!manifest_member(decided(1), 4)->incarnation,
+		"as long as not all run that generation, it stays so");
+	runs[1] = runs[2] = runs[3] = 2;
+	live(FOUR, 10000);
+	is_int((long long)manifest_member(decided(1), 4)->incarnation, 14, "then it has a vote");
+	is_int(manifest_majority(decided(1)), 3, "and three of four are a majority");
+}
+
+static void test_leaver(void)
+{
+	struct manifest rest = members(3, 3), none = members(3, 2), two = members(4, 3);
+
+	begin();
+	live(THREE, 5000);
+	give(1, &none, 2);
+	give(2, &none, 2);
+	live(THREE, 10000);
+	ok(decided(1)->n == 3, "the master is not removed");
+	is_str(quorum_offer_obstacle(&q[1]),
+		"the master is not removed; make another one master first", "which it says");
+	give(1, &two, 2);
+	give(2, &two, 2);
+	live(THREE, 10000);
+	is_str(quorum_offer_obstacle(&q[1]), "data nodes and arbiters come and go one at a time",
+		"one for another in one step neither");
+	give(1, &rest, 3);
+	give(2, &rest, 3);
+	live(THREE, 10000);
+	ok(decided(1)->n == 2 && !manifest_member(decided(1), 3), "a slave leaves");
+	ok(!idset_has(&decided(1)->hosts, 3), "and is no host any more");
+	is_int((long long)decided(3)->epoch, (long long)decided(1)->epoch, "it learns that");
+	is_int(manifest_majority(decided(1)), 2, "two are left, and both are needed");
+}
+
+static void test_dead_leaver(void)
+{
+	struct manifest rest = members(3, 3), other = members(3, 1);
+
+	begin();
+	live(THREE, 5000);
+	live(0x06, 5000);
+	give(1, &other, 2);
+	give(2, &other, 2);
+	live(0x06, 15000);
+	is_str(quorum_offer_obstacle(&q[2]), "those who would remain and are there are no majority",
+		"while one is dead, no other may leave");
+	is_int(decided(1)->n, 3, "and does not");
+	give(1, &rest, 3);
+	give(2, &rest, 3);
+	live(0x06, 15000);
+	is_int(decided(1)->n, 2, "the dead one may");
+}
+
+int main(void)
+{
+	test_decided();
+	test_newcomer();
+	test_leaver();
+	test_dead_leaver();
+	return done();
+}
