@@ -164,6 +164,26 @@ static bool unknown(const struct session *s, bool split)
 	return split || (s->committing && s->asked.n && !s->failed);
 }
 
+void session_end_transaction(struct session *s, const char *code, const char *why)
+{
+	bool told = s->failed, reset = false;
+
+	while (s->asked.n) {
+		uint8_t tag = asked_pop(&s->asked);
+		reset = tag == BOLT_RESET;
+		if (reset)
+			bolt_put_success(&s->out.b);
+		else if (told)
+			bolt_put_ignored(&s->out.b);
+		else
+			session_fail(s, code, "%s; the transaction was rolled back", why);
+		told = !reset;
+	}
+	if (s->fate == FATE_FORWARD)
+		s->fate = FATE_DROP;
+	session_enter(s, reset ? SESSION_READY : SESSION_FAILED);
+}
+
 void session_link_lost(struct session *s, bool split, const char *why)
 {
 	log_info("a Bolt transaction was lost: %s", why);
@@ -177,20 +197,6 @@ void session_link_lost(struct session *s, bool split, const char *why)
 		return;
 	}
 	s->front->counters.failed_over++;
-	bool told = s->failed, reset = false;
-	while (s->asked.n) {
-		uint8_t tag = asked_pop(&s->asked);
-		reset = tag == BOLT_RESET;
-		if (reset)
-			bolt_put_success(&s->out.b);
-		else if (told)
-			bolt_put_ignored(&s->out.b);
-		else
-			session_fail(s, LOST, "%s; the transaction was rolled back", why);
-		told = !reset;
-	}
-	if (s->fate == FATE_FORWARD)
-		s->fate = FATE_DROP;
-	session_enter(s, reset ? SESSION_READY : SESSION_FAILED);
+	session_end_transaction(s, LOST, why);
 	session_run(s);
 }

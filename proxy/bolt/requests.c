@@ -369,11 +369,23 @@ static enum step decide(struct session *s)
 	return STEP_STALL;
 }
 
+/* What the member has of it is worth nothing; the rest is still taken from the client, and dropped.
+ */
+static void too_long(struct session *s)
+{
+	char why[64];
+
+	snprintf(why, sizeof(why), "a message is longer than %u bytes", MESSAGE_MAX);
+	s->front->counters.bad_messages++;
+	link_close(s->link);
+	session_end_transaction(s, INVALID, why);
+}
+
 /* Bytes of a message whose fate is known leave `in` as they come. */
 static enum step move(struct session *s)
 {
-	if (s->chunks.bytes > MESSAGE_MAX) {
-		session_refuse(s, INVALID, "a message is longer than %u bytes", MESSAGE_MAX);
+	if (s->fate == FATE_FORWARD && s->chunks.bytes > MESSAGE_MAX) {
+		too_long(s);
 		return STEP_ON;
 	}
 	if (s->fate == FATE_FORWARD && s->link) {

@@ -31,6 +31,8 @@ bool session_find_reset(struct session *s);
 void session_link_ready(struct session *s, const struct bolt_summary *hello);
 void session_link_refused(struct session *s, const struct bolt_summary *why);
 void session_link_failed(struct session *s);
+/* The transaction is no more: what was asked is answered with this failure. Does not run on. */
+void session_end_transaction(struct session *s, const char *code, const char *why);
 /* split: half of an answer is with the client already. */
 void session_link_lost(struct session *s, bool split, const char *why);
 /* Relays the bytes in s->link->in; -1 when the member broke the protocol. */

@@ -17,29 +17,12 @@ import time
 
 import harness
 from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
-                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, WebSocket, message)
-from harness import Conn, Proxy, eventually, free_port, ok, same
+                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, message)
+from harness import Conn, eventually, ok, same
 
 LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
 NOBODY = "Neo.TransientError.General.DatabaseUnavailable"
 INVALID = "Neo.ClientError.Request.Invalid"
-
-
-class BoltProxy(Proxy):
-    def __init__(self, members, bolt="", tls="", **kwargs):
-        self.bolt = free_port()
-        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" {bolt} }}\n{tls}', **kwargs)
-        self.ready(master=any(m.role == "master" for m in members))
-
-    def write_conf(self, members, **kwargs):
-        text = super().write_conf(members, **kwargs)
-        for m in members:
-            text = text.replace(f'http = "127.0.0.1:{m.port}"',
-                                f'http = "127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
-        return text
-
-    def client(self, port=None, **kwargs):
-        return BoltClient(port or self.bolt, **kwargs)
 
 
 def cluster(n=3, master=0):
@@ -193,8 +176,10 @@ def test_stream():
         big = "p" * (5 << 20)
         same(c.run("WHO", parameters={"p": big}, mode="r")[0], ["pi1"], "a parameter of 5 MB")
         same(members[0].did(RUN)[-1][1]["p"], big, "arrives as it was")
-        c.sock.sendall(message(RUN, "WHO", {"p": "p" * (40 << 20)}, {})[:33 << 20])
+        c.send((RUN, "WHO", {"p": "p" * (40 << 20)}, {}), (PULL,))
         same(code(c.answers(1)[0]), INVALID, "one of 40 MB is refused")
+        same([c.answers(1)[0][0], c.ask(RESET)[0]], [IGNORED, SUCCESS], "as a server refuses it")
+        same(c.run("WHO")[0], ["pi1"], "and the session goes on")
         ok(proxy.rss_kb() < 20000, f"and was never held: {proxy.rss_kb()} kB")
         slow = [proxy.client() for _ in range(20)]
         for s in slow:

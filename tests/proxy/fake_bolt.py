@@ -14,6 +14,7 @@ import struct
 import threading
 
 from fake_member import FakeMember, Reader
+from harness import Proxy, free_port
 
 MAGIC = b"\x60\x60\xb0\x17"
 HELLO, GOODBYE, RESET, RUN, BEGIN, COMMIT, ROLLBACK, DISCARD, PULL = (
@@ -79,13 +80,13 @@ def message(tag, *fields, chunk=65535):
 
 
 def read_message(reader):
-    data = b""
+    data = bytearray()  # drivers cut 50 MB into chunks of 1400 bytes
     while True:
         n = int.from_bytes(reader.exactly(2), "big")
         if n == 0 and data:
             break
         data += reader.exactly(n)
-    u = Unpacker(data)
+    u = Unpacker(bytes(data))
     u.at = 2
     return data[1], [u.value() for _ in range(data[0] & 15)]
 
@@ -140,7 +141,7 @@ class BoltMember(FakeMember):
             sock.close()
 
     def converse(self, sock, reader):
-        failed, text = False, ""
+        failed, text, rows = False, "", []
         while True:
             tag, fields = read_message(reader)
             self.messages.append((tag, fields))
@@ -164,9 +165,13 @@ class BoltMember(FakeMember):
                 sock.sendall(message(IGNORED) + message(SUCCESS, {}))
             elif tag == RUN:
                 text = fields[0]
-                sock.sendall(message(SUCCESS, {"fields": ["x"]}))
+                answer = self.answer_run(*fields)
+                failed = answer is None
+                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"})
+                             if failed else message(SUCCESS, {"fields": answer[0]}))
+                rows = answer and answer[1]
             elif tag in (PULL, DISCARD):
-                self.stream(sock, text if tag == PULL else "RECORDS 0 0")
+                self.stream(sock, text if tag == PULL else "RECORDS 0 0", rows)
             elif tag == COMMIT:
                 if text == "DIE":
                     return
@@ -175,7 +180,11 @@ class BoltMember(FakeMember):
             else:
                 sock.sendall(message(SUCCESS, {}))
 
-    def stream(self, sock, text):
+    def answer_run(self, text, parameters, extra):
+        """The names of the fields and the records; None: it fails."""
+        return ["x"], [[self.name]]
+
+    def stream(self, sock, text, rows):
         words = text.split()
         if words[0] == "RECORDS":
             n, size = int(words[1]), int(words[2])
@@ -183,7 +192,8 @@ class BoltMember(FakeMember):
             for _ in range(0, n, 100):
                 sock.sendall(one * min(100, n))
         else:
-            sock.sendall(message(RECORD, [self.name]))
+            for i in range(0, len(rows), 500):
+                sock.sendall(b"".join(message(RECORD, row) for row in rows[i:i + 500]))
         sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
 
 
@@ -284,3 +294,20 @@ class BoltClient:
 
     def close(self):
         self.sock.close()
+
+
+class BoltProxy(Proxy):
+    def __init__(self, members, bolt="", tls="", **kwargs):
+        self.bolt = free_port()
+        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" {bolt} }}\n{tls}', **kwargs)
+        self.ready(master=any(m.role == "master" for m in members))
+
+    def write_conf(self, members, **kwargs):
+        text = super().write_conf(members, **kwargs)
+        for m in members:
+            text = text.replace(f'http = "127.0.0.1:{m.port}"',
+                                f'http = "127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
+        return text
+
+    def client(self, port=None, **kwargs):
+        return BoltClient(port or self.bolt, **kwargs)
