@@ -26,6 +26,7 @@ static const struct command *const table[] = {
 	&switchover_command,
 	&poweroff_command,
 	&rotate_command,
+	&passwd_command,
 	&backup_command,
 	&restore_command,
 	&recover_command,

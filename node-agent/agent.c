@@ -607,6 +607,14 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 		&a->neo4j, a->loop, &a->id, places_neo4j(&a->places), password.data, on_role, a, e);
 }
 
+static void on_password(void *arg, const char *password)
+{
+	struct agent *a = arg;
+
+	neo4j_watch_password(&a->neo4j, password);
+	write_probe_password(&a->writes, password);
+}
+
 static int open_control(
 	struct agent *a, const struct agent_options *o, const struct keys *keys, struct err *e)
 {
@@ -615,6 +623,9 @@ static int open_control(
 		.voter = &a->voter,
 		.peers = &a->peers,
 		.tasks = &a->tasks,
+		.password_changed = on_password,
+		.agent = a,
+		.neo4j_at = places_neo4j(&a->places),
 		.root = o->root,
 		.helper = a->helper};
 	peers_set_keys(&a->peers, keys->hello, keys->n);

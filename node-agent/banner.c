@@ -17,11 +17,11 @@ static void write_next(struct banner *b)
 {
 	static struct helper_request r; /* too large for the stack */
 
-	if (b->next == HELPER_FILES && strcmp(b->wanted, b->written) != 0) {
+	if (b->next == HELPER_BANNERS && strcmp(b->wanted, b->written) != 0) {
 		b->next = 0;
 		memcpy(b->written, b->wanted, sizeof(b->written));
 	}
-	if (b->next == HELPER_FILES)
+	if (b->next == HELPER_BANNERS)
 		return;
 	r = (struct helper_request){.verb = HELPER_WRITE};
 	r.file.name = b->next++;
@@ -32,7 +32,7 @@ static void write_next(struct banner *b)
 
 void banner_open(struct banner *b, struct loop *l, const char *helper)
 {
-	*b = (struct banner){.next = HELPER_FILES};
+	*b = (struct banner){.next = HELPER_BANNERS};
 	helper_client_init(&b->helper, l, helper);
 }
 

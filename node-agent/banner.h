@@ -16,7 +16,7 @@
 struct banner {
 	struct helper_client helper;
 	char wanted[BANNER_SIZE], written[BANNER_SIZE]; /* the last with each file */
-	unsigned next;                                  /* enum helper_file_name */
+	unsigned next; /* enum helper_file_name, up to HELPER_BANNERS */
 };
 
 /* helper (its socket) and the loop must outlive b. */

@@ -170,6 +170,13 @@ int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identit
 	return 0;
 }
 
+void neo4j_watch_password(struct neo4j_watch *w, const char *password)
+{
+	forget_fields(w);
+	if (w->mode == NEO4J_HA)
+		w->bean_fields = neo4j_watch_fields(password);
+}
+
 void neo4j_watch_close(struct neo4j_watch *w)
 {
 	if (!w->loop)

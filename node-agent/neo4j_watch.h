@@ -38,6 +38,8 @@ MUST_CHECK int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const str
 	struct in_addr address, const char *password, void (*changed)(void *arg), void *arg,
 	struct err *e);
 void neo4j_watch_close(struct neo4j_watch *w);
+/* It is another one now; copied. */
+void neo4j_watch_password(struct neo4j_watch *w, const char *password);
 
 /* The field lines of a request by that password (RFC 7617); NULL: by none. The caller frees. */
 char *neo4j_watch_fields(const char *password);

@@ -154,6 +154,19 @@ static int read_next(const struct folder *d, struct state *s, struct err *e)
 	return rc > 0 ? check_hex(d->path, v, s->next, e) : rc;
 }
 
+/* A person's, or one of ours. */
+static int check_password(const char *dir, const char *text, struct err *e)
+{
+	bool good = text[0] && strlen(text) < sizeof(((struct state *)0)->neo4j_password);
+
+	for (const char *p = text; *p; p++)
+		good = good && *p >= ' ' && *p <= '~';
+	if (good)
+		return 0;
+	return err_code(e, EXIT_CONFIG, "%s/%s: damaged: not 1 to 64 printable ASCII characters",
+		dir, neo4j_password.file);
+}
+
 static void derive_password(struct state *s)
 {
 	uint8_t bytes[16];
@@ -169,7 +182,7 @@ static int read_password(const struct folder *d, struct state *s, struct err *e)
 	int rc = read_value(d, v->file, s->neo4j_password, v->size, e);
 
 	if (rc > 0)
-		return check_hex(d->path, v, s->neo4j_password, e);
+		return check_password(d->path, s->neo4j_password, e);
 	derive_password(s);
 	return rc < 0 ? -1 : 1;
 }
@@ -436,6 +449,15 @@ int state_next_secret(const struct cluster *c, struct state *s, struct err *e)
 	hex_encode(s->next, bytes, sizeof(bytes));
 	sodium_memzero(bytes, sizeof(bytes));
 	return write_value(&d, next_secret.file, s->next, e);
+}
+
+int state_set_password(const struct cluster *c, const char *password, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	if (open_known(c, &d, LOCK_EX, e) < 0 || check_password(d.path, password, e) < 0)
+		return -1;
+	return write_value(&d, neo4j_password.file, password, e);
 }
 
 int state_take_secret(const struct cluster *c, struct err *e)

@@ -12,7 +12,7 @@
  *	secret          64 hex digits: the key of the agents' peer protocol
  *	secret.next     while it is being changed (`bramble rotate`): what it will be
  *	stats.password  32 hex digits: of the proxies' stats page
- *	neo4j.password  32 hex digits: Neo4j's first one, where neo4j_auth = "password"
+ *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
  *	conf.hash       of the cluster.conf that generation was made from
  *	built           the day it was made: no card's clock is ever set to one before it
@@ -35,7 +35,7 @@ struct state {
 	char secret[65];
 	char next[65]; /* of state_peek; "" when the secret is not being changed */
 	char stats_password[33];
-	char neo4j_password[33];
+	char neo4j_password[65];
 	unsigned generation;
 	char built[11]; /* "2026-11-23"; "": not known */
 };
@@ -53,6 +53,9 @@ MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *
  * secret. Neo4j's password stays what it is.
  */
 MUST_CHECK int state_next_secret(const struct cluster *c, struct state *s, struct err *e);
+/* Neo4j has another password now: 1 to 64 printable characters. */
+MUST_CHECK int state_set_password(const struct cluster *c, const char *password, struct err *e);
+
 MUST_CHECK int state_take_secret(const struct cluster *c, struct err *e);
 
 /*

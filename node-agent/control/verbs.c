@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include "buf.h"
+#include "../passwd/passwd.h"
 #include "log.h"
 #include "verbs.h"
 
@@ -284,6 +285,7 @@ const struct verb *const all_verbs[] = {
 	&yield_verb,
 	&rotate_verb,
 	&backup_verb,
+	&passwd_verb,
 	&task_stage_verb,
 	&task_call_verb,
 	&task_back_verb,

@@ -5,6 +5,7 @@
 #include "../api.h"
 #include "../backup/backup.h"
 #include "../helper/helper_client.h"
+#include "../neo4j_watch.h"
 #include "../peers.h"
 #include "../task/tasks.h"
 #include "../voter.h"
@@ -22,8 +23,12 @@ struct verbs {
 	struct voter *voter;
 	struct peers *peers;
 	struct tasks *tasks;
-	const char *root;   /* of /etc/bramble */
-	const char *helper; /* its socket */
+	/* Neo4j's, by which this agent asks: it is another one now. */
+	void (*password_changed)(void *agent, const char *password);
+	void *agent;
+	struct in_addr neo4j_at; /* where it answers its own agent */
+	const char *root;        /* of /etc/bramble */
+	const char *helper;      /* its socket */
 
 	struct control *control;
 	struct yield yield;

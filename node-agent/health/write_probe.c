@@ -91,6 +91,15 @@ void write_probe_close(struct write_probe *p)
 	forget(p);
 }
 
+void write_probe_password(struct write_probe *p, const char *password)
+{
+	if (!p->client)
+		return;
+	sodium_memzero(p->fields, strlen(p->fields));
+	free(p->fields);
+	p->fields = neo4j_watch_fields(password);
+}
+
 static void send_write(struct write_probe *p)
 {
 	/* A node's name is an RFC 1123 label: nothing in it has a meaning to JSON. */

@@ -38,6 +38,8 @@ struct write_probe {
 MUST_CHECK int write_probe_open(struct write_probe *p, struct loop *l, const struct identity *id,
 	struct in_addr address, const char *password, struct err *e);
 void write_probe_close(struct write_probe *p);
+/* It is another one now; copied. */
+void write_probe_password(struct write_probe *p, const char *password);
 
 /* Twice a second. True: Neo4j has given up; told once. */
 bool write_probe_step(struct write_probe *p, bool writable);

@@ -136,6 +136,7 @@ static const struct file files[HELPER_FILES] = {
 	[HELPER_MOTD] = {"/run/motd.d/bramble", 0644, false},         /* pam_motd(8) */
 	[HELPER_ISSUE] = {"/run/issue.d/bramble.issue", 0644, false}, /* agetty(8) */
 	[HELPER_SECRET] = {"/etc/bramble/cluster.secret", 0600, true},
+	[HELPER_PASSWORD] = {"/etc/bramble/neo4j.password", 0600, true},
 };
 
 /* Whole and with its owner, or as it was: without its owner the agent could not read it. */

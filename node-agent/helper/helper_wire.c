@@ -6,6 +6,7 @@
 #include "util.h"
 
 #define SECRET_LINE (2 * 32 + 1)
+#define PASSWORD_LINE_MAX (64 + 1)
 
 #define ARGS offsetof(struct helper_request, clock)
 #define TEXT offsetof(struct helper_answer, text)
@@ -71,12 +72,20 @@ static bool is_secret(const struct helper_file *f)
 	return true;
 }
 
+/* One line that is not empty. */
+static bool is_password(const struct helper_file *f)
+{
+	return f->size >= 2 && f->size <= PASSWORD_LINE_MAX &&
+	       memchr(f->bytes, '\n', f->size) == f->bytes + f->size - 1;
+}
+
 static bool file_is_good(const struct helper_request *r)
 {
 	const struct helper_file *f = &r->file;
 
 	return f->name < HELPER_FILES && f->size <= sizeof(f->bytes) &&
-	       !memchr(f->bytes, '\0', f->size) && (f->name != HELPER_SECRET || is_secret(f));
+	       !memchr(f->bytes, '\0', f->size) && (f->name != HELPER_SECRET || is_secret(f)) &&
+	       (f->name != HELPER_PASSWORD || is_password(f));
 }
 
 static bool vip_is_good(const struct helper_request *r)

@@ -72,10 +72,12 @@ struct helper_journal {
 };
 
 enum helper_file_name {
-	HELPER_MOTD,   /* what a login shows */
-	HELPER_ISSUE,  /* what the console shows before it */
-	HELPER_SECRET, /* the cluster's, one or two lines of 64 hex digits; stays its owner's */
+	HELPER_MOTD,     /* what a login shows */
+	HELPER_ISSUE,    /* what the console shows before it */
+	HELPER_SECRET,   /* the cluster's, one or two lines of 64 hex digits; stays its owner's */
+	HELPER_PASSWORD, /* Neo4j's, by which the agent asks: one line; stays its owner's */
 	HELPER_FILES,
+	HELPER_BANNERS = HELPER_SECRET, /* those before it show one line to people (banner.h) */
 };
 
 struct helper_file {

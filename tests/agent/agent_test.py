@@ -111,9 +111,17 @@ class MockNeo4j:
                 self.wfile.write(body)
 
             def do_POST(self):
-                mock.writes.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
-                body = json.dumps({"results": [], "errors": mock.errors}).encode()
-                self.send_response(200)
+                text = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                body, status = b"", 200
+                if self.path != "/user/neo4j/password":
+                    mock.writes.append(text)
+                    body = json.dumps({"results": [], "errors": mock.errors}).encode()
+                elif self.headers["Authorization"] != mock.wanted():
+                    mock.refused += 1
+                    status = 401
+                else:  # as 3.5 takes it
+                    mock.password = json.loads(text)["password"]
+                self.send_response(status)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

@@ -210,6 +210,42 @@ def test_rotate(top, pc, nodes):
        "no secret is in a log")
 
 
+def test_passwd(top, pc, nodes):
+    pi1, pi2, pi3 = nodes
+    path = os.path.join(top, "new")
+
+    def passwd(text):
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as f:
+            f.write(text)
+        return pc.run("passwd", "--file", path)
+
+    def has(password):
+        return [n.mock.password == password and n.read("etc/bramble/neo4j.password").strip() ==
+                password for n in nodes]
+
+    for bad in ("", "\n", "x" * 65 + "\n", "t\303\244b\n", "a\tb\n"):
+        ok(passwd(bad)[0] in (1, 2), "no password: %r" % bad[:10])
+    pi3.stop_helper()
+    code, text = passwd("one and more\n")
+    ok(code == 1 and "say it again" in text, "a change that stops half-way: " + text.strip())
+    ok(has("one and more") == [True, True, False], "two nodes have it")
+    pi3.start_helper()
+    code, text = passwd("one and more\n")
+    ok(code == 0 and all(has("one and more")), "said again all have it: " + text.strip())
+    ok(all(os.stat(os.path.join(n.root, "etc/bramble/neo4j.password")).st_mode & 0o777 == 0o600
+           for n in nodes), "which nobody else may read")
+    pi1.mock.tx = pi1.mock.tx + 1
+    ok(wait_for(lambda: pi2.sees(pi1).get("last_tx") == pi1.mock.tx), "the agents ask by it")
+    with open(os.path.join(os.path.dirname(pc.conf), "garden.state/neo4j.password")) as f:
+        ok(f.read() == "one and more\n", "and the next images have it")
+    pi2.mock.password = "by hand"
+    code, text = passwd("two")
+    ok(code == 1 and "neither" in text, "one that was changed by hand is told: " + text.strip())
+    pi2.mock.password = "two"
+    ok(passwd("two")[0] == 0 and all(has("two")), "and is taken when it is the same")
+    ok(not any("one and more" in n.read("log") for n in nodes), "no password is in a log")
+
+
 def test_no_election(pc, pi1, pi3):
     """Nobody is elected: who made way comes back by itself."""
     pi1.mock.tx = pi3.mock.tx
@@ -261,6 +297,7 @@ def life(nodes, top):
     test_switchover(pc, pi1, pi2, pi3)
     wait_for(lambda: all(n.state() == "serving" for n in nodes))
     test_rotate(top, pc, nodes)
+    test_passwd(top, pc, nodes)
     test_no_election(pc, pi1, pi3)
     test_poweroff(pc, nodes)
 

@@ -8,6 +8,7 @@
 // use: node-agent/control/verbs.c node-agent/control/yield.c node-agent/control/rotate.c
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
 // use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
+// use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c
 // use: node-agent/task/task_verbs.c node-agent/marker.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c

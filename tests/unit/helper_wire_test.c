@@ -121,6 +121,12 @@ static void test_others(void)
 	memcpy(r.file.bytes, line, 65);
 	r.file.bytes[64] = '0';
 	is_int(parse(&r, 8 + 8 + 65), EINVAL, "no line");
+	r.file = (struct helper_file){.name = HELPER_PASSWORD, .size = 4, .bytes = "new\n"};
+	is_int(parse(&r, 0), 0, "a password");
+	r.file.bytes[1] = '\n';
+	is_int(parse(&r, 8 + 8 + 4), EINVAL, "two lines are none");
+	r.file = (struct helper_file){.name = HELPER_PASSWORD, .size = 1, .bytes = "\n"};
+	is_int(parse(&r, 8 + 8 + 1), EINVAL, "nor is an empty one");
 }
 
 static void test_vip(void)

@@ -127,7 +127,7 @@ static const struct damage damages[] = {
 		"zz23456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
 		"secret: damaged"},
 	{"a line too many", "stats.password", "0123456789abcdef0123456789abcdef\nx\n", "damaged"},
-	{"half a password of Neo4j's", "neo4j.password", "0123\n", "neo4j.password: damaged"},
+	{"a password nobody can type", "neo4j.password", "p\001\n", "neo4j.password: damaged"},
 	{"a huge generation", "generation", "4294967296\n", "generation: damaged"},
 	{"a day that is none", "built", "2026-13-01\n", "built: damaged"},
 	{"a negative generation", "generation", "-1\n", "generation: damaged"},
