@@ -15,6 +15,7 @@
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
 // use: node-agent/helper/helper_wire.c node-agent/quorum/decree.c
 // use: node-agent/quorum/manifest.c node-agent/quorum/masters.c node-agent/quorum/propose.c
+// use: node-agent/quorum/generation.c
 // use: node-agent/quorum/quorum.c node-agent/quorum/seats.c node-agent/quorum/start.c
 // use: node-agent/quorum/stores.c node-agent/quorum/wire.c
 #include <stdarg.h>
