@@ -45,6 +45,17 @@ const cases = {
     must(await inSession(d, s => count(s, tag + 'a')) === 1, 'the write is not there')
     must((await inSession(d, s => s.run('RETURN 1'), 'r')).records.length === 1, 'no record in a read session')
   },
+  async explicit (d) {
+    await inSession(d, async s => {
+      let tx = await s.beginTransaction()
+      for (let i = 0; i < 10; i++) await add(tx, tag + 'e')
+      await tx.commit()
+      tx = await s.beginTransaction()
+      await add(tx, tag + 'e')
+      await tx.rollback()
+      must(await count(s, tag + 'e') === 10, 'not what was committed')
+    })
+  },
   async bookmarks (d) {
     for (let i = 1; i <= 20; i++) {
       const b = await inSession(d, async s => { await write(s, tx => add(tx, tag + 'b')); return marks(s) })
@@ -69,6 +80,34 @@ const cases = {
     try { await inSession(d, s => s.run('RETURN size($p) AS n', { p })) } catch (e) { code = e.code }
     must(code === 'Neo.ClientError.Request.Invalid' || code === 'ServiceUnavailable' || code === 'SessionExpired', `50 MB: ${code}`)
     must((await inSession(d, s => s.run('RETURN 1'))).records.length === 1, 'nothing works afterwards')
+  },
+  async types (d) {
+    const D = neo4j.types
+    const values = [new D.Point(neo4j.int(4326), 1.5, 2.5), new D.Date(2018, 3, 4), new D.Duration(1, 2, 3, 4), new D.LocalDateTime(2018, 1, 2, 3, 4, 5, 6), new D.DateTime(2018, 1, 2, 3, 4, 5, 6, 3600), 1.5, true, null, 'grüße', [neo4j.int(1), 'a']]
+    const got = (await inSession(d, s => s.run('RETURN $values AS v', { values }))).records[0].get('v')
+    values.forEach((v, i) => must(String(got[i]) === String(v), `${v} came back as ${got[i]}`))
+  },
+  async failure (d) {
+    await inSession(d, async s => {
+      let code = 'none'
+      try { await s.run('THIS IS NOT CYPHER') } catch (e) { code = e.code }
+      must(code === 'Neo.ClientError.Statement.SyntaxError', code)
+      must((await s.run('RETURN 1')).records.length === 1, 'the session does not go on')
+      const tx = await s.beginTransaction()
+      code = 'none'
+      try { await tx.run('RETURN 1/0') } catch (e) { code = e.code }
+      try { await tx.rollback() } catch (e) { }
+      must(code === 'Neo.ClientError.Statement.ArithmeticError', code)
+      must((await s.run('RETURN 1')).records.length === 1, 'nor after a transaction')
+    })
+  },
+  async cancel (d) {
+    const other = connect(password)
+    const s = open(other)
+    s.run('UNWIND range(1, 100000000) AS x RETURN x').subscribe({ onNext () { }, onCompleted () { }, onError () { } })
+    await new Promise(resolve => setTimeout(resolve, 300))
+    await other.close()
+    must((await inSession(d, x => x.run('RETURN 1'))).records.length === 1, 'nothing works afterwards')
   },
   async sessions (d) {
     const n = await Promise.all(Array.from({ length: 200 }, (_, i) => inSession(d, s => i % 4 ? read(s, async tx => (await tx.run('RETURN $i AS i', { i: neo4j.int(i) })).records[0].get('i')) : write(s, async tx => { await add(tx, tag + 's'); return i }))))

@@ -4,9 +4,11 @@
     python suite.py FOLDER URI PASSWORD SIZE [CASE...]
 """
 
+import datetime
 import os
 import sys
 import threading
+import time
 
 import neo4j
 from neo4j import GraphDatabase
@@ -77,6 +79,18 @@ def case_auto(d):
         must(s.run("RETURN 1 AS x").single()["x"] == 1, "no record in a read session")
 
 
+def case_explicit(d):
+    with opened(d) as s:
+        tx = s.begin_transaction()
+        for _ in range(10):
+            add(tx, TAG + "e")
+        tx.commit()
+        tx = s.begin_transaction()
+        add(tx, TAG + "e")
+        tx.rollback()
+        must(count(s, TAG + "e") == 10, "not what was committed")
+
+
 def case_bookmarks(d):
     for i in range(1, 21):
         with opened(d) as s:
@@ -111,6 +125,54 @@ def case_huge(d):
          "Pipe" in said, f"50 MB: {said}")
     with opened(d) as s:
         must(s.run("RETURN 1 AS x").single()["x"] == 1, "nothing works afterwards")
+
+
+def case_types(d):
+    values = [datetime.date(2018, 3, 4), 1.5, True, None, "grüße", [1, "a"]]
+    query = ("RETURN $v AS v, point({x: 1.5, y: 2.5}) AS p, duration('P1M2DT3S') AS d, "
+             "datetime('2018-01-02T03:04:05+01:00') AS t")
+    with opened(d) as s:
+        r = s.run(query, v=values).single()
+        must(str(r["v"]) == str(values) or str(r["v"][0]) == "2018-03-04", f"{r['v']}")
+        must((r["p"].x, r["p"].y) == (1.5, 2.5), "the point")
+        must(r["d"].months == 1 and r["d"].days == 2, "the duration")
+        must(r["t"].year == 2018, "the moment")
+        again = s.run("RETURN $p = point({x: 1.5, y: 2.5}) AND $d = duration('P1M2DT3S') AS same",
+                      p=r["p"], d=r["d"]).single()
+        must(again["same"], "not the same when sent back")
+
+
+def case_failure(d):
+    with opened(d) as s:
+        for text, want in (("THIS IS NOT CYPHER", "nvalid input"), ("RETURN 1/0", "zero")):
+            said = ""
+            try:
+                s.run(text).single()
+            except Exception as e:
+                said = str(e)
+            must(want in said, said)
+            must(s.run("RETURN 1 AS x").single()["x"] == 1, "the session does not go on")
+
+
+def case_cancel(d):
+    with opened(d) as s:
+        result = iter(s.run("UNWIND range(1, 100000) AS x RETURN x"))
+        next(result)
+    other = connect(PASSWORD)
+    with opened(other) as s:
+        thread = threading.Thread(target=drop, args=(s,), daemon=True)
+        thread.start()
+        time.sleep(0.3)
+        other.close()
+    with opened(d) as s:
+        must(s.run("RETURN 1 AS x").single()["x"] == 1, "nothing works afterwards")
+
+
+def drop(session):
+    try:
+        session.run("UNWIND range(1, 100000000) AS x RETURN count(x)").single()
+    except BaseException:
+        pass
 
 
 def case_sessions(d):
