@@ -28,12 +28,20 @@ static void note_success(struct session *s, uint8_t tag, const struct link *l)
 {
 	struct bolt_summary summary;
 
-	if (tag == BOLT_RESET) {
-		s->failed = false;
+	if (tag == BOLT_RESET || tag == BOLT_ACK_FAILURE) {
+		s->failed = s->recovering = false;
 		return;
 	}
 	if (bolt_read_summary(buf_str(&l->summary), l->summary.len, &summary) == 0)
 		place_note_bookmark(l->member, bolt_bookmark(summary.bookmark));
+}
+
+static void note_failure(struct session *s, uint8_t tag)
+{
+	s->failed = true;
+	s->recovering = false;
+	if (tag == BOLT_BEGIN) /* nothing was begun */
+		s->explicit_tx = false;
 }
 
 /* One whole answer; -1 when nothing was asked. */
@@ -50,7 +58,7 @@ static int answered(struct session *s, struct link *l)
 	if (kind == BOLT_SUCCESS)
 		note_success(s, tag, l);
 	else if (kind == BOLT_FAILURE)
-		s->failed = true;
+		note_failure(s, tag);
 	else if (kind != BOLT_IGNORED)
 		return -1;
 	answer_ignored_ones(s);
@@ -96,14 +104,20 @@ static void pass_whole(struct session *s, struct link *l)
 	l->whole = 0;
 }
 
+/* Is the transaction over when nothing is asked any more? */
+static bool over(const struct session *s)
+{
+	return session_early(s) ? s->ending && !s->failed : s->ending || s->failed;
+}
+
 /* The last answer came: the link goes back; after a failure it is reset first. */
 static void unbind(struct session *s)
 {
 	bool failed = s->failed;
 
-	if (s->asked.n || !(s->ending || failed) || s->fate == FATE_FORWARD)
+	if (s->asked.n || !over(s) || s->fate == FATE_FORWARD)
 		return;
-	link_release(s->link, failed);
+	link_release(s->link, failed || session_early(s));
 	session_enter(s, failed ? SESSION_FAILED : SESSION_READY);
 	if (s->front->proxy->draining)
 		session_enter(s, SESSION_CLOSING);
@@ -161,7 +175,8 @@ void session_link_failed(struct session *s)
 /* May what was lost have been carried out? Then nobody may say that it was not. */
 static bool unknown(const struct session *s, bool split)
 {
-	return split || (s->committing && s->asked.n && !s->failed);
+	/* The early COMMIT has an answer before the one to its PULL_ALL. */
+	return split || (s->committing && !s->failed && (s->asked.n || session_early(s)));
 }
 
 void session_end_transaction(struct session *s, const char *code, const char *why)
@@ -170,7 +185,7 @@ void session_end_transaction(struct session *s, const char *code, const char *wh
 
 	while (s->asked.n) {
 		uint8_t tag = asked_pop(&s->asked);
-		reset = tag == BOLT_RESET;
+		reset = tag == BOLT_RESET || tag == BOLT_ACK_FAILURE;
 		if (reset)
 			bolt_put_success(&s->out.b);
 		else if (told)
@@ -187,6 +202,10 @@ void session_end_transaction(struct session *s, const char *code, const char *wh
 void session_link_lost(struct session *s, bool split, const char *why)
 {
 	log_info("a Bolt transaction was lost: %s", why);
+	if (session_early(s) && s->failed) { /* only the member knew what was left of it */
+		session_close(s);
+		return;
+	}
 	if (unknown(s, split)) {
 		s->front->counters.unknown++;
 		session_close(s);

@@ -38,6 +38,11 @@
  * A FAILED session holds no link: after the last answer the link is reset by the proxy itself, so
  * the client's own RESET is answered at once.
  *
+ * Versions 1 and 2 ("early", as the Neo4j Browser of 3.5 speaks them) are spoken to members as they
+ * are to the client. Nothing in them says that a transaction only reads, so all go to the master. A
+ * failure leaves such a session BOUND: the member itself knows what ACK_FAILURE leaves of a
+ * transaction. Its links are reset before anyone else gets them, whatever was made of its texts.
+ *
  * As in proxy.h, nothing is freed in the middle of an event.
  */
 enum session_state {
@@ -98,6 +103,7 @@ struct session {
 	struct bolt_demand demand; /* of the transaction; its slices are not kept */
 	struct asked asked;
 	bool explicit_tx; /* begun by BEGIN */
+	bool recovering;  /* ACK_FAILURE or RESET is on its way */
 	bool ending;      /* its last request is on its way */
 	bool committing;  /* COMMIT, or a write of its own, is on its way: its loss is unknown */
 	bool failed;      /* a FAILURE was relayed, RESET not answered yet */
@@ -136,11 +142,13 @@ struct link {
 	int64_t idle_since_ms;
 };
 
-/* Whoever has this name and password. Lives while a session or a link refers to it. */
+/* Whoever has this name and password, in one version of Bolt. Lives while a session or a link
+ * refers to it. */
 struct principal {
 	struct list_node node; /* on front->principals */
-	uint8_t key[32];       /* a keyed hash of what HELLO says of who it is */
-	uint8_t *hello;        /* the whole message, in locked memory */
+	struct bolt_version version;
+	uint8_t key[32]; /* a keyed hash of what HELLO says of who it is */
+	uint8_t *hello;  /* the whole message, in locked memory */
 	size_t hello_n;
 	char *server;        /* "Neo4j/3.5.0", as a member said */
 	int64_t verified_ms; /* when a member last agreed; 0: never */

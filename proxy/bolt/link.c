@@ -11,8 +11,6 @@
 #define RESET_MS 5000
 #define SHUN_MS 500 /* a member that refused a link is not asked for one again so long */
 
-static const struct bolt_version spoken = {.major = 3};
-
 static const char *name_of(const struct link *l)
 {
 	return l->member->member->conf->name;
@@ -112,20 +110,23 @@ void link_bind(struct link *l, struct session *s)
 static void greet(struct link *l)
 {
 	l->state = LINK_HANDSHAKE;
-	handshake_put_proposal(&l->out.b, spoken);
+	handshake_put_proposal(&l->out.b, l->principal->version);
 }
 
 /* Four bytes: the version it chose. */
 static void shake(struct link *l)
 {
-	static const uint8_t want[4] = {0, 0, 0, 3};
+	const struct bolt_version v = l->principal->version;
+	const uint8_t want[4] = {0, 0, v.minor, v.major};
+	char why[64];
 
 	if (stream_len(&l->in) < sizeof(want))
 		return;
 	bool same = memcmp(stream_bytes(&l->in), want, sizeof(want)) == 0;
 	stream_take(&l->in, sizeof(want));
 	if (!same) {
-		link_lost(l, "it does not speak Bolt 3 (Neo4j 3.5)");
+		snprintf(why, sizeof(why), "it does not speak Bolt %u (Neo4j 3.5 does)", v.major);
+		link_lost(l, why);
 		return;
 	}
 	l->state = LINK_HELLO;

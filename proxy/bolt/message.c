@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include <strings.h>
 #include "chunk.h"
 #include "message.h"
 
 static const struct {
 	uint8_t tag;
-	bool client;
+	uint8_t first, last; /* versions in which a client sends it */
 	const char *name;
 } tags[] = {
-	{BOLT_HELLO, true, "HELLO"},
-	{BOLT_GOODBYE, true, "GOODBYE"},
-	{BOLT_RESET, true, "RESET"},
-	{BOLT_RUN, true, "RUN"},
-	{BOLT_BEGIN, true, "BEGIN"},
-	{BOLT_COMMIT, true, "COMMIT"},
-	{BOLT_ROLLBACK, true, "ROLLBACK"},
-	{BOLT_DISCARD, true, "DISCARD_ALL"},
-	{BOLT_PULL, true, "PULL_ALL"},
-	{BOLT_SUCCESS, false, "SUCCESS"},
-	{BOLT_RECORD, false, "RECORD"},
-	{BOLT_IGNORED, false, "IGNORED"},
-	{BOLT_FAILURE, false, "FAILURE"},
+	{BOLT_HELLO, 1, 3, "HELLO"},
+	{BOLT_GOODBYE, 3, 3, "GOODBYE"},
+	{BOLT_ACK_FAILURE, 1, 2, "ACK_FAILURE"},
+	{BOLT_RESET, 1, 3, "RESET"},
+	{BOLT_RUN, 1, 3, "RUN"},
+	{BOLT_BEGIN, 3, 3, "BEGIN"},
+	{BOLT_COMMIT, 3, 3, "COMMIT"},
+	{BOLT_ROLLBACK, 3, 3, "ROLLBACK"},
+	{BOLT_DISCARD, 1, 3, "DISCARD_ALL"},
+	{BOLT_PULL, 1, 3, "PULL_ALL"},
+	{BOLT_SUCCESS, 0, 0, "SUCCESS"},
+	{BOLT_RECORD, 0, 0, "RECORD"},
+	{BOLT_IGNORED, 0, 0, "IGNORED"},
+	{BOLT_FAILURE, 0, 0, "FAILURE"},
 };
 
 const char *bolt_tag_name(uint8_t tag)
@@ -32,11 +34,11 @@ const char *bolt_tag_name(uint8_t tag)
 	return "?";
 }
 
-bool bolt_tag_from_client(uint8_t tag)
+bool bolt_tag_from_client(uint8_t tag, uint8_t major)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(tags); i++) {
 		if (tags[i].tag == tag)
-			return tags[i].client;
+			return major >= tags[i].first && major <= tags[i].last;
 	}
 	return false;
 }
@@ -125,6 +127,77 @@ int bolt_read_demand(const void *data, size_t n, struct bolt_demand *d)
 	return read_extra(&r, d);
 }
 
+static bool only_word(struct slice text, const char *word)
+{
+	static const char space[] = " \t\n\v\f\r";
+	const char *p = text.p, *end = text.p + text.n;
+	size_t n = strlen(word);
+
+	while (p < end && memchr(space, *p, sizeof(space) - 1))
+		p++;
+	if ((size_t)(end - p) < n || strncasecmp(p, word, n) != 0)
+		return false;
+	p += n;
+	while (p < end && memchr(space, *p, sizeof(space) - 1))
+		p++;
+	if (p < end && *p == ';')
+		p++;
+	while (p < end && memchr(space, *p, sizeof(space) - 1))
+		p++;
+	return p == end;
+}
+
+static uint8_t early_tag(struct slice text)
+{
+	static const struct {
+		const char *word;
+		uint8_t tag;
+	} words[] = {{"BEGIN", BOLT_BEGIN}, {"COMMIT", BOLT_COMMIT}, {"ROLLBACK", BOLT_ROLLBACK}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (only_word(text, words[i].word))
+			return words[i].tag;
+	}
+	return BOLT_RUN;
+}
+
+/* The head of a RUN of versions 1 and 2: its text; the reader is at its parameters then. */
+static int read_early_text(struct pack *r, struct slice *text)
+{
+	struct pack_value message = pack_next(r), v;
+
+	if (message.type != PACK_STRUCT || message.tag != BOLT_RUN || message.n != 2)
+		return -1;
+	v = pack_next(r);
+	*text = v.s;
+	return v.type == PACK_STRING ? 0 : -1;
+}
+
+uint8_t bolt_read_early_tag(const void *data, size_t n)
+{
+	struct pack r = pack_of(data, n);
+	struct slice text;
+
+	return read_early_text(&r, &text) < 0 ? 0 : early_tag(text);
+}
+
+int bolt_read_early_demand(const void *data, size_t n, struct bolt_demand *d)
+{
+	struct pack r = pack_of(data, n), parameters;
+
+	*d = (struct bolt_demand){0};
+	if (read_early_text(&r, &d->text) < 0)
+		return -1;
+	parameters = r;
+	if (pack_skip(&r, &d->parameters) < 0)
+		return -1;
+	if (early_tag(d->text) != BOLT_BEGIN)
+		return 0;
+	int result = read_extra(&parameters, d);
+	d->read = false; /* a parameter of that name says nothing */
+	return result;
+}
+
 static int read_entry(struct pack *r, struct slice key, struct bolt_summary *s)
 {
 	const struct {
@@ -181,14 +254,16 @@ static bool tells_who(struct slice key)
 	return true;
 }
 
-int bolt_read_identity(const void *data, size_t n,
+int bolt_read_identity(const void *data, size_t n, uint8_t major,
 	void (*fn)(void *arg, struct slice key, struct slice raw_value), void *arg)
 {
 	struct pack r = pack_of(data, n);
 	struct pack_value message = pack_next(&r);
 	bool scheme = false;
 
-	if (message.type != PACK_STRUCT || message.tag != BOLT_HELLO || message.n != 1)
+	if (message.type != PACK_STRUCT || message.tag != BOLT_HELLO)
+		return -1;
+	if (message.n != (major < 3 ? 2 : 1) || (major < 3 && pack_next(&r).type != PACK_STRING))
 		return -1;
 	struct pack_value map = pack_next(&r);
 	if (map.type != PACK_MAP)

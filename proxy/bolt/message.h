@@ -8,6 +8,7 @@
 enum bolt_tag {
 	BOLT_HELLO = 0x01, /* INIT in versions 1 and 2 */
 	BOLT_GOODBYE = 0x02,
+	BOLT_ACK_FAILURE = 0x0e, /* of versions 1 and 2 */
 	BOLT_RESET = 0x0f,
 	BOLT_RUN = 0x10,
 	BOLT_BEGIN = 0x11,
@@ -23,8 +24,8 @@ enum bolt_tag {
 
 /* "RUN", or "?" for a tag no message has. */
 const char *bolt_tag_name(uint8_t tag);
-/* May a client send it in Bolt 3? */
-bool bolt_tag_from_client(uint8_t tag);
+/* May a client send it in that version? */
+bool bolt_tag_from_client(uint8_t tag, uint8_t major);
 
 /* What RUN or BEGIN asks of its transaction. */
 struct bolt_demand {
@@ -37,6 +38,15 @@ struct bolt_demand {
 /* From a whole message's data (either tag). -1 when it is malformed. */
 MUST_CHECK int bolt_read_demand(const void *data, size_t n, struct bolt_demand *d);
 
+/*
+ * Versions 1 and 2 have no BEGIN, COMMIT and ROLLBACK: they are statements of a RUN, and bookmarks
+ * parameters of the first. Which of the three (or BOLT_RUN) a RUN means, from its first n bytes; 0:
+ * more are needed, or it is malformed.
+ */
+uint8_t bolt_read_early_tag(const void *data, size_t n);
+/* As bolt_read_demand, of a whole RUN of versions 1 and 2; nothing there says that it reads. */
+MUST_CHECK int bolt_read_early_demand(const void *data, size_t n, struct bolt_demand *d);
+
 /* What is in the map of a SUCCESS or FAILURE; what is not there has n = 0. */
 struct bolt_summary {
 	struct slice code, message; /* FAILURE */
@@ -48,10 +58,11 @@ struct bolt_summary {
 MUST_CHECK int bolt_read_summary(const void *data, size_t n, struct bolt_summary *s);
 
 /*
- * Calls fn with each entry of HELLO's map that tells who it is: all but the driver's name and what
- * it wants to know of routing. -1 when the message is malformed or names no scheme.
+ * Calls fn with each entry of HELLO's (INIT's, in versions 1 and 2) map that tells who it is: all
+ * but the driver's name and what it wants to know of routing. -1 when the message is malformed or
+ * names no scheme.
  */
-MUST_CHECK int bolt_read_identity(const void *data, size_t n,
+MUST_CHECK int bolt_read_identity(const void *data, size_t n, uint8_t major,
 	void (*fn)(void *arg, struct slice key, struct slice raw_value), void *arg);
 
 /* "neo4j:bookmark:v1:tx42" -> 42; 0 for anything else. */

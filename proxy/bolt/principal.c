@@ -19,12 +19,15 @@ static void hash_entry(void *arg, struct slice key, struct slice raw)
 	crypto_generichash_update(h, (const uint8_t *)raw.p, raw.n);
 }
 
-static int hash_identity(const struct front *f, const void *hello, size_t n, uint8_t key[32])
+/* The version goes in: links of one are of no use to sessions of another. */
+static int hash_identity(const struct front *f, struct bolt_version version, const void *hello,
+	size_t n, uint8_t key[32])
 {
 	crypto_generichash_state h;
 
 	crypto_generichash_init(&h, f->hash_key, sizeof(f->hash_key), 32);
-	int r = bolt_read_identity(hello, n, hash_entry, &h);
+	crypto_generichash_update(&h, &version.major, sizeof(version.major));
+	int r = bolt_read_identity(hello, n, version.major, hash_entry, &h);
 	crypto_generichash_final(&h, key, 32);
 	sodium_memzero(&h, sizeof(h));
 	return r;
@@ -59,18 +62,21 @@ static struct principal *add(struct front *f, const uint8_t key[32], const void 
 	return p;
 }
 
-struct principal *principal_take(struct front *f, const void *hello, size_t n, bool *bad)
+struct principal *principal_take(
+	struct front *f, struct bolt_version version, const void *hello, size_t n, bool *bad)
 {
 	uint8_t key[32];
 
-	*bad = hash_identity(f, hello, n, key) < 0;
+	*bad = hash_identity(f, version, hello, n, key) < 0;
 	if (*bad)
 		return NULL;
 	struct principal *p = find(f, key);
 	if (!p)
 		p = add(f, key, hello, n);
-	if (p)
-		p->sessions++;
+	if (!p)
+		return NULL;
+	p->version = version;
+	p->sessions++;
 	return p;
 }
 

@@ -11,10 +11,11 @@
  */
 
 /*
- * The principal of this HELLO (a whole message's data), with one more session on it. NULL and *bad
- * when the message is malformed, NULL alone when memory is gone.
+ * The principal of this HELLO (a whole message's data) of that version, with one more session on
+ * it. NULL and *bad when the message is malformed, NULL alone when memory is gone.
  */
-struct principal *principal_take(struct front *f, const void *hello, size_t n, bool *bad);
+struct principal *principal_take(
+	struct front *f, struct bolt_version version, const void *hello, size_t n, bool *bad);
 void principal_release_session(struct principal *p);
 void principal_release_link(struct principal *p);
 /* Did a member agree to the password a short time ago? */

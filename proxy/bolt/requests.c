@@ -10,7 +10,7 @@
 
 #define INVALID "Neo.ClientError.Request.Invalid"
 
-static const struct bolt_version spoken[] = {{.major = 3}};
+static const struct bolt_version spoken[] = {{.major = 3}, {.major = 2}, {.major = 1}};
 
 /* What came of looking at the message at the front. */
 enum step {
@@ -114,7 +114,7 @@ static enum step hello(struct session *s)
 	}
 	message_data(s, &data);
 	if (buf_ok(&data))
-		s->principal = principal_take(s->front, data.data, data.len, &bad);
+		s->principal = principal_take(s->front, s->version, data.data, data.len, &bad);
 	if (data.data)
 		sodium_memzero(data.data, data.cap);
 	sodium_memzero((char *)s->in.b.data + s->in.at, s->seen);
@@ -147,6 +147,27 @@ static void answer_routing_call(struct session *s, const struct bolt_demand *d)
 	session_enter(s, s->routing_address ? SESSION_LOCAL : SESSION_CLOSING);
 }
 
+/*
+ * What the message at the front means in version 3, whose words are used for all: the early RUN
+ * "BEGIN" is a BEGIN. 0: its text is not there yet.
+ */
+static uint8_t meaning(const struct session *s)
+{
+	_cleanup_buf_ struct buf data = {0};
+
+	if (!session_early(s) || tag_of(s) != BOLT_RUN)
+		return tag_of(s);
+	message_data(s, &data);
+	uint8_t tag = buf_ok(&data) ? bolt_read_early_tag(data.data, data.len) : 0;
+	return !tag && (s->ended || s->seen >= LOOKAHEAD_MAX) ? BOLT_RUN : tag;
+}
+
+static int read_demand(const struct session *s, const struct buf *data, struct bolt_demand *d)
+{
+	return session_early(s) ? bolt_read_early_demand(data->data, data->len, d)
+				: bolt_read_demand(data->data, data->len, d);
+}
+
 /* RUN or BEGIN. The transaction's message stays at the front until there is a link for it. */
 static enum step begin(struct session *s)
 {
@@ -157,7 +178,7 @@ static enum step begin(struct session *s)
 		return STEP_MORE;
 	if (s->ended) {
 		message_data(s, &data);
-		if (!buf_ok(&data) || bolt_read_demand(data.data, data.len, &s->demand) < 0)
+		if (!buf_ok(&data) || read_demand(s, &data, &s->demand) < 0)
 			return invalid(s);
 		if (routing_is_call(s->demand.text)) {
 			answer_routing_call(s, &s->demand);
@@ -168,7 +189,7 @@ static enum step begin(struct session *s)
 		return invalid(s);
 	}
 	s->demand.text = s->demand.parameters = (struct slice){0};
-	s->explicit_tx = tag_of(s) == BOLT_BEGIN;
+	s->explicit_tx = meaning(s) == BOLT_BEGIN;
 	place_wait(s, SESSION_WAITING);
 	return s->state == SESSION_WAITING ? STEP_STALL : STEP_ON;
 }
@@ -212,9 +233,14 @@ static enum step local(struct session *s)
 	return STEP_ON;
 }
 
+static bool recovers(uint8_t tag)
+{
+	return tag == BOLT_RESET || tag == BOLT_ACK_FAILURE;
+}
+
 static enum step failed(struct session *s)
 {
-	if (tag_of(s) == BOLT_RESET) {
+	if (recovers(tag_of(s))) {
 		if (!s->ended)
 			return STEP_MORE;
 		bolt_put_success(&s->out.b);
@@ -235,7 +261,7 @@ static enum step tell_lost(struct session *s)
 	s->lost = false;
 	s->front->counters.failed_over++;
 	session_enter(s, SESSION_FAILED);
-	if (tag_of(s) == BOLT_RESET) /* never a FAILURE: drivers give the connection up */
+	if (recovers(tag_of(s))) /* never a FAILURE: drivers give the connection up */
 		return STEP_ON;
 	session_fail(s, "Neo.TransientError.Transaction.InstanceStateChanged",
 		"the member that carried this transaction is gone; it was rolled back");
@@ -246,7 +272,20 @@ static enum step tell_lost(struct session *s)
 /* RUN, PULL and so on of the transaction that is open; or the first message of the next one. */
 static bool belongs(const struct session *s, uint8_t tag)
 {
+	if (session_early(s) && s->failed && !s->recovering)
+		return true; /* the member says IGNORED */
 	return !s->ending || tag == BOLT_RESET || (tag != BOLT_RUN && tag != BOLT_BEGIN);
+}
+
+/* The early COMMIT and ROLLBACK end with a PULL_ALL, as any RUN without a transaction does. */
+static void note_early(struct session *s, uint8_t tag)
+{
+	if (recovers(tag)) {
+		s->recovering = true;
+		s->ending |= !s->explicit_tx;
+	} else if (tag == BOLT_COMMIT || tag == BOLT_ROLLBACK) {
+		s->explicit_tx = false;
+	}
 }
 
 static void note_request(struct session *s, uint8_t tag)
@@ -254,17 +293,25 @@ static void note_request(struct session *s, uint8_t tag)
 	bool last = s->explicit_tx ? tag == BOLT_COMMIT || tag == BOLT_ROLLBACK
 				   : tag == BOLT_PULL || tag == BOLT_DISCARD;
 
+	asked_push(&s->asked, tag);
+	if (session_early(s)) {
+		if (s->failed && !s->recovering && !recovers(tag))
+			return; /* it will be IGNORED */
+		note_early(s, tag);
+		last = last && (tag == BOLT_PULL || tag == BOLT_DISCARD);
+	}
 	s->ending |= last || tag == BOLT_RESET;
 	if (tag == BOLT_COMMIT || (!s->explicit_tx && last))
 		s->committing = !s->demand.read;
-	asked_push(&s->asked, tag);
 }
 
 static enum step bound(struct session *s)
 {
-	uint8_t tag = tag_of(s);
+	uint8_t tag = meaning(s);
 
-	if (tag == BOLT_HELLO || !bolt_tag_from_client(tag))
+	if (!tag)
+		return STEP_MORE;
+	if (tag == BOLT_HELLO)
 		return invalid(s);
 	if (!belongs(s, tag) || s->asked.n >= ASKED_MAX - 1)
 		return STEP_STALL;
@@ -276,9 +323,9 @@ static enum step bound(struct session *s)
 void session_bound(struct session *s)
 {
 	session_enter(s, SESSION_BOUND);
-	s->ending = s->committing = s->failed = s->lost = false;
+	s->ending = s->committing = s->failed = s->recovering = s->lost = false;
 	s->asked = (struct asked){0};
-	note_request(s, tag_of(s));
+	note_request(s, s->explicit_tx ? BOLT_BEGIN : BOLT_RUN);
 	s->fate = FATE_FORWARD;
 	session_run(s);
 }
@@ -327,7 +374,7 @@ bool session_find_reset(struct session *s)
 		while (--n)
 			asked_push(&s->asked, ASKED_IGNORED);
 		asked_push(&s->asked, BOLT_RESET);
-		s->ending = true;
+		s->ending = s->recovering = true;
 		bolt_put_request(&s->link->out.b, BOLT_RESET);
 		return true;
 	}
@@ -348,6 +395,8 @@ static enum step decide(struct session *s)
 		session_close(s);
 		return STEP_ON;
 	}
+	if (!bolt_tag_from_client(tag_of(s), s->version.major))
+		return invalid(s);
 	switch (s->state) {
 	case SESSION_CONNECTED:
 		return hello(s);

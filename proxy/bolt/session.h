@@ -38,6 +38,12 @@ void session_link_lost(struct session *s, bool split, const char *why);
 /* Relays the bytes in s->link->in; -1 when the member broke the protocol. */
 MUST_CHECK int session_relay(struct session *s);
 
+/* Versions 1 and 2. */
+static inline bool session_early(const struct session *s)
+{
+	return s->version.major < 3;
+}
+
 /* Of asked: */
 void asked_push(struct asked *a, uint8_t tag);
 uint8_t asked_pop(struct asked *a);

@@ -157,6 +157,9 @@ too long for `make check`. What came of it on those servers, by hand and once:
   lost, and writes went on after 4.0 to 4.2 s at the longest. Python 4.4, 5 and 6 had one IncompleteCommit each: a commit
   that was on its way, and nobody knows what became of it. At least four drivers stored one write twice, because they run
   such a commit again by themselves; no proxy can prevent that.
+- The Neo4j Browser that comes with 3.5 (3.2.10: Bolt 2 in a WebSocket) in headless Chromium, one such server behind the
+  proxy: it connected, wrote and drew a graph. `:sysinfo` stayed empty but for its headings; whether it does on a direct
+  connection was not looked at.
 
 `neo4j://` (before 4.0 `bolt+routing://`) is what HA itself refuses. `bookmarks`: 20 times, a reader with the bookmark of
 another session's write sees it. `large`: 20,000 records. `parameter`: 5 MB. `huge`: 50 MB is refused and the session goes

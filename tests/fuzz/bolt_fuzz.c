@@ -77,14 +77,24 @@ static void message(const uint8_t *data, size_t size)
 		if (routing_address(demand.parameters, address))
 			must(strlen(address) < ROUTING_ADDRESS_MAX);
 	}
+	uint8_t tag = bolt_read_early_tag(data, size);
+	must(!tag || bolt_tag_from_client(tag, 3));
+	if (bolt_read_early_demand(data, size, &demand) == 0) {
+		must(tag); /* what is whole has a meaning */
+		must_be_inside(demand.text, data, size);
+		must_be_inside(demand.parameters, data, size);
+		must(tag == BOLT_BEGIN || !demand.mark);
+	}
 	if (bolt_read_summary(data, size, &summary) == 0) {
 		must_be_inside(summary.code, data, size);
 		must_be_inside(summary.message, data, size);
 		must_be_inside(summary.server, data, size);
 		(void)bolt_bookmark(summary.bookmark);
 	}
-	if (bolt_read_identity(data, size, entry, &all) < 0)
-		return;
+	for (uint8_t major = 1; major <= 3; major++) {
+		if (bolt_read_identity(data, size, major, entry, &all) < 0)
+			continue;
+	}
 }
 
 /* The data and the ends of all messages as one sum. */

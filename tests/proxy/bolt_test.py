@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import harness
-from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
+from fake_bolt import (ACK_FAILURE, BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
                        RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, message)
 from harness import Conn, eventually, ok, same
 
@@ -158,6 +158,106 @@ def test_reset():
         c.send((RESET,))
         same([t for t, _ in c.answers(3)], [IGNORED, IGNORED, SUCCESS], "and one that waits for a master")
     members[0].down()
+
+
+SYNTAX = "Neo.ClientError.Statement.SyntaxError"
+BROWSER = bytes.fromhex("00000002000000010000000000000000")  # of Neo4j 3.5
+
+
+def test_early():
+    """Versions 1 and 2: the Browser's."""
+    members = cluster(3, master=1)
+    with BoltProxy(members) as proxy:
+        for version in (1, 2):
+            c = proxy.client(proposals=bytes([0, 0, 0, version]) + bytes(12))
+            same((c.version[3], c.hello[0]), (version, SUCCESS), f"version {version}")
+            same(c.run("WHO"), [["pi2", False]], "without a word about its mode: the master")
+        c = proxy.client(proposals=BROWSER)
+        same(c.version[3], 2, "the Browser's proposals")
+        three = proxy.client()
+        same(three.run("WHO")[0], ["pi2"], "version 3 beside it")
+        same({v for m in members for v in m.versions}, {1, 2, 3}, "each on connections of its own")
+        same(code(proxy.client(proposals=BROWSER, login="wrong").hello),
+             "Neo.ClientError.Security.Unauthorized", "a wrong password")
+        for _ in range(5):
+            c.send((RUN, "BEGIN", {"bookmarks": [BOOKMARK + "1"]}), (PULL,), (RUN, "WHO", {}), (PULL,))
+            same([t for t, _ in c.answers(5)], [SUCCESS, SUCCESS, SUCCESS, RECORD, SUCCESS], "BEGIN")
+            same(c.run("WHO"), [["pi2", True]], "still in it")
+            c.send((RUN, "COMMIT", {}), (DISCARD,))
+            ok(c.answers(2)[1][1][0]["bookmark"] == BOOKMARK + str(members[1].tx), "COMMIT")
+            same(c.run("WHO"), [["pi2", False]], "out of it")
+        c.run("BEGIN")
+        same(c.run("ROLLBACK") or c.run("WHO"), [["pi2", False]], "ROLLBACK")
+        c.run("BEGIN")
+        same(c.ask(RESET)[0], SUCCESS, "RESET")
+        same(c.run("WHO"), [["pi2", False]], "ends it too")
+        resets = len(members[1].did(RESET))
+        c.run("WHO")
+        eventually(lambda: len(members[1].did(RESET)) > resets, "a connection is reset before others get it")
+        c.run("BEGIN")
+        c.close()
+        c = proxy.client(proposals=BROWSER)
+        same(c.run("WHO"), [["pi2", False]], "one that went away leaves nothing behind")
+        same(len(c.run("WHO", parameters={"p": "p" * 300000})), 1, "a large parameter")
+        same(len(c.run("WHO" + " " * 300000)), 1, "a long statement")
+        same(c.run("CALL dbms.cluster.routing.getServers")[0][1][0]["addresses"], [f"127.0.0.1:{proxy.bolt}"],
+             "the routing call")
+        for tag in (GOODBYE, BEGIN, COMMIT, ACK_FAILURE):
+            c = proxy.client(proposals=BROWSER)
+            c.send((tag,))
+            try:
+                ok(code(c.answers(1)[0]) == INVALID and c.closed(), f"tag {tag} is of another version or state")
+            except ConnectionError:
+                same(tag, GOODBYE, "GOODBYE closes")
+    for m in members:
+        m.down()
+
+
+def test_early_failure():
+    members = cluster(2)
+    with BoltProxy(members) as proxy:
+        c = proxy.client(proposals=BROWSER)
+        c.send((RUN, "FAIL", {}), (PULL,), (RUN, "WHO", {}), (PULL,))
+        same([t for t, _ in c.answers(4)], [FAILURE, IGNORED, IGNORED, IGNORED], "FAILURE, and the rest IGNORED")
+        c.send((ACK_FAILURE,), (RUN, "WHO", {}), (PULL,))
+        same([t for t, _ in c.answers(4)], [SUCCESS, SUCCESS, RECORD, SUCCESS], "ACK_FAILURE ends it")
+        c.run("BEGIN")
+        same(c.run("FAIL"), SYNTAX, "in a transaction")
+        c.send((RUN, "ROLLBACK", {}), (PULL,))
+        same([t for t, _ in c.answers(2)], [IGNORED] * 2, "what follows is IGNORED")
+        c.send((ACK_FAILURE,), (RUN, "WHO", {}), (PULL,))
+        same(c.answers(4)[2][1][0], ["pi1", True], "it is as open as the member has it")
+        c.send((RUN, "ROLLBACK", {}), (PULL,))
+        same([t for t, _ in c.answers(2)], [SUCCESS] * 2, "ROLLBACK")
+        same(c.run("WHO"), [["pi1", False]], "goes on")
+        c.run("BEGIN")
+        c.run("FAIL")
+        resets = len(members[0].did(RESET))
+        c.send((ACK_FAILURE,), (RUN, "ROLLBACK", {}), (PULL,))
+        same([t for t, _ in c.answers(3)], [SUCCESS] * 3, "both in one go")
+        eventually(lambda: len(members[0].did(RESET)) > resets, "and the connection is given back")
+        same(c.run("COMMIT"), SYNTAX, "COMMIT of nothing, as the member says it")
+        same(c.ask(RESET)[0], SUCCESS, "RESET")
+        same(c.run("WHO"), [["pi1", False]], "goes on")
+        c.run("BEGIN")
+        members[0].break_links()
+        same(c.run("WHO"), LOST, "a transaction that was lost")
+        same(c.ask(ACK_FAILURE)[0], SUCCESS, "ACK_FAILURE")
+        eventually(lambda: proxy.json()["master"])
+        same(c.run("WHO"), [["pi1", False]], "goes on")
+        c.run("BEGIN")
+        c.send((RUN, "COMMIT", {}))
+        same(c.answers(1)[0][0], SUCCESS, "a commit")
+        members[0].break_links()
+        ok(c.closed(), "whose end was lost: closed, nobody knows")
+        eventually(lambda: proxy.json()["master"])
+        c = proxy.client(proposals=BROWSER)
+        c.run("BEGIN")
+        c.run("FAIL")
+        members[0].break_links()
+        ok(c.closed(), "one that had failed and was lost then: closed")
+    for m in members:
+        m.down()
 
 
 def test_stream():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A mock of a Neo4j 3.5 HA member that speaks Bolt 3 besides its mock of HTTP, and a raw client.
+"""A mock of a Neo4j 3.5 HA member that speaks Bolt 1 to 3 besides its mock of HTTP, and a raw client.
 
 It is no Neo4j: tests/drivers has real ones. A statement's text says what becomes of it:
 
@@ -17,8 +17,8 @@ from fake_member import FakeMember, Reader
 from harness import Proxy, free_port
 
 MAGIC = b"\x60\x60\xb0\x17"
-HELLO, GOODBYE, RESET, RUN, BEGIN, COMMIT, ROLLBACK, DISCARD, PULL = (
-    0x01, 0x02, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x2F, 0x3F)
+HELLO, GOODBYE, ACK_FAILURE, RESET, RUN, BEGIN, COMMIT, ROLLBACK, DISCARD, PULL = (
+    0x01, 0x02, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x2F, 0x3F)
 SUCCESS, RECORD, IGNORED, FAILURE = 0x70, 0x71, 0x7E, 0x7F
 BOOKMARK = "neo4j:bookmark:v1:tx"
 
@@ -95,7 +95,7 @@ class BoltMember(FakeMember):
     def __init__(self, name, role="slave", password="pw"):
         self.password, self.tx, self.messages, self.logins = password, 1, [], 0
         self.hanging = threading.Event()
-        self.links = []
+        self.links, self.versions = [], []
         super().__init__(name, role)
         self.bolt_listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.bolt = self.bolt_listener.getsockname()[1]
@@ -125,16 +125,21 @@ class BoltMember(FakeMember):
     def serve_bolt(self, sock):
         reader = Reader(sock)
         try:
-            assert reader.exactly(20)[:4] == MAGIC
-            sock.sendall(b"\0\0\0\3")
-            tag, (hello,) = read_message(reader)
+            proposals = reader.exactly(20)
+            assert proposals[:4] == MAGIC and 1 <= proposals[7] <= 3
+            version = proposals[7]
+            sock.sendall(proposals[4:8])
+            tag, fields = read_message(reader)
+            assert len(fields) == (1 if version == 3 else 2), "HELLO of another version"
+            hello = fields[-1]
+            self.versions.append(version)
             if hello.get("credentials") != self.password:
                 sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Security.Unauthorized",
                                                "message": "wrong"}))
                 return
             self.logins += 1
             sock.sendall(message(SUCCESS, {"server": "Neo4j/3.5.0", "connection_id": "bolt-1"}))
-            self.converse(sock, reader)
+            self.converse(sock, reader) if version == 3 else self.converse_early(sock, reader)
         except (ConnectionError, OSError):
             pass
         finally:
@@ -179,6 +184,37 @@ class BoltMember(FakeMember):
                 sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx)}))
             else:
                 sock.sendall(message(SUCCESS, {}))
+
+    def converse_early(self, sock, reader):
+        """Versions 1 and 2; a failure leaves the transaction open until ROLLBACK or RESET."""
+        failed = open_tx = False
+        text = ""
+        while True:
+            tag, fields = read_message(reader)
+            self.messages.append((tag, fields))
+            if tag == RESET:
+                failed = open_tx = False
+                sock.sendall(message(SUCCESS, {}))
+            elif failed and tag == ACK_FAILURE:
+                failed = False
+                sock.sendall(message(SUCCESS, {}))
+            elif failed:
+                sock.sendall(message(IGNORED))
+            elif tag == RUN:
+                assert len(fields) == 2, "RUN of another version"
+                text = fields[0]
+                if text == "DIE":
+                    return
+                failed = text == "FAIL" or (text in ("COMMIT", "ROLLBACK") and not open_tx)
+                open_tx = text == "BEGIN" or (open_tx and text not in ("COMMIT", "ROLLBACK"))
+                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"})
+                             if failed else message(SUCCESS, {"fields": ["x"]}))
+            elif tag in (PULL, DISCARD):
+                words = text in ("BEGIN", "COMMIT", "ROLLBACK")
+                self.tx += text == "COMMIT"
+                self.stream(sock, text, [] if words or tag == DISCARD else [[self.name, open_tx]])
+            else:
+                assert False, f"a tag {tag} of another version"
 
     def answer_run(self, text, parameters, extra):
         """The names of the fields and the records; None: it fails."""
@@ -250,13 +286,14 @@ class BoltClient:
         self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         if wrap:
             self.sock = wrap(self.sock)
-        self.reader = Reader(self.sock)
+        self.reader, self.early = Reader(self.sock), False
         if proposals:
             self.sock.sendall(MAGIC + proposals)
             self.version = self.reader.exactly(4)
         if login:
-            self.hello = self.ask(HELLO, {"user_agent": "test", "scheme": "basic", "principal": "neo4j",
-                                          "credentials": login})
+            auth = {"scheme": "basic", "principal": "neo4j", "credentials": login}
+            self.early = proposals and self.version[3] < 3
+            self.hello = self.ask(HELLO, "test", auth) if self.early else self.ask(HELLO, {"user_agent": "test", **auth})
 
     def send(self, *messages, chunk=65535):
         self.sock.sendall(b"".join(message(*m, chunk=chunk) for m in messages))
@@ -273,7 +310,7 @@ class BoltClient:
         extra = {"mode": mode} if mode else {}
         if bookmarks:
             extra["bookmarks"] = bookmarks
-        self.send((RUN, text, parameters or {}, extra), (PULL,))
+        self.send((RUN, text, parameters or {}) if self.early else (RUN, text, parameters or {}, extra), (PULL,))
         tag, fields = self.answers(1)[0]
         if tag != SUCCESS:
             self.answers(1)

@@ -228,11 +228,85 @@ static void test_identity(void)
 	static const char nobody[] = "\xb1\1\xa1\x8auser_agent\x81x";
 	int seen = 0;
 
-	is_int(bolt_read_identity(hello, sizeof(hello) - 1, count_entry, &seen), 0, "HELLO");
+	is_int(bolt_read_identity(hello, sizeof(hello) - 1, 3, count_entry, &seen), 0, "HELLO");
 	is_int(seen, 102, "all but the driver's name tell who it is");
-	is_int(bolt_read_identity(nobody, sizeof(nobody) - 1, count_entry, &seen), -1,
+	is_int(bolt_read_identity(nobody, sizeof(nobody) - 1, 3, count_entry, &seen), -1,
 		"without a scheme it is none");
-	is_int(bolt_read_identity(hello, sizeof(hello) - 2, count_entry, &seen), -1, "cut short");
+	is_int(bolt_read_identity(hello, sizeof(hello) - 2, 3, count_entry, &seen), -1,
+		"cut short");
+}
+
+static void test_early_identity(void)
+{
+	static const char init[] = "\xb2\1\x81x\xa2\x86scheme\x85"
+				   "basic\x89principal\x81n";
+	int seen = 0;
+
+	is_int(bolt_read_identity(init, sizeof(init) - 1, 2, count_entry, &seen), 0, "INIT");
+	is_int(seen, 101, "its map tells who it is");
+	is_int(bolt_read_identity(init, sizeof(init) - 1, 3, count_entry, &seen), -1,
+		"it is no HELLO");
+	for (size_t n = 0; n < sizeof(init) - 1; n++) {
+		if (bolt_read_identity(init, n, 2, count_entry, &seen) == 0)
+			ok(false, "%zu bytes of INIT are none", n);
+	}
+}
+
+static void test_early_run(void)
+{
+	static const struct {
+		const char *text;
+		uint8_t tag;
+	} cases[] = {
+		{"BEGIN", BOLT_BEGIN},
+		{"\n begin ;\t", BOLT_BEGIN},
+		{"COMMIT;", BOLT_COMMIT},
+		{"Rollback", BOLT_ROLLBACK},
+		{"BEGIN x", BOLT_RUN},
+		{"BEGINS", BOLT_RUN},
+		{"BEGIN;;", BOLT_RUN},
+		{"; BEGIN", BOLT_RUN},
+		{"BEGI", BOLT_RUN},
+		{"", BOLT_RUN},
+		{"RETURN 'COMMIT'", BOLT_RUN},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_buf_ struct buf b = {0};
+		pack_put_struct(&b, 2, BOLT_RUN);
+		pack_put_text(&b, cases[i].text);
+		pack_put_map(&b, 0);
+		is_int(bolt_read_early_tag(b.data, b.len), cases[i].tag, "RUN %zu", i);
+		is_int(bolt_read_early_tag(b.data, b.len - 2), 0, "not when its end is missing");
+	}
+}
+
+static void test_early_demand(void)
+{
+	static const char begin[] = "\xb2\x10\x85"
+				    "BEGIN\xa3\x84mode\x81r\x88"
+				    "bookmark\xd0\x15neo4j:bookmark:v1:tx7\x89"
+				    "bookmarks\x91\xd0\x16neo4j:bookmark:v1:tx42";
+	static const char run[] = "\xb2\x10\x81x\xa1\x88"
+				  "bookmark\xd0\x15neo4j:bookmark:v1:tx7";
+	struct bolt_demand d;
+
+	is_int(bolt_read_early_demand(begin, sizeof(begin) - 1, &d), 0, "BEGIN");
+	ok(d.mark == 42 && !d.read, "after the later of two bookmarks; a mode there says nothing");
+	is_int(bolt_read_early_demand(run, sizeof(run) - 1, &d), 0, "another statement");
+	ok(d.mark == 0 && slice_eq(d.text, "x") && d.parameters.n == sizeof(run) - 5,
+		"has a text, and parameters, of which none is a bookmark");
+	for (size_t n = 0; n < sizeof(begin) - 1; n++) {
+		if (bolt_read_early_demand(begin, n, &d) == 0)
+			ok(false, "%zu bytes of BEGIN are none", n);
+	}
+	is_int(bolt_read_early_demand("\xb3\x10\x81x\xa0\xa0", 6, &d), -1, "RUN of version 3");
+	ok(bolt_tag_from_client(BOLT_ACK_FAILURE, 2) && !bolt_tag_from_client(BOLT_ACK_FAILURE, 3),
+		"ACK_FAILURE is of versions 1 and 2");
+	ok(!bolt_tag_from_client(BOLT_COMMIT, 2) && bolt_tag_from_client(BOLT_COMMIT, 3),
+		"COMMIT of 3");
+	ok(!bolt_tag_from_client(BOLT_RECORD, 1) && !bolt_tag_from_client(0x55, 3),
+		"others of none");
 }
 
 static void test_routing(void)
@@ -359,6 +433,9 @@ int main(void)
 	test_bookmark();
 	test_summary();
 	test_identity();
+	test_early_identity();
+	test_early_run();
+	test_early_demand();
 	test_routing();
 	test_routing_address();
 	test_routing_shapes();
