@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Open HTTP transactions through bramble-proxy: whose they are, whatever ids collide. Prints TAP.
 
-Members are mocks (fake_member.py); tests/cluster/tx_test.sh asks real ones.
+Members are mocks (fake_member.py).
 
     tx_test.py [NAME...]    only the tests whose name contains one of these
 """
