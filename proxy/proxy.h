@@ -170,6 +170,7 @@ struct proxy {
 	struct loop *loop;
 	const struct proxy_conf *conf;
 	struct loop_source listener;
+	struct loop_timer accept_timer; /* after descriptors ran out */
 	struct list clients, gone;
 	struct queue queue;
 	struct election election;

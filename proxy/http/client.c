@@ -11,6 +11,7 @@
 #include "text.h"
 
 #define ACCEPT_BATCH 64
+#define ACCEPT_AGAIN_MS 500
 
 static const struct {
 	uint32_t events;
@@ -67,6 +68,12 @@ static void resume_accepting(struct proxy *p)
 {
 	if (p->listener.loop)
 		loop_mod(&p->listener, EPOLLIN);
+}
+
+/* Others, like Bolt's sessions, may have given descriptors back. */
+static void accept_again(struct loop_timer *t)
+{
+	resume_accepting(container_of(t, struct proxy, accept_timer));
 }
 
 void client_close(struct client *c)
@@ -390,7 +397,8 @@ static void listener_ready(struct loop_source *s, uint32_t events)
 		int fd = net_accept(s->fd, &from);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
 			log_warn("out of file descriptors with %zu clients", p->clients.len);
-			loop_mod(s, 0); /* until somebody leaves */
+			loop_mod(s, 0); /* until somebody leaves, or */
+			(void)loop_timer_set(p->loop, &p->accept_timer, ACCEPT_AGAIN_MS);
 		}
 		if (fd < 0)
 			return;
@@ -403,6 +411,7 @@ int clients_start(struct proxy *p, struct err *e)
 {
 	int fd = inherit_listen(p->conf->http_listen, e);
 
+	loop_timer_init(&p->accept_timer, accept_again);
 	p->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
 	if (fd < 0)
 		return -1;
@@ -413,6 +422,7 @@ void clients_stop_accepting(struct proxy *p)
 {
 	if (p->listener.fd < 0)
 		return;
+	loop_timer_del(&p->accept_timer);
 	loop_del(&p->listener);
 	close(p->listener.fd);
 	p->listener.fd = -1;

@@ -654,6 +654,26 @@ def test_descriptors():
     members[0].down()
 
 
+def test_descriptors_http():
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        fds = f"/proc/{proxy.process.pid}/fd"
+        others = [proxy.client() for _ in range(20)]
+        before = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
+        # Not one more: an HTTP client that got in would have it listen again when it leaves.
+        free = min(set(range(1000)) - {int(f) for f in os.listdir(fds)})
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (free, before[1]))
+        waits = [socket.create_connection(("127.0.0.1", proxy.port)) for _ in range(3)]
+        eventually(lambda: "out of file descriptors" in open(proxy.log.name).read())
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, before)
+        for s in others:
+            s.close()
+        same(proxy.once().member(), "pi1", "HTTP goes on when Bolt clients gave descriptors back")
+        for s in waits:
+            s.close()
+    members[0].down()
+
+
 def test_hostile():
     members = cluster(1)
     with BoltProxy(members, limits="maxconn = 100") as proxy:
