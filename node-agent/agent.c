@@ -32,6 +32,8 @@
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
+/* Between a round and one out of turn. */
+#define NEWS_MS 100
 
 struct agent {
 	struct identity id;
@@ -64,9 +66,9 @@ struct agent {
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
 	bool mute;           /* what this node should say could not be written down */
-	int64_t started_ms, marker_ms;
+	int64_t started_ms, marker_ms, told_ms;
 	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
-	struct loop_timer tick, watchdog;
+	struct loop_timer tick, news, watchdog;
 };
 
 /* An arbiter's Neo4j writes to p3, too, if only its log. */
@@ -175,6 +177,7 @@ static void on_request(void *arg, const struct http_head *h, struct http_answer 
 	static struct api_view v; /* too large for the stack; one request at a time */
 	struct agent *a = arg;
 
+	neo4j_watch_now(&a->neo4j); /* who asks is told the news next time */
 	v.id = &a->id;
 	v.root = a->root;
 	v.card = runs_neo4j(a) ? &a->card : NULL;
@@ -492,6 +495,7 @@ static void tell_peers(struct agent *a)
 	};
 
 	why_copy(h.why, self.why);
+	a->told_ms = boottime_ms();
 	if (!a->mute)
 		peers_tell(&a->peers, &h);
 }
@@ -512,6 +516,35 @@ static void tick_fire(struct loop_timer *t)
 	vip_keeper_step(&a->vip);
 	tell_peers(a);
 	places_step(&a->places, a->held[0] || !runs_neo4j(a) ? NULL : a->store);
+}
+
+/*
+ * A master gets its leave to write by words that follow each other from node to node. At the pace
+ * of the rounds each would take half a second.
+ */
+static void news_fire(struct loop_timer *t)
+{
+	struct agent *a = container_of(t, struct agent, news);
+
+	step(a);
+	tell_peers(a);
+}
+
+static void tell_soon(struct agent *a)
+{
+	int64_t ms = a->told_ms + NEWS_MS - boottime_ms();
+
+	if (a->news.heap_index < 0)
+		loop_timer_set(a->loop, &a->news, ms > 0 ? ms : 0);
+}
+
+/* A peer's word on masters is another one: this node's Neo4j may be turning too. */
+static void on_news(void *arg)
+{
+	struct agent *a = arg;
+
+	neo4j_watch_now(&a->neo4j);
+	tell_soon(a);
 }
 
 static void watchdog_fire(struct loop_timer *t)
@@ -535,6 +568,7 @@ static void on_role(void *arg)
 	if (a->neo4j.role == NEO4J_DOWN)
 		service_poll_now(&a->service);
 	step(a);
+	tell_soon(a);
 }
 
 static void on_child(void *arg, int signo)
@@ -652,6 +686,8 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	turn_begin(&a->restart.turn, randombytes_random(), a->started_ms);
 	banner_open(&a->banner, a->loop, a->helper);
 	voter_open(&a->voter, &a->id, a->store, a->run);
+	a->voter.news = on_news;
+	a->voter.news_arg = a;
 	tasks_open(&a->tasks, a->store);
 	struct peers_listener listener = voter_listener(&a->voter);
 	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
@@ -684,6 +720,7 @@ static void close_agent(struct agent **ap)
 		timekeeper_close(&a->time);
 		peers_close(&a->peers);
 		loop_timer_del(&a->tick);
+		loop_timer_del(&a->news);
 		loop_timer_del(&a->watchdog);
 	}
 	loop_free(a->loop);
@@ -698,6 +735,7 @@ int agent_run(const struct agent_options *o, struct err *e)
 	_cleanup_(close_agent) struct agent *a = xcalloc(1, sizeof(*a));
 
 	loop_timer_init(&a->tick, tick_fire);
+	loop_timer_init(&a->news, news_fire);
 	loop_timer_init(&a->watchdog, watchdog_fire);
 	if (open_agent(a, o, e) < 0)
 		return -1;

@@ -7,6 +7,9 @@
 #include "neo4j_watch.h"
 
 #define POLL_MS 1000
+#define FAST_POLL_MS 200
+/* It may be about to become something for so long: copying a store takes hours. */
+#define FAST_FOR_MS 60000
 #define TIMEOUT_MS 3000
 #define BODY_MAX (64u << 10) /* the bean of three members is about 6 kB */
 
@@ -90,6 +93,15 @@ struct neo4j_bean neo4j_bean_parse(struct slice body)
 	return bean;
 }
 
+static void set_master(struct neo4j_watch *w, unsigned master)
+{
+	if (master == w->master)
+		return;
+	w->master = master;
+	w->changed_ms = boottime_ms();
+	w->changed(w->arg);
+}
+
 static void bean_done(void *arg, const struct http_result *r)
 {
 	struct neo4j_watch *w = arg;
@@ -100,7 +112,7 @@ static void bean_done(void *arg, const struct http_result *r)
 		struct neo4j_bean bean = neo4j_bean_parse(r->body);
 		if (bean.last_tx != TX_UNKNOWN)
 			w->last_tx = bean.last_tx;
-		w->master = bean.master;
+		set_master(w, bean.master);
 	}
 	if (r->status != 401 && r->status != 403)
 		return;
@@ -122,8 +134,10 @@ static void probe_done(void *arg, const struct http_result *r)
 	enum neo4j_role role = neo4j_role_of_probe(w->mode, r->status, r->body), before = w->role;
 
 	w->role = role;
-	if (role != before)
+	if (role != before) {
 		w->master = 0;
+		w->changed_ms = boottime_ms();
+	}
 	if (!is_member(role))
 		w->last_tx = TX_UNKNOWN;
 	else if (w->bean_fields)
@@ -135,13 +149,32 @@ static void probe_done(void *arg, const struct http_result *r)
 	w->changed(w->arg);
 }
 
+/* The others' leave to write waits for this node's word. */
+static bool is_unsettled(const struct neo4j_watch *w)
+{
+	bool turning = w->role == NEO4J_UNKNOWN ||
+		       (w->role == NEO4J_SLAVE && !w->master && w->bean_fields);
+
+	return turning && boottime_ms() - w->changed_ms < FAST_FOR_MS;
+}
+
 static void poll_fire(struct loop_timer *t)
 {
 	struct neo4j_watch *w = container_of(t, struct neo4j_watch, poll);
 
-	loop_timer_set(w->loop, &w->poll, POLL_MS);
-	if (!http_client_busy(w->client))
-		http_client_send(w->client, "GET", w->probe, "", "", TIMEOUT_MS, probe_done, w);
+	loop_timer_set(w->loop, &w->poll, is_unsettled(w) ? FAST_POLL_MS : POLL_MS);
+	if (http_client_busy(w->client))
+		return;
+	w->asked_ms = boottime_ms();
+	http_client_send(w->client, "GET", w->probe, "", "", TIMEOUT_MS, probe_done, w);
+}
+
+void neo4j_watch_now(struct neo4j_watch *w)
+{
+	int64_t ms = w->asked_ms + FAST_POLL_MS / 2 - boottime_ms();
+
+	if (w->loop)
+		loop_timer_set(w->loop, &w->poll, ms > 0 ? ms : 0);
 }
 
 int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identity *id,

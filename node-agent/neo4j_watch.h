@@ -8,7 +8,7 @@
 /*
  * What this node's Neo4j says of itself over HTTP: its role every second, and while it is master
  * or slave its last committed transaction and its master (in HA only: the others have no such
- * bean).
+ * bean). While it is about to become something, it is asked oftener.
  *
  * The role is told to anybody; the bean wants Neo4j's password where there is one. Neo4j locks a
  * user for some seconds after three wrong ones, so one refusal is the last: the bean is then left
@@ -28,7 +28,8 @@ struct neo4j_watch {
 	const char *probe; /* path */
 	char *bean_fields; /* of the request for the bean; NULL: it is not asked */
 	struct loop_timer poll;
-	void (*changed)(void *arg); /* the role is another one */
+	int64_t asked_ms, changed_ms;
+	void (*changed)(void *arg); /* the role or the master is another one */
 	void *arg;
 };
 
@@ -38,6 +39,8 @@ MUST_CHECK int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const str
 	struct in_addr address, const char *password, void (*changed)(void *arg), void *arg,
 	struct err *e);
 void neo4j_watch_close(struct neo4j_watch *w);
+/* Others say that something is about to change: asks soon, however often this is called. */
+void neo4j_watch_now(struct neo4j_watch *w);
 /* It is another one now; copied. */
 void neo4j_watch_password(struct neo4j_watch *w, const char *password);
 

@@ -315,6 +315,15 @@ static void seen(void *arg, const struct member *from)
 		quorum_seen(&v->quorum, from->id, boottime_ms());
 }
 
+/* Who leads waits for such words, one after the other. */
+static bool is_news(const struct word *a, const struct word *b)
+{
+	return a->role != b->role || a->master != b->master ||
+	       !mastership_equal(&a->claim, &b->claim) ||
+	       !mastership_equal(&a->granted, &b->granted) ||
+	       !mastership_equal(&a->basis, &b->basis);
+}
+
 static void heard(void *arg, const struct member *from, const struct hello *h,
 	const struct manifest *value, int64_t proven_ms)
 {
@@ -322,9 +331,12 @@ static void heard(void *arg, const struct member *from, const struct hello *h,
 
 	if (!v->begun || !has_vote(from))
 		return;
+	const struct word *said = &v->quorum.seat[from->id].word, before = *said;
 	v->quorum.now_ms = boottime_ms();
 	quorum_hear(&v->quorum, from->id, &h->word, h->word.part == WORD_ALONE ? NULL : value,
 		proven_ms);
+	if (v->news && is_news(&before, said))
+		v->news(v->news_arg);
 }
 
 static const struct manifest *word(void *arg, const struct member *to, struct word *w)

@@ -25,6 +25,8 @@ struct voter {
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
 	char why[WHY_SIZE];
+	void (*news)(void *arg); /* a peer's word on masters is another one; NULL: nobody cares */
+	void *news_arg;
 };
 
 /* What this node's Neo4j looks like now. */

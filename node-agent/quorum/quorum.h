@@ -77,6 +77,8 @@ struct mastership {
 	unsigned id;
 };
 
+bool mastership_equal(const struct mastership *a, const struct mastership *b);
+
 /* What must be on p3 before anybody hears of it. */
 struct durable {
 	uint64_t incarnation;

@@ -31,7 +31,6 @@ bool quorum_is_slave_of(const struct quorum *q, unsigned id, unsigned master);
 /* --- stores.c: who holds what */
 
 bool mastership_later(const struct mastership *a, const struct mastership *b);
-bool mastership_equal(const struct mastership *a, const struct mastership *b);
 /*
  * The latest mastership that a store of somebody present ever followed, and those of a majority
  * may: only such a master was ever writable.

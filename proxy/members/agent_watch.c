@@ -6,13 +6,15 @@
 
 #define BODY_MAX (64u << 10)
 #define TIMEOUT_MS 1000
-#define FAST_MS 100
+#define FAST_MS 50
 
 static void set_fit(struct member *m, bool fit, const char *why)
 {
 	if (m->fit == fit)
 		return;
 	m->fit = fit;
+	if (fit && m->role != NEO4J_MASTER)
+		member_look(m); /* the agent knew it first */
 	if (m->role == NEO4J_MASTER)
 		account_event(m->proxy, LOG_LEVEL_INFO, "%s: its agent says %s%s%s", m->conf->name,
 			fit ? "it may be written to" : "it may not be written to", *why ? ": " : "",
@@ -20,14 +22,21 @@ static void set_fit(struct member *m, bool fit, const char *why)
 	member_claim(m);
 }
 
-/* Fast while writes wait for this agent's word. */
+/* Writes wait for this agent's word: for seconds after an election, for days with a full card. */
+static bool is_awaited(const struct member *m)
+{
+	int64_t none_ms = m->proxy->no_master_since_ms,
+		since_ms = m->role_since_ms > none_ms ? m->role_since_ms : none_ms;
+
+	return m->role == NEO4J_MASTER && !m->fit && boottime_ms() - since_ms < FAST_FOR_MS;
+}
+
 static void schedule(struct member *m)
 {
-	bool awaited = m->role == NEO4J_MASTER && !m->fit;
 	int64_t ms = m->proxy->conf->check_interval_ms;
 
 	(void)loop_timer_set(
-		m->proxy->loop, &m->agent_timer, awaited && ms > FAST_MS ? FAST_MS : ms);
+		m->proxy->loop, &m->agent_timer, is_awaited(m) && ms > FAST_MS ? FAST_MS : ms);
 }
 
 static void done(void *arg, const struct http_result *r)

@@ -79,7 +79,7 @@ class MockNeo4j:
 
     def __init__(self, address, number):
         self.role, self.tx, self.connections, self.id = "UNKNOWN", 1, [], number
-        self.password, self.refused = PASSWORD, 0
+        self.password, self.refused, self.asked = PASSWORD, 0, 0
         self.writes, self.errors = [], []
         mock = self
         MockNeo4j.all.append(self)
@@ -93,6 +93,7 @@ class MockNeo4j:
 
             def do_GET(self):
                 if self.path.endswith("/available"):
+                    mock.asked += 1
                     status = 200 if mock.role in ("master", "slave") else 404
                     body = mock.role.encode()
                 elif self.headers["Authorization"] != mock.wanted():
@@ -344,6 +345,7 @@ def test_roles(pi1, pi2, pi3, pi4):
     ok(pi2.request("/master", "OPTIONS")[0] == 503, "OPTIONS")
     ok(pi1.request("/master", "DELETE")[0] == 405, "nothing else")
     ok(pi4.state() == "idle" and pi4.sees(pi4)["present"], "a proxy-only node is idle, without p3")
+    test_haste(pi1, pi2, pi3)
     pi3.mock.password = "changed in Neo4j"
     ok(wait_for(lambda: pi3.mock.refused), "a password that was changed is refused")
     rounds(pi3, 5)
@@ -353,6 +355,26 @@ def test_roles(pi1, pi2, pi3, pi4):
        "the log says so, without a password")
     text = pi1.request("/cluster")[1]
     ok(SECRET not in text and '"id":"%s"' % CLUSTER_ID in text, "/cluster holds id, not secret")
+
+
+def test_haste(pi1, pi2, pi3):
+    """How often Neo4j is asked, by what one agent asked while another did: times prove nothing here."""
+    pi3.neo4j_up("UNKNOWN")
+    wait_for(lambda: pi3.state() == "joining")
+    settled, turning = pi2.mock.asked, pi3.mock.asked
+    wait_for(lambda: pi3.mock.asked >= turning + 12)
+    ok(pi2.mock.asked - settled <= 8, "a Neo4j that turns is asked oftener: %d times while a settled one was %d times"
+       % (pi3.mock.asked - turning, pi2.mock.asked - settled))
+    pi3.neo4j_up("slave")
+    wait_for(lambda: all(n.state() == "serving" for n in (pi1, pi2, pi3)))
+    rounds(pi1)
+    asked, other = pi2.mock.asked, pi1.mock.asked
+    for _ in range(12):
+        before = pi2.mock.asked
+        pi2.request("/cluster")
+        wait_for(lambda: pi2.mock.asked > before)
+    ok(pi1.mock.asked - other <= 8, "and so is one whose agent is asked: %d times while another was %d times"
+       % (pi2.mock.asked - asked, pi1.mock.asked - other))
 
 
 def test_agent_lost(pi1, pi2, pi3):

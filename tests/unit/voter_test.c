@@ -304,6 +304,50 @@ static void test_no_quorum(void)
 	ok(lease_load(run) == LEASE_NEVER_ENDS, "with a lease without end");
 }
 
+static void count(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+/* The words of a peer that turns come one after the other: only another one is news. */
+static void test_news(void)
+{
+	struct identity two = id;
+	struct hello h = {.word = {.incarnation = 1, .role = NEO4J_SLAVE, .part = WORD_ALONE}};
+	struct voter v;
+	unsigned news = 0;
+	struct err e;
+
+	fresh();
+	two.nmembers = 2;
+	two.members[1] = (struct member){.name = "pi2", .id = 2, .roles = ROLE_DATA};
+	voter_open(&v, &two, p3, run);
+	is_int(voter_begin(&v, &e), 0, "begun");
+	v.news = count;
+	v.news_arg = &news;
+	struct peers_listener l = voter_listener(&v);
+	l.heard(l.arg, &two.members[1], &h, NULL, 1);
+	is_int(news, 1, "a peer that becomes slave is news");
+	h.word.last_tx = 9;
+	l.heard(l.arg, &two.members[1], &h, NULL, 2);
+	is_int(news, 1, "a transaction of its is none");
+	h.word.role = NEO4J_MASTER;
+	h.word.claim = (struct mastership){1, 1, 2};
+	l.heard(l.arg, &two.members[1], &h, NULL, 3);
+	is_int(news, 2, "one that claims to be master is");
+	l.heard(l.arg, &two.members[1], &h, NULL, 4);
+	is_int(news, 2, "once");
+	h.word.granted = h.word.claim;
+	l.heard(l.arg, &two.members[1], &h, NULL, 5);
+	is_int(news, 3, "a grant is");
+	h.word.basis = h.word.claim;
+	l.heard(l.arg, &two.members[1], &h, NULL, 6);
+	is_int(news, 4, "a store that follows is");
+	h.word.role = NEO4J_UNKNOWN;
+	l.heard(l.arg, &two.members[1], &h, NULL, 1);
+	is_int(news, 4, "a word that was overtaken is none");
+}
+
 int main(void)
 {
 	struct err e;
@@ -321,6 +365,7 @@ int main(void)
 	test_emptied();
 	test_next_agent();
 	test_no_quorum();
+	test_news();
 	(void)!io_remove_tree(top, &e);
 	free(p3);
 	free(run);
