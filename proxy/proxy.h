@@ -79,7 +79,7 @@ enum client_state {
 struct exchange_tx {
 	enum tx_api api;
 	struct tx_body body; /* of the answer */
-	char authority[];    /* that the client asked */
+	char origin[];       /* that the client asked: "http://HOST:PORT" */
 };
 
 struct exchange {
@@ -115,6 +115,7 @@ struct client {
 	char from[NET_ADDRESS_MAX]; /* the same for people */
 	struct buf in, out;
 	unsigned minor;  /* HTTP/1.minor of the request */
+	bool tls;        /* it came by TLS, which was taken off */
 	bool keep_alive; /* as the request asked */
 	bool close;      /* after the answer in `out` */
 	struct exchange x;

@@ -168,7 +168,7 @@ void front_give_away(struct session *s)
 	else if (tls)
 		serve_tls(f, fd);
 	else
-		client_adopt(f->proxy, fd);
+		client_adopt(f->proxy, fd, bridged);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)

@@ -354,13 +354,14 @@ static struct in6_addr address_of(const struct sockaddr_storage *ss)
 	return a;
 }
 
-static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *from)
+static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *from, bool tls)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return false;
 	c->proxy = p;
+	c->tls = tls;
 	c->address = address_of(from);
 	net_address(from, c->from);
 	c->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = client_ready};
@@ -377,13 +378,13 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 	return true;
 }
 
-void client_adopt(struct proxy *p, int fd)
+void client_adopt(struct proxy *p, int fd, bool tls)
 {
 	struct sockaddr_storage from = {0};
 	socklen_t len = sizeof(from);
 
 	(void)getpeername(fd, (struct sockaddr *)&from, &len);
-	if (!make_room(p) || !client_new(p, fd, &from))
+	if (!make_room(p) || !client_new(p, fd, &from, tls))
 		close(fd);
 }
 
@@ -402,7 +403,7 @@ static void listener_ready(struct loop_source *s, uint32_t events)
 		}
 		if (fd < 0)
 			return;
-		if (!client_new(p, fd, &from))
+		if (!client_new(p, fd, &from, false))
 			close(fd);
 	}
 }

@@ -9,8 +9,8 @@
  * the longest idle one gives way to a newcomer; when none is idle, newcomers wait in the backlog.
  */
 MUST_CHECK int clients_start(struct proxy *p, struct err *e);
-/* A connection that was accepted elsewhere and turned out to speak HTTP. */
-void client_adopt(struct proxy *p, int fd);
+/* A connection that was accepted elsewhere and turned out to speak HTTP, within TLS or not. */
+void client_adopt(struct proxy *p, int fd, bool tls);
 /* Closes the listener; who is there stays. */
 void clients_stop_accepting(struct proxy *p);
 /* No newcomers; idle ones are closed, the others after their answer. */

@@ -118,7 +118,7 @@ static bool rewrite_body(struct exchange *x, const struct http_head *h)
 {
 	if (!x->tx || h->framing == HTTP_BODY_NONE || http_find(h, "Content-Encoding"))
 		return false;
-	tx_body_start(&x->tx->body, x->tx->api, x->upstream->member->conf->id, x->tx->authority);
+	tx_body_start(&x->tx->body, x->tx->api, x->upstream->member->conf->id, x->tx->origin);
 	return true;
 }
 
@@ -137,7 +137,7 @@ static void start_answer(struct client *c, const struct http_head *h)
 		.to = to,
 		.close = c->close,
 		.minor = c->minor,
-		.authority = x->tx ? x->tx->authority : NULL,
+		.origin = x->tx ? x->tx->origin : NULL,
 		.server = m->id,
 	};
 	rewrite_response(h, m->name, &as, &c->out);

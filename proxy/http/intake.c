@@ -37,14 +37,15 @@ static int to_own_target(
 	return 0;
 }
 
-static struct exchange_tx *tx_new(enum tx_api api, struct slice authority)
+static struct exchange_tx *tx_new(enum tx_api api, const char *scheme, struct slice host)
 {
-	struct exchange_tx *tx = calloc(1, sizeof(*tx) + authority.n + 1);
+	size_t n = strlen(scheme) + strlen("://") + host.n + 1;
+	struct exchange_tx *tx = calloc(1, sizeof(*tx) + n);
 
 	if (!tx)
 		return NULL;
 	tx->api = api;
-	memcpy(tx->authority, authority.p, authority.n);
+	snprintf(tx->origin, n, "%s://%.*s", scheme, (int)host.n, host.p);
 	return tx;
 }
 
@@ -53,6 +54,7 @@ static enum intake put_head(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
 	char local[NET_ADDRESS_MAX + 10];
+	const char *scheme = c->tls ? "https" : "http";
 	_cleanup_buf_ struct buf target = {0};
 	struct http_head own;
 	struct tx_target t = tx_parse_target(h->target);
@@ -67,14 +69,14 @@ static enum intake put_head(struct client *c, const struct http_head *h)
 	if (t.kind == TX_ODD)
 		return INTAKE_ODD;
 	if (t.kind == TX_BEGIN || t.kind == TX_OPEN)
-		x->tx = tx_new(t.api, host);
+		x->tx = tx_new(t.api, scheme, host);
 	if (t.kind == TX_OPEN) {
 		own = *h;
 		if (to_own_target(c, &t, &own.target, &target) < 0)
 			return INTAKE_NOBODYS;
 		h = &own;
 	}
-	rewrite_request(h, c->from, host, x->tx != NULL, &x->head);
+	rewrite_request(h, c->from, scheme, host, x->tx != NULL, &x->head);
 	return buf_ok(&x->head) && buf_ok(&target) && (x->tx || t.kind == TX_NONE)
 		       ? INTAKE_OK
 		       : INTAKE_NO_MEMORY;

@@ -62,7 +62,7 @@ static void put_field(struct buf *out, const char *name, struct slice value)
 static void put_location(struct slice value, const struct rewrite_as *as, struct buf *out)
 {
 	buf_puts(out, "Location: ");
-	tx_encode_url(value, as->authority, as->server, out);
+	tx_encode_url(value, as->origin, as->server, out);
 	buf_puts(out, "\r\n");
 }
 
@@ -78,7 +78,7 @@ static void copy_fields(
 			continue;
 		if (plain && slice_ieq(f->name, "Accept-Encoding"))
 			continue;
-		if (as && as->authority && slice_ieq(f->name, "Location")) {
+		if (as && as->origin && slice_ieq(f->name, "Location")) {
 			put_location(f->value, as, out);
 			continue;
 		}
@@ -102,8 +102,8 @@ static void put_target(const struct http_head *h, struct slice authority, struct
 	buf_add(out, p, n);
 }
 
-static void put_forwarded(
-	const struct http_head *h, const char *client, struct slice host, struct buf *out)
+static void put_forwarded(const struct http_head *h, const char *client, const char *scheme,
+	struct slice host, struct buf *out)
 {
 	buf_puts(out, "X-Forwarded-For: ");
 	for (size_t i = 0; i < h->nfields; i++) {
@@ -115,7 +115,9 @@ static void put_forwarded(
 	buf_puts(out, client);
 	buf_puts(out, "\r\n");
 	put_field(out, "X-Forwarded-Host", host);
-	buf_puts(out, "X-Forwarded-Proto: http\r\nVia: 1.1 bramble\r\n");
+	buf_puts(out, "X-Forwarded-Proto: ");
+	buf_puts(out, scheme);
+	buf_puts(out, "\r\nVia: 1.1 bramble\r\n");
 }
 
 static void put_framing(enum http_framing to, uint64_t length, struct buf *out)
@@ -139,8 +141,8 @@ struct slice rewrite_authority(const struct http_head *h)
 	return field ? field->value : (struct slice){0};
 }
 
-void rewrite_request(const struct http_head *h, const char *client, struct slice host, bool plain,
-	struct buf *out)
+void rewrite_request(const struct http_head *h, const char *client, const char *scheme,
+	struct slice host, bool plain, struct buf *out)
 {
 	struct slice authority = http_target_authority(h->target);
 
@@ -150,7 +152,7 @@ void rewrite_request(const struct http_head *h, const char *client, struct slice
 	buf_puts(out, " HTTP/1.1\r\n");
 	put_field(out, "Host", host);
 	copy_fields(h, NULL, plain, out);
-	put_forwarded(h, client, host, out);
+	put_forwarded(h, client, scheme, host, out);
 	put_framing(h->framing, h->content_length, out);
 	buf_puts(out, "\r\n");
 }

@@ -15,23 +15,23 @@
 struct slice rewrite_authority(const struct http_head *h);
 
 /*
- * host is that authority, client the client's address. plain: the answer's body will have to be
- * read here, so the member is not told which codings the client understands.
+ * host is that authority, client the client's address, scheme what it asked by. plain: the answer's
+ * body will have to be read here, so the member is not told which codings the client understands.
  */
-void rewrite_request(const struct http_head *h, const char *client, struct slice host, bool plain,
-	struct buf *out);
+void rewrite_request(const struct http_head *h, const char *client, const char *scheme,
+	struct slice host, bool plain, struct buf *out);
 
 /*
  * to: how the body is framed for the client. close: its connection ends after this answer;
  * otherwise an HTTP/1.0 client (minor 0) is told that it stays. member's name goes into Via.
- * authority: NULL, or the one to be named in Location, whose transaction's id is then made to tell
+ * origin: NULL, or the one to be named in Location, whose transaction's id is then made to tell
  * the server (tx.h).
  */
 struct rewrite_as {
 	enum http_framing to;
 	bool close;
 	unsigned minor;
-	const char *authority;
+	const char *origin;
 	unsigned server;
 };
 void rewrite_response(const struct http_head *h, const char *member, const struct rewrite_as *as,

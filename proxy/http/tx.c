@@ -192,7 +192,7 @@ void tx_encode_id(enum tx_api api, struct slice own, unsigned server, struct buf
 	}
 }
 
-void tx_encode_url(struct slice url, const char *authority, unsigned server, struct buf *out)
+void tx_encode_url(struct slice url, const char *origin, unsigned server, struct buf *out)
 {
 	struct tx_target t = tx_parse_target(url);
 	struct slice from = http_target_authority(url);
@@ -202,10 +202,8 @@ void tx_encode_url(struct slice url, const char *authority, unsigned server, str
 		return;
 	}
 	const char *path = from.n ? from.p + from.n : url.p, *end = url.p + url.n;
-	if (from.n) {
-		buf_puts(out, "http://");
-		buf_puts(out, authority);
-	}
+	if (from.n)
+		buf_puts(out, origin);
 	buf_add(out, path, (size_t)(t.id.p - path));
 	tx_encode_id(t.api, t.id, server, out);
 	buf_add(out, t.id.p + t.id.n, (size_t)(end - t.id.p - t.id.n));

@@ -50,9 +50,9 @@ void tx_encode_id(enum tx_api api, struct slice own, unsigned server, struct buf
 
 /*
  * A Location or `commit` URL as clients may use it: the id encoded, and scheme and authority, if
- * there are any, those the client asked with (before 2.2 Neo4j names itself, whatever
+ * there are any, those the client asked with, origin (before 2.2 Neo4j names itself, whatever
  * X-Forwarded-Host says). A text that is no such URL is passed on as it is.
  */
-void tx_encode_url(struct slice url, const char *authority, unsigned server, struct buf *out);
+void tx_encode_url(struct slice url, const char *origin, unsigned server, struct buf *out);
 
 #endif

@@ -25,9 +25,9 @@ static const struct {
 	{TX_QUERY, {KEY_BODY, KEY_TRANSACTION, KEY_ID}},
 };
 
-void tx_body_start(struct tx_body *b, enum tx_api api, unsigned server, const char *authority)
+void tx_body_start(struct tx_body *b, enum tx_api api, unsigned server, const char *origin)
 {
-	*b = (struct tx_body){.api = api, .server = server, .authority = authority};
+	*b = (struct tx_body){.api = api, .server = server, .origin = origin};
 }
 
 void tx_body_free(struct tx_body *b)
@@ -88,7 +88,7 @@ static void release(struct tx_body *b, struct buf *out)
 	if (b->api == TX_QUERY)
 		tx_encode_id(b->api, s, b->server, out);
 	else
-		tx_encode_url(s, b->authority, b->server, out);
+		tx_encode_url(s, b->origin, b->server, out);
 	buf_consume(&b->held, b->held.len);
 	b->holding = false;
 }

@@ -17,8 +17,8 @@
 
 struct tx_body {
 	enum tx_api api;
-	unsigned server;       /* the member's */
-	const char *authority; /* that clients ask; the caller keeps it */
+	unsigned server;    /* the member's */
+	const char *origin; /* that clients ask; the caller keeps it */
 	unsigned depth;
 	bool in_string, escaped, key_next;
 	bool object[TX_LEVELS + 1];   /* what the container at this depth is, from 1 */
@@ -30,7 +30,7 @@ struct tx_body {
 	struct buf out;  /* scratch of who frames the body anew */
 };
 
-void tx_body_start(struct tx_body *b, enum tx_api api, unsigned server, const char *authority);
+void tx_body_start(struct tx_body *b, enum tx_api api, unsigned server, const char *origin);
 /* Appends data to out, rewritten; a string that is cut by the end of data is held back. */
 void tx_body_pass(struct tx_body *b, struct slice data, struct buf *out);
 /* The body is over: what is still held goes out as it came. */

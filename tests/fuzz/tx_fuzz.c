@@ -39,7 +39,7 @@ static void rewrite(enum tx_api api, const char *p, size_t n, size_t step, struc
 {
 	struct tx_body b;
 
-	tx_body_start(&b, api, 127, "h:1");
+	tx_body_start(&b, api, 127, "http://h:1");
 	for (size_t at = 0; at < n; at += step)
 		tx_body_pass(&b, (struct slice){p + at, n - at < step ? n - at : step}, out);
 	tx_body_end(&b, out);

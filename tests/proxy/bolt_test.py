@@ -457,6 +457,15 @@ def test_tls():
                 while data := c.recv(65536):
                     got += data
                 ok(got.startswith(b"HTTP/1.1 200") and len(got) > 300000, f"https ({len(got)} bytes)")
+                c = wrap(socket.create_connection(("127.0.0.1", port), timeout=60))
+                c.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\nPOST /db/data/transaction HTTP/1.1\r\nHost: h\r\n"
+                          b"Connection: close\r\nContent-Length: 17\r\n\r\n{\"statements\":[]}")
+                got = b""
+                while data := c.recv(65536):
+                    got += data
+                ok(b'["X-Forwarded-Proto", "https"]' in got, "members are told of https")
+                ok(b"\r\nLocation: https://h/db/data/transaction/" in got and
+                   b'"commit": "https://h/db/data/transaction/' in got, "URLs of transactions lead back to it")
             same(proxy.client().run("WHO")[0], ["pi1"], "bare Bolt is still there")
             for data in (b"\x16\x03\x01\x00\x05hello", b"\x16" * 300, b"\x16"):
                 with socket.create_connection(("127.0.0.1", proxy.bolt)) as s:

@@ -89,10 +89,10 @@ static void test_rewrite(void)
 	struct http_head h;
 
 	ok(http_parse_request(text, sizeof(text) - 1, &h) > 0, "parsed");
-	rewrite_request(&h, "10.0.0.9", rewrite_authority(&h), false, &out);
+	rewrite_request(&h, "10.0.0.9", "https", rewrite_authority(&h), false, &out);
 	is_str(buf_str(&out),
 		"GET /?q HTTP/1.1\r\nHost: h:1\r\nY: 2\r\nX-Forwarded-For: 10.0.0.9\r\n"
-		"X-Forwarded-Host: h:1\r\nX-Forwarded-Proto: http\r\nVia: 1.1 bramble\r\n"
+		"X-Forwarded-Host: h:1\r\nX-Forwarded-Proto: https\r\nVia: 1.1 bramble\r\n"
 		"Content-Length: 7\r\n\r\n",
 		"a request's head");
 

@@ -158,7 +158,7 @@ static void test_bodies(void)
 		for (size_t step = 1; step <= len; step++) {
 			_cleanup_buf_ struct buf out = {0};
 			struct tx_body b;
-			tx_body_start(&b, bodies[i].api, 2, "pi.local:8090");
+			tx_body_start(&b, bodies[i].api, 2, "http://pi.local:8090");
 			for (size_t at = 0; at < len; at += step)
 				tx_body_pass(&b,
 					(struct slice){bodies[i].in + at,
@@ -179,7 +179,7 @@ static void test_bound(void)
 	_cleanup_buf_ struct buf out = {0};
 	struct tx_body b;
 
-	tx_body_start(&b, TX_TRANSACTIONAL, 2, "h");
+	tx_body_start(&b, TX_TRANSACTIONAL, 2, "http://h");
 	tx_body_pass(&b, text("{\"commit\":\""), &out);
 	for (int i = 0; i < 10000; i++)
 		tx_body_pass(&b, text("xxxxxxxxxx"), &out);
