@@ -14,7 +14,8 @@ extern const struct command inspect_command, verify_command, recover_command, fl
 
 /* What a live cluster is told (live/remote.h). */
 extern const struct command start_command, form_command, logs_command, switchover_command,
-	poweroff_command, rotate_command, backup_command, restore_command, passwd_command;
+	poweroff_command, rotate_command, backup_command, restore_command, passwd_command,
+	upgrade_command;
 
 /* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
 extern volatile int interrupted;

@@ -29,6 +29,7 @@ static const struct command *const table[] = {
 	&passwd_command,
 	&backup_command,
 	&restore_command,
+	&upgrade_command,
 	&recover_command,
 	&assets_command,
 	&cache_command,

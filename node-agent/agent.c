@@ -432,6 +432,8 @@ static void follow_task(struct agent *a)
 
 	if (!a->held[0] && runs_neo4j(a))
 		tasks_step(&a->tasks, &look);
+	if (a->tasks.switched)
+		loop_stop(a->loop);
 }
 
 static void step(struct agent *a)
@@ -688,7 +690,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	voter_open(&a->voter, &a->id, a->store, a->run);
 	a->voter.news = on_news;
 	a->voter.news_arg = a;
-	tasks_open(&a->tasks, a->store);
+	tasks_open(&a->tasks, a->loop, o->root, a->store, a->helper);
 	struct peers_listener listener = voter_listener(&a->voter);
 	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
 		return -1;
@@ -709,6 +711,7 @@ static void close_agent(struct agent **ap)
 	if (a->loop) {
 		http_server_free(a->http);
 		verbs_close(&a->verbs);
+		tasks_close(&a->tasks);
 		neo4j_watch_close(&a->neo4j);
 		write_probe_close(&a->writes);
 		card_close(&a->card);

@@ -7,6 +7,7 @@
 #include "guard.h"
 #include "helper/helper_server.h"
 #include "log.h"
+#include "upgrade/install.h"
 #include "util.h"
 
 struct option_row {
@@ -48,6 +49,8 @@ static const struct command commands[] = {
 	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
 	{"unpack", agent_unpack, "unpack a store to restore, in bramble-unpack.service"},
+	{"install", install_run, "install another Neo4j, in bramble-install.service"},
+	{"switch", switch_run, "take that one for this node's, in bramble-switch.service"},
 	{"check", agent_check, "check node.conf and cluster.secret (also -c)"},
 };
 

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 #include <time.h>
+#include "backup.h"
 #include "cmd.h"
 #include "remote.h"
 
@@ -13,7 +14,7 @@
 struct job {
 	const char *path, *from;
 	bool offline;
-	struct remote remote;
+	const struct remote *remote;
 	struct backup_writer *writer;
 	struct remote_teller teller;
 	struct err failed; /* while the store came; code 0: it has not */
@@ -23,23 +24,22 @@ struct job {
 static void close_job(struct job *j)
 {
 	backup_writer_free(j->writer);
-	remote_close(&j->remote);
 }
 
 static const struct node *pick_named(const struct job *j, struct err *e)
 {
-	const struct node *n = cluster_node(j->remote.cluster, j->from);
+	const struct node *n = cluster_node(j->remote->cluster, j->from);
 
 	if (n && n->roles & ROLE_DATA)
 		return n;
-	err_code(e, EXIT_USAGE, "%s: no data node \"%s\"", j->remote.cluster->path, j->from);
+	err_code(e, EXIT_USAGE, "%s: no data node \"%s\"", j->remote->cluster->path, j->from);
 	return NULL;
 }
 
 /* A slave that serves; where there is none, the only data node there is. */
 static const struct node *pick(const struct job *j, struct err *e)
 {
-	const struct cluster *c = j->remote.cluster;
+	const struct cluster *c = j->remote->cluster;
 	const struct node *only = NULL, *slave = NULL;
 	struct err why = {0};
 
@@ -51,7 +51,7 @@ static const struct node *pick(const struct job *j, struct err *e)
 		if (!(n->roles & ROLE_DATA))
 			continue;
 		only = cluster_count(c, ROLE_DATA) == 1 ? n : NULL;
-		if (remote_status(&j->remote, n, &s, &why) == 0 && strcmp(s.neo4j, "slave") == 0 &&
+		if (remote_status(j->remote, n, &s, &why) == 0 && strcmp(s.neo4j, "slave") == 0 &&
 			strcmp(s.state, "serving") == 0)
 			slave = n;
 	}
@@ -99,7 +99,7 @@ static int fetch(struct job *j, const struct node *n, struct backup_about *about
 	json_t *request = json_pack("{s:s, s:b}", "verb", "backup", "offline", j->offline);
 
 	j->teller.node = n->name;
-	if (remote_ask(&j->remote, n, request, &listener, &answer, NULL, e) < 0) {
+	if (remote_ask(j->remote, n, request, &listener, &answer, NULL, e) < 0) {
 		if (j->failed.code) {
 			*e = j->failed;
 			err_prefix(e, "%s", j->path);
@@ -119,7 +119,7 @@ static void wait_until_serving(const struct job *j, const struct node *n)
 	for (int i = 0; i < PATIENCE && strcmp(s.state, "serving") != 0; i++) {
 		if (remote_pause(LOOK_AGAIN_MS, &e) < 0)
 			return;
-		(void)!remote_status(&j->remote, n, &s, &e);
+		(void)!remote_status(j->remote, n, &s, &e);
 	}
 	if (strcmp(s.state, "serving") == 0)
 		printf("%s: serves again\n", n->name);
@@ -147,9 +147,17 @@ static int run(struct job *j, struct err *e)
 	return 0;
 }
 
+int live_backup(const struct remote *r, const char *path, struct err *e)
+{
+	_cleanup_(close_job) struct job j = {.path = path, .remote = r};
+
+	return run(&j, e);
+}
+
 static int backup(int argc, char **argv, struct err *e)
 {
-	_cleanup_(close_job) struct job j = {0};
+	_cleanup_remote_ struct remote r = {0};
+	_cleanup_(close_job) struct job j = {.remote = &r};
 	int key;
 
 	while ((key = command_next(&backup_command, argc, argv, e)) >= 0) {
@@ -161,7 +169,7 @@ static int backup(int argc, char **argv, struct err *e)
 	if (key != COMMAND_END)
 		return command_result(key);
 	j.path = argv[optind + 1];
-	return remote_open(&j.remote, argv[optind], e) < 0 ? -1 : run(&j, e);
+	return remote_open(&r, argv[optind], e) < 0 ? -1 : run(&j, e);
 }
 
 static const struct command_option options[] = {

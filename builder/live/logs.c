@@ -70,7 +70,8 @@ static int show_all(
 static const struct command_option options[] = {
 	{"unit", 'u', "UNIT",
 		"of neo4j, bramble-agent, bramble-helper, bramble-guard, bramble-grow,"
-		" bramble-proxy or bramble-upgrade (default: neo4j)"},
+		" bramble-proxy, bramble-upgrade, bramble-unpack, bramble-install,"
+		" bramble-upgrade-copy or bramble-switch (default: neo4j)"},
 	{"lines", 'n', "N", "the last N lines, 1 to 1000 (default: 50)"},
 	{0},
 };

@@ -105,7 +105,6 @@ static int run(struct job *j, struct err *e)
 	if (live_task_look(&t, e) < 0)
 		return err_prefix(e, "a backup is restored into a whole cluster only");
 	t.bytes = j->about.sums.bytes;
-	t.last_tx = j->about.store.last_tx;
 	if (check_version(j, &t, e) < 0 || check_value(j, &t, e) < 0 || stage_all(j, &t, e) < 0 ||
 		live_task_call(&t, e) < 0 || live_task_watch(&t, e) < 0)
 		return -1;

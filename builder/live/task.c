@@ -35,10 +35,9 @@ int live_task_stage(const struct live_task *t, const struct node *n, bool sends,
 {
 	struct remote_teller teller = {.node = n->name};
 	struct remote_listener l = {.progress = remote_tell, .arg = &teller};
-	json_t *request = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:s, s:b}", "verb",
-		"task-stage", "task", t->id, "kind", t->kind, "keeper", t->keeper->name, "bytes",
-		(json_int_t)t->bytes, "last_tx", (json_int_t)t->last_tx, "neo4j",
-		t->neo4j ? t->neo4j : "", "sends", sends);
+	json_t *request = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:b}", "verb", "task-stage",
+		"task", t->id, "kind", t->kind, "keeper", t->keeper->name, "bytes",
+		(json_int_t)t->bytes, "neo4j", t->neo4j ? t->neo4j : "", "sends", sends);
 
 	if (sends) {
 		l.feed = t->feed;

@@ -14,7 +14,7 @@ struct live_task {
 	const char *kind;          /* "restore", "upgrade" */
 	char id[17];               /* in hex */
 	const struct node *keeper; /* the master */
-	uint64_t bytes, last_tx;
+	uint64_t bytes;
 	const char *neo4j; /* of an upgrade: what comes; else "" */
 	/* What is sent to n: 1: more was appended to out; 0: that was all. NULL: nothing is. */
 	int (*feed)(void *arg, struct buf *out, struct err *e);

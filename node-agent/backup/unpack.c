@@ -117,25 +117,31 @@ void unpack_name(const struct stat *st, char *to, size_t size)
 		(long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec);
 }
 
+int unpack_tell(const struct stat *from, const char *result, int rc, struct err *e)
+{
+	char name[64];
+	struct err none;
+
+	unpack_name(from, name, sizeof(name));
+	_cleanup_free_ char *said =
+		rc < 0 ? xasprintf("%s: %s", name, e->msg) : xasprintf("%s" UNPACK_OK, name);
+	if (io_write_atomic(result, said, strlen(said), 0644, rc < 0 ? &none : e) < 0)
+		return -1;
+	return rc;
+}
+
 int unpack_store(const char *dir, struct err *e)
 {
 	_cleanup_free_ char *from = xasprintf("%s/" UNPACK_FROM, dir);
 	_cleanup_free_ char *to = xasprintf("%s/" UNPACK_TO, dir);
 	_cleanup_free_ char *data = xasprintf("%s/neo4j/data", dir);
 	_cleanup_free_ char *result = xasprintf("%s/" UNPACK_RESULT, dir);
-	struct err none;
 	struct stat st;
-	char name[64];
 
 	if (stat(from, &st) < 0)
 		return err_errno(e, "%s", from);
-	unpack_name(&st, name, sizeof(name));
 	int rc = io_mkdir_p(data, 0755, e);
 	if (rc == 0)
 		rc = unpack(from, to, e);
-	_cleanup_free_ char *said =
-		rc < 0 ? xasprintf("%s: %s", name, e->msg) : xasprintf("%s" UNPACK_OK, name);
-	if (io_write_atomic(result, said, strlen(said), 0644, rc < 0 ? &none : e) < 0)
-		return -1;
-	return rc;
+	return unpack_tell(&st, result, rc, e);
 }

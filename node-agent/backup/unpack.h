@@ -23,6 +23,9 @@ MUST_CHECK int unpack(const char *from, const char *to, struct err *e);
 #define UNPACK_OK " ok"
 void unpack_name(const struct stat *st, char *to, size_t size);
 
+/* Writes that result, of what rc and e tell; returns rc, or -1. */
+MUST_CHECK int unpack_tell(const struct stat *from, const char *result, int rc, struct err *e);
+
 /* All of that, in bramble-unpack.service, as Neo4j's own user; dir is where p3 is mounted. */
 MUST_CHECK int unpack_store(const char *dir, struct err *e);
 

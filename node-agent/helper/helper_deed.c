@@ -39,6 +39,9 @@ static const char *const manager_words[HELPER_VERBS][4] = {
 	[HELPER_NEO4J_STOP] = {"stop", "--no-block", "neo4j.service"},
 	[HELPER_NEO4J_KILL] = {"kill", "--signal=KILL", "neo4j.service"},
 	[HELPER_UNPACK] = {"start", "--no-block", "bramble-unpack.service"},
+	[HELPER_INSTALL] = {"start", "--no-block", "bramble-install.service"},
+	[HELPER_UPGRADE] = {"start", "--no-block", "bramble-upgrade-copy.service"},
+	[HELPER_SWITCH] = {"start", "--no-block", "bramble-switch.service"},
 	/* What logind does for "systemctl poweroff", without asking it (systemd.special(7)). */
 	[HELPER_POWEROFF] = {"start", "--no-block", "--job-mode=replace-irreversibly",
 		"poweroff.target"},
@@ -200,6 +203,9 @@ static verb_fn *const verbs[HELPER_VERBS] = {
 	[HELPER_WRITE] = write_file,
 	[HELPER_VIP] = set_vip,
 	[HELPER_UNPACK] = ask_manager,
+	[HELPER_INSTALL] = ask_manager,
+	[HELPER_UPGRADE] = ask_manager,
+	[HELPER_SWITCH] = ask_manager,
 };
 
 void helper_do(const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)

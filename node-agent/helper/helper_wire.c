@@ -22,6 +22,10 @@ static const char *const units[HELPER_UNITS] = {
 	[HELPER_UNIT_PROXY] = "bramble-proxy.service",
 	[HELPER_UNIT_NEO4J] = "neo4j.service",
 	[HELPER_UNIT_UPGRADE] = "bramble-upgrade.service",
+	[HELPER_UNIT_UNPACK] = "bramble-unpack.service",
+	[HELPER_UNIT_INSTALL] = "bramble-install.service",
+	[HELPER_UNIT_COPY] = "bramble-upgrade-copy.service",
+	[HELPER_UNIT_SWITCH] = "bramble-switch.service",
 };
 
 static bool clock_is_good(const struct helper_request *r)
@@ -111,6 +115,9 @@ static const struct shape shapes[HELPER_VERBS] = {
 	[HELPER_FIREWALL] = {"firewall", offsetof(struct helper_firewall, host), firewall_is_good},
 	[HELPER_JOURNAL] = {"journal", sizeof(struct helper_journal), journal_is_good},
 	[HELPER_UNPACK] = {"unpack", 0, NULL},
+	[HELPER_INSTALL] = {"install", 0, NULL},
+	[HELPER_UPGRADE] = {"upgrade", 0, NULL},
+	[HELPER_SWITCH] = {"switch", 0, NULL},
 	[HELPER_WRITE] = {"write", offsetof(struct helper_file, bytes), file_is_good},
 	[HELPER_VIP] = {"vip", sizeof(struct helper_floating), vip_is_good},
 };

@@ -33,7 +33,10 @@ enum helper_verb {
 	HELPER_JOURNAL, /* text: the last lines of one unit */
 	HELPER_WRITE,
 	HELPER_VIP,
-	HELPER_UNPACK, /* what came for the store becomes a folder: bramble-unpack.service */
+	HELPER_UNPACK,  /* what came for the store becomes a folder: bramble-unpack.service */
+	HELPER_INSTALL, /* another Neo4j, beside the one there is: bramble-install.service */
+	HELPER_UPGRADE, /* a copy of the store becomes that one's: bramble-upgrade-copy.service */
+	HELPER_SWITCH,  /* that one is this node's Neo4j: bramble-switch.service */
 	HELPER_VERBS,
 };
 
@@ -63,6 +66,10 @@ enum helper_unit {
 	HELPER_UNIT_PROXY,
 	HELPER_UNIT_NEO4J,
 	HELPER_UNIT_UPGRADE,
+	HELPER_UNIT_UNPACK,
+	HELPER_UNIT_INSTALL,
+	HELPER_UNIT_COPY,
+	HELPER_UNIT_SWITCH,
 	HELPER_UNITS,
 };
 

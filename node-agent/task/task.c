@@ -77,7 +77,8 @@ static bool go(struct task *t, enum task_step step)
 
 static bool go_back(struct task *t, const char *why)
 {
-	why_copy(t->why, why);
+	if (why != t->why)
+		why_copy(t->why, why);
 	return go(t, TASK_BACK);
 }
 
@@ -87,12 +88,13 @@ static bool step_keeper(struct task *t, const struct task_look *look)
 		return go(t, TASK_RESTS);
 	if (t->step == TASK_RESTS && !look->process)
 		return go(t, TASK_RESTED);
-	if (t->step != TASK_RESTED)
+	/* After a power cut nobody was heard yet: one of them may have been master last. */
+	if (t->step != TASK_RESTED || first_awake(t, look))
 		return false;
 	if (!look->last_master)
 		return go_back(t, "another node became the master meanwhile");
 	if (look->work == TASK_WORK_FAILED)
-		return go_back(t, "the work on the store failed");
+		return go_back(t, t->why[0] ? t->why : "the work on the store failed");
 	return look->work == TASK_WORK_DONE && go(t, TASK_READY);
 }
 

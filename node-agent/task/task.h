@@ -53,9 +53,8 @@ struct task {
 	enum task_kind kind;
 	enum task_step step;
 	unsigned keeper;        /* server id */
-	uint64_t last_tx;       /* RESTORE: of the store that comes */
 	char neo4j[NEO4J_SIZE]; /* UPGRADE: the version that comes */
-	char why[WHY_SIZE];     /* BACK: why */
+	char why[WHY_SIZE];     /* BACK: why; or what has gone wrong already */
 };
 
 struct task_peer {

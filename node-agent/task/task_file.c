@@ -14,7 +14,6 @@ static cfg_opt_t opts[] = {
 	CFG_STR("kind", NULL, CFGF_NODEFAULT),
 	CFG_STR("step", NULL, CFGF_NODEFAULT),
 	CFG_INT("keeper", 0, CFGF_NODEFAULT),
-	CFG_STR("last_tx", "0", CFGF_NONE),
 	CFG_STR("neo4j", "", CFGF_NONE),
 	CFG_STR("why", "", CFGF_NONE),
 	CFG_END(),
@@ -27,16 +26,6 @@ static int find_step(const char *name)
 			return i;
 	}
 	return -1;
-}
-
-static int number_of(const char *text, uint64_t *to)
-{
-	char *end;
-
-	if (!text || !*text || strlen(text) > 18 || strspn(text, "0123456789") != strlen(text))
-		return -1;
-	*to = strtoull(text, &end, 10);
-	return 0;
 }
 
 static int id_of(const char *text, uint64_t *to)
@@ -72,8 +61,7 @@ int task_parse(const char *name, const char *text, struct task *t, struct err *e
 	int kind = task_kind_find(cfg_getstr(cfg, "kind"));
 	int step = find_step(cfg_getstr(cfg, "step"));
 	long keeper = cfg_getint(cfg, "keeper");
-	if (kind < 0 || step < 0 || keeper < 1 || keeper > MEMBERS_MAX ||
-		number_of(cfg_getstr(cfg, "last_tx"), &t->last_tx) < 0 || take_texts(cfg, t) < 0) {
+	if (kind < 0 || step < 0 || keeper < 1 || keeper > MEMBERS_MAX || take_texts(cfg, t) < 0) {
 		*t = (struct task){0};
 		return err_code(e, EXIT_CONFIG, "%s: makes no sense", name);
 	}
@@ -117,7 +105,6 @@ int task_save(const char *dir, const struct task *t, struct err *e)
 
 	buf_printf(&b, "task = \"%016" PRIx64 "\"\nkind = \"%s\"\nstep = \"%s\"\nkeeper = %u\n",
 		t->id, task_kind_name(t->kind), task_step_name(t->step), t->keeper);
-	buf_printf(&b, "last_tx = \"%" PRIu64 "\"\n", t->last_tx);
 	put_text(&b, "neo4j", t->neo4j);
 	put_text(&b, "why", t->why);
 	if (!buf_ok(&b))

@@ -8,12 +8,29 @@
 #include <sys/statvfs.h>
 #include "../backup/unpack.h"
 #include "../control/verbs.h"
+#include "../upgrade/install.h"
 #include "io.h"
 #include "pack.h"
 
 #define ROOM_KEPT (64u << 20) /* of p3, for Neo4j to start and recover in */
 #define RESULT_MAX 1024
 #define PATIENCE_MS 120000 /* for what is unpacked, and a second for each MiB */
+
+/* Into what it is made, and by which unit. */
+struct cargo {
+	enum helper_verb verb;
+	const char *result;   /* where the unit tells, below root */
+	const char *also;     /* what it makes is there, too; NULL: on p3 only */
+	const char *journal;  /* the unit */
+	const char *progress; /* for people */
+};
+
+static const struct cargo cargoes[TASK_KINDS] = {
+	[TASK_RESTORE] = {HELPER_UNPACK, "/srv/bramble/" UNPACK_RESULT, NULL, "bramble-unpack",
+		"unpacks the store"},
+	[TASK_UPGRADE] = {HELPER_INSTALL, INSTALL_RESULT, "/opt", "bramble-install",
+		"installs the new Neo4j"},
+};
 
 /* What is brought. */
 struct stage {
@@ -64,7 +81,6 @@ static int get_task(const struct verbs *v, const json_t *request, struct stage *
 	const struct member *m = keeper ? identity_member(v->id, keeper) : NULL;
 
 	if (get_id(request, &s->task.id) < 0 || kind < 0 || !m || !(m->roles & ROLE_DATA) ||
-		get_number(request, "last_tx", &s->task.last_tx) < 0 ||
 		get_number(request, "bytes", &s->bytes) < 0)
 		return -1;
 	if (neo4j && strlen(neo4j) >= sizeof(s->task.neo4j))
@@ -128,18 +144,27 @@ static void keep(struct call *c)
 		call_done(c, NULL);
 }
 
-static int check_room(const struct verbs *v, const struct stage *s, struct err *e)
+static int check_room_at(const char *path, uint64_t needed, struct err *e)
 {
-	uint64_t needed = 2 * s->bytes + ROOM_KEPT;
 	struct statvfs st;
 
-	if (statvfs(v->tasks->store, &st) < 0)
-		return err_errno(e, "%s", v->tasks->store);
+	if (statvfs(path, &st) < 0)
+		return err_errno(e, "%s", path);
 	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize;
-	if (room >= needed)
+	if (room >= needed + ROOM_KEPT)
 		return 0;
-	return err_set(e, "its data partition has room for %llu MiB, and this takes %llu",
-		(unsigned long long)(room >> 20), (unsigned long long)(needed >> 20));
+	return err_set(e, "%s has room for %llu MiB, and this takes %llu", path,
+		(unsigned long long)(room >> 20), (unsigned long long)((needed + ROOM_KEPT) >> 20));
+}
+
+static int check_room(const struct verbs *v, const struct stage *s, struct err *e)
+{
+	const char *also = cargoes[s->task.kind].also;
+	_cleanup_free_ char *path = xasprintf("%s%s", v->root, also ? also : "");
+
+	if (check_room_at(v->tasks->store, also ? s->bytes : 2 * s->bytes, e) < 0)
+		return -1;
+	return also ? check_room_at(path, s->bytes, e) : 0;
 }
 
 static int open_file(const struct verbs *v, struct stage *s, struct err *e)
@@ -204,7 +229,8 @@ static void begin_unpack(struct call *c)
 	unpack_name(&st, s->name, sizeof(s->name));
 	close_file(s);
 	s->until_ms = boottime_ms() + PATIENCE_MS + (int64_t)(s->bytes >> 20) * 1000;
-	helper_ask(&s->helper, &(struct helper_request){.verb = HELPER_UNPACK}, unpack_asked, c);
+	helper_ask(&s->helper, &(struct helper_request){.verb = cargoes[s->task.kind].verb},
+		unpack_asked, c);
 }
 
 static void stage_data(struct call *c, const void *p, size_t n)
@@ -227,7 +253,7 @@ static void stage_data(struct call *c, const void *p, size_t n)
 /* 1: it is done; 0: not yet. */
 static int read_result(const struct verbs *v, const struct stage *s, struct err *e)
 {
-	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_RESULT, v->tasks->store);
+	_cleanup_free_ char *path = xasprintf("%s%s", v->root, cargoes[s->task.kind].result);
 	_cleanup_buf_ struct buf text = {0};
 	struct err none;
 	size_t n = strlen(s->name);
@@ -249,9 +275,10 @@ static void stage_tick(struct call *c)
 		return;
 	int r = read_result(v, s, &e);
 	if (r == 0 && boottime_ms() >= s->until_ms)
-		r = err_set(&e, "it is not unpacked in time: see the journal of bramble-unpack");
+		r = err_set(&e, "it takes too long: see the journal of %s",
+			cargoes[s->task.kind].journal);
 	if (r == 0) {
-		call_progress(c, "unpacks what came");
+		call_progress(c, "%s", cargoes[s->task.kind].progress);
 		return;
 	}
 	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);

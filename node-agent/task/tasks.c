@@ -1,11 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tasks.h"
+#include <fcntl.h>
 #include <string.h>
+#include "../backup/unpack.h"
+#include "../upgrade/install.h"
+#include "io.h"
 #include "log.h"
+#include "neostore.h"
 
-void tasks_open(struct tasks *t, const char *store)
+#define ASK_AGAIN_MS 5000
+#define RESULT_MAX 1024
+
+void tasks_open(
+	struct tasks *t, struct loop *l, const char *root, const char *store, const char *helper)
 {
-	*t = (struct tasks){.store = store};
+	*t = (struct tasks){.store = store, .root = root};
+	helper_client_init(&t->helper, l, helper);
+}
+
+void tasks_close(struct tasks *t)
+{
+	helper_client_cancel(&t->helper);
 }
 
 int tasks_begin(struct tasks *t, struct err *e)
@@ -65,7 +80,7 @@ static enum marker_state order_of(const struct task *t, const struct tasks_look 
 		return look->marker->state;
 	if (t->keeper != identity_self(look->id)->id)
 		return given_up[look->marker->state];
-	return t->kind == TASK_RESTORE ? MARKER_RESTORE : look->marker->state;
+	return MARKER_RESTORE;
 }
 
 static bool is_ordered(enum marker_state s)
@@ -73,34 +88,131 @@ static bool is_ordered(enum marker_state s)
 	return s != MARKER_USED && s != MARKER_SERVED;
 }
 
+/* How far the store that was unpacked, or made by an upgrade, goes: it tells itself. */
+static int new_store(const struct tasks *t, struct neostore *n, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_TO "/neostore", t->store);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t head[NEOSTORE_NEEDS];
+
+	if (fd < 0 || io_pread_full(fd, head, sizeof(head), 0) < 0)
+		return err_errno(e, "%s", path);
+	return neostore_parse(head, sizeof(head), n, e);
+}
+
 static int order_store(const struct tasks *t, const struct task *next,
 	const struct tasks_look *look, struct err *e)
 {
 	enum marker_state order = order_of(next, look);
+	struct neostore n;
 
-	if (marker_set(t->store, look->marker, order, e) < 0)
+	if (order == MARKER_RESTORE &&
+		(new_store(t, &n, e) < 0 || voter_restored(look->voter, n.last_tx, e) < 0))
 		return -1;
-	return order == MARKER_RESTORE ? voter_restored(look->voter, next->last_tx, e) : 0;
+	return marker_set(t->store, look->marker, order, e);
+}
+
+/* --- an upgrade */
+
+static void answered(void *arg, int code, const char *text)
+{
+	(void)arg;
+	if (code)
+		log_error("bramble-helper: %s", text[0] ? text : strerror(code));
+}
+
+/* Until it is seen to be done: a unit that runs is not started twice, and again does no harm. */
+static void ask(struct tasks *t, enum helper_verb verb)
+{
+	int64_t now_ms = boottime_ms();
+
+	if ((verb == t->asked && now_ms < t->again_ms) || helper_client_busy(&t->helper))
+		return;
+	t->asked = verb;
+	t->again_ms = now_ms + ASK_AGAIN_MS;
+	helper_ask(&t->helper, &(struct helper_request){.verb = verb}, answered, t);
+}
+
+/* What the unit has told of this task's work (upgrade-copy). */
+static enum task_work read_work(struct tasks *t)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_RESULT, t->store);
+	_cleanup_buf_ struct buf text = {0};
+	struct err none;
+	char id[17];
+
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)t->task.id);
+	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 || !str_starts(buf_str(&text), id))
+		return TASK_WORK_BUSY;
+	const char *said = buf_str(&text) + strlen(id);
+	if (strcmp(said, UNPACK_OK) == 0)
+		return TASK_WORK_DONE;
+	why_copy(t->task.why, said[0] == ':' ? said + 2 : said);
+	return TASK_WORK_FAILED;
+}
+
+static enum task_work work(struct tasks *t, unsigned self)
+{
+	if (!task_works(&t->task, self))
+		return TASK_WORK_IDLE;
+	if (t->task.kind == TASK_RESTORE)
+		return TASK_WORK_DONE;
+	enum task_work w = read_work(t);
+	if (w == TASK_WORK_BUSY)
+		ask(t, HELPER_UPGRADE);
+	return w;
+}
+
+/* Is this node's Neo4j the new one? If not it is seen to. */
+static bool has_switched(struct tasks *t)
+{
+	if (switch_is_done(t->root, t->task.neo4j))
+		return true;
+	ask(t, HELPER_SWITCH);
+	return false;
+}
+
+/* Everything that READY promises, before it is said. */
+static int get_ready(
+	struct tasks *t, const struct task *next, const struct tasks_look *look, struct err *e)
+{
+	if (next->kind == TASK_UPGRADE && !has_switched(t))
+		return 1;
+	if (order_store(t, next, look, e) < 0)
+		return -1;
+	t->switched = next->kind == TASK_UPGRADE;
+	return 0;
+}
+
+static int take_step(
+	struct tasks *t, const struct task *next, const struct tasks_look *look, struct err *e)
+{
+	int r = next->step == TASK_READY ? get_ready(t, next, look, e) : 0;
+
+	if (r == 0)
+		r = tasks_set(t, next, e);
+	return r < 0 ? -1 : 0;
 }
 
 void tasks_step(struct tasks *t, const struct tasks_look *look)
 {
 	struct task_peer peers[MEMBERS_MAX];
-	struct task_look l = {.self = identity_self(look->id)->id,
+	struct err e;
+
+	if (!t->begun || t->task.step == TASK_NONE || t->switched)
+		return;
+	unsigned self = identity_self(look->id)->id;
+	struct task_look l = {.self = self,
 		.process = look->process,
 		.last_master = voter_was_last_master(look->voter),
 		.ran = look->runs && !is_ordered(look->marker->state),
-		.work = t->task.kind == TASK_RESTORE ? TASK_WORK_DONE : TASK_WORK_IDLE,
+		.work = work(t, self),
 		.peers = peers,
 		.npeers = collect(look, peers)};
 	struct task next = t->task;
-	struct err e;
-
-	if (!t->begun || t->task.step == TASK_NONE)
-		return;
-	if (task_step(&next, &l) &&
-		((next.step == TASK_READY && order_store(t, &next, look, &e) < 0) ||
-			tasks_set(t, &next, &e) < 0))
+	if (task_step(&next, &l) && take_step(t, &next, look, &e) < 0)
 		log_error("task: %s", e.msg);
 	task_why(&t->task, &l, t->why);
+	if (t->switched)
+		why_copy(t->why, "rests until the agent knows the new one");
 }

@@ -3,6 +3,7 @@
 #define BRAMBLE_TASKS_H
 
 #include "../control/call.h"
+#include "../helper/helper_client.h"
 #include "../marker.h"
 #include "../peers.h"
 #include "../voter.h"
@@ -14,6 +15,12 @@ struct tasks {
 	bool begun;        /* p3 was there, and the task on it was read */
 	struct task task;
 	char why[WHY_SIZE]; /* why Neo4j rests; "" */
+	/* Of an upgrade: the keeper's work on its store, and the switch to the new Neo4j. */
+	const char *root;
+	struct helper_client helper;
+	enum helper_verb asked; /* the last unit asked for, and when it may be again */
+	int64_t again_ms;
+	bool switched; /* this node has another Neo4j: the agent must begin anew */
 };
 
 /* What else is known each round. */
@@ -25,8 +32,10 @@ struct tasks_look {
 	bool process, runs; /* may a Neo4j exist; does one run */
 };
 
-/* store must outlive t. */
-void tasks_open(struct tasks *t, const char *store);
+/* All must outlive t. */
+void tasks_open(
+	struct tasks *t, struct loop *l, const char *root, const char *store, const char *helper);
+void tasks_close(struct tasks *t);
 /* Once p3 is known to be this node's. */
 MUST_CHECK int tasks_begin(struct tasks *t, struct err *e);
 /* Every round, while p3 is this node's. */

@@ -12,6 +12,7 @@
 #include "marker.h"
 #include "memory.h"
 #include "runtime.h"
+#include "task/task.h"
 #include "watermark.h"
 
 #define NEITHER UINT64_MAX
@@ -124,6 +125,24 @@ static int save_marker(const char *dir, uint64_t state, struct err *e)
 	return marker_set(dir, &m, state == OLD ? MARKER_SERVED : MARKER_ASIDE, e);
 }
 
+/* No file is no task: the step before the first. */
+static uint64_t load_task(const char *dir)
+{
+	struct task t;
+	struct err e;
+
+	if (task_load(dir, &t, &e) < 0)
+		return NEITHER;
+	return t.step == TASK_NONE ? 0 : t.step == TASK_READY ? NEW : OLD;
+}
+
+static int save_task(const char *dir, uint64_t state, struct err *e)
+{
+	struct task t = {.id = 7, .keeper = 1, .step = state == OLD ? TASK_RESTED : TASK_READY};
+
+	return task_save(dir, &t, e);
+}
+
 static uint64_t load_version(const char *dir)
 {
 	_cleanup_free_ char *path = xasprintf("%s/bramble.marker", dir);
@@ -180,6 +199,7 @@ static const struct kind {
 	{"lease_save", save_lease, load_lease},
 	{"marker_set", save_marker, load_marker},
 	{"marker_set_neo4j", save_version, load_version},
+	{"task_save", save_task, load_task},
 	{"careless-unsynced", save_unsynced, load_lease},
 	{"careless-in-place", save_in_place, load_lease},
 };

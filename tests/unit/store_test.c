@@ -79,6 +79,42 @@ static void test_discard(void)
 	is_int(prepare(MARKER_DISCARD, 2), 0, "twice");
 }
 
+static int restore(const char *neo4j, unsigned aside)
+{
+	struct marker m = {.state = MARKER_RESTORE, .aside = aside};
+	struct err e;
+
+	snprintf(m.neo4j, sizeof(m.neo4j), "%s", neo4j);
+	return store_prepare(dir, &m, &e);
+}
+
+static void test_restore(void)
+{
+	make("databases/graph.db", "old");
+	make("incoming", "new");
+	is_int(restore("3.5.0-beta03", 3), 0, "another store");
+	is_str(content("databases/graph.db"), "new", "is where Neo4j looks");
+	is_str(content("databases-aside-3/graph.db"), "old", "the old one is kept");
+	is_str(content("incoming"), "-", "it is nowhere else");
+	is_int(restore("3.5.0-beta03", 3), 0, "again, after a cut");
+	is_str(content("databases/graph.db"), "new", "nothing is lost");
+	make("graph.db", "old of 2.x");
+	make("incoming", "newer");
+	is_int(restore("2.3.1", 4), 0, "one of 2.x");
+	is_str(content("graph.db"), "newer", "is one folder higher up");
+	is_str(content("graph.db-aside-4"), "old of 2.x", "the old one is kept");
+}
+
+/* The power goes when the old store is aside and the new one not yet in its place. */
+static void test_restore_cut(void)
+{
+	make("databases-aside-5/graph.db", "old");
+	make("incoming", "new");
+	is_int(restore("3.5.0-beta03", 5), 0, "cut in between");
+	is_str(content("databases/graph.db"), "new", "it goes on");
+	is_str(content("databases-aside-5/graph.db"), "old", "with the old one kept");
+}
+
 static void test_sync(void)
 {
 	int status = -1;
@@ -99,6 +135,8 @@ int main(void)
 	test_kept();
 	test_aside();
 	test_discard();
+	test_restore();
+	test_restore_cut();
 	test_sync();
 	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
 	return done();
