@@ -27,7 +27,8 @@ def writable(nodes):
 
 def write(node, label, number):
     """True: acknowledged; False: refused or never sent; None: nobody knows."""
-    status, answer, _ = client.cypher(node, 7474, "CREATE (n:%s {i: $i})" % label,
+    # {i}, for 2.3 knows no $i, and 3.5 knows both.
+    status, answer, _ = client.cypher(node, 7474, "CREATE (n:%s {i: {i}})" % label,
                                       {"i": number}, timeout=20)
     if status in (200, 201) and answer:
         return answer["errors"] == []
