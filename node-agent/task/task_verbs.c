@@ -37,8 +37,8 @@ struct stage {
 	struct task task; /* as it will be */
 	uint64_t bytes;
 	struct pack_reader pack;
-	int fd; /* of the file it comes into; -1: all is there, or nothing comes */
-	bool sends;
+	int fd;               /* of the file it comes into; -1: all is there, or nothing comes */
+	bool sends, receives; /* it shall come; this is the one that does */
 	struct helper_client helper;
 	char name[64]; /* of the file, in unpack's result */
 	int64_t until_ms;
@@ -124,6 +124,8 @@ static void end(struct call *c)
 
 	if (!s)
 		return;
+	if (s->receives)
+		verbs_of(c)->tasks->receives = false;
 	helper_client_cancel(&s->helper);
 	close_file(s);
 	pack_reader_end(&s->pack);
@@ -171,11 +173,16 @@ static int open_file(const struct verbs *v, struct stage *s, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
 
+	if (v->tasks->receives)
+		return err_set(e, "a store or a Neo4j comes already: one at a time");
 	if (s->bytes > INT64_MAX / 4 || check_room(v, s, e) < 0)
 		return s->bytes > INT64_MAX / 4 ? err_set(e, "no store is as large") : -1;
 	(void)unlink(path);
 	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	return s->fd < 0 ? err_errno(e, "%s", path) : 0;
+	if (s->fd < 0)
+		return err_errno(e, "%s", path);
+	s->receives = v->tasks->receives = true;
+	return 0;
 }
 
 static void stage_begin(struct call *c, const json_t *request)

@@ -15,6 +15,7 @@ struct tasks {
 	bool begun;        /* p3 was there, and the task on it was read */
 	struct task task;
 	char why[WHY_SIZE]; /* why Neo4j rests; "" */
+	bool receives;      /* what a task takes comes, into files that all tasks share */
 	/* Of an upgrade: the keeper's work on its store, and the switch to the new Neo4j. */
 	const char *root;
 	struct helper_client helper;

@@ -135,6 +135,21 @@ int main(void)
 	task_stage_verb.tick(&c);
 	ok(refused && tasks.task.id == 7 && tasks.task.step == TASK_RESTED,
 		"one that was begun meanwhile is not overwritten: its Neo4j must rest");
+
+	tasks.task = (struct task){0};
+	struct call other;
+	stage(&c, &v);
+	stage(&other, &v);
+	ok(refused && !helper_asked, "two do not come into the same file");
+	unpack_is_done(store);
+	task_stage_verb.tick(&c);
+	ok(done_called && tasks.task.id == 9, "the first is not disturbed");
+	tasks.task = (struct task){0};
+	stage(&c, &v);
+	over(&c);
+	stage(&c, &v);
+	ok(helper_asked, "when the sender of one has gone the next may come");
+	over(&c);
 	(void)!io_remove_tree(root, &e);
 	return done();
 }
