@@ -131,7 +131,7 @@ static void reap(struct card *c)
 	if (!c->probing)
 		return;
 	c->facts.probes++;
-	c->facts.panics += c->page->panicked;
+	c->facts.panics += c->page->panicked && !c->outlived;
 	c->page->panicked = false;
 	c->facts.probe_error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 	c->failed += c->facts.probe_error != 0;
@@ -160,6 +160,7 @@ static void begin_errand(struct card *c)
 	if (errand.release)
 		log_info("%s: the reserve is given up, so that Neo4j can recover", c->dir);
 	c->child = pid;
+	c->outlived = false;
 	c->passed = c->facts.neo4j_runs;
 	c->probing = true;
 	c->facts.probing_ms = boottime_ms();
@@ -222,6 +223,10 @@ void card_allow(struct card *c, bool allowed, bool neo4j_runs)
 	struct stat st;
 
 	c->facts.neo4j_runs = neo4j_runs;
+	if (!neo4j_runs) {
+		c->outlived = true;
+		health_neo4j_ended(&c->health, &c->facts);
+	}
 	c->passed &= neo4j_runs;
 	if (allowed && !c->allowed && stat(c->dir, &st) == 0)
 		c->device = st.st_dev;

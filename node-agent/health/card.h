@@ -37,8 +37,9 @@ struct card {
 	const char *dir;
 	bool allowed;
 	dev_t device;
-	pid_t child;  /* 0: none */
-	bool probing; /* it began while p3 was this node's: its end counts */
+	pid_t child;   /* 0: none */
+	bool probing;  /* it began while p3 was this node's: its end counts */
+	bool outlived; /* it began before Neo4j ended: what it reads in the log is of that one */
 	int64_t next_ms;
 	unsigned failed; /* of facts.probes */
 	bool passed;     /* what Neo4j's log held before this Neo4j is to be passed over */

@@ -67,11 +67,17 @@ static void look_at_probe(struct health *h, const struct health_facts *f)
 		fail(h, ETIMEDOUT);
 }
 
+void health_neo4j_ended(struct health *h, const struct health_facts *f)
+{
+	h->panicked = h->stale = false;
+	h->panics = f->panics;
+}
+
 /* A write that only waits harms nothing; one that fails makes Neo4j give up. */
 static void look_at_neo4j(struct health *h, const struct health_facts *f)
 {
 	if (!f->neo4j_runs)
-		h->panicked = h->stale = false;
+		health_neo4j_ended(h, f);
 	else if (f->panics != h->panics)
 		h->panicked = h->stale = true;
 	else if ((h->failing && h->error != ETIMEDOUT) || (h->full && !f->free))

@@ -96,6 +96,9 @@ struct health_order {
 
 const char *health_level_name(enum health_level level);
 
+/* Neo4j is over: the next one, which may be there before the next look, is another one. */
+void health_neo4j_ended(struct health *h, const struct health_facts *f);
+
 /* One look: level and why. */
 void health_look(struct health *h, const struct health_facts *f);
 

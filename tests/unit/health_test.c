@@ -268,6 +268,22 @@ static void test_start(void)
 	ok(decide(NEO4J_DOWN, GONE).barred, "and can be written");
 }
 
+/* Ended and started anew between two looks: one after the other was ended, 48 times in a minute. */
+static void test_quick(void)
+{
+	begin();
+	probe(ENOSPC), probe(ENOSPC);
+	probe(0), probe(0), probe(0);
+	ok(decide(NEO4J_MASTER, WELL).end, "a Neo4j that saw writes fail is ended");
+	health_neo4j_ended(&h, &f);
+	look();
+	ok(!decide(NEO4J_MASTER, WELL).end, "the next one is not, though no look saw none");
+	f.panics++;
+	health_neo4j_ended(&h, &f);
+	look();
+	ok(!decide(NEO4J_MASTER, WELL).end, "nor for what the one before it told at its end");
+}
+
 static void test_stale(void)
 {
 	begin();
@@ -298,6 +314,7 @@ int main(void)
 	test_probe();
 	test_end();
 	test_start();
+	test_quick();
 	test_stale();
 	return done();
 }
