@@ -16,6 +16,8 @@ extern const struct command inspect_command, verify_command, recover_command, fl
 extern const struct command start_command, form_command, logs_command, switchover_command,
 	poweroff_command, rotate_command, backup_command, restore_command, passwd_command,
 	upgrade_command;
+extern const struct command apply_command, node_command, node_add_command, node_remove_command,
+	node_replace_command;
 
 /* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
 extern volatile int interrupted;

@@ -20,6 +20,8 @@ static const struct command *const table[] = {
 	&flash_command,
 	&rehearse_command,
 	&status_command,
+	&apply_command,
+	&node_command,
 	&logs_command,
 	&start_command,
 	&form_command,

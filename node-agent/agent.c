@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include "agent.h"
 #include "api.h"
+#include "apply/apply.h"
 #include "banner.h"
 #include "clock/timekeeper.h"
 #include "control/verbs.h"
@@ -63,6 +64,7 @@ struct agent {
 	struct formation formation;
 	struct verbs verbs; /* what a person tells it */
 	struct tasks tasks;
+	struct apply apply;
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
 	bool mute;           /* what this node should say could not be written down */
@@ -325,6 +327,7 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 	struct voter_look look = look_at_self(a, in);
 	struct err e;
 
+	apply_tell(&a->apply, &look);
 	a->mute = false;
 	if (!a->voter.enabled)
 		return;
@@ -364,10 +367,28 @@ static void keep_time(struct agent *a)
 	timekeeper_step(&a->time, &a->peers, resting);
 }
 
+/* Who has left, or has not come yet, is not waited for. */
+static size_t voting_peers(const struct agent *a, struct turn_peer *to)
+{
+	size_t n = restart_peers(&a->peers, to), kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct member *m = identity_member(&a->id, to[i].name);
+		if (m && voter_votes(&a->voter, m))
+			to[kept++] = to[i];
+	}
+	return kept;
+}
+
 /* An orderly restart of Neo4j, one node at a time. */
 static void take_turn(struct agent *a)
 {
 	struct turn_peer peers[MEMBERS_MAX];
+	char why[WHY_SIZE];
+	const char *wish = a->time.now.restart ? a->time.now.why : backup_wish(&a->verbs.backup);
+
+	if (!wish[0])
+		wish = apply_wish(&a->apply, why);
 	struct restart_look look = {
 		.turn = {.now_ms = boottime_ms(),
 			.self = identity_self(&a->id)->id,
@@ -375,8 +396,9 @@ static void take_turn(struct agent *a)
 			.last_tx = a->neo4j.last_tx,
 			.needed = voter_majority(&a->voter),
 			.peers = peers,
-			.npeers = restart_peers(&a->peers, peers)},
-		.wish = a->time.now.restart ? a->time.now.why : backup_wish(&a->verbs.backup),
+			.npeers = voting_peers(a, peers)},
+		.wish = wish,
+		.quiet = wish == why && a->apply.word.quiet,
 		.ready = a->now.state == NODE_SERVING,
 		.service = a->service.state,
 		.main_pid = a->service.main_pid,
@@ -408,6 +430,51 @@ static void break_wedge(struct agent *a)
 		identity_self(&a->id)->name);
 	formation_stopped(&a->formation);
 	service_kill(&a->service);
+}
+
+/* Members, or what a firewall lets in, are known from the start: then another agent is to begin. */
+static void take_node_conf(struct agent *a)
+{
+	static struct identity new;
+	struct err e;
+
+	if (identity_load_root(a->root, &new, &e) < 0) {
+		log_error("%s", e.msg);
+		return;
+	}
+	a->id.generation = new.generation;
+	a->id.built_ms = new.built_ms;
+	bool same = memcmp(&new, &a->id, sizeof(new)) == 0;
+	log_info("%s: generation %llu", identity_self(&a->id)->name,
+		(unsigned long long)new.generation);
+	if (same)
+		return;
+	log_info("%s: node.conf has changed; ends, to begin anew", identity_self(&a->id)->name);
+	loop_stop(a->loop);
+}
+
+static void apply(struct agent *a, const struct formation_input *in)
+{
+	struct apply_look look = {
+		.there = !a->held[0],
+		.turn = a->restart.turn.word.stage == TURN_HOLDS,
+		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.serves = a->now.state == NODE_SERVING,
+		.failures = a->formation.failures,
+	};
+
+	if (apply_step(&a->apply, &look))
+		take_node_conf(a);
+	if (a->apply.word.orders)
+		formation_forgive(&a->formation);
+}
+
+/* Why Neo4j must not run for now, though nothing is wrong. */
+static const char *rest_of(const struct agent *a)
+{
+	if (voter_is_removed(&a->voter))
+		return "was removed from the cluster";
+	return apply_rest(&a->apply)[0] ? apply_rest(&a->apply) : verbs_rest(&a->verbs);
 }
 
 static void obey(struct agent *a, const struct decision *d)
@@ -447,7 +514,7 @@ static void step(struct agent *a)
 		.voter = runs_neo4j(a),
 		.arbiter = is_arbiter(a),
 		.held = a->held,
-		.rest = verbs_rest(&a->verbs),
+		.rest = rest_of(a),
 		.wait = a->time.now.ready ? "" : a->time.now.why,
 		.store = a->marker.state,
 		.service = a->service.state,
@@ -466,6 +533,8 @@ static void step(struct agent *a)
 		why_copy(d.why, a->firewall.why);
 	if (d.state == NODE_SERVING)
 		restart_why(&a->restart, d.why);
+	if (!d.why[0] && (d.state == NODE_SERVING || d.state == NODE_IDLE))
+		apply_why(&a->apply, d.why);
 	log_decision(a, &d);
 	a->now = d;
 	obey(a, &d);
@@ -474,6 +543,7 @@ static void step(struct agent *a)
 		keep_ports(a);
 		take_turn(a);
 	}
+	apply(a, &in);
 	char line[WHY_SIZE + 32];
 	struct api_node self = view_self(a);
 	api_status_line(&self, line, sizeof(line));
@@ -579,6 +649,7 @@ static void on_child(void *arg, int signo)
 
 	(void)signo;
 	reap_sync(a);
+	apply_reap(&a->apply);
 }
 
 static void on_hup(void *arg, int signo)
@@ -664,6 +735,15 @@ static int open_control(
 		.neo4j_at = places_neo4j(&a->places),
 		.root = o->root,
 		.helper = a->helper};
+	a->apply = (struct apply){.loop = a->loop,
+		.id = &a->id,
+		.voter = &a->voter,
+		.peers = &a->peers,
+		.places = &a->places,
+		.root = o->root,
+		.helper = a->helper};
+	apply_open(&a->apply);
+	a->verbs.apply = &a->apply;
 	peers_set_keys(&a->peers, keys->hello, keys->n);
 	return verbs_open(&a->verbs, o->peer, keys->control, keys->n, e);
 }
@@ -711,6 +791,7 @@ static void close_agent(struct agent **ap)
 	if (a->loop) {
 		http_server_free(a->http);
 		verbs_close(&a->verbs);
+		apply_close(&a->apply);
 		tasks_close(&a->tasks);
 		neo4j_watch_close(&a->neo4j);
 		write_probe_close(&a->writes);

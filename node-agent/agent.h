@@ -14,11 +14,12 @@
 #define NFT "/usr/sbin/nft"
 
 struct agent_options {
-	const char *root;            /* prefix of /etc/bramble and /srv/bramble; "" on a card */
-	const char *http, *peer;     /* "ADDR:PORT" or "*:PORT" to listen on */
-	const char *service_manager; /* the helper's; SERVICE_MANAGER */
-	const char *nft;             /* the helper's; NFT */
-	const char *vip_interface;   /* the helper's; "": the one that is in its network */
+	const char *root;              /* prefix of /etc/bramble and /srv/bramble; "" on a card */
+	const char *http, *peer;       /* "ADDR:PORT" or "*:PORT" to listen on */
+	const char *service_manager;   /* the helper's; SERVICE_MANAGER */
+	const char *nft;               /* the helper's; NFT */
+	const char *from, *generation; /* of agent_pull: "ADDR:PORT", a number */
+	const char *vip_interface;     /* the helper's; "": the one that is in its network */
 };
 
 /* Runs until SIGTERM or SIGINT; Neo4j keeps running. */
@@ -44,6 +45,9 @@ MUST_CHECK int agent_proxy(const struct agent_options *o, struct err *e);
 
 /* Tells the system what bramble.txt on p1 says: before the network is up, as root. */
 MUST_CHECK int agent_settings(const struct agent_options *o, struct err *e);
+
+/* Takes a generation from the member at o->from (apply/pull.c): run by the daemon. */
+MUST_CHECK int agent_pull(const struct agent_options *o, struct err *e);
 
 /* Grows p3 if it is this node's: the unit bramble-grow. */
 MUST_CHECK int agent_grow(const struct agent_options *o, struct err *e);

@@ -288,6 +288,11 @@ void formation_stopped(struct formation *f)
 	f->killed = true;
 }
 
+void formation_forgive(struct formation *f)
+{
+	f->failures = f->quick = 0;
+}
+
 void formation_step(struct formation *f, const struct formation_input *in, struct decision *d)
 {
 	*d = (struct decision){.store = in->store};

@@ -101,6 +101,8 @@ bool formation_fit(const struct formation *f, const struct formation_input *in);
 
 /* A running Neo4j was told to stop, and is to be started again as any other. */
 void formation_stopped(struct formation *f);
+/* It has another configuration now: what came of the one before counts no more. */
+void formation_forgive(struct formation *f);
 
 void formation_step(struct formation *f, const struct formation_input *in, struct decision *d);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "adopt.h"
 #include "agent.h"
+#include "apply/enact.h"
 #include "guard.h"
 #include "helper/helper_server.h"
 #include "log.h"
@@ -29,6 +30,9 @@ static const struct option_row options[] = {
 		"let the helper set the firewall with FILE"},
 	{"vip-interface", offsetof(struct agent_options, vip_interface), "", "NAME",
 		"let the helper put the floating address there"},
+	{"from", offsetof(struct agent_options, from), "", "ADDR:PORT",
+		"take the generation from the member there"},
+	{"generation", offsetof(struct agent_options, generation), "", "N", "which one"},
 };
 
 struct command {
@@ -47,6 +51,8 @@ static const struct command commands[] = {
 	{"proxy", agent_proxy,
 		"tell the proxy where the members are, in bramble-addresses.service"},
 	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
+	{"enact", enact_run, "put a generation's files in place, in bramble-enact.service"},
+	{"pull", agent_pull, "take a generation from another member, for `run`"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
 	{"unpack", agent_unpack, "unpack a store to restore, in bramble-unpack.service"},
 	{"install", install_run, "install another Neo4j, in bramble-install.service"},

@@ -33,7 +33,7 @@ bool restart_step(struct restart *r, const struct restart_look *look)
 		r->reason[0] = '\0';
 	}
 	bool holds = turn_step(&r->turn, &look->turn, is_wanted(r, look));
-	if (!holds || look->service != SERVICE_RUNNING)
+	if (!holds || look->service != SERVICE_RUNNING || (look->quiet && !r->asked && !r->stopped))
 		return false;
 	if (r->stopped && (look->main_pid != r->pid || now_ms - r->stopped_ms < RESTART_AGAIN_MS))
 		return false;

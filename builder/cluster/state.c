@@ -43,6 +43,7 @@ static const struct value values[] = {
 
 static const struct value next_secret = VALUE("secret.next", next);
 static const struct value neo4j_password = VALUE("neo4j.password", neo4j_password);
+static const struct value apply_key = VALUE("apply.key", apply_seed);
 
 static char *value_of(struct state *s, const struct value *v)
 {
@@ -193,6 +194,29 @@ static int keep_password(const struct folder *d, struct state *s, struct err *e)
 	int rc = read_password(d, s, e);
 
 	return rc > 0 ? write_value(d, neo4j_password.file, s->neo4j_password, e) : rc;
+}
+
+/* "" when there is none. */
+static int read_apply_key(const struct folder *d, struct state *s, struct err *e)
+{
+	int rc = read_value(d, apply_key.file, s->apply_seed, sizeof(s->apply_seed), e);
+
+	return rc > 0 ? check_hex(d->path, &apply_key, s->apply_seed, e) : rc;
+}
+
+/* Cards made before know no key, or another one: they are told so, and are flashed anew. */
+static int keep_apply_key(const struct folder *d, struct state *s, struct err *e)
+{
+	uint8_t seed[32];
+
+	if (read_apply_key(d, s, e) < 0)
+		return -1;
+	if (s->apply_seed[0])
+		return 0;
+	randombytes_buf(seed, sizeof(seed));
+	hex_encode(s->apply_seed, seed, sizeof(seed));
+	sodium_memzero(seed, sizeof(seed));
+	return write_value(d, apply_key.file, s->apply_seed, e);
 }
 
 static int read_generation(const struct folder *d, unsigned *generation, struct err *e)
@@ -405,7 +429,8 @@ int state_open(const struct cluster *c, struct state *s, struct err *e)
 
 	*s = (struct state){0};
 	if (find_folder(c, &d, e) < 0 || open_or_make(c, &d, s, refuse_lost, e) < 0 ||
-		read_values(&d, s, e) < 0 || keep_password(&d, s, e) < 0)
+		read_values(&d, s, e) < 0 || keep_password(&d, s, e) < 0 ||
+		keep_apply_key(&d, s, e) < 0)
 		return -1;
 	return next_generation(&d, c, s, e);
 }
@@ -429,9 +454,29 @@ int state_peek(const struct cluster *c, struct state *s, struct err *e)
 
 	*s = (struct state){0};
 	if (open_known(c, &d, LOCK_SH, e) < 0 || read_values(&d, s, e) < 0 ||
-		read_next(&d, s, e) < 0 || read_password(&d, s, e) < 0)
+		read_next(&d, s, e) < 0 || read_password(&d, s, e) < 0 ||
+		read_apply_key(&d, s, e) < 0)
 		return -1;
 	return count_generation(&d, c, s, hash, e) < 0 ? -1 : 0;
+}
+
+int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+	char hash[HASH_HEX];
+
+	*s = (struct state){0};
+	if (open_known(c, &d, LOCK_EX, e) < 0 || read_values(&d, s, e) < 0 ||
+		read_password(&d, s, e) < 0 || keep_apply_key(&d, s, e) < 0 ||
+		count_generation(&d, c, s, hash, e) < 0)
+		return -1;
+	if (s->generation < least) {
+		s->generation = least;
+		built_today(s);
+	}
+	if (write_built(&d, s, e) < 0 || write_generation(&d, s->generation, e) < 0)
+		return -1;
+	return write_value(&d, "conf.hash", hash, e);
 }
 
 int state_next_secret(const struct cluster *c, struct state *s, struct err *e)

@@ -13,6 +13,7 @@
  *	secret.next     while it is being changed (`bramble rotate`): what it will be
  *	stats.password  32 hex digits: of the proxies' stats page
  *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
+ *	apply.key       64 hex digits: the owner's, for `bramble apply`; on no card
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
  *	conf.hash       of the cluster.conf that generation was made from
  *	built           the day it was made: no card's clock is ever set to one before it
@@ -36,6 +37,7 @@ struct state {
 	char next[65]; /* of state_peek; "" when the secret is not being changed */
 	char stats_password[33];
 	char neo4j_password[65];
+	char apply_seed[65]; /* "": of state_peek, in a folder of an earlier bramble */
 	unsigned generation;
 	char built[11]; /* "2026-11-23"; "": not known */
 };
@@ -46,6 +48,12 @@ MUST_CHECK int state_open(const struct cluster *c, struct state *s, struct err *
 
 /* What state_open would give, changing nothing; no state is an error. */
 MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *e);
+
+/*
+ * What a generation that is sent to the live cluster is stamped with: at least `least`, and more
+ * than any before if cluster.conf changed. A next build of this cluster.conf has the same.
+ */
+MUST_CHECK int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e);
 
 /*
  * A change of the secret, in two steps that a crash or a second try leaves as they are:

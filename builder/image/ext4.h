@@ -35,6 +35,10 @@ struct ext4_owner {
 };
 #define EXT4_ROOT(m) ((struct ext4_owner){.mode = (m)})
 
+/* From now on fn hears of every file, link and folder that is put; NULL ends it. */
+typedef void ext4_watch_fn(void *arg, const char *path);
+void ext4_watch(struct ext4 *fs, ext4_watch_fn *fn, void *arg);
+
 bool ext4_exists(struct ext4 *fs, const char *path);
 
 enum ext4_kind { EXT4_NONE, EXT4_FILE, EXT4_DIR, EXT4_LINK, EXT4_OTHER };

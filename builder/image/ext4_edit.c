@@ -253,6 +253,18 @@ static errcode_t begin(struct ext4 *x, ext2_ino_t ino, uint64_t size)
 	return rc ? rc : ext2fs_file_open(x->fs, ino, EXT2_FILE_WRITE, &x->file);
 }
 
+void ext4_watch(struct ext4 *x, ext4_watch_fn *fn, void *arg)
+{
+	x->watch = fn;
+	x->watch_arg = arg;
+}
+
+static void tell_watch(const struct ext4 *x, const char *path)
+{
+	if (x->watch)
+		x->watch(x->watch_arg, path);
+}
+
 int ext4_file_begin(
 	struct ext4 *x, const char *path, uint64_t size, struct ext4_owner owner, struct err *e)
 {
@@ -266,6 +278,7 @@ int ext4_file_begin(
 	if (rc)
 		return ext4_fail(x, path, rc, e);
 	x->file_path = xstrdup(path);
+	tell_watch(x, path);
 	return 0;
 }
 
@@ -354,7 +367,10 @@ int ext4_mkdir(struct ext4 *x, const char *path, struct ext4_owner owner, struct
 		rc = EXT2_ET_NO_DIRECTORY;
 	if (!rc)
 		rc = set_owner(x, ino, owner);
-	return rc ? ext4_fail(x, path, rc, e) : 0;
+	if (rc)
+		return ext4_fail(x, path, rc, e);
+	tell_watch(x, path);
+	return 0;
 }
 
 /* The block of extended attributes that did not fit into the inode; others may share it. */
@@ -441,7 +457,10 @@ int ext4_symlink(struct ext4 *x, const char *path, const char *target, struct er
 	}
 	if (!rc)
 		rc = make_symlink(x, dir, name, target);
-	return rc ? ext4_fail(x, path, rc, e) : 0;
+	if (rc)
+		return ext4_fail(x, path, rc, e);
+	tell_watch(x, path);
+	return 0;
 }
 
 int ext4_hardlink(struct ext4 *x, const char *path, const char *existing, struct err *e)

@@ -11,6 +11,8 @@ struct ext4 {
 	char *image;
 	ext2_file_t file; /* between ext4_file_begin and ext4_file_end */
 	char *file_path;
+	ext4_watch_fn *watch; /* NULL: nobody */
+	void *watch_arg;
 };
 
 /* errcode_t of libext2fs: its own table through com_err, or an errno. Returns -1. */

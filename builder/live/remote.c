@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "ask.h"
 #include "cmd.h"
+#include "io.h"
 #include "net.h"
 #include "remote.h"
 #include "view.h"
@@ -335,6 +337,60 @@ static int converse(struct line *line, json_t *request, const struct remote_list
 	return hear_answer(line, l, answer, e);
 }
 
+#define PIECE 32768
+
+static int send_file(struct line *line, const struct remote_file *file, struct err *e)
+{
+	char piece[PIECE];
+	_cleanup_close_ int fd = file->bytes ? -1 : open(file->path, O_RDONLY | O_CLOEXEC);
+
+	if (!file->bytes && fd < 0)
+		return err_errno(e, "%s", file->path);
+	for (uint64_t at = 0; at < file->size;) {
+		size_t n = file->size - at < PIECE ? (size_t)(file->size - at) : PIECE;
+		if (file->bytes)
+			memcpy(piece, file->bytes + at, n);
+		else if (io_pread_full(fd, piece, n, (off_t)at) < 0)
+			return err_errno(e, "%s", file->path);
+		talk_data(&line->talk, piece, n);
+		if (!buf_ok(&line->talk.out))
+			return err_set(e, "out of memory");
+		if (send_all(line) < 0)
+			return line_broke("cannot be told", e);
+		at += n;
+	}
+	return 0;
+}
+
+static int give(struct line *line, json_t *request, const struct remote_file *file, json_t **answer,
+	struct err *e)
+{
+	talk_json(&line->talk, json_incref(request));
+	if (send_file(line, file, e) < 0)
+		return -1;
+	if (send_all(line) < 0)
+		return line_broke("cannot be told", e);
+	return hear_answer(line, NULL, answer, e);
+}
+
+static int name_node(const struct node *n, struct err *e)
+{
+	if (interrupted)
+		return check_interrupted(e);
+	return err_prefix(e, "%s (%s)", n->name, n->address[0] ? n->address : "by mDNS");
+}
+
+int remote_give(const struct remote *r, const struct node *n, json_t *request,
+	const struct remote_file *file, json_t **answer, struct err *e)
+{
+	_cleanup_json_ json_t *mine = request;
+	_cleanup_(line_close) struct line line = {.fd = -1};
+
+	if (call_node(r, n, &line, e) < 0 || give(&line, mine, file, answer, e) < 0)
+		return name_node(n, e);
+	return 0;
+}
+
 int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e)
 {
@@ -346,11 +402,7 @@ int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 		*reached = rc == 0;
 	if (rc == 0)
 		rc = converse(&line, request, l, answer, e);
-	if (rc == 0)
-		return 0;
-	if (interrupted)
-		return check_interrupted(e);
-	return err_prefix(e, "%s (%s)", n->name, n->address[0] ? n->address : "by mDNS");
+	return rc == 0 ? 0 : name_node(n, e);
 }
 
 /* --- what many commands want */

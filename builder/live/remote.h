@@ -44,6 +44,16 @@ struct remote_listener {
 MUST_CHECK int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e);
 
+/* Bytes that go with a request: of memory, or of a file. */
+struct remote_file {
+	const char *bytes; /* NULL: of the file at path */
+	const char *path;
+	uint64_t size;
+};
+/* As remote_ask, of a verb that takes a file. */
+MUST_CHECK int remote_give(const struct remote *r, const struct node *n, json_t *request,
+	const struct remote_file *file, json_t **answer, struct err *e);
+
 /* Does anything listen there? For waiting until a node is off. */
 bool remote_listens(const struct node *n);
 

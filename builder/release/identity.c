@@ -16,12 +16,11 @@ static void put_host(struct buf *to, const struct node *n, const struct node *se
  * the addresses of ha.initial_hosts into names, and a member that finds itself at 127.0.1.1, where
  * nothing listens, never lets anybody join (tried).
  */
-int patch_hostname(struct edit *x, struct err *e)
+int patch_hosts(struct edit *x, struct err *e)
 {
 	const struct cluster *c = x->cluster;
-	_cleanup_buf_ struct buf hostname = {0}, hosts = {0};
+	_cleanup_buf_ struct buf hosts = {0};
 
-	buf_printf(&hostname, "%s\n", x->node->name);
 	buf_puts(&hosts, "127.0.0.1\tlocalhost\n"
 			 "::1\t\tlocalhost ip6-localhost ip6-loopback\n"
 			 "ff02::1\t\tip6-allnodes\n"
@@ -29,9 +28,15 @@ int patch_hostname(struct edit *x, struct err *e)
 	buf_printf(&hosts, "# cluster %s\n", c->name);
 	for (size_t i = 0; i < c->nnodes; i++)
 		put_host(&hosts, &c->nodes[i], x->node);
-	if (patch_put(x, "/etc/hostname", &hostname, 0644, e) < 0)
-		return -1;
 	return patch_put(x, "/etc/hosts", &hosts, 0644, e);
+}
+
+int patch_hostname(struct edit *x, struct err *e)
+{
+	_cleanup_buf_ struct buf hostname = {0};
+
+	buf_printf(&hostname, "%s\n", x->node->name);
+	return patch_put(x, "/etc/hostname", &hostname, 0644, e);
 }
 
 /*

@@ -11,6 +11,7 @@ const struct patch patches[] = {
 	{"cmdline", patch_cmdline},
 	{"fstab", patch_fstab},
 	{"hostname", patch_hostname},
+	{"hosts", patch_hosts},
 	{"machine-id", patch_machine_id},
 	{"network", patch_network},
 	{"wifi", patch_wifi},

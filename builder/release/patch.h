@@ -42,6 +42,7 @@ MUST_CHECK int patch_cmdline(struct edit *x, struct err *e);
 MUST_CHECK int patch_fstab(struct edit *x, struct err *e);
 /* identity.c */
 MUST_CHECK int patch_hostname(struct edit *x, struct err *e);
+MUST_CHECK int patch_hosts(struct edit *x, struct err *e); /* a live node's, too (apply) */
 MUST_CHECK int patch_machine_id(struct edit *x, struct err *e);
 /* network.c, wifi.c */
 MUST_CHECK int patch_network(struct edit *x, struct err *e);

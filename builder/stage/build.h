@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_BUILD_H
 #define BRAMBLE_BUILD_H
 
+#include <jansson.h>
 #include "cache.h"
 #include "cluster/state.h"
 #include "hash.h"
@@ -113,8 +114,13 @@ MUST_CHECK int build_explain(const struct cluster *c, const struct build_options
  * variable): what is neither file, folder nor link, what is bramble's own to write, unknown
  * variables, users and groups.
  */
+#define OVERLAY_HOPS_MAX 40 /* links on the way to a file */
 MUST_CHECK int overlay_put(
 	const struct build *b, const struct node *n, struct ext4 *fs, struct err *e);
+/* Where the folder at path really lies on the card; the caller frees. NULL: links without end. */
+char *overlay_resolve(struct ext4 *fs, const char *path, unsigned hops);
+/* The same of a file: its folder is led through links, its own name stays. */
+char *overlay_real_path(struct ext4 *fs, const char *path);
 /* Would it, on cards made from this decompressed base? Writes nothing. */
 MUST_CHECK int overlay_check(const struct build *b, const char *base, struct err *e);
 
@@ -152,5 +158,22 @@ extern const struct stage stage_base, stage_os, stage_java, stage_neo4j;
 /* Turns a copy of a stage's image into the node's own. */
 #define NODE_VERSION 2 /* as a stage's */
 MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
+
+/*
+ * Puts only what a live node can take over onto p2 of a copy of a stage's image, as node_finish
+ * does; fn hears of each path.
+ */
+MUST_CHECK int node_render(struct build *b, const struct node *n, struct ext4 *fs,
+	ext4_watch_fn *fn, void *arg, struct err *e);
+
+/*
+ * What cluster.conf says of a node that cannot change while it lives, by the names live/fixed.c has
+ * words for; it lies on the card as FIXED_PATH.
+ */
+#define FIXED_PATH "/etc/bramble/fixed.json"
+json_t *node_fixed(const struct build *b, const struct node *n);
+
+/* The folder of Neo4j's plugins on a card, as its files go by; the caller frees. */
+char *neo4j_plugins_dir(const struct build *b);
 
 #endif

@@ -45,9 +45,14 @@ static int check_program(const struct build *b, struct ext4 *fs, const char *des
 	return err_code(e, EXIT_INPUT, "%s: holds no bin/neo4j", b->inputs.neo4j);
 }
 
-static int put_plugins(const struct build *b, struct ext4 *fs, const char *dest, struct err *e)
+char *neo4j_plugins_dir(const struct build *b)
 {
-	_cleanup_free_ char *dir = xasprintf("%s/plugins", dest);
+	return xasprintf("/opt/neo4j-%s/plugins", b->inputs.neo4j_version);
+}
+
+static int put_plugins(const struct build *b, struct ext4 *fs, struct err *e)
+{
+	_cleanup_free_ char *dir = neo4j_plugins_dir(b);
 
 	if (b->cluster->nplugins && ext4_mkdir(fs, dir, EXT4_ROOT(0755), e) < 0)
 		return -1;
@@ -70,7 +75,7 @@ static int neo4j_run(struct build *b, const char *image, struct err *e)
 	if (!fs)
 		return -1;
 	if (archive_unpack_below(b->inputs.neo4j, decoded, fs, dest, &b->progress, e) < 0 ||
-		check_program(b, fs, dest, e) < 0 || put_plugins(b, fs, dest, e) < 0 ||
+		check_program(b, fs, dest, e) < 0 || put_plugins(b, fs, e) < 0 ||
 		ext4_symlink(fs, "/opt/neo4j", folder, e) < 0 ||
 		account_add_system(fs, "neo4j", NEO4J_UID, DATA_DIR, e) < 0 ||
 		archive_unpack_memory(assets, assets_size, "overlays/data", fs, "", e) < 0)

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 #include "build.h"
+#include "generation.h"
 #include "image/fat.h"
 #include "release/patch.h"
 #include "version.h"
@@ -46,7 +47,7 @@ static void roles_list(struct buf *b, unsigned roles)
 static int put_node_conf(struct paint *p, struct err *e)
 {
 	const struct build *b = p->b;
-	_cleanup_buf_ struct buf conf = {0}, secret = {0};
+	_cleanup_buf_ struct buf conf = {0};
 
 	buf_printf(&conf,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
@@ -69,11 +70,42 @@ static int put_node_conf(struct paint *p, struct err *e)
 			buf_printf(&conf, " address = \"%s\"", n->address);
 		buf_puts(&conf, " }\n");
 	}
-	buf_printf(&secret, "%s\n", b->state.secret);
-	if (put(p, "/etc/bramble/node.conf", &conf, 0644, e) < 0)
-		return -1;
+	return put(p, "/etc/bramble/node.conf", &conf, 0644, e);
+}
+
+static int put_secret(struct paint *p, struct err *e)
+{
+	_cleanup_buf_ struct buf secret = {0};
+
+	buf_printf(&secret, "%s\n", p->b->state.secret);
 	return ext4_write(
 		p->fs, "/etc/bramble/cluster.secret", secret.data, secret.len, AGENT_ONLY, e);
+}
+
+/* With it the card knows what the owner has signed (generation.h). */
+static int put_apply_key(struct paint *p, struct err *e)
+{
+	char public[GENERATION_PUBLIC_HEX + 1];
+	_cleanup_buf_ struct buf text = {0};
+
+	if (!p->b->state.apply_seed[0])
+		return 0;
+	if (generation_public(p->b->state.apply_seed, public, e) < 0)
+		return -1;
+	buf_printf(&text, "%s\n", public);
+	return put(p, "/etc/bramble/owner.pub", &text, 0644, e);
+}
+
+static int put_fixed(struct paint *p, struct err *e)
+{
+	_cleanup_buf_ struct buf text = {0};
+	json_t *json = node_fixed(p->b, p->node);
+	char *dump = json ? json_dumps(json, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL;
+
+	buf_printf(&text, "%s\n", dump ? dump : "{}");
+	json_decref(json);
+	free(dump);
+	return put(p, FIXED_PATH, &text, 0644, e);
 }
 
 /* So that inspect can tell which bramble made a card. */
@@ -106,8 +138,7 @@ static const char *bolt_listen(const struct node *n)
 static int put_proxy_conf(struct paint *p, struct err *e)
 {
 	const struct cluster *c = p->b->cluster;
-	_cleanup_buf_ struct buf b = {0}, password = {0};
-	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
+	_cleanup_buf_ struct buf b = {0};
 
 	buf_printf(&b,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
@@ -124,8 +155,14 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		if (c->nodes[i].roles & ROLE_DATA)
 			add_proxy_member(&b, &c->nodes[i]);
 	}
-	if (put(p, "/etc/bramble/proxy.conf", &b, 0644, e) < 0)
-		return -1;
+	return put(p, "/etc/bramble/proxy.conf", &b, 0644, e);
+}
+
+static int put_stats_password(struct paint *p, struct err *e)
+{
+	_cleanup_buf_ struct buf password = {0};
+	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
+
 	buf_printf(&password, "%s\n", p->b->state.stats_password);
 	return ext4_write(
 		p->fs, "/etc/bramble/stats.password", password.data, password.len, owner, e);
@@ -190,9 +227,12 @@ static int put_settings_template(struct paint *p, struct err *e)
 
 static int put_neo4j(struct paint *p, struct err *e)
 {
-	if (neo4j_conf_put(p->b, p->node, p->fs, e) < 0)
-		return -1;
-	return p->node->roles & ROLE_DATA ? neo4j_auth_put_root(p->b, p->fs, e) : 0;
+	return neo4j_conf_put(p->b, p->node, p->fs, e);
+}
+
+static int put_neo4j_password(struct paint *p, struct err *e)
+{
+	return neo4j_auth_put_root(p->b, p->fs, e);
 }
 
 /* A unit's link as `systemctl enable` makes it. */
@@ -230,32 +270,52 @@ static int enable_units(struct paint *p, struct err *e)
 	return 0;
 }
 
-/* The system itself: what depends on the release. */
-static int patch_system(struct paint *p, struct err *e)
+static struct wifi wifi_of(const struct paint *p)
 {
-	const struct build *b = p->b;
-	const struct cluster *c = b->cluster;
-	const struct wifi wifi = {
+	const struct cluster *c = p->b->cluster;
+
+	return (struct wifi){
 		.ssid = c->wifi.ssid,
 		.country = c->wifi.country,
 		.hidden = c->wifi.hidden,
-		.passphrase = c->wifi.passphrase_file ? &b->inputs.passphrase : NULL,
+		.passphrase = c->wifi.passphrase_file ? &p->b->inputs.passphrase : NULL,
 	};
-	struct edit x = {
+}
+
+static struct edit edit_of(const struct paint *p, const struct wifi *wifi)
+{
+	const struct build *b = p->b;
+
+	return (struct edit){
 		.root = p->fs,
 		.boot = {p->image, b->table.part[0].start},
 		.release = &b->inputs.release,
-		.cluster = c,
+		.cluster = b->cluster,
 		.node = p->node,
 		.cluster_id = b->state.id,
 		.base_disk_id = b->base_table.disk_id,
 		.disk_id = p->disk_id,
 		.login = &b->inputs.login,
 		.ssh_key = &b->inputs.ssh_key,
-		.wifi = c->wifi.ssid ? &wifi : NULL,
+		.wifi = wifi->ssid ? wifi : NULL,
 	};
+}
+
+/* The system itself: what depends on the release. */
+static int patch_system(struct paint *p, struct err *e)
+{
+	struct wifi wifi = wifi_of(p);
+	struct edit x = edit_of(p, &wifi);
 
 	return patch_all(&x, e);
+}
+
+static int put_hosts(struct paint *p, struct err *e)
+{
+	struct wifi wifi = wifi_of(p);
+	struct edit x = edit_of(p, &wifi);
+
+	return patch_hosts(&x, e);
 }
 
 static int put_overlays(struct paint *p, struct err *e)
@@ -263,22 +323,114 @@ static int put_overlays(struct paint *p, struct err *e)
 	return overlay_put(p->b, p->node, p->fs, e);
 }
 
+/* What a live node can take over (`bramble apply`) is put by painters of its own. */
 struct painter {
 	unsigned roles;
+	bool live;
 	int (*run)(struct paint *p, struct err *e);
 };
 
 static const struct painter painters[] = {
-	{~0u, patch_system},
-	{~0u, put_version},
-	{~0u, put_node_conf},
-	{RUNS_NEO4J, put_neo4j},
-	{ROLE_PROXY, put_proxy_conf},
-	{~0u, put_avahi_service},
-	{~0u, put_settings_template},
-	{~0u, enable_units},
-	{~0u, put_overlays},
+	{~0u, false, patch_system},
+	{~0u, false, put_version},
+	{~0u, false, put_secret},
+	{~0u, false, put_apply_key},
+	{~0u, false, put_fixed},
+	{~0u, true, put_hosts},
+	{~0u, true, put_node_conf},
+	{RUNS_NEO4J, true, put_neo4j},
+	{ROLE_DATA, false, put_neo4j_password},
+	{ROLE_PROXY, true, put_proxy_conf},
+	{ROLE_PROXY, false, put_stats_password},
+	{~0u, false, put_avahi_service},
+	{~0u, false, put_settings_template},
+	{~0u, false, enable_units},
+	{~0u, true, put_overlays},
 };
+
+static int run_painter(struct paint *p, const struct painter *painter, struct err *e)
+{
+	return painter->roles & p->node->roles ? painter->run(p, e) : 0;
+}
+
+int node_render(struct build *b, const struct node *n, struct ext4 *fs, ext4_watch_fn *fn,
+	void *arg, struct err *e)
+{
+	struct paint p = {.b = b, .node = n, .fs = fs};
+
+	ext4_watch(fs, fn, arg);
+	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
+		if (painters[i].live && run_painter(&p, &painters[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/*
+ * What `bramble-agent enact` would have left of this generation: so the next one knows what to
+ * take away, and the agent what is there.
+ */
+struct record {
+	struct ext4 *fs;
+	json_t *files; /* by path */
+};
+
+static void record_path(void *arg, const char *path)
+{
+	struct record *r = arg;
+	_cleanup_free_ char *real = overlay_real_path(r->fs, path);
+
+	if (real && ext4_kind(r->fs, real) != EXT4_DIR)
+		json_object_set_new(r->files, real, json_true());
+}
+
+/* Of a link, and of what is too large for ext4_read, there is none. */
+static void digest_of(const struct record *r, const char *path, char hex[GENERATION_DIGEST])
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct err ignored;
+
+	hex[0] = '\0';
+	if (ext4_kind(r->fs, path) == EXT4_FILE && ext4_read(r->fs, path, &text, &ignored) == 0)
+		generation_digest(buf_str(&text), text.len, hex);
+}
+
+static int put_record(struct paint *p, const struct record *r, struct err *e)
+{
+	const struct ext4_owner owner = {.gid = AGENT_UID, .mode = 0640};
+	json_t *list = json_array(), *ignored;
+	char hex[GENERATION_DIGEST];
+	const char *path;
+
+	for (char **j = p->b->inputs.plugins; (p->node->roles & RUNS_NEO4J) && *j; j++) {
+		_cleanup_free_ char *dir = neo4j_plugins_dir(p->b);
+		_cleanup_free_ char *jar = xasprintf("%s/%s", dir, basename(*j));
+		json_object_set_new(r->files, jar, json_true());
+	}
+	json_object_foreach(r->files, path, ignored)
+	{
+		digest_of(r, path, hex);
+		json_array_append_new(list, json_pack("{s:s, s:s}", "path", path, "digest", hex));
+	}
+	json_t *json =
+		json_pack("{s:i, s:o}", "generation", (int)p->b->state.generation, "files", list);
+	_cleanup_free_ char *dump = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	json_decref(json);
+	if (!dump)
+		return err_set(e, "installed.json: out of memory");
+	return ext4_write(p->fs, "/var/lib/bramble/installed.json", dump, strlen(dump), owner, e);
+}
+
+static int paint_all(struct paint *p, struct record *r, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
+		ext4_watch(p->fs, painters[i].live ? record_path : NULL, r);
+		if (run_painter(p, &painters[i], e) < 0)
+			return -1;
+	}
+	ext4_watch(p->fs, NULL, NULL);
+	return put_record(p, r, e);
+}
 
 static int edit_root(struct paint *p, struct err *e)
 {
@@ -287,11 +439,10 @@ static int edit_root(struct paint *p, struct err *e)
 	if (!fs)
 		return -1;
 	p->fs = fs;
-	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
-		if ((painters[i].roles & p->node->roles) && painters[i].run(p, e) < 0)
-			return -1;
-	}
-	return ext4_close(&fs, e);
+	struct record r = {.fs = fs, .files = json_object()};
+	int rc = paint_all(p, &r, e);
+	json_decref(r.files);
+	return rc < 0 ? -1 : ext4_close(&fs, e);
 }
 
 /* p3 with the marker the agent wants to see before it writes anything there. */

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "build.h"
+#include "card_paths.h"
 #include "cmd.h"
 #include "image/account.h"
 #include "image/ext4_look.h"
@@ -22,7 +23,6 @@
 
 #define TEXT_MAX (1u << 20) /* what is larger holds no variables and goes piece by piece */
 #define DEPTH_MAX 32
-#define HOPS_MAX 40
 
 struct laying {
 	const struct build *b;
@@ -34,62 +34,6 @@ struct laying {
 	uid_t uid;
 	gid_t gid;
 };
-
-/* A path and all below it, or all that begin with it. */
-struct own {
-	const char *path;
-	bool prefix;
-	const char *why;
-};
-
-#define FROM_CONF "is written by bramble from cluster.conf"
-#define RENDERED "is rendered by bramble from cluster.conf, and again when members change"
-#define UNIT "is bramble's own unit; put a drop-in into a folder NAME.service.d beside it"
-#define HIDDEN "would lie hidden below a partition that is mounted there"
-
-static const struct own owns[] = {
-	{"/etc/bramble", false, FROM_CONF},
-	{"/usr/lib/bramble", false, "is bramble's own"},
-	{"/etc/fstab", false, FROM_CONF},
-	{"/etc/hostname", false, FROM_CONF},
-	{"/etc/hosts", false, FROM_CONF},
-	{"/etc/machine-id", false, FROM_CONF},
-	{"/etc/passwd", false, "holds the numbers that files on the data partition go by"},
-	{"/etc/shadow", false, "goes with /etc/passwd"},
-	{"/etc/group", false, "goes with /etc/passwd"},
-	{"/etc/gshadow", false, "goes with /etc/passwd"},
-	{"/etc/systemd/network/10-bramble.network", false, FROM_CONF},
-	{"/etc/systemd/system/neo4j.service", false, UNIT},
-	{"/usr/lib/systemd/system/neo4j.service", false, UNIT},
-	{"/lib/systemd/system/neo4j.service", false, UNIT},
-	{"/etc/systemd/system/bramble-", true, UNIT},
-	{"/usr/lib/systemd/system/bramble-", true, UNIT},
-	{"/lib/systemd/system/bramble-", true, UNIT},
-	{"/opt/neo4j/conf/neo4j.conf", false, RENDERED},
-	{"/opt/neo4j/conf/neo4j.properties", false, RENDERED},
-	{"/opt/neo4j/conf/neo4j-server.properties", false, RENDERED},
-	{"/boot", false,
-		"is the boot partition (cmdline.txt, config.txt), which overlays do not reach"},
-	{"/srv/bramble", false, HIDDEN},
-	{"/proc", false, HIDDEN},
-	{"/sys", false, HIDDEN},
-	{"/dev", false, HIDDEN},
-	{"/run", false, HIDDEN},
-};
-
-static const char *why_own(const char *path)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(owns); i++) {
-		size_t n = strlen(owns[i].path);
-		if (strncmp(path, owns[i].path, n) != 0)
-			continue;
-		/* The folder of drop-ins of a unit is not the unit. */
-		if (owns[i].prefix ? !strstr(path + n, ".service.d/")
-				   : path[n] == '\0' || path[n] == '/')
-			return owns[i].why;
-	}
-	return NULL;
-}
 
 /* The path with its last name cut off, "" for the root. */
 static char *parent_of(const char *path)
@@ -116,8 +60,7 @@ static char *join_target(const char *parent, const char *target)
 	return steal(&path);
 }
 
-/* Where the folder at path really lies on the card; the caller frees. NULL: links without end. */
-static char *resolve(struct ext4 *fs, const char *path, unsigned hops)
+char *overlay_resolve(struct ext4 *fs, const char *path, unsigned hops)
 {
 	_cleanup_free_ char *at = xstrdup("");
 
@@ -132,7 +75,7 @@ static char *resolve(struct ext4 *fs, const char *path, unsigned hops)
 				return NULL;
 			_cleanup_free_ char *joined = join_target(at, buf_str(&link));
 			free(next);
-			next = resolve(fs, joined, hops - 1);
+			next = overlay_resolve(fs, joined, hops - 1);
 			if (!next)
 				return NULL;
 		}
@@ -142,22 +85,30 @@ static char *resolve(struct ext4 *fs, const char *path, unsigned hops)
 	return steal(&at);
 }
 
+char *overlay_real_path(struct ext4 *fs, const char *path)
+{
+	_cleanup_free_ char *folder = parent_of(path);
+	_cleanup_free_ char *real = overlay_resolve(fs, folder, OVERLAY_HOPS_MAX);
+
+	return real ? xasprintf("%s%s", real, strrchr(path, '/')) : NULL;
+}
+
 /* Both the name as written and where links on the card lead it. */
 static int check_target(const struct laying *l, const char *to, struct err *e)
 {
 	_cleanup_free_ char *folder = parent_of(to);
-	_cleanup_free_ char *real = resolve(l->fs, folder, HOPS_MAX);
-	const char *why = why_own(to), *home = l->b->inputs.neo4j_version;
+	_cleanup_free_ char *real = overlay_resolve(l->fs, folder, OVERLAY_HOPS_MAX);
+	const char *why = card_path_own(to), *home = l->b->inputs.neo4j_version;
 
 	if (!real)
 		return err_code(e, EXIT_CONFIG, "%s: too many links on its way", to);
 	_cleanup_free_ char *path = xasprintf("%s%s", real, strrchr(to, '/'));
 	_cleanup_free_ char *unpacked = xasprintf("/opt/neo4j-%s/", home);
 	if (!why)
-		why = why_own(path);
+		why = card_path_own(path);
 	if (!why && str_starts(path, unpacked)) {
 		_cleanup_free_ char *linked = xasprintf("/opt/neo4j/%s", path + strlen(unpacked));
-		why = why_own(linked);
+		why = card_path_own(linked);
 	}
 	return why ? err_code(e, EXIT_CONFIG, "%s %s", to, why) : 0;
 }

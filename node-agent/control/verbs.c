@@ -27,14 +27,19 @@ static void status_begin(struct call *c, const json_t *request)
 	(void)request;
 	hex_encode(id, v->id->cluster_id, CLUSTER_ID_SIZE);
 	/* clang-format off */
-	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:b, s:o, s:s}",
+	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:s}",
 		"node", identity_self(v->id)->name,
 		"cluster", v->id->cluster,
 		"id", id,
 		"version", BRAMBLE_VERSION,
 		"generation", tx_json(v->id->generation),
+		"decided", tx_json(v->apply->newest),
+		"goal", tx_json(v->apply->goal),
+		"stored", tx_json(v->apply->stored),
+		"failed", tx_json(v->apply->rollout.trial.failed),
 		"epoch", tx_json(m->epoch),
 		"run", tx_json(m->run),
+		"failed_why", v->apply->rollout.trial.why,
 		"state", node_state_name(v->self.state),
 		"neo4j", neo4j_role_name(v->self.role),
 		"writable", v->self.writable,
@@ -290,6 +295,12 @@ const struct verb *const all_verbs[] = {
 	&task_call_verb,
 	&task_back_verb,
 	&task_status_verb,
+	&offer_verb,
+	&content_verb,
+	&list_verb,
+	&fetch_verb,
+	&compare_verb,
+	&text_verb,
 	NULL,
 };
 

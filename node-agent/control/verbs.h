@@ -3,6 +3,7 @@
 #define BRAMBLE_VERBS_H
 
 #include "../api.h"
+#include "../apply/apply.h"
 #include "../backup/backup.h"
 #include "../helper/helper_client.h"
 #include "../neo4j_watch.h"
@@ -29,6 +30,7 @@ struct verbs {
 	struct in_addr neo4j_at; /* where it answers its own agent */
 	const char *root;        /* of /etc/bramble */
 	const char *helper;      /* its socket */
+	struct apply *apply;
 
 	struct control *control;
 	struct yield yield;
@@ -53,6 +55,8 @@ void verbs_close(struct verbs *v);
 void verbs_step(struct verbs *v, const struct api_node *self, bool process);
 
 extern const struct verb rotate_verb; /* rotate.c */
+/* apply/offer.c */
+extern const struct verb offer_verb, content_verb, list_verb, fetch_verb, compare_verb, text_verb;
 
 /* Why Neo4j must rest; "" when it need not. */
 const char *verbs_rest(const struct verbs *v);

@@ -47,6 +47,7 @@ static const char *const manager_words[HELPER_VERBS][4] = {
 		"poweroff.target"},
 	[HELPER_REBOOT] = {"start", "--no-block", "--job-mode=replace-irreversibly",
 		"reboot.target"},
+	[HELPER_ENACT] = {"start", "--no-block", "bramble-enact.service"},
 };
 
 static void ask_manager(
@@ -206,6 +207,7 @@ static verb_fn *const verbs[HELPER_VERBS] = {
 	[HELPER_INSTALL] = ask_manager,
 	[HELPER_UPGRADE] = ask_manager,
 	[HELPER_SWITCH] = ask_manager,
+	[HELPER_ENACT] = ask_manager,
 };
 
 void helper_do(const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)

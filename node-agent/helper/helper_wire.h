@@ -37,6 +37,7 @@ enum helper_verb {
 	HELPER_INSTALL, /* another Neo4j, beside the one there is: bramble-install.service */
 	HELPER_UPGRADE, /* a copy of the store becomes that one's: bramble-upgrade-copy.service */
 	HELPER_SWITCH,  /* that one is this node's Neo4j: bramble-switch.service */
+	HELPER_ENACT,   /* what the agent's order says: bramble-enact.service (apply/enact.h) */
 	HELPER_VERBS,
 };
 

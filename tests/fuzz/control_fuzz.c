@@ -6,6 +6,7 @@
  * What a verb says is taken here instead of by control.c, and the helper is not there.
  */
 // use: node-agent/control/verbs.c node-agent/control/yield.c node-agent/control/rotate.c
+// use: node-agent/apply/offer.c node-agent/apply/shelf.c node-agent/apply/record.c
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
 // use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
 // use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c
@@ -15,9 +16,8 @@
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
 // use: node-agent/helper/helper_wire.c node-agent/quorum/decree.c
 // use: node-agent/quorum/manifest.c node-agent/quorum/masters.c node-agent/quorum/propose.c
-// use: node-agent/quorum/generation.c
-// use: node-agent/quorum/quorum.c node-agent/quorum/seats.c node-agent/quorum/start.c
-// use: node-agent/quorum/stores.c node-agent/quorum/wire.c
+// use: node-agent/quorum/generation.c node-agent/quorum/quorum.c node-agent/quorum/seats.c
+// use: node-agent/quorum/start.c node-agent/quorum/stores.c node-agent/quorum/wire.c
 #include <stdarg.h>
 #include "fuzz.h"
 #include "node-agent/control/verbs.h"
@@ -104,6 +104,11 @@ void helper_ask(
 	done(arg, 0, "a line\nand another\n");
 }
 
+void apply_look_again(struct apply *a)
+{
+	must(a != NULL);
+}
+
 /* --- a node, and what it is told */
 
 static void fill(struct identity *id)
@@ -143,7 +148,8 @@ static void serve(struct verbs *v, const json_t *request)
 		verb->more(&c);
 	if (!answers && verb->tick)
 		verb->tick(&c);
-	bool waits = v->yield.phase != YIELD_NONE || v->backup.phase != BACKUP_NONE;
+	bool waits = v->yield.phase != YIELD_NONE || v->backup.phase != BACKUP_NONE ||
+		     (!answers && verb->data && c.own); /* for its file */
 	must(answers + waits == 1 && asked <= 1);
 	if (verb->end)
 		verb->end(&c);
@@ -181,11 +187,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct identity id;
 	static struct peers peers;
 	static struct voter voter;
+	struct apply apply = {.id = &id,
+		.voter = &voter,
+		.root = "/nonexistent",
+		.shelf = {.dir = (char[]){"/nonexistent"}, .root = (char[]){"/nonexistent"}}};
 	struct tasks tasks = {.store = "/nonexistent", .begun = true};
 	struct verbs v = {.id = &id,
 		.voter = &voter,
 		.peers = &peers,
 		.tasks = &tasks,
+		.apply = &apply,
 		.root = "/nonexistent",
 		.helper = ""};
 

@@ -155,6 +155,9 @@ rdump() { # IMAGE DIR
   debugfs -R "rdump / $2" "$1?offset=$part_start" >/dev/null 2>&1
   mcopy -n -i "$1@@4M" ::cmdline.txt "$2/cmdline.txt"
   sed -i 's/generation = [0-9]*/generation/' "$2/etc/bramble/node.conf"
+  # These two name the base and the generation.
+  sed -i '/"base"/d' "$2/etc/bramble/fixed.json"
+  rm "$2/var/lib/bramble/installed.json"
 }
 
 # The card, without p3, is the base of a second build of the same node.

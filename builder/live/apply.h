@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_LIVE_APPLY_H
+#define BRAMBLE_LIVE_APPLY_H
+
+#include "remote.h"
+#include "stage/rendering.h"
+
+/*
+ * A changed cluster.conf is sent to the live cluster: rendered as for new cards, compared with what
+ * each node has, signed, given to one voter, and watched until all run it. From then on the agents
+ * need nobody (node-agent/apply/).
+ */
+struct apply {
+	struct remote remote;
+	struct state state; /* with the generation that would be sent */
+	struct rendering r;
+	struct buf sealed; /* the list */
+	size_t reached;    /* nodes that have answered */
+	size_t changed;    /* of these, those that would change */
+	struct {
+		bool reached, changes;
+		json_t *answer; /* to "compare" */
+	} nodes[CLUSTER_MAX_NODES];
+	json_t *members; /* names, as the live cluster counts them */
+};
+
+MUST_CHECK int apply_open(struct apply *a, const char *conf, struct err *e);
+void apply_close(struct apply *a);
+#define _cleanup_apply_ _cleanup_(apply_close)
+
+/* Renders, asks every node what would change there, refuses what cannot. */
+MUST_CHECK int apply_plan(struct apply *a, struct err *e);
+/* Prints what would change on this node; with texts if `diff`. */
+MUST_CHECK int apply_show(struct apply *a, const struct node *n, bool diff, struct err *e);
+
+/* Sends it, and waits until all that were reached run it, or it was withdrawn (-1). */
+MUST_CHECK int apply_send(struct apply *a, struct err *e);
+
+/* Is that node a member, as the live cluster counts? */
+bool apply_is_member(const struct apply *a, const char *name);
+
+#endif

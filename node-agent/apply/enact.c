@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/wait.h>
+#include "card_paths.h"
+#include "enact.h"
+#include "io.h"
+#include "log.h"
+#include "place.h"
+#include "record.h"
+#include "shelf.h"
+
+#define NODE_CONF "/etc/bramble/node.conf"
+
+struct enact {
+	const struct agent_options *o;
+	struct identity id;
+	struct shelf shelf;
+	struct generation g;
+	struct buf sealed;
+	json_t *record;    /* of what is installed */
+	bool units, proxy; /* what changed */
+};
+
+static const char *self(const struct enact *x)
+{
+	return identity_self(&x->id)->name;
+}
+
+static size_t nfiles(const struct enact *x)
+{
+	ssize_t n = generation_count(&x->g, self(x));
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+static struct generation_file file_at(const struct enact *x, size_t i)
+{
+	return generation_file_at(&x->g, self(x), i);
+}
+
+/* --- may it be? */
+
+static uint64_t installed(const struct enact *x)
+{
+	return (uint64_t)json_integer_value(json_object_get(x->record, "generation"));
+}
+
+static int check(const struct enact *x, struct err *e)
+{
+	if (generation_count(&x->g, self(x)) < 0)
+		return err_set(e, "%s is not in it", self(x));
+	if ((identity_self(&x->id)->roles & ROLE_VOTER) && strcmp(x->g.neo4j, x->id.neo4j) != 0)
+		return err_set(e, "it is for Neo4j %s, here is %s; see bramble upgrade", x->g.neo4j,
+			x->id.neo4j);
+	if (x->g.number < installed(x) || x->g.number < x->id.generation)
+		return err_set(e, "generation %llu is installed already",
+			(unsigned long long)installed(x));
+	return 0;
+}
+
+/* --- what was there before */
+
+static int save_path(
+	const struct enact *x, json_t *entries, int dir, const char *path, struct err *e)
+{
+	char name[24];
+	struct stat st;
+	struct err none;
+	_cleanup_place_ struct place p = {.dir = -1};
+
+	if (place_open(&p, x->o->root, path, false, &none) < 0 ||
+		(fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)))
+		return 0;
+	snprintf(name, sizeof(name), "%zu", json_array_size(entries));
+	int there = place_save(&p, dir, name, e);
+	if (there < 0)
+		return -1;
+	json_array_append_new(entries, json_pack("{s:s, s:b}", "path", path, "there", there));
+	return 0;
+}
+
+static int save_paths(const struct enact *x, json_t *entries, int dir, struct err *e)
+{
+	const json_t *files = json_object_get(x->record, "files");
+
+	for (size_t i = 0; i < nfiles(x); i++) {
+		struct generation_file f = file_at(x, i);
+		if (f.kind != GENERATION_DIR && save_path(x, entries, dir, f.path, e) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const char *path = record_path(json_array_get(files, i));
+		if (!record_names(&x->g, self(x), path) && save_path(x, entries, dir, path, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int save_before(const struct enact *x, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before", x->o->root);
+	_cleanup_free_ char *new = xasprintf("%s.new", path);
+	_cleanup_free_ char *list = xasprintf("%s/list.json", new);
+
+	if (record_before_is(x->o->root, x->g.number))
+		return 0; /* of an order that was not finished */
+	if (io_remove_tree(new, e) < 0 || io_mkdir_p(new, 0700, e) < 0)
+		return -1;
+	_cleanup_close_ int dir = open(new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	json_t *entries = json_array();
+	int rc = dir < 0 ? err_errno(e, "%s", new) : save_paths(x, entries, dir, e);
+	json_t *json = json_pack("{s:I, s:o, s:O?}", "for", (json_int_t)x->g.number, "entries",
+		entries, "installed", x->record);
+	rc = rc < 0 ? -1 : record_write(list, json, 0600, e);
+	json_decref(json);
+	if (rc < 0 || io_remove_tree(path, e) < 0)
+		return -1;
+	return rename(new, path) < 0 || io_sync_parent(path) < 0 ? err_errno(e, "%s", path) : 0;
+}
+
+/* --- the new ones */
+
+static void note_change(struct enact *x, const char *path)
+{
+	x->units |= strstr(path, "/systemd/system/") != NULL;
+	x->proxy |= card_path_needs(path) == CARD_NEEDS_PROXY;
+}
+
+/* For each file that is not as it should be; node.conf comes by itself. */
+typedef int step_fn(
+	struct enact *x, const struct place *p, const struct generation_file *f, struct err *e);
+
+static int each_changed(struct enact *x, bool last, step_fn *step, struct err *e)
+{
+	for (size_t i = 0; i < nfiles(x); i++) {
+		struct generation_file f = file_at(x, i);
+		_cleanup_place_ struct place p = {.dir = -1};
+		if ((strcmp(f.path, NODE_CONF) == 0) != last)
+			continue;
+		if (place_open(&p, x->o->root, f.path, true, e) < 0)
+			return -1;
+		if (!place_is(&p, &f) && step(x, &p, &f, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int stage(
+	struct enact *x, const struct place *p, const struct generation_file *f, struct err *e)
+{
+	_cleanup_free_ char *from = shelf_content(&x->shelf, f->digest);
+
+	return place_stage(p, f, from ? from : "", e);
+}
+
+static int commit(
+	struct enact *x, const struct place *p, const struct generation_file *f, struct err *e)
+{
+	note_change(x, f->path);
+	return f->kind == GENERATION_DIR ? 0 : place_commit(p, e);
+}
+
+static int remove_old(struct enact *x, struct err *e)
+{
+	const json_t *files = json_object_get(x->record, "files");
+
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const char *path = record_path(json_array_get(files, i));
+		_cleanup_place_ struct place p = {.dir = -1};
+		struct err none;
+		if (card_path_forbidden(path) || record_names(&x->g, self(x), path) ||
+			place_open(&p, x->o->root, path, false, &none) < 0)
+			continue;
+		note_change(x, path);
+		if (place_remove(&p, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int enact_generation(struct enact *x, uint64_t number, struct err *e)
+{
+	if (shelf_load(&x->shelf, &x->id, number, &x->sealed, &x->g, e) < 0 || check(x, e) < 0 ||
+		save_before(x, e) < 0)
+		return -1;
+	if (each_changed(x, false, stage, e) < 0 || each_changed(x, true, stage, e) < 0 ||
+		each_changed(x, false, commit, e) < 0 || remove_old(x, e) < 0)
+		return -1;
+	json_t *record = record_of(&x->g, self(x));
+	int rc = record_save(x->o->root, record, e);
+	json_decref(record);
+	return rc < 0 ? -1 : each_changed(x, true, commit, e);
+}
+
+/* --- back */
+
+static int restore_entry(
+	struct enact *x, const json_t *entry, int dir, size_t number, struct err *e)
+{
+	const char *path = record_path(entry);
+	_cleanup_place_ struct place p = {.dir = -1};
+	char name[24];
+
+	snprintf(name, sizeof(name), "%zu", number);
+	if (place_open(&p, x->o->root, path, true, e) < 0)
+		return -1;
+	note_change(x, path);
+	return json_is_true(json_object_get(entry, "there")) ? place_restore(&p, dir, name, e)
+							     : place_remove(&p, e);
+}
+
+static int restore_entries(
+	struct enact *x, const json_t *entries, int dir, bool last, struct err *e)
+{
+	for (size_t i = 0; i < json_array_size(entries); i++) {
+		const json_t *entry = json_array_get(entries, i);
+		if ((strcmp(record_path(entry), NODE_CONF) == 0) == last &&
+			restore_entry(x, entry, dir, i, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int enact_before(struct enact *x, uint64_t number, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before", x->o->root);
+	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (dir < 0 || !record_before_is(x->o->root, number))
+		return err_set(e, "what was there before generation %llu is not here",
+			(unsigned long long)number);
+	json_t *json = record_before(x->o->root);
+	const json_t *entries = json_object_get(json, "entries");
+	int rc = restore_entries(x, entries, dir, false, e);
+	if (rc == 0 && json_object_get(json, "installed"))
+		rc = record_save(x->o->root, json_object_get(json, "installed"), e);
+	if (rc == 0)
+		rc = restore_entries(x, entries, dir, true, e);
+	json_decref(json);
+	return rc;
+}
+
+/* --- the unit */
+
+static void tell_manager(const struct enact *x, const char *const *words)
+{
+	const char *argv[5] = {x->o->service_manager};
+	pid_t pid = fork();
+	int status;
+
+	for (size_t i = 0; i < 3 && words[i]; i++)
+		argv[i + 1] = words[i];
+	if (pid == 0) {
+		execv(argv[0], (char *const *)(void *)argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		log_error("%s %s: failed", argv[0], argv[1]);
+}
+
+static void tell_services(const struct enact *x)
+{
+	static const char *const reload[] = {"daemon-reload", NULL, NULL};
+	static const char *const proxy[] = {"restart", "--no-block", "bramble-proxy.service"};
+
+	if (x->units)
+		tell_manager(x, reload);
+	if (x->proxy && (identity_self(&x->id)->roles & ROLE_PROXY))
+		tell_manager(x, proxy);
+}
+
+static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
+{
+	_cleanup_free_ char *dir = NULL;
+
+	if (identity_load_root(x->o->root, &x->id, e) < 0)
+		return -1;
+	dir = shelf_dir(x->o->root, &x->id);
+	shelf_open(&x->shelf, x->o->root, dir, self(x));
+	x->record = enact_record(x->o->root);
+	int rc = enact_order_load(dir, order, e);
+	if (rc == 0)
+		return err_set(e, "%s: there is no order", dir);
+	if (rc > 0 && order->what == ENACT_GENERATION)
+		rc = enact_generation(x, order->generation, e);
+	else if (rc > 0)
+		rc = enact_before(x, order->generation, e);
+	if (rc == 0)
+		tell_services(x);
+	return rc;
+}
+
+int enact_run(const struct agent_options *o, struct err *e)
+{
+	static struct enact x; /* too large for the stack */
+	struct enact_order order = {0};
+
+	x.o = o;
+	int rc = carry_out(&x, &order, e);
+	generation_close(&x.g);
+	buf_free(&x.sealed);
+	json_decref(x.record);
+	shelf_close(&x.shelf);
+	if (rc == 0)
+		log_info("generation %llu: %s", (unsigned long long)order.generation,
+			order.what == ENACT_BEFORE ? "taken back" : "installed");
+	struct err ignored;
+	if (record_result(o->root, order.serial, rc == 0 ? NULL : e->msg, &ignored) < 0)
+		log_error("%s", ignored.msg);
+	return rc;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_RECORD_H
+#define BRAMBLE_RECORD_H
+
+#include "generation.h"
+
+/* The small JSON files of enact.h, for its two sides. */
+#define RECORD_DIR "/var/lib/bramble"
+#define RECORD_MAX (1u << 20)
+
+MUST_CHECK int record_write(const char *path, const json_t *json, mode_t mode, struct err *e);
+/* NULL: it is not there, or damaged. */
+json_t *record_read(const char *path);
+
+/* Of a node's files in a list; saved for the agent's group to read. */
+json_t *record_of(const struct generation *g, const char *node);
+MUST_CHECK int record_save(const char *root, const json_t *record, struct err *e);
+
+/* The "path" of an entry; "" for none. */
+const char *record_path(const json_t *entry);
+/* Does the list name that path for that node? */
+bool record_names(const struct generation *g, const char *node, const char *path);
+
+json_t *record_before(const char *root);
+bool record_before_is(const char *root, uint64_t generation);
+
+/* why NULL: it went well. */
+MUST_CHECK int record_result(const char *root, uint64_t serial, const char *why, struct err *e);
+
+#endif

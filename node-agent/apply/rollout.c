@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdarg.h>
+#include <stdio.h>
+#include "rollout.h"
+
+static PRINTF(2, 3) void say(char why[WHY_SIZE], const char *fmt, ...)
+{
+	char text[3 * WHY_SIZE];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	why_copy(why, text);
+}
+
+void rollout_begin(struct rollout *r, const struct trial *trial, int64_t now_ms)
+{
+	/* An order whose result nobody waited for is given again. */
+	*r = (struct rollout){.trial = *trial,
+		.since_ms = now_ms - (trial->phase == ROLLOUT_INSTALLS ? ROLLOUT_ORDER_MS : 0)};
+}
+
+static void enter(struct rollout *r, const struct rollout_look *look, enum rollout_phase phase)
+{
+	r->trial.phase = phase;
+	r->since_ms = look->now_ms;
+	r->dirty = true;
+}
+
+/* Withdrawn, and this node runs it. */
+static bool goes_back(const struct rollout_look *look)
+{
+	return look->goal < look->newest && look->runs == look->newest;
+}
+
+static bool goes_on(const struct rollout_look *look)
+{
+	return look->goal > look->runs;
+}
+
+/* Could it be done now, but for the turn? Says why not. */
+static bool is_free(struct rollout *r, const struct rollout_look *look)
+{
+	r->why[0] = '\0';
+	if (goes_back(look))
+		return true;
+	if (!goes_on(look) || r->trial.failed == look->goal)
+		return false;
+	if (look->spoiler)
+		say(r->why, "generation %llu did not come up on %s", (unsigned long long)look->goal,
+			look->spoiler);
+	else if (!look->ready)
+		say(r->why, "generation %llu: %s", (unsigned long long)look->goal, look->obstacle);
+	else if (!look->voter && !look->all_run)
+		say(r->why, "generation %llu comes when all members run it",
+			(unsigned long long)look->goal);
+	return !r->why[0];
+}
+
+static void order(struct rollout *r, const struct rollout_look *look, enum enact_what what,
+	uint64_t serial, struct rollout_word *w)
+{
+	r->trial.what = what;
+	r->trial.serial = serial;
+	w->orders = true;
+	enter(r, look, ROLLOUT_INSTALLS);
+}
+
+static void stops(struct rollout *r, const struct rollout_look *look, struct rollout_word *w);
+
+static void none(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
+{
+	w->proven = true;
+	if (!is_free(r, look))
+		return;
+	w->wants = look->voter;
+	w->quiet = !goes_back(look) && !look->neo4j_changes;
+	if (look->voter && !look->turn && (look->process || !look->elsewhere))
+		return;
+	r->trial.generation = goes_back(look) ? look->newest : look->goal;
+	r->trial.what = goes_back(look) ? ENACT_BEFORE : ENACT_GENERATION;
+	r->trial.neo4j = look->voter && (goes_back(look) || look->neo4j_changes);
+	r->trial.phase = ROLLOUT_STOPS;
+	r->since_ms = look->now_ms;
+	stops(r, look, w);
+}
+
+static void stops(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
+{
+	w->proven = true;
+	w->wants = look->voter;
+	w->quiet = !r->trial.neo4j;
+	w->rests = r->trial.neo4j;
+	if (!r->trial.neo4j || !look->process)
+		order(r, look, r->trial.what, look->serial, w);
+}
+
+/* The turn goes on until Neo4j serves again, by itself; quiet ones must ask for it. */
+static void installs(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
+{
+	struct trial *t = &r->trial;
+
+	w->wants = look->voter;
+	w->quiet = !t->neo4j;
+	w->rests = t->neo4j;
+	if (look->result > 0) {
+		enter(r, look, ROLLOUT_PROVES);
+	} else if (look->result < 0 && t->what == ENACT_GENERATION) {
+		t->failed = t->generation;
+		say(t->why, "%s", look->result_why);
+		order(r, look, ENACT_BEFORE, look->serial, w);
+	} else if (look->result < 0) {
+		/* Nothing was kept, so nothing was touched. */
+		enter(r, look, ROLLOUT_PROVES);
+	} else if (look->now_ms - r->since_ms >= ROLLOUT_ORDER_MS) {
+		order(r, look, t->what, t->serial, w); /* it may be at work */
+	}
+}
+
+static bool is_hopeless(const struct rollout *r, const struct rollout_look *look)
+{
+	return look->failures >= ROLLOUT_TRIES || look->now_ms - r->since_ms >= ROLLOUT_TRY_MS;
+}
+
+static void proves(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
+{
+	struct trial *t = &r->trial;
+	bool trying = t->what == ENACT_GENERATION;
+
+	if (!t->neo4j || look->serves || !trying) {
+		enter(r, look, ROLLOUT_NONE);
+		return;
+	}
+	if (!is_hopeless(r, look))
+		return;
+	t->failed = t->generation;
+	say(t->why,
+		look->failures >= ROLLOUT_TRIES ? "Neo4j ended %u times when it was started with it"
+						: "Neo4j did not serve with it in time",
+		look->failures);
+	w->rests = true;
+	t->phase = ROLLOUT_STOPS;
+	t->what = ENACT_BEFORE;
+	r->since_ms = look->now_ms;
+	r->dirty = true;
+}
+
+void rollout_step(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
+{
+	static void (*const steps[ROLLOUT_PHASES])(
+		struct rollout *, const struct rollout_look *, struct rollout_word *) = {
+		[ROLLOUT_NONE] = none,
+		[ROLLOUT_STOPS] = stops,
+		[ROLLOUT_INSTALLS] = installs,
+		[ROLLOUT_PROVES] = proves,
+	};
+
+	*w = (struct rollout_word){0};
+	steps[r->trial.phase](r, look, w);
+}

@@ -1,0 +1,341 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real bramble takes real agents over to a changed cluster.conf.  Prints TAP.
+
+Cards are built from the small stand-ins of tests/golden/fixture.sh and what is on them is laid out
+as each node's root; agents, helper and installer are the real ones.  Neo4j and systemctl are the
+stand-ins of agent_test.py; a real Neo4j has tests/cluster/apply_test.sh.
+"""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import agent_test as at
+from agent_test import AGENT, Node, ok, wait_for
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BRAMBLE = os.path.abspath(os.path.join(os.environ.get("BRAMBLE_BUILD", "build"), "bramble"))
+at.AGENT = AGENT = os.path.abspath(AGENT)
+SYSTEMCTL = at.SYSTEMCTL.replace('case "$1" in', '''case "$*" in
+*bramble-enact.service) {agent} --root "{dir}" --service-manager "{dir}/systemctl" enact 2>>log; exit 0 ;;
+daemon-reload|"restart --no-block bramble-proxy.service") echo "$*" >>told; exit 0 ;;
+esac
+case "$1" in''')
+
+
+class Card(Node):
+    """A node whose root is what a built card has."""
+
+    def lay(self, image):
+        """As flashed with --keep-data: p3 stays."""
+        out = os.path.join(self.root, "card")
+        shutil.rmtree(out, ignore_errors=True)
+        os.makedirs(out)
+        start = subprocess.check_output(["sfdisk", "-d", image], text=True).splitlines()
+        offset = int([p for p in start if "start=" in p][1].split("start=")[1].split(",")[0]) * 512
+        subprocess.check_call(["debugfs", "-R", "rdump / " + out, "%s?offset=%d" % (image, offset)],
+                              stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        for path in ("etc", "opt", "var/lib/bramble", "usr/share"):
+            if os.path.isdir(os.path.join(out, path)):
+                shutil.rmtree(os.path.join(self.root, path), ignore_errors=True)
+                shutil.copytree(os.path.join(out, path), os.path.join(self.root, path), symlinks=True)
+        shutil.rmtree(out)
+        for path in ("etc/bramble/cluster.secret", "etc/bramble/neo4j.password"):
+            if os.path.exists(os.path.join(self.root, path)):
+                os.chmod(os.path.join(self.root, path), 0o600)
+        self.write("systemctl", SYSTEMCTL.format(dir=self.root, agent=AGENT), 0o755)
+        self.write("nft", "#!/bin/sh\ncat >/dev/null\n", 0o755)
+        os.makedirs(os.path.join(self.root, "run/bramble"), exist_ok=True)
+        os.makedirs(self.store, exist_ok=True)
+
+    def conf(self):
+        return self.read("opt/neo4j/conf/neo4j.conf")
+
+
+class Life(threading.Thread):
+    """Neo4j and systemd of all nodes: an agent that ends begins anew, so does a Neo4j that is told."""
+
+    def __init__(self, nodes):
+        super().__init__(daemon=True)
+        self.nodes, self.over, self.ups, self.downs = nodes, False, {}, {}
+
+    def master(self):
+        return [n for n in self.nodes if n.mock and n.mock.role == "master"]
+
+    def look(self, n):
+        ups, downs = len(n.starts()), len((n.read("stops") + n.read("kills")).splitlines())
+        if n.role == "data" and (downs > self.downs.get(n, 0) or n.read("unit.state") in ("inactive\n", "failed\n")):
+            self.downs[n] = downs
+            if n.mock:
+                n.mock.close()
+                n.mock = None
+        if n.role == "data" and ups > self.ups.get(n, 0):
+            self.ups[n] = ups
+            time.sleep(0.3)
+            if "timeout=broken" in n.conf():
+                time.sleep(1)  # so that the agent has seen it run
+                n.write("unit.state", "failed\n")
+            else:
+                n.neo4j_up("slave" if self.master() else "master")
+                n.mock.tx = 42
+        if n.process and n.process.poll() is not None:
+            n.process = None
+            n.start()
+
+    def run(self):
+        while not self.over:
+            for n in self.nodes:
+                self.look(n)
+            if not self.master():
+                up = [n for n in self.nodes if n.mock]
+                if up:
+                    up[0].mock.role = "master"
+            time.sleep(0.1)
+
+
+class Pc:
+    """The folder with cluster.conf, its inputs, its state and its images."""
+
+    def __init__(self, top):
+        self.dir = os.path.join(top, "pc")
+        os.makedirs(os.path.join(self.dir, "overlay/etc/motd.d"))
+        self.conf = os.path.join(self.dir, "c.conf")
+        subprocess.check_call(["bash", "-c", '. "$0/tests/lib.sh"; . "$0/tests/golden/fixture.sh"; '
+                               'trap - EXIT; rm -rf "$scratch"; scratch=$1; fixture', TOP, self.dir],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.environ["BRAMBLE_CACHE"] = os.path.join(top, "cache")
+
+    def write(self, nodes, lines="", text="one", more=""):
+        with open(os.path.join(self.dir, "overlay/etc/motd.d/garden"), "w") as f:
+            f.write(text + " on ${node.name}\n")
+        with open(self.conf, "w") as f:
+            f.write('cluster "garden" {\n  base = "base.img"\n  neo4j = "neo4j.tar.gz"\n'
+                    '  java = "java"\n  root_size = "128MiB"\n  overlay "overlay" { }\n'
+                    '  network { subnet = "%s.0/24"  gateway = "%s.1" }\n%s\n'
+                    % (at.NET, at.NET, lines))
+            for n in nodes:
+                f.write('  node "%s" { roles = {"%s"}  address = "%s"%s %s }\n' % (
+                    n.name, n.role, n.address, "  id = %d" % n.id if n.id else "", more))
+            f.write("}\n")
+
+    def run(self, *words):
+        p = subprocess.run([BRAMBLE, *words], text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=240, cwd=self.dir)
+        return p.returncode, p.stdout
+
+    def image(self, node):
+        return os.path.join(self.dir, "c.images", node.name + ".img")
+
+
+def settled(nodes):
+    return wait_for(lambda: all(n.state() in ("serving", "idle") and "turn" not in n.why()
+                            for n in nodes), 60)
+
+
+def same_as_card(pc, node, top):
+    """Files that differ between the node's root and a card built now."""
+    fresh = Card(top, node.name, node.id or 9, node.role)
+    fresh.root = os.path.join(top, "fresh-" + node.name)
+    fresh.store = os.path.join(fresh.root, "srv/bramble")
+    fresh.lay(pc.image(node))
+    differ = []
+    for f in json.loads(fresh.read("var/lib/bramble/installed.json"))["files"]:
+        path = f["path"][1:]
+        mine, card = os.path.join(node.root, path), os.path.join(fresh.root, path)
+        with open(card, "rb") as a:
+            if not os.path.exists(mine) or open(mine, "rb").read() != a.read() or \
+                    os.stat(mine).st_mode != os.stat(card).st_mode:
+                differ.append(f["path"])
+    return differ
+
+
+def test_nothing(pc, nodes):
+    code, text = pc.run("apply", "--check", "c.conf")
+    ok(code == 0 and "nothing changes" in text, "of the cards just built nothing would change")
+    if code:
+        print("# " + text.replace("\n", "\n# "))
+
+
+def test_quiet(pc, nodes, top):
+    before = [len(n.starts()) for n in nodes]
+    pc.write(nodes, text="two")
+    code, text = pc.run("apply", "--check", "--diff", "c.conf", "pi1")
+    ok(code == 1 and "-one on pi1" in text and "+two on pi1" in text and "pi2" not in text,
+       "--check tells what would change on the node that is named")
+    ok(not os.path.exists(os.path.join(nodes[0].store, "apply/3.list")), "and nothing was sent")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 0, "a file of an overlay is taken over: " + text.splitlines()[-1])
+    ok(all(n.read("etc/motd.d/garden") == "two on %s\n" % n.name for n in nodes), "on every node")
+    ok(before == [len(n.starts()) for n in nodes] and not any(n.read("stops") for n in nodes),
+       "and no Neo4j was restarted for it")
+    ok(pc.run("build", "c.conf")[0] == 0, "cards are built")
+    ok([same_as_card(pc, n, top) for n in nodes] == [[]] * 4, "which have the same bytes")
+
+
+def test_setting(pc, nodes, top):
+    data = nodes[:3]
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=77s" }', "two",)
+    master = [n for n in data if n.mock.role == "master"][0]
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 0, "a setting of Neo4j's is taken over: " + text.splitlines()[-1])
+    ok(all("timeout=77s" in n.conf() for n in data), "on every data node")
+    ok(all(len(n.read("stops").splitlines()) == 1 for n in data), "each was restarted once")
+    times = sorted((os.stat(os.path.join(n.root, "stops")).st_mtime, n.name) for n in data)
+    ok(times[-1][1] == master.name, "the master last: " + ", ".join(n for _, n in times))
+    pc.run("build", "c.conf")
+    ok([same_as_card(pc, n, top) for n in nodes] == [[]] * 4, "a card built now has the same bytes")
+
+
+def test_broken(pc, nodes):
+    data = nodes[:3]
+    good = [n.conf() for n in data]
+    stops = [len(n.read("stops").splitlines()) for n in data]
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=broken" }', "three")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 1 and "was withdrawn" in text and "Neo4j ended 2 times" in text,
+       "one on which Neo4j does not start is withdrawn: " + text.splitlines()[-1])
+    ok(settled(data), "all serve")
+    ok([n.conf() for n in data] == good, "with the bytes they had")
+    ok(sum(len(n.read("stops").splitlines()) - s for n, s in zip(data, stops)) >= 1 and
+       sum(n.read("starts").count("start") for n in data) == 3 + 3 + 2 + 1,
+       "one node has tried it, twice; nobody else was touched")
+    ok(all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "no file of it is left")
+
+
+def test_old_card(pc, nodes, old):
+    pi3 = nodes[2]
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=78s" }', "four")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 0, "the next one is good: " + text.splitlines()[-1])
+    pi3.stop(9)
+    pi3.stop_helper()
+    pi3.write("unit.state", "inactive\n")
+    pi3.lay(old)
+    ok("timeout=78s" not in pi3.conf(), "a card of the first generation, flashed with --keep-data,")
+    pi3.start()
+    ok(wait_for(lambda: "timeout=78s" in pi3.conf(), 60), "takes the newest one from the others")
+    ok(settled(nodes), "and serves with it")
+    if at.failed:
+        at.show_logs(nodes)
+        print([n.why() for n in nodes])
+        raise SystemExit(1)
+    ok(pi3.read("etc/motd.d/garden") == "four on pi3\n" and
+       all("timeout=78s" in n.conf() for n in nodes[:3]), "and undoes nothing")
+
+
+def test_half_way(pc, nodes):
+    """The PC gives it to one node and is gone."""
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=79s" }', "five")
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in p.stdout:
+        if "go on by themselves" in line:
+            break
+    p.kill()
+    p.wait()
+    ok(wait_for(lambda: all("timeout=79s" in n.conf() for n in nodes[:3]), 90),
+       "a PC that leaves when one node has it stops nothing")
+    ok(settled(nodes), "all serve")
+
+
+def test_refused(pc, nodes):
+    lines = 'neo4j_settings = { "dbms.transaction.timeout=79s" }'
+    for more, why in (('size = "32GB"', "size cannot change"), ('reserved_end = "1GiB"', "reserved_end"),
+                      ('neo4j_auth = "password"', "neo4j_auth cannot")):
+        pc.write(nodes, lines + "\n" + more, "five")
+        code, text = pc.run("apply", "c.conf")
+        ok(code == 3 and why in text and "bramble" in text, "refused: " + text.splitlines()[-1])
+    pc.write(nodes[:1] + nodes[3:], lines, "five")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 3 and "one at a time" in text, "two at once do not leave: " + text.splitlines()[-1][:90])
+    pc.write(nodes, lines, "six")
+    key = os.path.join(pc.dir, "c.state/apply.key")
+    with open(key) as f:
+        mine = f.read()
+    with open(key, "w") as f:
+        f.write("12" * 32 + "\n")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 1 and "not signed with the key" in text, "who has another key: " + text.splitlines()[-1])
+    with open(key, "w") as f:
+        f.write(mine)
+
+
+def test_members(pc, nodes):
+    """pi2 leaves: its Neo4j stops, nobody waits for it any more."""
+    lines = 'neo4j_settings = { "dbms.transaction.timeout=79s" }'
+    rest = [n for n in nodes if n.name != "pi2"]
+    if nodes[1].mock.role == "master":
+        ok(True, "pi2 is master")  # then the other one leaves
+        rest = [n for n in nodes if n.name != "pi3"]
+    gone = [n for n in nodes if n not in rest][0]
+    pc.write(rest, lines, "five")
+    code, text = pc.run("node", "remove", "c.conf", gone.name)
+    ok(code == 0, "one leaves: " + text.splitlines()[-1])
+    ok(wait_for(lambda: "removed from the cluster" in gone.why()), "and knows it: " + gone.why())
+    ok(wait_for(lambda: gone.read("unit.state") != "active\n"), "its Neo4j was stopped")
+    ok(all('"%s"' % gone.name not in n.read("etc/bramble/node.conf") for n in rest),
+       "the others' node.conf has it no more")
+    ok(settled(rest), "and they serve")
+
+
+def life(top):
+    pc = Pc(top)
+    nodes = [Card(top, "pi%d" % i, i) for i in (1, 2, 3)] + [Card(top, "pi4", 4, "proxy")]
+    pc.write(nodes)
+    code, text = pc.run("build", "c.conf")
+    if not ok(code == 0, "cards are built"):
+        print("# " + text.replace("\n", "\n# "))
+        return
+    old = os.path.join(top, "old.img")
+    shutil.copy(pc.image(nodes[2]), old)
+    for n in nodes:
+        os.makedirs(n.root)
+        n.write("unit.state", "inactive\n")
+        n.lay(pc.image(n))
+        if n.role == "data":
+            n.mount(open(os.path.join(pc.dir, "c.state/id")).read().strip())
+    neo4j = Life(nodes)
+    try:
+        for n in nodes:
+            n.start()
+        neo4j.start()
+        if not ok(settled(nodes), "a cluster forms"):
+            return
+        test_nothing(pc, nodes)
+        test_quiet(pc, nodes, top)
+        test_setting(pc, nodes, top)
+        test_broken(pc, nodes)
+        test_old_card(pc, nodes, old)
+        test_half_way(pc, nodes)
+        test_refused(pc, nodes)
+        test_members(pc, nodes)
+    finally:
+        neo4j.over = True
+        neo4j.join()
+        if at.failed:
+            at.show_logs(nodes)
+        for n in nodes:
+            n.clean()
+
+
+def main():
+    if os.geteuid() != 0 or not shutil.which("debugfs") or not shutil.which("mcopy"):
+        print("1..0 # SKIP owners of files need root, cards e2fsprogs and mtools")
+        return False
+    at.enter_namespace()
+    at.PASSWORD = ""
+    top = tempfile.mkdtemp(prefix="bramble-apply-")
+    try:
+        life(top)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    print("1..%d" % at.count)
+    return at.failed != 0
+
+
+sys.exit(main())

@@ -1,0 +1,208 @@
+#!/bin/bash
+# A changed cluster.conf on a live cluster with a real Neo4j 3.5, under a writer: a setting taken over
+# in turns, a broken one taken back, a fourth data node that joins, one that leaves. Nothing
+# acknowledged may be missing afterwards.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+version=3.5.0-beta03
+cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
+name=apply
+[[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
+for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-17-jre-headless-amd64.debs; do
+  [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
+done
+
+net=192.168.89
+conf=$scratch/$name.conf
+mkdir -p "$scratch/overlay/etc/motd.d"
+echo "greeting one" >"$scratch/overlay/etc/motd.d/garden"
+write_conf() { # LINE NODE... (numbers)
+  local i
+  {
+    cat <<EOC
+cluster "$name" {
+  base = "bookworm-amd64.img.zst"
+  neo4j = "neo4j-enterprise-$version.tar.gz"
+  java = "openjdk-17-jre-headless"
+  direct_access = true # the writer and the reader ask each member itself
+  network { subnet = "$net.0/24" gateway = "$net.1" }
+  overlay "overlay" { }
+  $1
+EOC
+    for i in "${@:2}"; do
+      case $i in
+        3) echo "  node \"pi3\" { roles = {\"data\", \"proxy\"} address = \"$net.13\" id = 3 }" ;;
+        *) echo "  node \"pi$i\" { roles = {\"data\"} address = \"$net.1$i\" id = $i }" ;;
+      esac
+    done
+    echo "}"
+  } >"$conf"
+}
+netns=bramble-$name
+rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" 2>/dev/null; }
+stop() { rehearse stop >/dev/null; }
+cleanup_hooks+=(stop)
+fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
+tell() { ip netns exec "$netns" "$bramble" "$@" 2>&1; } # COMMAND... WORD...
+# For at most SECONDS.
+until_is() { # SECONDS WANT COMMAND...
+  local end=$((SECONDS + $1)) want=$2
+  shift 2
+  until [[ $("$@") == "$want" ]]; do
+    [[ $SECONDS -lt $end ]] || return 1
+    sleep 0.5
+  done
+}
+master() {
+  local i
+  for i in 1 2 3 4; do
+    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || echo -n "$i"
+  done
+}
+# shellcheck disable=SC2317 # called through until_is
+has_master() { [[ -n $(master) ]] && echo yes; }
+# shellcheck disable=SC2317
+serving() { # as NODE sees them
+  fetch "http://$net.1$1:7470/cluster" | python3 -c '
+import json, sys
+print(sum(n["state"] == "serving" for n in json.load(sys.stdin)["nodes"]))' 2>/dev/null
+}
+generation() { fetch "http://$net.1$1:7470/cluster" | python3 -c 'import json, sys; print(json.load(sys.stdin)["generation"])'; }
+setting() { # NODE KEY: as the running Neo4j tells it
+  fetch -H 'Content-Type: application/json' \
+    -d "{\"statements\":[{\"statement\":\"CALL dbms.listConfig('$2') YIELD value\"}]}" \
+    "http://$net.1$1:7474/db/data/transaction/commit" | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["results"][0]["data"][0]["row"][0])' 2>/dev/null
+}
+started() { rehearse exec "pi$1" -- systemctl show -p ExecMainStartTimestampMonotonic --value neo4j.service; }
+show() {
+  local i
+  for i in 1 2 3 4; do
+    echo "# pi$i: $(fetch "http://$net.1$i:7470/cluster")"
+    rehearse logs "pi$i" | grep -E 'bramble-(agent|enact|helper)' | tail -n 25 | sed 's/^/#   /'
+  done
+}
+must() { # STATUS NAME
+  ok "$1" "$2"
+  [[ $1 -eq 0 ]] || { show; done_testing; }
+}
+begin_writes() { # LABEL
+  python3 "$top/tests/cluster/writer.py" "$netns" "$1" 1 $net.11 $net.12 $net.13 $net.14 >"$scratch/$1.json" &
+  writer=$!
+}
+end_writes() { kill "$writer" && wait "$writer"; }
+# shellcheck disable=SC2317
+missing() { # NODE LABEL
+  fetch -m 30 -H 'Content-Type: application/json' \
+    -d "{\"statements\":[{\"statement\":\"MATCH (n:$2) RETURN collect(n.i)\"}]}" \
+    "http://$net.1$1:7474/db/data/transaction/commit" | python3 -c '
+import json, sys
+told = json.load(open(sys.argv[1]))
+there = json.load(sys.stdin)["results"][0]["data"][0]["row"][0]
+lost = set(told["acknowledged"]) - set(there)
+strange = set(there) - set(told["acknowledged"]) - set(told["unknown"])
+print(len(lost) + len(strange) + len(there) - len(set(there)) if told["acknowledged"] else "no writes")' \
+    "$scratch/$2.json" 2>/dev/null
+}
+none_missing() { # LABEL NODE...
+  local i
+  for i in "${@:2}"; do
+    until_is 60 0 missing "$i" "$1"
+    must $? "every acknowledged write is on pi$i ($(missing "$i" "$1") missing)"
+  done
+  echo "# $1: $(python3 -c '
+import json, sys
+t = json.load(open(sys.argv[1]))
+print(len(t["acknowledged"]), "acknowledged,", len(t["unknown"]), "unknown, none for", t["gap_s"], "s")' "$scratch/$1.json")"
+}
+
+# Three members' cards of generation 1, and a fourth one's card of the four.
+write_conf "" 1 2 3
+"$bramble" build "$conf" >/dev/null 2>&1
+write_conf "" 1 2 3 4
+cp "$conf" "$scratch/four.conf"
+log=$("$bramble" build "$conf" --out "$scratch/four" 2>&1)
+ok $? "the images are built" "$log"
+cp --sparse=always "$scratch/four/pi4.img" "$scratch/$name.images/"
+write_conf "" 1 2 3
+"$bramble" rehearse "$scratch/four.conf" --images "$scratch/$name.images" --detach --dir "$scratch" >/dev/null 2>&1
+must $? "four machines are switched on"
+until_is 240 yes has_master
+must $? "three of them become a cluster"
+until_is 90 3 serving 1
+must $? "and all three serve"
+
+# --- a setting, and a file of an overlay
+begin_writes Setting
+write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3
+echo "greeting two" >"$scratch/overlay/etc/motd.d/garden"
+said=$(tell apply --check --diff "$conf")
+is $? 1 "something would change"
+like "$said" '\+dbms.transaction.timeout=77s' "this line"
+like "$said" '\+greeting two' "and that one"
+start=$SECONDS
+before=$(master)
+said=$(tell apply "$conf")
+must $? "it is taken over in $((SECONDS - start)) s: ${said##*$'\n'}"
+end_writes
+printf '%s\n' "$said" | sed 's/^/# /'
+for i in 1 2 3; do
+  is "$(setting $i dbms.transaction.timeout)" 77000ms "pi$i runs with it"
+  is "$(rehearse exec pi$i -- cat /etc/motd.d/garden | tr -d '\r')" "greeting two" "and has the file"
+done
+order=$(for i in 1 2 3; do echo "$(started $i) $i"; done | sort -n | sed 's/.* //' | tr -d '\n')
+is "${order: -1}" "$before" "the master was the last to restart ($order)"
+none_missing Setting 1 2 3
+tell apply --check "$conf" >/dev/null
+is $? 0 "then nothing would change"
+
+# --- one on which Neo4j does not start
+begin_writes Broken
+applied=$(generation 1)
+write_conf 'neo4j_settings = { "dbms.transaction.timeout=soon" }' 1 2 3
+before=$(for i in 1 2 3; do started $i; done)
+start=$SECONDS
+said=$(tell apply "$conf")
+is $? 1 "a broken one is taken back in $((SECONDS - start)) s"
+like "$said" 'was withdrawn.*Neo4j ended 2 times' "and why: ${said##*$'\n'}"
+until_is 90 3 serving 1
+must $? "all three serve"
+end_writes
+is "$(generation 1) $(generation 2) $(generation 3)" "$applied $applied $applied" "with what they had"
+is "$(diff <(printf '%s\n' "$before") <(for i in 1 2 3; do started $i; done) | grep -c '^>')" 1 "only one of them was touched"
+none_missing Broken 1 2 3
+
+# --- a fourth one joins, with a card of an older generation
+begin_writes Join
+write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3 4
+said=$(tell node add "$conf" pi4)
+must $? "pi4 is added: ${said##*$'\n'}"
+until_is 120 4 serving 4
+must $? "joins, and serves"
+is "$(setting 4 dbms.transaction.timeout)" 77000ms "with the newest configuration, which it took from the others"
+until_is 60 "$(generation 1)" generation 4
+ok $? "and says so"
+end_writes
+none_missing Join 1 2 3 4
+
+# --- one leaves
+begin_writes Leave
+before=$(master)
+if [[ $before == 1 ]]; then gone=2; else gone=1; fi
+rest=$(for i in 1 2 3 4; do [[ $i == "$gone" ]] || echo -n "$i "; done)
+# shellcheck disable=SC2086
+write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' $rest
+said=$(tell node remove "$conf" "pi$gone")
+must $? "pi$gone is removed: ${said##*$'\n'}"
+end_writes
+until_is 30 3 serving "${rest:0:1}"
+ok $? "three serve"
+is "$(rehearse exec "pi$gone" -- systemctl is-active neo4j.service | tr -d '\r')" inactive "its Neo4j does not run"
+like "$(fetch "http://$net.1$gone:7470/health")" 'removed from the cluster' "and it says why"
+# shellcheck disable=SC2086
+none_missing Leave $rest
+stop
+ok $? "the rehearsal stops"
+done_testing

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How one node takes over a generation: in its turn, and back when it does not come up. */
+// use: node-agent/apply/rollout.c node-agent/hello.c node-agent/quorum/wire.c
+#include "node-agent/apply/rollout.h"
+#include "tap.h"
+
+/* A slave that runs generation 1, while 2 was decided and is here. */
+static struct rollout_look decided(void)
+{
+	return (struct rollout_look){.now_ms = 1000,
+		.runs = 1,
+		.newest = 2,
+		.goal = 2,
+		.voter = true,
+		.ready = true,
+		.obstacle = "",
+		.neo4j_changes = true,
+		.process = true,
+		.serves = true,
+		.serial = 77,
+		.result_why = ""};
+}
+
+static struct rollout begin(void)
+{
+	struct rollout r;
+	const struct trial none = {0};
+
+	rollout_begin(&r, &none, 0);
+	return r;
+}
+
+static struct rollout_word step(struct rollout *r, struct rollout_look *look)
+{
+	struct rollout_word w;
+
+	look->now_ms += 500;
+	rollout_step(r, look, &w);
+	return w;
+}
+
+/* Up to where the new configuration is in place and Neo4j is to start. */
+static void install(struct rollout *r, struct rollout_look *look)
+{
+	look->turn = true;
+	step(r, look);
+	look->process = look->serves = false;
+	step(r, look);
+	look->result = 1;
+	look->runs = 2;
+	step(r, look);
+	look->result = 0;
+}
+
+static void test_turn(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+	struct rollout_word w = step(&r, &look);
+
+	ok(w.wants && !w.quiet && !w.rests && w.proven, "it asks for a turn, and Neo4j goes on");
+	look.turn = true;
+	w = step(&r, &look);
+	ok(w.rests && !w.orders && w.proven, "in it Neo4j rests");
+	look.process = look.serves = false;
+	w = step(&r, &look);
+	ok(w.orders && r.dirty && r.trial.serial == 77 && r.trial.what == ENACT_GENERATION,
+		"then it is installed; that is kept first");
+	w = step(&r, &look);
+	ok(!w.orders && w.rests && !w.proven, "which takes its time");
+	look.result = 1;
+	look.runs = 2;
+	step(&r, &look);
+	look.result = 0;
+	w = step(&r, &look);
+	ok(!w.rests && !w.proven, "Neo4j starts; nothing is proven yet");
+	look.process = look.serves = true;
+	step(&r, &look);
+	w = step(&r, &look);
+	ok(w.proven && !w.wants, "it serves: done");
+}
+
+static void test_quiet(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.neo4j_changes = false;
+	ok(step(&r, &look).quiet, "where no file of Neo4j's changes the turn is a quiet one");
+	look.turn = true;
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && !w.rests, "Neo4j goes on");
+	look.result = 1;
+	look.runs = 2;
+	step(&r, &look);
+	ok(step(&r, &look).wants == false, "and it is done at once");
+}
+
+static void test_failure(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	install(&r, &look);
+	look.failures = 1;
+	ok(!step(&r, &look).rests, "one end may be chance");
+	look.failures = 2;
+	struct rollout_word w = step(&r, &look);
+	ok(w.rests && r.trial.failed == 2 && r.dirty, "two are none: it failed");
+	look.failures = 0;
+	w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2,
+		"what was there before is put back");
+	look.result = 1;
+	look.runs = 1;
+	step(&r, &look);
+	look.result = 0;
+	w = step(&r, &look);
+	ok(!w.rests, "and Neo4j starts with it");
+	look.process = look.serves = true;
+	w = step(&r, &look);
+	ok(w.proven && !w.wants, "it is not tried again");
+	look.goal = look.newest = 3;
+	look.turn = false;
+	ok(step(&r, &look).wants, "another one is");
+}
+
+static void test_slow(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	install(&r, &look);
+	look.process = true;
+	look.now_ms += ROLLOUT_TRY_MS - 1000;
+	ok(!step(&r, &look).rests, "a slow one has its time");
+	look.now_ms += 1000;
+	ok(step(&r, &look).rests && r.trial.failed == 2, "and no more");
+}
+
+static void test_not_installed(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	step(&r, &look);
+	look.result = -1;
+	look.result_why = "no space left";
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.failed == 2,
+		"what cannot be installed is taken back, too");
+	is_str(r.trial.why, "no space left", "and why");
+	look.result = -1;
+	step(&r, &look);
+	look.result = 0;
+	ok(!step(&r, &look).rests, "nothing was touched: Neo4j starts");
+}
+
+static void test_held(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.ready = false;
+	look.obstacle = "takes it from another member";
+	ok(!step(&r, &look).wants, "not before it is here");
+	is_str(r.why, "generation 2: takes it from another member", "which it says");
+	look.ready = true;
+	look.spoiler = "pi2";
+	ok(!step(&r, &look).wants, "not when it failed elsewhere");
+	is_str(r.why, "generation 2 did not come up on pi2", "which it says");
+	look = decided();
+	look.goal = 1;
+	ok(!step(&r, &look).wants, "not when it was withdrawn");
+	look = decided();
+	look.runs = 3;
+	ok(!step(&r, &look).wants, "a newer card is left alone");
+}
+
+static void test_withdrawn(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.runs = 2;
+	look.goal = 1;
+	struct rollout_word w = step(&r, &look);
+	ok(w.wants && !w.quiet, "one that came up where it was withdrawn goes back in its turn");
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2, "to what it had");
+}
+
+static void test_old_card(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.process = look.serves = false;
+	ok(!step(&r, &look).orders, "a node whose Neo4j rests waits for its turn, too");
+	look.elsewhere = true;
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && w.rests, "but not for what has come up elsewhere");
+}
+
+static void test_power(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+	struct rollout_word w;
+
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = look.turn = false;
+	step(&r, &look);
+	struct trial kept = r.trial;
+	look.serial = 88;
+	rollout_begin(&r, &kept, 500000);
+	look.now_ms = 500000;
+	w = step(&r, &look);
+	ok(w.rests && w.orders && r.trial.serial == 77,
+		"an agent that ended while it was installed gives the same order again");
+	look.result = 1;
+	look.runs = 2;
+	step(&r, &look);
+	kept = r.trial;
+	rollout_begin(&r, &kept, 0);
+	look.result = 0;
+	look.failures = 2;
+	ok(step(&r, &look).rests && r.trial.failed == 2, "and one that began to prove it goes on");
+	kept = r.trial;
+	rollout_begin(&r, &kept, 0);
+	look.failures = 0;
+	ok(step(&r, &look).orders && r.trial.what == ENACT_BEFORE, "also with the way back");
+}
+
+static void test_proxy(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.voter = look.neo4j_changes = look.process = false;
+	ok(!step(&r, &look).orders, "a node without a vote waits");
+	look.all_run = true;
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && !w.wants && !w.rests, "until all members run it, and needs no turn");
+}
+
+int main(void)
+{
+	test_turn();
+	test_quiet();
+	test_failure();
+	test_slow();
+	test_not_installed();
+	test_held();
+	test_withdrawn();
+	test_old_card();
+	test_power();
+	test_proxy();
+	return done();
+}
