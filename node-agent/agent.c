@@ -5,73 +5,17 @@
 #include <string.h>
 #include <sys/wait.h>
 #include "agent.h"
-#include "api.h"
-#include "apply/apply.h"
-#include "banner.h"
-#include "clock/timekeeper.h"
-#include "control/verbs.h"
-#include "firewall.h"
-#include "fitness.h"
-#include "formation.h"
-#include "health/write_probe.h"
+#include "agent_private.h"
 #include "io.h"
 #include "log.h"
-#include "marker.h"
-#include "neo4j_watch.h"
 #include "notify.h"
-#include "peers.h"
-#include "pin.h"
-#include "places.h"
-#include "restart.h"
 #include "secrets.h"
-#include "service.h"
 #include "store.h"
-#include "task/tasks.h"
-#include "vip/keeper.h"
-#include "voter.h"
-#include "wedge.h"
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
 /* Between a round and one out of turn. */
 #define NEWS_MS 100
-
-struct agent {
-	struct identity id;
-	const char *root;
-	char *store;  /* /srv/bramble, where p3 is mounted */
-	char *run;    /* /run/bramble */
-	char *helper; /* its socket */
-	struct loop *loop;
-	struct http_server *http;
-	struct peers peers;
-	struct places places;
-	struct pin pin;
-	struct service service;
-	struct firewall firewall;
-	struct neo4j_watch neo4j;
-	struct write_probe writes;
-	struct marker marker;
-	struct timekeeper time;
-	struct restart restart;
-	struct wedge wedge;
-	bool p3; /* there, and this node's, when it was last looked at */
-	struct card card;
-	struct banner banner;
-	struct vip_keeper vip;
-	struct voter voter;
-	struct verdict verdict;
-	struct formation formation;
-	struct verbs verbs; /* what a person tells it */
-	struct tasks tasks;
-	struct apply apply;
-	struct decision now;
-	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
-	bool mute;           /* what this node should say could not be written down */
-	int64_t started_ms, marker_ms, told_ms;
-	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
-	struct loop_timer tick, news, watchdog;
-};
 
 /* An arbiter's Neo4j writes to p3, too, if only its log. */
 static bool runs_neo4j(const struct agent *a)
@@ -133,70 +77,6 @@ static size_t collect_peers(const struct agent *a, struct formation_peer *to)
 		};
 	}
 	return n;
-}
-
-static struct api_node view_self(const struct agent *a)
-{
-	return (struct api_node){
-		.present = true,
-		.state = a->now.state,
-		.role = a->neo4j.role,
-		.writable = voter_writable(&a->voter, &a->verdict, a->neo4j.role),
-		.last_tx = a->neo4j.last_tx,
-		.generation = a->id.generation,
-		.uptime_s = (uint32_t)((boottime_ms() - a->started_ms) / 1000),
-		.why = a->now.why,
-	};
-}
-
-static struct api_node view_peer(const struct peer *p)
-{
-	bool never = p->heard_ms < 0;
-	int64_t ago = never ? -1 : boottime_ms() - p->heard_ms;
-
-	if (!peer_present(p))
-		return (struct api_node){.state = NODE_DOWN,
-			.heard_ms = ago,
-			.last_tx = TX_UNKNOWN,
-			.why = never        ? "not heard since boot"
-			       : p->gone[0] ? p->gone
-					    : "no longer heard"};
-	return (struct api_node){
-		.present = true,
-		.heard_ms = ago,
-		.state = p->last.state,
-		.role = p->last.role,
-		.writable = voter_leads(&p->last),
-		.last_tx = p->last.last_tx,
-		.generation = p->last.generation,
-		.uptime_s = p->last.uptime_s,
-		.why = p->last.why,
-	};
-}
-
-static void on_request(void *arg, const struct http_head *h, struct http_answer *answer)
-{
-	static struct api_view v; /* too large for the stack; one request at a time */
-	struct agent *a = arg;
-
-	neo4j_watch_now(&a->neo4j); /* who asks is told the news next time */
-	v.id = &a->id;
-	v.root = a->root;
-	v.card = runs_neo4j(a) ? &a->card : NULL;
-	v.peers = &a->peers;
-	v.epoch = a->voter.quorum.d.manifest.epoch;
-	v.run = a->voter.quorum.d.manifest.run;
-	v.lease = a->voter.quorum.lease || !a->voter.enabled;
-	v.control = control_counts(a->verbs.control);
-	v.vip_at = vip_keeper_at(&a->vip);
-	for (size_t i = 0; i < a->id.nmembers; i++) {
-		const struct peer *p = peers_find(&a->peers, &a->id.members[i]);
-		v.nodes[i] = p ? view_peer(p) : view_self(a);
-		v.nodes[i].member = &a->id.members[i];
-		v.nodes[i].address = places_of(&a->places, v.nodes[i].member);
-		v.nodes[i].copy = peers_copy(&a->peers, p);
-	}
-	api_answer(&v, h, answer);
 }
 
 /* --- what is done */
@@ -524,7 +404,7 @@ static void step(struct agent *a)
 	};
 	struct decision d;
 
-	if (write_probe_step(&a->writes, view_self(a).writable))
+	if (write_probe_step(&a->writes, agent_view_self(a).writable))
 		card_panicked(&a->card);
 	fitness_look(&a->card, &a->peers, a->p3, &in);
 	ask_quorum(a, &in);
@@ -545,7 +425,7 @@ static void step(struct agent *a)
 	}
 	apply(a, &in);
 	char line[WHY_SIZE + 32];
-	struct api_node self = view_self(a);
+	struct api_node self = agent_view_self(a);
 	api_status_line(&self, line, sizeof(line));
 	notify_status("%s", line);
 	verbs_step(&a->verbs, &self, in.service != SERVICE_STOPPED);
@@ -554,7 +434,7 @@ static void step(struct agent *a)
 
 static void tell_peers(struct agent *a)
 {
-	struct api_node self = view_self(a);
+	struct api_node self = agent_view_self(a);
 	struct hello h = {
 		.flags = vip_keeper_flags(&a->vip),
 		.last_tx = self.last_tx,
@@ -780,7 +660,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0 ||
 		vip_keeper_open(&a->vip, a->loop, &a->id, &a->peers, a->helper, e) < 0)
 		return -1;
-	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, on_request, a, e);
+	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, agent_answer, a, e);
 	return a->http ? 0 : -1;
 }
 

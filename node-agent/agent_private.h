@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_AGENT_PRIVATE_H
+#define BRAMBLE_AGENT_PRIVATE_H
+
+#include "api.h"
+#include "apply/apply.h"
+#include "banner.h"
+#include "clock/timekeeper.h"
+#include "control/verbs.h"
+#include "firewall.h"
+#include "fitness.h"
+#include "formation.h"
+#include "health/write_probe.h"
+#include "marker.h"
+#include "neo4j_watch.h"
+#include "peers.h"
+#include "pin.h"
+#include "places.h"
+#include "restart.h"
+#include "service.h"
+#include "task/tasks.h"
+#include "vip/keeper.h"
+#include "voter.h"
+#include "wedge.h"
+
+/* The daemon's data: agent.c's, and agent_view.c's, which shows it. */
+struct agent {
+	struct identity id;
+	const char *root;
+	char *store;  /* /srv/bramble, where p3 is mounted */
+	char *run;    /* /run/bramble */
+	char *helper; /* its socket */
+	struct loop *loop;
+	struct http_server *http;
+	struct peers peers;
+	struct places places;
+	struct pin pin;
+	struct service service;
+	struct firewall firewall;
+	struct neo4j_watch neo4j;
+	struct write_probe writes;
+	struct marker marker;
+	struct timekeeper time;
+	struct restart restart;
+	struct wedge wedge;
+	bool p3; /* there, and this node's, when it was last looked at */
+	struct card card;
+	struct banner banner;
+	struct vip_keeper vip;
+	struct voter voter;
+	struct verdict verdict;
+	struct formation formation;
+	struct verbs verbs; /* what a person tells it */
+	struct tasks tasks;
+	struct apply apply;
+	struct decision now;
+	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
+	bool mute;           /* what this node should say could not be written down */
+	int64_t started_ms, marker_ms, told_ms;
+	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
+	struct loop_timer tick, news, watchdog;
+};
+
+/* This node, as it tells the others and whoever asks. */
+struct api_node agent_view_self(const struct agent *a);
+
+/* The API's http_server callback: what this agent knows, to whoever asks (api.h). */
+void agent_answer(void *agent, const struct http_head *h, struct http_answer *answer);
+
+#endif

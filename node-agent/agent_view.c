@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "agent_private.h"
+
+struct api_node agent_view_self(const struct agent *a)
+{
+	return (struct api_node){
+		.present = true,
+		.state = a->now.state,
+		.role = a->neo4j.role,
+		.writable = voter_writable(&a->voter, &a->verdict, a->neo4j.role),
+		.last_tx = a->neo4j.last_tx,
+		.generation = a->id.generation,
+		.uptime_s = (uint32_t)((boottime_ms() - a->started_ms) / 1000),
+		.why = a->now.why,
+	};
+}
+
+static struct api_node view_peer(const struct peer *p)
+{
+	bool never = p->heard_ms < 0;
+	int64_t ago = never ? -1 : boottime_ms() - p->heard_ms;
+
+	if (!peer_present(p))
+		return (struct api_node){.state = NODE_DOWN,
+			.heard_ms = ago,
+			.last_tx = TX_UNKNOWN,
+			.why = never        ? "not heard since boot"
+			       : p->gone[0] ? p->gone
+					    : "no longer heard"};
+	return (struct api_node){
+		.present = true,
+		.heard_ms = ago,
+		.state = p->last.state,
+		.role = p->last.role,
+		.writable = voter_leads(&p->last),
+		.last_tx = p->last.last_tx,
+		.generation = p->last.generation,
+		.uptime_s = p->last.uptime_s,
+		.why = p->last.why,
+	};
+}
+
+void agent_answer(void *arg, const struct http_head *h, struct http_answer *answer)
+{
+	static struct api_view v; /* too large for the stack; one request at a time */
+	struct agent *a = arg;
+
+	neo4j_watch_now(&a->neo4j); /* who asks is told the news next time */
+	v.id = &a->id;
+	v.root = a->root;
+	v.card = identity_self(&a->id)->roles & ROLE_VOTER ? &a->card : NULL;
+	v.peers = &a->peers;
+	v.epoch = a->voter.quorum.d.manifest.epoch;
+	v.run = a->voter.quorum.d.manifest.run;
+	v.lease = a->voter.quorum.lease || !a->voter.enabled;
+	v.control = control_counts(a->verbs.control);
+	v.vip_at = vip_keeper_at(&a->vip);
+	for (size_t i = 0; i < a->id.nmembers; i++) {
+		const struct peer *p = peers_find(&a->peers, &a->id.members[i]);
+		v.nodes[i] = p ? view_peer(p) : agent_view_self(a);
+		v.nodes[i].member = &a->id.members[i];
+		v.nodes[i].address = places_of(&a->places, v.nodes[i].member);
+		v.nodes[i].copy = peers_copy(&a->peers, p);
+	}
+	api_answer(&v, h, answer);
+}
