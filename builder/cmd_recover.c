@@ -84,6 +84,28 @@ static int read_hex_if_there(const struct told *t, size_t file, char *text, size
 	return t->text[file].len ? read_hex(t, file, text, n, e) : 0;
 }
 
+/* A person's, or one of ours: printable, and a line end (state_set_password). */
+static int read_password_if_there(
+	const struct told *t, size_t file, char *text, size_t n, struct err *e)
+{
+	const struct buf *b = &t->text[file];
+	size_t len = b->len ? strcspn(buf_str(b), "\n") : 0;
+
+	if (!b->len)
+		return 0;
+	for (size_t i = 0; i < len && len < n; i++) {
+		if (b->data[i] < ' ' || b->data[i] > '~')
+			len = n;
+	}
+	if (len == 0 || len >= n)
+		return err_code(e, EXIT_INPUT,
+			"/etc/bramble/%s: is not 1 to %zu printable ASCII characters", files[file],
+			n - 1);
+	memcpy(text, b->data, len);
+	text[len] = '\0';
+	return 0;
+}
+
 /* c: only its identity is filled in. */
 static int read_state(const struct told *t, struct card *c, struct state *s, struct err *e)
 {
@@ -97,7 +119,7 @@ static int read_state(const struct told *t, struct card *c, struct state *s, str
 	memcpy(s->id, id, sizeof(s->id));
 	s->generation = (unsigned)c->identity.generation;
 	if (read_hex(t, SECRET, s->secret, sizeof(s->secret), e) < 0 ||
-		read_hex_if_there(
+		read_password_if_there(
 			t, NEO4J_PASSWORD, s->neo4j_password, sizeof(s->neo4j_password), e) < 0)
 		return -1;
 	return read_hex_if_there(

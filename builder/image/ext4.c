@@ -189,6 +189,12 @@ int ext4_close(struct ext4 **x, struct err *e)
 {
 	if ((*x)->file)
 		ext2fs_file_close(steal(&(*x)->file));
+	/*
+	 * libext2fs adds what it wrote, which depends on how writes met its cache: two builds would
+	 * differ.
+	 */
+	if ((*x)->fs->flags & EXT2_FLAG_RW)
+		(*x)->fs->super->s_kbytes_written = 0;
 	errcode_t rc = ext2fs_close_free(&(*x)->fs);
 	int ret = rc ? ext4_fail(*x, "ext4", rc, e) : 0;
 

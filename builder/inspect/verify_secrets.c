@@ -10,13 +10,13 @@ struct secret {
 	const char *path;
 	unsigned roles; /* of the nodes that must have it */
 	uid_t owner;
-	size_t digits; /* of hex it must hold; 0: whatever */
+	size_t digits; /* of hex it must hold; 0: one printable line */
 };
 
 static const struct secret secrets[] = {
 	{"/etc/bramble/cluster.secret", ~0u, AGENT_UID, 64},
 	{"/etc/bramble/stats.password", ROLE_PROXY, PROXY_UID, 32},
-	{"/etc/bramble/neo4j.password", 0, AGENT_UID, 32},
+	{"/etc/bramble/neo4j.password", 0, AGENT_UID, 0},
 };
 
 static bool holds_hex(struct ext4 *fs, const char *path, size_t digits)
@@ -26,6 +26,19 @@ static bool holds_hex(struct ext4 *fs, const char *path, size_t digits)
 
 	return ext4_read(fs, path, &b, &ignored) == 0 && b.len == digits + 1 &&
 	       strspn(buf_str(&b), "0123456789abcdef") == digits && b.data[digits] == '\n';
+}
+
+static bool holds_line(struct ext4 *fs, const char *path)
+{
+	_cleanup_buf_ struct buf b = {0};
+	struct err ignored;
+	size_t len = 0;
+
+	if (ext4_read(fs, path, &b, &ignored) < 0)
+		return false;
+	while (len < b.len && b.data[len] >= ' ' && b.data[len] <= '~')
+		len++;
+	return len > 0 && len + 1 == b.len && b.data[len] == '\n';
 }
 
 static enum verdict check_secret(struct verify *v, const struct secret *s)
@@ -39,7 +52,9 @@ static enum verdict check_secret(struct verify *v, const struct secret *s)
 	if (st.kind != EXT4_FILE || st.owner.mode != 0600 || st.owner.uid != s->owner)
 		return verify_failed(v, "%s has mode %04o and owner %u, not 0600 and %u", s->path,
 			(unsigned)st.owner.mode, (unsigned)st.owner.uid, (unsigned)s->owner);
-	if (!holds_hex(v->root, s->path, s->digits))
+	if (!s->digits && !holds_line(v->root, s->path))
+		return verify_failed(v, "%s is not one line of printable ASCII", s->path);
+	if (s->digits && !holds_hex(v->root, s->path, s->digits))
 		return verify_failed(v, "%s is not %zu hex digits", s->path, s->digits);
 	return VERDICT_OK;
 }
