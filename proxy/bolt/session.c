@@ -83,26 +83,30 @@ void sessions_sweep(struct front *f)
 	}
 }
 
-void session_fail(struct session *s, const char *code, const char *fmt, ...)
+static void put_failure(struct session *s, const char *code, const char *fmt, va_list ap)
 {
 	char why[512];
+
+	vsnprintf(why, sizeof(why), fmt, ap);
+	bolt_put_failure(&s->out.b, code, why);
+}
+
+void session_fail(struct session *s, const char *code, const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
+	put_failure(s, code, fmt, ap);
 	va_end(ap);
-	bolt_put_failure(&s->out.b, code, why);
 }
 
 void session_refuse(struct session *s, const char *code, const char *fmt, ...)
 {
-	char why[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
+	put_failure(s, code, fmt, ap);
 	va_end(ap);
-	bolt_put_failure(&s->out.b, code, why);
 	s->front->counters.bad_messages++;
 	if (s->link)
 		link_close(s->link);
