@@ -93,11 +93,7 @@ static int read_password_if_there(
 
 	if (!b->len)
 		return 0;
-	for (size_t i = 0; i < len && len < n; i++) {
-		if (b->data[i] < ' ' || b->data[i] > '~')
-			len = n;
-	}
-	if (len == 0 || len >= n)
+	if (len == 0 || len >= n || !is_printable(b->data, len))
 		return err_code(e, EXIT_INPUT,
 			"/etc/bramble/%s: is not 1 to %zu printable ASCII characters", files[file],
 			n - 1);

@@ -4,6 +4,7 @@
  * is taken in runs. Strict: CRLF everywhere, no white space around a size, no folded trailer.
  */
 #include "http_head.h"
+#include "util.h"
 
 #define MAX_SIZE_LINE 256 /* a size of at most 16 digits and its extensions */
 #define MAX_TRAILERS 8192
@@ -24,15 +25,6 @@ enum chunk_state {
 	END,
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static int add_digit(struct http_chunked *c, int digit)
 {
 	if (digit < 0 || c->left > (uint64_t)INT64_MAX >> 4 || c->line > 16)
@@ -52,7 +44,7 @@ static int after_size(struct http_chunked *c, char ch)
 {
 	if (ch == '\r')
 		return SIZE_LF;
-	return ch == ';' ? EXTENSION : add_digit(c, hex_value(ch));
+	return ch == ';' ? EXTENSION : add_digit(c, hex_digit(ch));
 }
 
 static int after_size_lf(struct http_chunked *c)
@@ -80,7 +72,7 @@ static int step(struct http_chunked *c, char ch)
 {
 	switch ((enum chunk_state)c->state) {
 	case SIZE_FIRST:
-		return add_digit(c, hex_value(ch));
+		return add_digit(c, hex_digit(ch));
 	case SIZE:
 		return after_size(c, ch);
 	case EXTENSION:

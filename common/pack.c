@@ -27,12 +27,8 @@ bool pack_path_is_good(const char *path)
 {
 	size_t n = strlen(path), at = 0;
 
-	if (!n || n > PACK_PATH_MAX)
+	if (!n || n > PACK_PATH_MAX || !is_printable(path, n))
 		return false;
-	for (size_t i = 0; i < n; i++) {
-		if (path[i] < ' ' || path[i] > '~')
-			return false;
-	}
 	do {
 		const char *part = path + at;
 		size_t len = strcspn(part, "/");

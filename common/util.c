@@ -67,7 +67,18 @@ void hex_encode(char *dst, const uint8_t *src, size_t n)
 	dst[2 * n] = '\0';
 }
 
-static int hex_digit(char c)
+bool is_printable(const void *text, size_t n)
+{
+	const uint8_t *p = text;
+
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] < ' ' || p[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';

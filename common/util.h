@@ -65,6 +65,11 @@ char *xasprintf(const char *fmt, ...) PRINTF(1, 2);
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 
+/* Printable ASCII only: what may be shown, logged and compared as it is. */
+bool is_printable(const void *text, size_t n);
+
+/* The value of a hex digit of either case, or -1. */
+int hex_digit(char c);
 /* Lower-case hex of src, 2n characters and a NUL into dst. */
 void hex_encode(char *dst, const uint8_t *src, size_t n);
 /* Exactly n bytes from 2n hex digits and nothing after them; 0 or -1. */

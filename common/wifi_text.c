@@ -19,11 +19,9 @@ int wifi_check_passphrase(const struct buf *p, struct err *e)
 	if (p->len < PASSPHRASE_MIN || p->len > PASSPHRASE_MAX)
 		return err_code(e, EXIT_CONFIG,
 			"holds no Wi-Fi passphrase: 8 to 63 characters, or 64 hexadecimal digits");
-	for (size_t i = 0; i < p->len; i++) {
-		if (p->data[i] < ' ' || p->data[i] > '~')
-			return err_code(e, EXIT_CONFIG,
-				"a Wi-Fi passphrase has only printable ASCII characters");
-	}
+	if (!is_printable(p->data, p->len))
+		return err_code(
+			e, EXIT_CONFIG, "a Wi-Fi passphrase has only printable ASCII characters");
 	return 0;
 }
 

@@ -49,12 +49,8 @@ static int get_text(const json_t *json, const struct text_field *f, char *to)
 {
 	const char *s = json_string_value(json_object_get(json, f->key));
 
-	if (!s || strlen(s) >= f->size)
+	if (!s || strlen(s) >= f->size || !is_printable(s, strlen(s)))
 		return -1;
-	for (const char *p = s; *p; p++) {
-		if (*p < ' ' || *p > '~')
-			return -1;
-	}
 	memcpy(to, s, strlen(s) + 1);
 	return 0;
 }

@@ -158,11 +158,9 @@ static int read_next(const struct folder *d, struct state *s, struct err *e)
 /* A person's, or one of ours. */
 static int check_password(const char *dir, const char *text, struct err *e)
 {
-	bool good = text[0] && strlen(text) < sizeof(((struct state *)0)->neo4j_password);
+	size_t len = strlen(text);
 
-	for (const char *p = text; *p; p++)
-		good = good && *p >= ' ' && *p <= '~';
-	if (good)
+	if (len > 0 && len < sizeof(((struct state *)0)->neo4j_password) && is_printable(text, len))
 		return 0;
 	return err_code(e, EXIT_CONFIG, "%s/%s: damaged: not 1 to 64 printable ASCII characters",
 		dir, neo4j_password.file);

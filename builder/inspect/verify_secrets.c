@@ -32,13 +32,9 @@ static bool holds_line(struct ext4 *fs, const char *path)
 {
 	_cleanup_buf_ struct buf b = {0};
 	struct err ignored;
-	size_t len = 0;
 
-	if (ext4_read(fs, path, &b, &ignored) < 0)
-		return false;
-	while (len < b.len && b.data[len] >= ' ' && b.data[len] <= '~')
-		len++;
-	return len > 0 && len + 1 == b.len && b.data[len] == '\n';
+	return ext4_read(fs, path, &b, &ignored) == 0 && b.len > 1 && b.data[b.len - 1] == '\n' &&
+	       is_printable(b.data, b.len - 1);
 }
 
 static enum verdict check_secret(struct verify *v, const struct secret *s)

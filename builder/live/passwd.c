@@ -34,11 +34,9 @@ static int read_line(FILE *f, const char *name, struct password *p, struct err *
 	if (!p->text[0] || strlen(p->text) > PASSWORD_MAX)
 		return err_code(
 			e, EXIT_USAGE, "%s: a password has 1 to %d characters", name, PASSWORD_MAX);
-	for (const char *c = p->text; *c; c++) {
-		if (*c < ' ' || *c > '~')
-			return err_code(e, EXIT_USAGE,
-				"%s: a password is of printable ASCII characters", name);
-	}
+	if (!is_printable(p->text, strlen(p->text)))
+		return err_code(
+			e, EXIT_USAGE, "%s: a password is of printable ASCII characters", name);
 	return 0;
 }
 

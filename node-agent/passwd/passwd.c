@@ -186,12 +186,8 @@ static int get_text(const json_t *request, const char *key, char to[NEO4J_PASSWO
 {
 	const char *s = json_string_value(json_object_get(request, key));
 
-	if (!s || !*s || strlen(s) > NEO4J_PASSWORD_MAX)
+	if (!s || !*s || strlen(s) > NEO4J_PASSWORD_MAX || !is_printable(s, strlen(s)))
 		return -1;
-	for (const char *p = s; *p; p++) {
-		if (*p < ' ' || *p > '~')
-			return -1;
-	}
 	memcpy(to, s, strlen(s) + 1);
 	return 0;
 }

@@ -23,22 +23,14 @@ static const struct form {
 	{TX_QUERY, {"db", NULL, "query", "v2", "tx"}, 5},
 };
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The next character of a segment, its percent-encoding undone. */
 static char next_char(struct slice *s)
 {
 	char c = s->p[0];
 	size_t used = 1;
 
-	if (c == '%' && s->n >= 3 && hex_value(s->p[1]) >= 0 && hex_value(s->p[2]) >= 0) {
-		c = (char)(hex_value(s->p[1]) << 4 | hex_value(s->p[2]));
+	if (c == '%' && s->n >= 3 && hex_digit(s->p[1]) >= 0 && hex_digit(s->p[2]) >= 0) {
+		c = (char)(hex_digit(s->p[1]) << 4 | hex_digit(s->p[2]));
 		used = 3;
 	}
 	*s = (struct slice){s->p + used, s->n - used};
