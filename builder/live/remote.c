@@ -11,6 +11,7 @@
 #include "io.h"
 #include "net.h"
 #include "remote.h"
+#include "talk_line.h"
 #include "view.h"
 
 #define CONNECT_MS 5000
@@ -62,17 +63,6 @@ int remote_pause(unsigned ms, struct err *e)
 
 /* --- one connection */
 
-struct line {
-	int fd;
-	struct talk talk;
-};
-
-static void line_close(struct line *l)
-{
-	talk_end(&l->talk);
-	cleanup_close(&l->fd);
-}
-
 /* Where cluster.conf has no address the network gave one, and the node tells it by mDNS. */
 static int address_of(const struct node *n, unsigned port, struct sockaddr_in *to)
 {
@@ -92,17 +82,6 @@ static int address_of(const struct node *n, unsigned port, struct sockaddr_in *t
 	return 0;
 }
 
-/* 0, or -1 with errno (ETIMEDOUT, EINTR) or the socket's own error found by whoever uses it. */
-static int wait_for(int fd, short events, int ms)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int r = poll(&p, 1, ms);
-
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0 ? 0 : -1;
-}
-
 static int open_line(const struct node *n, int ms)
 {
 	struct sockaddr_in to;
@@ -110,7 +89,7 @@ static int open_line(const struct node *n, int ms)
 	if (address_of(n, CONTROL_PORT, &to) < 0)
 		return -1;
 	_cleanup_close_ int fd = net_connect(&to);
-	if (fd < 0 || wait_for(fd, POLLOUT, ms) < 0)
+	if (fd < 0 || talk_line_wait(fd, POLLOUT, ms) < 0)
 		return -1;
 	errno = net_error(fd);
 	return errno ? -1 : steal_fd(&fd);
@@ -121,35 +100,6 @@ bool remote_listens(const struct node *n)
 	_cleanup_close_ int fd = open_line(n, 1000);
 
 	return fd >= 0;
-}
-
-static int send_all(struct line *l)
-{
-	struct buf *out = &l->talk.out;
-
-	while (out->len) {
-		ssize_t n = send(l->fd, out->data, out->len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EAGAIN && wait_for(l->fd, POLLOUT, WORD_MS) == 0)
-			continue;
-		if (n < 0)
-			return -1;
-		buf_consume(out, (size_t)n);
-	}
-	return 0;
-}
-
-/* 1: something came; 0: the other side hung up; -1: errno. */
-static int receive(struct line *l, int ms)
-{
-	char *to;
-	size_t room = talk_room(&l->talk, &to);
-
-	if (wait_for(l->fd, POLLIN, ms) < 0)
-		return -1;
-	ssize_t n = recv(l->fd, to, room, 0);
-	if (n > 0)
-		talk_took(&l->talk, (size_t)n);
-	return n > 0 ? 1 : (int)n;
 }
 
 static int line_broke(const char *what, struct err *e)
@@ -187,16 +137,16 @@ static int explain_silence(const struct remote *r, const struct node *n, struct 
 }
 
 /* Until messages can be written. 1: it hangs up without a word. */
-static int shake_hands(struct line *l, const struct sealed_key *key, struct err *e)
+static int shake_hands(struct talk_line *l, const struct sealed_key *key, struct err *e)
 {
 	struct talk_word w;
 
 	talk_begin(&l->talk, SEALED_CLIENT, key, 1);
 	while (l->talk.sealed.phase == SEALED_WAITS_FOR_HELLO ||
 		l->talk.sealed.phase == SEALED_WAITS_FOR_HEADER) {
-		if (send_all(l) < 0)
+		if (talk_line_send(l, WORD_MS) < 0)
 			return line_broke("cannot be told anything", e);
-		int got = receive(l, HELLO_MS);
+		int got = talk_line_receive(l, HELLO_MS);
 		if (got == 0 || (got < 0 && errno == ECONNRESET))
 			return 1;
 		if (got < 0)
@@ -251,7 +201,7 @@ static int take_word(
 }
 
 static int hear_answer(
-	struct line *line, const struct remote_listener *l, json_t **answer, struct err *e)
+	struct talk_line *line, const struct remote_listener *l, json_t **answer, struct err *e)
 {
 	struct talk_word w;
 	int r, taken;
@@ -264,7 +214,7 @@ static int hear_answer(
 		}
 		if (r < 0)
 			return -1;
-		r = receive(line, WORD_MS);
+		r = talk_line_receive(line, WORD_MS);
 		if (r == 0)
 			return err_set(e, "hung up before it answered");
 		if (r < 0)
@@ -273,11 +223,12 @@ static int hear_answer(
 }
 
 /* A line on which messages can be written, with the first key that is known there. */
-static int call_node(const struct remote *r, const struct node *n, struct line *line, struct err *e)
+static int call_node(
+	const struct remote *r, const struct node *n, struct talk_line *line, struct err *e)
 {
 	for (size_t i = 0; i < r->nkeys; i++) {
-		line_close(line);
-		*line = (struct line){.fd = open_line(n, CONNECT_MS)};
+		talk_line_close(line);
+		*line = (struct talk_line){.fd = open_line(n, CONNECT_MS)};
 		if (line->fd < 0)
 			return line_broke("cannot be reached", e);
 		int rc = shake_hands(line, &r->keys[i], e);
@@ -288,25 +239,25 @@ static int call_node(const struct remote *r, const struct node *n, struct line *
 }
 
 /* It may have said no already; then what it says is read, and nothing more is sent. */
-static bool has_answered(const struct line *line)
+static bool has_answered(const struct talk_line *line)
 {
 	struct pollfd p = {.fd = line->fd, .events = POLLIN};
 
 	return poll(&p, 1, 0) != 0;
 }
 
-static int send_piece(struct line *line, const struct buf *piece)
+static int send_piece(struct talk_line *line, const struct buf *piece)
 {
 	for (size_t at = 0; at < piece->len; at += TALK_DATA_MAX / 2) {
 		size_t n = piece->len - at;
 		talk_data(&line->talk, piece->data + at,
 			n < TALK_DATA_MAX / 2 ? n : TALK_DATA_MAX / 2);
 	}
-	return buf_ok(&line->talk.out) ? send_all(line) : -1;
+	return buf_ok(&line->talk.out) ? talk_line_send(line, WORD_MS) : -1;
 }
 
 /* A line that breaks on the way has an answer on it, or nothing: hear_answer tells. */
-static int feed(struct line *line, const struct remote_listener *l, struct err *e)
+static int feed(struct talk_line *line, const struct remote_listener *l, struct err *e)
 {
 	_cleanup_buf_ struct buf piece = {0};
 	int more = 1;
@@ -324,13 +275,13 @@ static int feed(struct line *line, const struct remote_listener *l, struct err *
 	return 0;
 }
 
-static int converse(struct line *line, json_t *request, const struct remote_listener *l,
+static int converse(struct talk_line *line, json_t *request, const struct remote_listener *l,
 	json_t **answer, struct err *e)
 {
 	talk_json(&line->talk, json_incref(request));
 	if (!buf_ok(&line->talk.out))
 		return err_set(e, "out of memory");
-	if (send_all(line) < 0)
+	if (talk_line_send(line, WORD_MS) < 0)
 		return line_broke("cannot be told", e);
 	if (l && l->feed && feed(line, l, e) < 0)
 		return -1;
@@ -339,7 +290,7 @@ static int converse(struct line *line, json_t *request, const struct remote_list
 
 #define PIECE 32768
 
-static int send_file(struct line *line, const struct remote_file *file, struct err *e)
+static int send_file(struct talk_line *line, const struct remote_file *file, struct err *e)
 {
 	char piece[PIECE];
 	_cleanup_close_ int fd = file->bytes ? -1 : open(file->path, O_RDONLY | O_CLOEXEC);
@@ -355,20 +306,20 @@ static int send_file(struct line *line, const struct remote_file *file, struct e
 		talk_data(&line->talk, piece, n);
 		if (!buf_ok(&line->talk.out))
 			return err_set(e, "out of memory");
-		if (send_all(line) < 0)
+		if (talk_line_send(line, WORD_MS) < 0)
 			return line_broke("cannot be told", e);
 		at += n;
 	}
 	return 0;
 }
 
-static int give(struct line *line, json_t *request, const struct remote_file *file, json_t **answer,
-	struct err *e)
+static int give(struct talk_line *line, json_t *request, const struct remote_file *file,
+	json_t **answer, struct err *e)
 {
 	talk_json(&line->talk, json_incref(request));
 	if (send_file(line, file, e) < 0)
 		return -1;
-	if (send_all(line) < 0)
+	if (talk_line_send(line, WORD_MS) < 0)
 		return line_broke("cannot be told", e);
 	return hear_answer(line, NULL, answer, e);
 }
@@ -384,7 +335,7 @@ int remote_give(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_file *file, json_t **answer, struct err *e)
 {
 	_cleanup_json_ json_t *mine = request;
-	_cleanup_(line_close) struct line line = {.fd = -1};
+	_cleanup_talk_line_ struct talk_line line = {.fd = -1};
 
 	if (call_node(r, n, &line, e) < 0 || give(&line, mine, file, answer, e) < 0)
 		return name_node(n, e);
@@ -395,7 +346,7 @@ int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e)
 {
 	_cleanup_json_ json_t *mine = request;
-	_cleanup_(line_close) struct line line = {.fd = -1};
+	_cleanup_talk_line_ struct talk_line line = {.fd = -1};
 
 	int rc = call_node(r, n, &line, e);
 	if (reached)

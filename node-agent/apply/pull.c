@@ -6,87 +6,46 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include "../agent.h"
 #include "../secrets.h"
 #include "net.h"
 #include "shelf.h"
-#include "talk.h"
+#include "talk_line.h"
 
 #define WAIT_MS 20000
 
-struct line {
-	int fd;
-	struct talk talk;
-};
-
-static void line_close(struct line *l)
+static int receive(struct talk_line *l, struct err *e)
 {
-	talk_end(&l->talk);
-	cleanup_close(&l->fd);
-}
+	int got = talk_line_receive(l, WAIT_MS);
 
-static int wait_for(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
-	int r = poll(&p, 1, WAIT_MS);
-
-	if (r == 0)
-		errno = ETIMEDOUT;
-	return r > 0 ? 0 : -1;
-}
-
-static int send_all(struct line *l)
-{
-	struct buf *out = &l->talk.out;
-
-	while (out->len) {
-		ssize_t n = send(l->fd, out->data, out->len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EAGAIN && wait_for(l->fd, POLLOUT) == 0)
-			continue;
-		if (n < 0)
-			return -1;
-		buf_consume(out, (size_t)n);
-	}
-	return 0;
-}
-
-static int receive(struct line *l, struct err *e)
-{
-	char *to;
-	size_t room = talk_room(&l->talk, &to);
-	ssize_t n = wait_for(l->fd, POLLIN) < 0 ? -1 : recv(l->fd, to, room, 0);
-
-	if (n < 0)
+	if (got < 0)
 		return err_errno(e, "gives no answer");
-	if (n == 0)
-		return err_set(e, "hung up");
-	talk_took(&l->talk, (size_t)n);
-	return 0;
+	return got > 0 ? 0 : err_set(e, "hung up");
 }
 
-static bool is_open(const struct line *l)
+static bool is_open(const struct talk_line *l)
 {
 	return l->talk.sealed.phase == SEALED_OPEN;
 }
 
-static int open_line(struct line *l, const char *where, const struct sealed_key *key, struct err *e)
+static int open_line(
+	struct talk_line *l, const char *where, const struct sealed_key *key, struct err *e)
 {
 	struct sockaddr_in to;
 	struct talk_word w;
 
-	*l = (struct line){.fd = -1};
+	*l = (struct talk_line){.fd = -1};
 	if (parse_inet(where, &to) < 0)
 		return err_set(e, "no A.B.C.D:PORT");
 	l->fd = net_connect(&to);
-	if (l->fd < 0 || wait_for(l->fd, POLLOUT) < 0)
+	if (l->fd < 0 || talk_line_wait(l->fd, POLLOUT, WAIT_MS) < 0)
 		return err_errno(e, "cannot be reached");
 	errno = net_error(l->fd);
 	if (errno)
 		return err_errno(e, "cannot be reached");
 	talk_begin(&l->talk, SEALED_CLIENT, key, 1);
 	while (!is_open(l)) {
-		if (send_all(l) < 0)
+		if (talk_line_send(l, WAIT_MS) < 0)
 			return err_errno(e, "cannot be told anything");
 		if (receive(l, e) < 0 || talk_next(&l->talk, &w, e) < 0)
 			return -1;
@@ -107,7 +66,7 @@ static int take_answer(json_t *json, struct err *e)
 	return err_set(e, "%.300s", why ? why : "it says no");
 }
 
-static int hear(struct line *l, data_fn *data, void *arg, struct err *e)
+static int hear(struct talk_line *l, data_fn *data, void *arg, struct err *e)
 {
 	struct talk_word w;
 	int r;
@@ -135,12 +94,12 @@ struct pull {
 static int ask(const struct pull *p, json_t *request, data_fn *data, void *arg, struct err *e)
 {
 	_cleanup_json_ json_t *mine = request;
-	_cleanup_(line_close) struct line l = {.fd = -1};
+	_cleanup_talk_line_ struct talk_line l = {.fd = -1};
 
 	if (open_line(&l, p->o->from, p->keys.control, e) < 0)
 		return err_prefix(e, "%s", p->o->from);
 	talk_json(&l.talk, json_incref(mine));
-	if (send_all(&l) < 0)
+	if (talk_line_send(&l, WAIT_MS) < 0)
 		return err_errno(e, "%s", p->o->from);
 	return hear(&l, data, arg, e) < 0 ? err_prefix(e, "%s", p->o->from) : 0;
 }
