@@ -246,12 +246,13 @@ static bool has_answered(const struct talk_line *line)
 	return poll(&p, 1, 0) != 0;
 }
 
+#define PIECE (TALK_DATA_MAX / 2)
+
 static int send_piece(struct talk_line *line, const struct buf *piece)
 {
-	for (size_t at = 0; at < piece->len; at += TALK_DATA_MAX / 2) {
+	for (size_t at = 0; at < piece->len; at += PIECE) {
 		size_t n = piece->len - at;
-		talk_data(&line->talk, piece->data + at,
-			n < TALK_DATA_MAX / 2 ? n : TALK_DATA_MAX / 2);
+		talk_data(&line->talk, piece->data + at, n < PIECE ? n : PIECE);
 	}
 	return buf_ok(&line->talk.out) ? talk_line_send(line, WORD_MS) : -1;
 }
@@ -288,58 +289,11 @@ static int converse(struct talk_line *line, json_t *request, const struct remote
 	return hear_answer(line, l, answer, e);
 }
 
-#define PIECE 32768
-
-static int send_file(struct talk_line *line, const struct remote_file *file, struct err *e)
-{
-	char piece[PIECE];
-	_cleanup_close_ int fd = file->bytes ? -1 : open(file->path, O_RDONLY | O_CLOEXEC);
-
-	if (!file->bytes && fd < 0)
-		return err_errno(e, "%s", file->path);
-	for (uint64_t at = 0; at < file->size;) {
-		size_t n = file->size - at < PIECE ? (size_t)(file->size - at) : PIECE;
-		if (file->bytes)
-			memcpy(piece, file->bytes + at, n);
-		else if (io_pread_full(fd, piece, n, (off_t)at) < 0)
-			return err_errno(e, "%s", file->path);
-		talk_data(&line->talk, piece, n);
-		if (!buf_ok(&line->talk.out))
-			return err_set(e, "out of memory");
-		if (talk_line_send(line, WORD_MS) < 0)
-			return line_broke("cannot be told", e);
-		at += n;
-	}
-	return 0;
-}
-
-static int give(struct talk_line *line, json_t *request, const struct remote_file *file,
-	json_t **answer, struct err *e)
-{
-	talk_json(&line->talk, json_incref(request));
-	if (send_file(line, file, e) < 0)
-		return -1;
-	if (talk_line_send(line, WORD_MS) < 0)
-		return line_broke("cannot be told", e);
-	return hear_answer(line, NULL, answer, e);
-}
-
 static int name_node(const struct node *n, struct err *e)
 {
 	if (interrupted)
 		return check_interrupted(e);
 	return err_prefix(e, "%s (%s)", n->name, n->address[0] ? n->address : "by mDNS");
-}
-
-int remote_give(const struct remote *r, const struct node *n, json_t *request,
-	const struct remote_file *file, json_t **answer, struct err *e)
-{
-	_cleanup_json_ json_t *mine = request;
-	_cleanup_talk_line_ struct talk_line line = {.fd = -1};
-
-	if (call_node(r, n, &line, e) < 0 || give(&line, mine, file, answer, e) < 0)
-		return name_node(n, e);
-	return 0;
 }
 
 int remote_ask(const struct remote *r, const struct node *n, json_t *request,
@@ -354,6 +308,47 @@ int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	if (rc == 0)
 		rc = converse(&line, request, l, answer, e);
 	return rc == 0 ? 0 : name_node(n, e);
+}
+
+/* A remote_file on its way. */
+struct reading {
+	const struct remote_file *file;
+	int fd;
+	uint64_t at;
+};
+
+static void reading_close(struct reading *r)
+{
+	cleanup_close(&r->fd);
+}
+
+static int feed_file(void *arg, struct buf *out, struct err *e)
+{
+	struct reading *r = arg;
+	const struct remote_file *f = r->file;
+	size_t n = f->size - r->at < PIECE ? (size_t)(f->size - r->at) : PIECE;
+	char piece[PIECE];
+
+	if (f->bytes) {
+		buf_add(out, f->bytes + r->at, n);
+	} else {
+		if (r->fd < 0)
+			r->fd = open(f->path, O_RDONLY | O_CLOEXEC);
+		if (r->fd < 0 || io_pread_full(r->fd, piece, n, (off_t)r->at) < 0)
+			return err_errno(e, "%s", f->path);
+		buf_add(out, piece, n);
+	}
+	r->at += n;
+	return r->at < f->size;
+}
+
+int remote_give(const struct remote *r, const struct node *n, json_t *request,
+	const struct remote_file *file, json_t **answer, struct err *e)
+{
+	_cleanup_(reading_close) struct reading reading = {.file = file, .fd = -1};
+	struct remote_listener l = {.feed = feed_file, .feed_arg = &reading};
+
+	return remote_ask(r, n, request, &l, answer, NULL, e);
 }
 
 /* --- what many commands want */
