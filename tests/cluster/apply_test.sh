@@ -39,35 +39,10 @@ EOC
     echo "}"
   } >"$conf"
 }
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" 2>/dev/null; }
-stop() { rehearse stop >/dev/null; }
-cleanup_hooks+=(stop)
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
+data=(1 2 3 4) strangers=1
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
 tell() { ip netns exec "$netns" "$bramble" "$@" 2>&1; } # COMMAND... WORD...
-# For at most SECONDS.
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
-master() {
-  local i
-  for i in 1 2 3 4; do
-    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || echo -n "$i"
-  done
-}
-# shellcheck disable=SC2317 # called through until_is
-has_master() { [[ -n $(master) ]] && echo yes; }
-# shellcheck disable=SC2317
-serving() { # as NODE sees them
-  fetch "http://$net.1$1:7470/cluster" | python3 -c '
-import json, sys
-print(sum(n["state"] == "serving" for n in json.load(sys.stdin)["nodes"]))' 2>/dev/null
-}
 generation() { fetch "http://$net.1$1:7470/cluster" | python3 -c 'import json, sys; print(json.load(sys.stdin)["generation"])'; }
 setting() { # NODE KEY: as the running Neo4j tells it
   fetch -H 'Content-Type: application/json' \
@@ -77,46 +52,6 @@ import json, sys
 print(json.load(sys.stdin)["results"][0]["data"][0]["row"][0])' 2>/dev/null
 }
 started() { rehearse exec "pi$1" -- systemctl show -p ExecMainStartTimestampMonotonic --value neo4j.service; }
-show() {
-  local i
-  for i in 1 2 3 4; do
-    echo "# pi$i: $(fetch "http://$net.1$i:7470/cluster")"
-    rehearse logs "pi$i" | grep -E 'bramble-(agent|enact|helper)' | tail -n 25 | sed 's/^/#   /'
-  done
-}
-must() { # STATUS NAME
-  ok "$1" "$2"
-  [[ $1 -eq 0 ]] || { show; done_testing; }
-}
-begin_writes() { # LABEL
-  python3 "$top/tests/cluster/writer.py" "$netns" "$1" 1 $net.11 $net.12 $net.13 $net.14 >"$scratch/$1.json" &
-  writer=$!
-}
-end_writes() { kill "$writer" && wait "$writer"; }
-# shellcheck disable=SC2317
-missing() { # NODE LABEL
-  fetch -m 30 -H 'Content-Type: application/json' \
-    -d "{\"statements\":[{\"statement\":\"MATCH (n:$2) RETURN collect(n.i)\"}]}" \
-    "http://$net.1$1:7474/db/data/transaction/commit" | python3 -c '
-import json, sys
-told = json.load(open(sys.argv[1]))
-there = json.load(sys.stdin)["results"][0]["data"][0]["row"][0]
-lost = set(told["acknowledged"]) - set(there)
-strange = set(there) - set(told["acknowledged"]) - set(told["unknown"])
-print(len(lost) + len(strange) + len(there) - len(set(there)) if told["acknowledged"] else "no writes")' \
-    "$scratch/$2.json" 2>/dev/null
-}
-none_missing() { # LABEL NODE...
-  local i
-  for i in "${@:2}"; do
-    until_is 60 0 missing "$i" "$1"
-    must $? "every acknowledged write is on pi$i ($(missing "$i" "$1") missing)"
-  done
-  echo "# $1: $(python3 -c '
-import json, sys
-t = json.load(open(sys.argv[1]))
-print(len(t["acknowledged"]), "acknowledged,", len(t["unknown"]), "unknown, none for", t["gap_s"], "s")' "$scratch/$1.json")"
-}
 
 # Three members' cards of generation 1, and a fourth one's card of the four.
 write_conf "" 1 2 3
@@ -199,7 +134,8 @@ must $? "pi$gone is removed: ${said##*$'\n'}"
 end_writes
 until_is 30 3 serving "${rest:0:1}"
 ok $? "three serve"
-is "$(rehearse exec "pi$gone" -- systemctl is-active neo4j.service | tr -d '\r')" inactive "its Neo4j does not run"
+# Failed: its lease was over before it had stopped in order, and the guard ended it.
+like "$(rehearse exec "pi$gone" -- systemctl is-active neo4j.service)" '^(inactive|failed)' "its Neo4j does not run"
 like "$(fetch "http://$net.1$gone:7470/health")" 'removed from the cluster' "and it says why"
 # shellcheck disable=SC2086
 none_missing Leave $rest

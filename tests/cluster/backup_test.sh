@@ -31,61 +31,10 @@ cluster "$name" {
   node "pi3" { roles = {"data", "proxy"} address = "$net.13" id = 3 }
 }
 EOC
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" >/dev/null 2>&1; }
-stop() { rehearse stop; }
-cleanup_hooks+=(stop)
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
+data=(1 2 3)
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
 tell() { ip netns exec "$netns" "$bramble" "$@" 2>&1; }
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
-master() { # which of them is writable
-  local i
-  for i in 1 2 3; do
-    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || echo -n "$i"
-  done
-}
-# shellcheck disable=SC2317 # called through until_is
-serving() {
-  fetch "http://$net.11:7470/cluster" | python3 -c '
-import json, sys
-n = json.load(sys.stdin)["nodes"]
-print(sum(x["state"] == "serving" for x in n), sum(x["writable"] for x in n))' 2>/dev/null
-}
-show() {
-  local i
-  for i in 1 2 3; do
-    echo "# pi$i: $(fetch "http://$net.1$i:7470/cluster")"
-    "$bramble" rehearse logs --cluster "$name" "pi$i" 2>/dev/null | grep -E 'bramble-|neo4j' | tail -n 25 | sed 's/^/#   /'
-  done
-}
-must() { # STATUS NAME
-  ok "$1" "$2"
-  [[ $1 -eq 0 ]] || { show; done_testing; }
-}
-begin_writes() { # LABEL
-  python3 "$top/tests/cluster/writer.py" "$netns" "$1" 1 $net.11 $net.12 $net.13 >"$scratch/$1.json" &
-  writer=$!
-}
-end_writes() { kill "$writer" && wait "$writer"; }
-# shellcheck disable=SC2317
-missing() { # NODE LABEL
-  fetch -m 30 -H 'Content-Type: application/json' \
-    -d "{\"statements\":[{\"statement\":\"MATCH (n:$2) RETURN collect(n.i)\"}]}" \
-    "http://$net.1$1:7474/db/data/transaction/commit" | python3 -c '
-import json, sys
-told = json.load(open(sys.argv[1]))
-there = json.load(sys.stdin)["results"][0]["data"][0]["row"][0]
-lost = set(told["acknowledged"]) - set(there)
-print(len(lost) + len(there) - len(set(there)) if told["acknowledged"] else "no writes")' \
-    "$scratch/$2.json" 2>/dev/null
-}
 count() { # LABEL NODE
   fetch -m 30 -H 'Content-Type: application/json' \
     -d "{\"statements\":[{\"statement\":\"MATCH (n:$1) RETURN count(n)\"}]}" \
@@ -93,19 +42,12 @@ count() { # LABEL NODE
 import json, sys
 print(json.load(sys.stdin)["results"][0]["data"][0]["row"][0])' 2>/dev/null
 }
-none_missing() { # LABEL NODE...
-  local i
-  for i in "${@:2}"; do
-    until_is 60 0 missing "$i" "$1"
-    must $? "every acknowledged write of \"$1\" is on pi$i ($(missing "$i" "$1") missing)"
-  done
-}
 
 log=$("$bramble" build "$conf" 2>&1)
 ok $? "the images are built" "$log"
 "$bramble" rehearse "$conf" --detach --wait 240 --dir "$scratch" >/dev/null 2>&1
 must $? "three machines become one cluster"
-until_is 120 "3 1" serving
+until_is 120 "3 1" standing
 must $? "and serve, below one master"
 
 # --- out of it, under writes
@@ -120,7 +62,7 @@ must $? "a backup in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
 end_writes
 is "$(master) $(stat -c %a "$scratch/store.backup")" "$before 600" "the master stays, and the file is its owner's"
 is "$(compgen -G "$scratch/*.part*")" "" "nothing else is left"
-until_is 90 "3 1" serving
+until_is 90 "3 1" standing
 must $? "all three serve again"
 none_missing Before 1 2 3
 none_missing During 1 2 3
@@ -135,11 +77,11 @@ fails 1 'holds [0-9]+ transactions.*--replace' "not over a store that holds some
 head -c 3000 "$scratch/store.backup" >"$scratch/cut.backup"
 fails 4 'cut.backup' "half a backup is none" \
   ip netns exec "$netns" "$bramble" restore --replace "$scratch/cut.backup" "$conf"
-is "$(serving)" "3 1" "and nothing has changed"
+is "$(standing)" "3 1" "and nothing has changed"
 start=$SECONDS
 said=$(tell restore --replace "$scratch/store.backup" "$conf")
 must $? "restored in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
-until_is 60 "3 1" serving
+until_is 60 "3 1" standing
 must $? "all three serve"
 none_missing Before 1 2 3
 for i in 1 2 3; do

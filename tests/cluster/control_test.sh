@@ -27,79 +27,17 @@ cluster "$name" {
   node "pi3" { roles = {"data", "proxy"} address = "$net.13" id = 3 }
 }
 EOC
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" >/dev/null 2>&1; }
-stop() { rehearse stop; }
-cleanup_hooks+=(stop)
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
+data=(1 2 3) strangers=1
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
 tell() { ip netns exec "$netns" "$bramble" "$1" "$conf" "${@:2}" 2>&1; } # COMMAND WORD...
-# For at most SECONDS.
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
-master() { # which of them is writable
-  local i
-  for i in 1 2 3; do
-    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || echo -n "$i"
-  done
-}
-# shellcheck disable=SC2317 # called through until_is
-has_master() { [[ -n $(master) ]] && echo yes; }
-# shellcheck disable=SC2317
-serving() {
-  fetch "http://$net.1$1:7470/cluster" | python3 -c '
-import json, sys
-print(sum(n["state"] == "serving" for n in json.load(sys.stdin)["nodes"]))' 2>/dev/null
-}
-show() {
-  local i
-  for i in 1 2 3; do
-    echo "# pi$i: $(fetch "http://$net.1$i:7470/cluster")"
-    "$bramble" rehearse logs --cluster "$name" "pi$i" 2>/dev/null | grep bramble- | tail -n 15 | sed 's/^/#   /'
-  done
-}
-must() { # STATUS NAME
-  ok "$1" "$2"
-  [[ $1 -eq 0 ]] || { show; done_testing; }
-}
-begin_writes() { # LABEL
-  python3 "$top/tests/cluster/writer.py" "$netns" "$1" 1 $net.11 $net.12 $net.13 >"$scratch/$1.json" &
-  writer=$!
+settled_writes() { # LABEL
+  begin_writes "$1"
   sleep 5
 }
-end_writes() {
+late_end() {
   sleep 3
-  kill "$writer" && wait "$writer"
-}
-# How many acknowledged writes are missing on NODE, once it has caught up. Says why it cannot tell.
-# shellcheck disable=SC2317
-missing() { # NODE LABEL
-  fetch -m 30 -H 'Content-Type: application/json' \
-    -d "{\"statements\":[{\"statement\":\"MATCH (n:$2) RETURN collect(n.i)\"}]}" \
-    "http://$net.1$1:7474/db/data/transaction/commit" | python3 -c '
-import json, sys
-told = json.load(open(sys.argv[1]))
-there = json.load(sys.stdin)["results"][0]["data"][0]["row"][0]
-lost = set(told["acknowledged"]) - set(there)
-strange = set(there) - set(told["acknowledged"]) - set(told["unknown"])
-print(len(lost) + len(strange) + len(there) - len(set(there)) if told["acknowledged"] else "no writes")' \
-    "$scratch/$2.json" 2>/dev/null
-}
-none_missing() { # LABEL NODE...
-  local i
-  for i in "${@:2}"; do
-    until_is 60 0 missing "$i" "$1"
-    must $? "every acknowledged write is on pi$i ($(missing "$i" "$1") missing)"
-  done
-  echo "# $1: $(python3 -c '
-import json, sys
-t = json.load(open(sys.argv[1]))
-print(len(t["acknowledged"]), "acknowledged,", len(t["unknown"]), "unknown, none for", t["gap_s"], "s")' "$scratch/$1.json")"
+  end_writes
 }
 
 log=$("$bramble" build "$conf" 2>&1)
@@ -117,11 +55,11 @@ like "$(tell logs pi1)" 'Remote interface available|Started' "and of a Neo4j"
 for round in 1 2; do
   before=$(master)
   if [[ $before != 3 ]]; then chosen=3; else chosen=2; fi
-  begin_writes "Switch$round"
+  settled_writes "Switch$round"
   start=$SECONDS
   said=$(tell switchover "pi$chosen")
   must $? "from pi$before to pi$chosen in $((SECONDS - start)) s: ${said##*$'\n'}"
-  end_writes
+  late_end
   is "$(master)" "$chosen" "pi$chosen is master"
   until_is 90 3 serving "$chosen"
   must $? "and all three serve"
@@ -134,10 +72,10 @@ done
 # --- another secret, under writes
 before=$(master)
 old=$(<"$scratch/$name.state/secret")
-begin_writes Secret
+settled_writes Secret
 said=$(tell rotate)
 must $? "a new secret: ${said##*$'\n'}"
-end_writes
+late_end
 [[ $(<"$scratch/$name.state/secret") != "$old" ]]
 ok $? "the folder has it"
 is "$(master) $(serving 1)" "$before 3" "nobody noticed"
@@ -145,8 +83,8 @@ none_missing Secret 1 2 3
 like "$(tell logs pi1 --lines 1)" . "and the PC is let in"
 
 # --- power off in order
-begin_writes Last
-end_writes
+settled_writes Last
+late_end
 before=$(master)
 said=$(tell poweroff)
 must $? "all are powered off: $(tr '\n' ';' <<<"$said")"
@@ -165,8 +103,8 @@ must $? "it is told that the others are lost: ${said##*$'\n'}"
 until_is 240 2 master
 must $? "and goes on alone"
 none_missing Last 2
-begin_writes Alone
-end_writes
+settled_writes Alone
+late_end
 none_missing Alone 2
 
 # --- they come back all the same

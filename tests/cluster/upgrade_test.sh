@@ -31,27 +31,10 @@ cluster "$name" {
 }
 EOC
 }
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" >/dev/null 2>&1; }
+data=(1 2 3)
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
 on() { "$bramble" rehearse exec --cluster "$name" "$1" -- sh -c "$2" 2>/dev/null; } # NODE COMMAND
-stop() { rehearse stop; }
-cleanup_hooks+=(stop)
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
-# shellcheck disable=SC2317 # called through until_is
-serving() {
-  fetch "http://$net.11:7470/cluster" | python3 -c '
-import json, sys
-n = json.load(sys.stdin)["nodes"]
-print(sum(x["state"] == "serving" for x in n), sum(x["writable"] for x in n))' 2>/dev/null
-}
 versions() {
   local i
   for i in 1 2 3; do
@@ -60,53 +43,15 @@ import json, sys
 print(json.load(sys.stdin)["neo4j_version"])' 2>/dev/null
   done | sort -u
 }
-show() {
-  local i
-  for i in 1 2 3; do
-    echo "# pi$i: $(fetch "http://$net.1$i:7470/cluster")"
-    "$bramble" rehearse logs --cluster "$name" "pi$i" 2>/dev/null | grep -vE 'systemd\[' | tail -n 40 | sed 's/^/#   /'
-  done
-}
-must() { # STATUS NAME
-  ok "$1" "$2"
-  [[ $1 -eq 0 ]] || { show; done_testing; }
-}
-begin_writes() { # LABEL
-  python3 "$top/tests/cluster/writer.py" "$netns" "$1" 1 $net.11 $net.12 $net.13 >"$scratch/$1.json" &
-  writer=$!
-}
-end_writes() { kill "$writer" && wait "$writer"; }
-written() { # NODE LABEL
-  fetch -m 30 -H 'Content-Type: application/json' \
-    -d "{\"statements\":[{\"statement\":\"MATCH (n:$2) RETURN collect(n.i)\"}]}" \
-    "http://$net.1$1:7474/db/data/transaction/commit"
-}
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317 # called through until_is
 is_written() { written "$@" | grep -qE '"row":\[\[[0-9]' && echo yes; }
-# shellcheck disable=SC2317
-missing() { # NODE LABEL
-  written "$@" | python3 -c '
-import json, sys
-told = json.load(open(sys.argv[1]))
-there = json.load(sys.stdin)["results"][0]["data"][0]["row"][0]
-lost = set(told["acknowledged"]) - set(there)
-print(len(lost) + len(there) - len(set(there)) if told["acknowledged"] else "no writes")' \
-    "$scratch/$2.json" 2>/dev/null
-}
-none_missing() { # LABEL NODE...
-  local i
-  for i in "${@:2}"; do
-    until_is 60 0 missing "$i" "$1"
-    must $? "every acknowledged write of \"$1\" is on pi$i ($(missing "$i" "$1") missing)"
-  done
-}
 
 write_conf "$from"
 log=$("$bramble" build "$conf" 2>&1)
 ok $? "the images are built" "$log"
 "$bramble" rehearse "$conf" --detach --wait 240 --dir "$scratch" >/dev/null 2>&1
 must $? "three machines become one cluster"
-until_is 120 "3 1" serving
+until_is 120 "3 1" standing
 must $? "and serve, below one master"
 is "$(versions)" "$from" "all with Neo4j $from"
 begin_writes Before
@@ -126,7 +71,7 @@ done
 fails 1 'all is as before' "an upgrade that fails says so" \
   ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf"
 for i in pi1 pi2 pi3; do on $i 'umount /usr/lib/bramble/upgrade-store'; done
-until_is 120 "3 1" serving
+until_is 120 "3 1" standing
 must $? "and all three serve again"
 is "$(versions)" "$from" "with Neo4j $from"
 
@@ -135,7 +80,7 @@ start=$SECONDS
 said=$(timeout 180 ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/store.backup" "$conf" 2>&1)
 must $? "upgraded in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
 end_writes
-until_is 60 "3 1" serving
+until_is 60 "3 1" standing
 must $? "all three serve"
 is "$(versions)" "$to" "with Neo4j $to"
 none_missing Before 1 2 3
