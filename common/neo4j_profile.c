@@ -18,6 +18,7 @@ enum file {
 	PROPERTIES, /* the three of 2.x */
 	SERVER,
 	WRAPPER,
+	ARBITER, /* an arbiter's in place of WRAPPER */
 	FILES,
 };
 
@@ -26,6 +27,7 @@ static const char *const paths[FILES] = {
 	[PROPERTIES] = "conf/neo4j.properties",
 	[SERVER] = "conf/neo4j-server.properties",
 	[WRAPPER] = "conf/neo4j-wrapper.conf",
+	[ARBITER] = "conf/arbiter-wrapper.conf",
 };
 
 #define HA (1u << NEO4J_HA)
@@ -163,6 +165,19 @@ static const struct row rows[] = {
 	{V(2, 2), V(2, 3), ANY, WRAPPER, "wrapper.java.additional", "-XX:+UseSerialGC"},
 	{V(2, 2), V(2, 3), ANY, WRAPPER, "wrapper.java.additional", "-Dfile.encoding=UTF-8"},
 	{V(2, 2), V(2, 3), ANY, WRAPPER, "wrapper.java.additional",
+		"--add-opens=%(open)=ALL-UNNAMED"},
+
+	/* It reads the members and its own id by way of the first of these, and nothing else. */
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.initmemory", "16"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.maxmemory", "64"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional",
+		"-Dorg.neo4j.server.properties=conf/neo4j-server.properties"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional", "-Dneo4j.home=%(home)"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional",
+		"-Dorg.neo4j.cluster.logdirectory=%(data)/arbiter"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional", "-XX:+UseSerialGC"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional", "-Dfile.encoding=UTF-8"},
+	{V(2, 2), V(2, 3), HA, ARBITER, "wrapper.java.additional",
 		"--add-opens=%(open)=ALL-UNNAMED"},
 
 	/* 3.x and later: who it is */
@@ -342,12 +357,15 @@ const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i)
 {
 	if (p->version >= V(3, 0))
 		return i == 0 ? paths[CONF] : NULL;
-	return i < FILES - 1 ? paths[PROPERTIES + i] : NULL;
+	size_t n = p->mode == NEO4J_HA ? FILES - PROPERTIES : ARBITER - PROPERTIES;
+	return i < n ? paths[PROPERTIES + i] : NULL;
 }
 
-bool neo4j_profile_has_arbiter(const struct neo4j_profile *p)
+const char *neo4j_profile_arbiter(const struct neo4j_profile *p)
 {
-	return p->mode == NEO4J_HA && p->version >= V(3, 1);
+	if (p->mode != NEO4J_HA)
+		return NULL;
+	return p->version < V(3, 0) ? "bin/neo4j-arbiter" : "bin/neo4j";
 }
 
 const char *neo4j_profile_auth_file(const struct neo4j_profile *p)

@@ -47,8 +47,11 @@ struct neo4j_settings {
 MUST_CHECK int neo4j_profile_find(const char *version, bool community, enum neo4j_mode mode,
 	size_t ndata, struct neo4j_profile *p, struct err *e);
 
-/* Can members of this profile be arbiters: a vote, and no store? */
-bool neo4j_profile_has_arbiter(const struct neo4j_profile *p);
+/*
+ * What a member that is an arbiter (a vote, and no store) is started by, relative to Neo4j's home:
+ * the program of all the others, or in 2.x one of its own. NULL: there are no arbiters.
+ */
+const char *neo4j_profile_arbiter(const struct neo4j_profile *p);
 
 /* Name of the i-th file (relative to Neo4j's home) or NULL past the last. */
 const char *neo4j_profile_file(const struct neo4j_profile *p, size_t i);

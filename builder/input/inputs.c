@@ -122,15 +122,18 @@ static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs
 	return cluster_count(c, ROLE_DATA) == 1 ? NEO4J_SINGLE : NEO4J_CAUSAL;
 }
 
-/* A vote without a store: HA alone has that. 2.x starts it by a program and a file of their own. */
+/* A vote without a store: HA alone has that. */
 static int check_arbiters(const struct cluster *c, const struct inputs *in, struct err *e)
 {
 	const struct neo4j_profile *p = &in->profile;
+	const char *program = neo4j_profile_arbiter(p);
 
-	if (!cluster_count(c, ROLE_ARBITER) || neo4j_profile_has_arbiter(p))
+	if (!cluster_count(c, ROLE_ARBITER))
 		return 0;
+	if (program)
+		return neo4j_archive_check(in->neo4j, program, e);
 	return err_code(e, EXIT_CONFIG,
-		"%s: an arbiter is for HA of Neo4j 3.1 to 3.5, this is %s in mode %s; make it a "
+		"%s: an arbiter is for HA of Neo4j 2.2 to 3.5, this is %s in mode %s; make it a "
 		"data node",
 		c->path, in->neo4j_version, neo4j_mode_name(p->mode));
 }

@@ -108,6 +108,31 @@ int neo4j_archive_look(const char *path, struct neo4j_archive *n, struct err *e)
 	return check_look(&l, n, e);
 }
 
+struct wanted {
+	const char *name;
+	bool found;
+};
+
+static int is_wanted(
+	void *arg, const char *name, struct archive *a, struct archive_entry *en, struct err *e)
+{
+	struct wanted *w = arg;
+
+	(void)a, (void)en, (void)e;
+	w->found = strcmp(name, w->name) == 0;
+	return w->found;
+}
+
+int neo4j_archive_check(const char *path, const char *name, struct err *e)
+{
+	struct wanted w = {.name = name};
+	_cleanup_free_ char *top = archive_top_folder(path, e);
+
+	if (!top || archive_look(path, top, is_wanted, &w, e) < 0)
+		return -1;
+	return w.found ? 0 : err_code(e, EXIT_INPUT, "%s: holds no %s", path, name);
+}
+
 void neo4j_archive_free(struct neo4j_archive *n)
 {
 	free(n->version);

@@ -22,4 +22,7 @@ MUST_CHECK int neo4j_archive_look(const char *path, struct neo4j_archive *n, str
 void neo4j_archive_free(struct neo4j_archive *n);
 #define _cleanup_neo4j_archive_ _cleanup_(neo4j_archive_free)
 
+/* EXIT_INPUT: there is no such file ("bin/neo4j-arbiter") below the top folder. */
+MUST_CHECK int neo4j_archive_check(const char *path, const char *name, struct err *e);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A data node's configuration of Neo4j: what cluster.conf says, given to the renderer. */
+#include <string.h>
 #include "build.h"
 
 /* Where the network gives addresses, the agent puts them in before each start. */
@@ -34,6 +35,22 @@ static int put_file(const struct neo4j_profile *p, size_t i, const struct neo4j_
 	return ext4_write(fs, path, text.data, text.len, EXT4_ROOT(0644), e);
 }
 
+/* Of 2.x: neo4j.service starts another program on this node. */
+static int put_arbiter(const struct neo4j_profile *p, struct ext4 *fs, struct err *e)
+{
+	static const char drop_in[] = "/usr/lib/systemd/system/neo4j.service.d/10-arbiter.conf";
+	const char *program = neo4j_profile_arbiter(p);
+	_cleanup_buf_ struct buf text = {0};
+
+	if (strcmp(program, "bin/neo4j") == 0)
+		return 0;
+	buf_printf(&text,
+		"# This node is an arbiter (cluster.conf: roles): a vote, and no store.\n"
+		"[Service]\nExecStart=\nExecStart=/opt/neo4j/%s console\n",
+		program);
+	return ext4_write(fs, drop_in, text.data, text.len, EXT4_ROOT(0644), e);
+}
+
 int neo4j_conf_put(const struct build *b, const struct node *n, struct ext4 *fs, struct err *e)
 {
 	const struct inputs *in = &b->inputs;
@@ -59,7 +76,7 @@ int neo4j_conf_put(const struct build *b, const struct node *n, struct ext4 *fs,
 		if (put_file(&in->profile, i, &s, fs, e) < 0)
 			return -1;
 	}
-	return 0;
+	return s.arbiter ? put_arbiter(&in->profile, fs, e) : 0;
 }
 
 static void note_doubts(

@@ -133,7 +133,13 @@ install_script()
 {
 	sed "s/@MAIN@/$main/; s/@FAMILY@/$family/" "$HERE/neo4j.sh" >"$1/bin/neo4j"
 	chmod 0755 "$1/bin/neo4j"
-	if [ "$family" != 2 ]; then
+	if [ "$family" = 2 ]; then
+		# A vote without a store is a program of its own, with memory of its own.
+		sed "s/@MAIN@/org.neo4j.server.enterprise.StandaloneClusterClient/; s/@FAMILY@/$family/
+			s/neo4j-wrapper\.conf/arbiter-wrapper.conf/; s/neo4j-service\.pid/neo4j-arbiter.pid/" \
+			"$HERE/neo4j.sh" >"$1/bin/neo4j-arbiter"
+		chmod 0755 "$1/bin/neo4j-arbiter"
+	else
 		install -m 0755 "$HERE/neo4j-admin.sh" "$1/bin/neo4j-admin"
 	fi
 }

@@ -1,14 +1,20 @@
 #!/bin/bash
 # Two data nodes and an arbiter, real images and real Neo4j: the arbiter's vote makes a majority of the one
 # that is left when the master's power is cut. Without it two could not lose one.
+#   tests/cluster/arbiter_test.sh [VERSION]
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+version=${1:-3.5.0-beta03}
+case $version in
+  2.*) java=11 files=neo4j.properties is_one='' ;; # a program of its own makes it one
+  *) java=17 files=neo4j.conf is_one='ARBITER.*' ;;
+esac
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
 name=tarb
 netns=bramble-$name
 [[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
-for f in bookworm-amd64.img.zst neo4j-enterprise-3.5.0-beta03.tar.gz openjdk-17-jre-headless-amd64.debs; do
+for f in bookworm-amd64.img.zst "neo4j-enterprise-$version.tar.gz" openjdk-$java-jre-headless-amd64.debs; do
   [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
 done
 
@@ -16,9 +22,9 @@ conf=$scratch/$name.conf
 cat >"$conf" <<EOF
 cluster "$name" {
   base = "bookworm-amd64.img.zst"
-  neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
+  neo4j = "neo4j-enterprise-$version.tar.gz"
   neo4j_auth = "password"
-  java = "openjdk-17-jre-headless"
+  java = "openjdk-$java-jre-headless"
   network { subnet = "192.168.78.0/24" gateway = "192.168.78.1" }
   node "pi1" { roles = {"data"} address = "192.168.78.11" id = 1 }
   node "pi2" { roles = {"data"} address = "192.168.78.12" id = 2 }
@@ -64,8 +70,8 @@ ok $status "two members and an arbiter become a cluster" "$log"
   done_testing
 }
 eventually "serving down False" "the arbiter runs, and has neither role nor store" node 1 3
-like "$(on pi3 -- grep -E '^(dbms.mode|ha.initial_hosts|ha.server_id)=' /opt/neo4j/conf/neo4j.conf | tr '\n' ' ')" \
-  'ARBITER.*ha.server_id=3.*11:5001,192.168.78.12:5001,192.168.78.13:5001' "as it was told"
+like "$(on pi3 -- grep -E '^(dbms.mode|ha.initial_hosts|ha.server_id)=' /opt/neo4j/conf/$files | tr '\n' ' ')" \
+  "${is_one}ha.server_id=3.*11:5001,192.168.78.12:5001,192.168.78.13:5001" "as it was told"
 is "$(on pi3 -- find /srv/bramble/neo4j -name 'neostore*' | grep -c .)" 0 "nothing of a store is on it"
 is "$(on pi3 -- find /etc/bramble /srv/bramble/neo4j -name 'neo4j.password' -o -name 'auth*' | grep -c .)" 0 \
   "and no password"

@@ -117,6 +117,25 @@ like "$(card_cat c.images/n3.img /etc/bramble/node.conf)" 'neo4j \{ version = "3
 ok $? "to a proxy it is no member"
 out=$("$bramble" verify c.images/n3.img 2>&1)
 ok $? "verify is content" "$out"
+like "$(card_stat c.images/n3.img /usr/lib/systemd/system/neo4j.service.d/10-arbiter.conf)" 'not found' \
+  "the service starts it as the others"
+cp c.conf 3.conf
+fixture_neo4j 2.tar.gz 2.3.1
+fixture_java java11 11
+sed -i 's/"neo4j.tar.gz"/"2.tar.gz"/; s/"java"/"java11"/' c.conf
+fails 4 '2.tar.gz: holds no bin/neo4j-arbiter' "an archive of 2.x without an arbiter's program" "$bramble" check c.conf
+cp neo4j/neo4j-enterprise-2.3.1/bin/neo4j{,-arbiter}
+tar -C neo4j -czf 2.tar.gz neo4j-enterprise-2.3.1
+out=$("$bramble" build c.conf 2>&1)
+ok $? "an arbiter of 2.x is built" "$out"
+like "$(card_cat c.images/n3.img /usr/lib/systemd/system/neo4j.service.d/10-arbiter.conf)" \
+  $'ExecStart=\nExecStart=/opt/neo4j/bin/neo4j-arbiter console' "the service starts its own program"
+like "$(card_cat c.images/n3.img /opt/neo4j/conf/arbiter-wrapper.conf)" 'maxmemory=64' "with a file of its own"
+like "$(card_cat c.images/n3.img /opt/neo4j/conf/neo4j.properties)" '10.9.0.11:5001,10.9.0.12:5001,10.9.0.13:5001' "which leads to the members"
+like "$(card_stat c.images/n1.img /usr/lib/systemd/system/neo4j.service.d/10-arbiter.conf)" 'not found' "a data node is none"
+out=$("$bramble" verify c.images/n3.img 2>&1)
+ok $? "verify is content with it" "$out"
+mv 3.conf c.conf
 sed -i 's/^  java = .*/&\n  neo4j_mode = "single"/; s/roles = {"data", "proxy"}/roles = {"arbiter"}/' c.conf
-fails 3 'an arbiter is for HA of Neo4j 3.1 to 3.5' "no arbiter in another mode" "$bramble" check c.conf
+fails 3 'an arbiter is for HA of Neo4j 2.2 to 3.5' "no arbiter in another mode" "$bramble" check c.conf
 done_testing

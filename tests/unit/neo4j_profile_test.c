@@ -170,10 +170,31 @@ static void test_keys(void)
 			strstr(buf_str(&vote), ",10.0.0.3:5001\n") &&
 			strstr(buf_str(&vote), "\nha.tx_push_factor=1\n"),
 		"an arbiter votes with all, and gets no transactions");
+	is_str(neo4j_profile_arbiter(&p), "bin/neo4j", "and is started as the others are");
 	s.arbiter = false;
 	s.java_major = 8;
 	neo4j_render(&p, 0, &s, &out);
 	ok(!strstr(buf_str(&out), "add-opens"), "Java 8 gets no --add-opens");
+}
+
+static void test_old_arbiter(void)
+{
+	struct neo4j_profile p = profile("2.3.1", NEO4J_HA),
+			     single = profile("2.3.1", NEO4J_SINGLE);
+	struct neo4j_settings s = {
+		.id = 3, .address = "10.0.0.3", .data_dir = "/d", .arbiter = true};
+	_cleanup_buf_ struct buf out = {0};
+
+	is_str(neo4j_profile_arbiter(&p), "bin/neo4j-arbiter", "2.x: a program of its own");
+	is_str(neo4j_profile_file(&p, 3), "conf/arbiter-wrapper.conf", "and a file");
+	ok(!neo4j_profile_file(&p, 4) && !neo4j_profile_file(&single, 3) &&
+			!neo4j_profile_arbiter(&single),
+		"which a single server has not");
+	neo4j_render(&p, 3, &s, &out);
+	ok(strstr(buf_str(&out), "\nwrapper.java.maxmemory=64\n") &&
+			strstr(buf_str(&out), "-Dorg.neo4j.server.properties=conf/") &&
+			strstr(buf_str(&out), "-Dorg.neo4j.cluster.logdirectory=/d/arbiter\n"),
+		"it needs little, and logs on p3");
 }
 
 /* With the master that makes a majority of the data nodes, and no more. */
@@ -226,6 +247,7 @@ int main(void)
 	test_java();
 	test_memory();
 	test_keys();
+	test_old_arbiter();
 	test_push();
 	test_probes();
 	return done();
