@@ -90,6 +90,21 @@ eventually master "the other one becomes master: it and the arbiter are a majori
 like "$(write)" '"errors":\[\]' "a write is acknowledged again"
 "$bramble" rehearse boot --cluster "$name" "pi$master" >/dev/null
 eventually slave "the one that was cut comes back as slave" get "http://192.168.78.1$master:7470/slave"
+eventually "serving slave True" "and serves" node "$master" "$master"
+
+# --- one password, on both
+(umask 077 && echo 'better than before' >"$scratch/new" &&
+  printf 'machine 192.168.78.13 login neo4j password "better than before"\n' >"$scratch/netrc.new")
+passwd() { ip netns exec "$netns" "$bramble" passwd --file "$scratch/new" "$conf" 2>&1; }
+log=$(passwd)
+ok $? "the password is changed: $(tr '\n' ';' <<<"$log")" "$log"
+like "$(write)" 'Unauthorized|Invalid username or password' "the old one is no use any more"
+mv "$scratch/netrc.new" "$scratch/netrc"
+like "$(write)" '"errors":\[\]' "the new one is"
+log=$(passwd)
+ok $? "both know it: by it they are asked to change it once more" "$log"
+is "$(cat "$scratch/$name.state/neo4j.password")" "better than before" "and the next images will"
+eventually "serving master True" "the agents ask by it" node "$master" "$other"
 stop
 ok $? "the rehearsal stops"
 done_testing
