@@ -22,6 +22,8 @@ struct own {
 static const struct own owns[] = {
 	{"/etc/bramble/node.conf", false, true, FROM_CONF},
 	{"/etc/bramble/proxy.conf", false, true, FROM_CONF},
+	{"/etc/bramble/tls.crt", false, true, FROM_CONF},
+	{"/etc/bramble/tls.key", false, true, FROM_CONF},
 	{"/etc/bramble", false, false, FROM_CONF},
 	{"/usr/lib/bramble", false, false, "is bramble's own"},
 	{"/var/lib/bramble", false, false, "is bramble's own"},

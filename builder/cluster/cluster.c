@@ -7,6 +7,7 @@
 #include "cluster.h"
 #include "cluster_neo4j.h"
 #include "cluster_overlay.h"
+#include "cluster_tls.h"
 #include "config.h"
 
 struct named_role {
@@ -486,6 +487,14 @@ static const struct part parts[] = {
 	{"proxy", read_proxy},
 };
 
+/* It is for what nodes have the role proxy. */
+static int read_tls(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	cfg_t *tls = cfg_getsec(sec, "tls");
+
+	return cluster_tls_read(c, tls, e) < 0 ? err_prefix(e, "%s: tls", config_where(tls)) : 0;
+}
+
 static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	c->name = xstrdup(cfg_title(sec));
@@ -503,7 +512,7 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
 	}
 	read_packages(c, sec);
-	if (read_nodes(c, sec, e) < 0 || read_vip(c, sec, e) < 0)
+	if (read_nodes(c, sec, e) < 0 || read_vip(c, sec, e) < 0 || read_tls(c, sec, e) < 0)
 		return -1;
 	return overlays_read(c, sec, e);
 }
@@ -568,6 +577,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_SEC("access", access, CFGF_NONE),
 		CFG_SEC("wifi", wifi, CFGF_NONE),
 		CFG_SEC("proxy", proxy, CFGF_NONE),
+		CFG_SEC("tls", tls_options, CFGF_NONE),
 		CFG_SEC("node", node, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_SEC("overlay", overlay_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
 		CFG_END(),
@@ -594,6 +604,7 @@ void cluster_free(struct cluster *c)
 	if (!c)
 		return;
 	cluster_neo4j_free(c);
+	cluster_tls_free(c);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);

@@ -46,6 +46,13 @@ struct overlay {
 	bool template; /* ${variables} in text files */
 };
 
+/* Where the proxies' certificate is from. */
+enum tls_mode {
+	TLS_OFF,
+	TLS_OWN,   /* the cluster's own authority */
+	TLS_FILES, /* the user's */
+};
+
 struct cluster {
 	char *path; /* of the file it was read from */
 	char *name;
@@ -83,6 +90,13 @@ struct cluster {
 		char *balance;
 		char *stats_user;
 	} proxy;
+	struct {
+		enum tls_mode mode;
+		char **names; /* of TLS_OWN: besides those of the nodes */
+		size_t nnames;
+		unsigned days;           /* of TLS_OWN: how long a certificate lasts */
+		char *certificate, *key; /* of TLS_FILES: as written */
+	} tls;
 	struct node *nodes;
 	size_t nnodes;
 	char **packages; /* .deb files and folders of them, as written */

@@ -51,16 +51,23 @@ static char *value_of(struct state *s, const struct value *v)
 }
 
 /* A build by root, as a rehearsal's, must not take the state away from its owner. */
-static int write_value(const struct folder *d, const char *name, const char *value, struct err *e)
+static int write_file(
+	const struct folder *d, const char *name, const void *p, size_t n, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s/%s", d->path, name);
-	_cleanup_free_ char *line = xasprintf("%s\n", value);
 
-	if (io_write_atomic(path, line, strlen(line), 0600, e) < 0)
+	if (io_write_atomic(path, p, n, 0600, e) < 0)
 		return -1;
 	if (d->uid == 0 && d->owner != 0 && chown(path, d->owner, d->group) < 0)
 		return err_errno(e, "%s", path);
 	return 0;
+}
+
+static int write_value(const struct folder *d, const char *name, const char *value, struct err *e)
+{
+	_cleanup_free_ char *line = xasprintf("%s\n", value);
+
+	return write_file(d, name, line, strlen(line), e);
 }
 
 static int refuse_shared(
@@ -443,6 +450,20 @@ static int open_known(const struct cluster *c, struct folder *d, int how, struct
 		"%s: no such folder; bramble build makes it, bramble recover-state rebuilds a "
 		"lost one",
 		d->path);
+}
+
+int state_lock(const struct cluster *c, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	return open_known(c, &d, LOCK_EX, e) < 0 ? -1 : steal_fd(&d.lock);
+}
+
+int state_keep(const struct cluster *c, const char *name, const void *p, size_t n, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	return find_folder(c, &d, e) < 0 ? -1 : write_file(&d, name, p, n, e);
 }
 
 int state_peek(const struct cluster *c, struct state *s, struct err *e)

@@ -17,6 +17,7 @@
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
  *	conf.hash       of the cluster.conf that generation was made from
  *	built           the day it was made: no card's clock is ever set to one before it
+ *	ca.crt, ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From
  * then on a missing value is an error, never made up again: a second secret would be a cluster that
@@ -71,5 +72,12 @@ MUST_CHECK int state_take_secret(const struct cluster *c, struct err *e);
  * cluster: then only its generation may grow. An empty stats_password is made anew.
  */
 MUST_CHECK int state_adopt(const struct cluster *c, struct state *s, struct err *e);
+
+/* Of a state that is there: nobody else changes it until this descriptor is closed; -1: an error.
+ */
+MUST_CHECK int state_lock(const struct cluster *c, struct err *e);
+/* Puts a file into it, as its others are. */
+MUST_CHECK int state_keep(
+	const struct cluster *c, const char *name, const void *p, size_t n, struct err *e);
 
 #endif

@@ -214,18 +214,18 @@ static int read_ssh_key(const struct cluster *c, struct inputs *in, struct err *
 }
 
 /* Like ssh with its keys: what others on this machine may read is no secret. */
-static int check_private(const struct cluster *c, const char *path, struct err *e)
+static int check_private(const struct cluster *c, const char *what, const char *path, struct err *e)
 {
 	struct stat st;
 
 	if (!is_input(path, S_IFREG) || stat(path, &st) < 0)
-		return err_code(e, EXIT_CONFIG, "%s: wifi: passphrase_file = \"%s\": no such file",
-			c->path, path);
+		return err_code(
+			e, EXIT_CONFIG, "%s: %s = \"%s\": no such file", c->path, what, path);
 	if (!(st.st_mode & 077))
 		return 0;
 	return err_code(e, EXIT_CONFIG,
-		"%s: wifi: passphrase_file = \"%s\": others may read it (mode %03o); chmod 600 it",
-		c->path, path, st.st_mode & 0777);
+		"%s: %s = \"%s\": others may read it (mode %03o); chmod 600 it", c->path, what,
+		path, st.st_mode & 0777);
 }
 
 static int read_passphrase(const struct cluster *c, struct inputs *in, struct err *e)
@@ -234,7 +234,7 @@ static int read_passphrase(const struct cluster *c, struct inputs *in, struct er
 
 	if (!path)
 		return 0;
-	if (check_private(c, path, e) < 0)
+	if (check_private(c, "wifi: passphrase_file", path, e) < 0)
 		return -1;
 	if (io_read_file(path, PASSPHRASE_FILE_MAX, &in->passphrase, e) < 0)
 		return err_prefix(e, "%s: wifi: passphrase_file", c->path);
@@ -243,6 +243,21 @@ static int read_passphrase(const struct cluster *c, struct inputs *in, struct er
 	if (wifi_check_passphrase(&in->passphrase, e) < 0)
 		return err_prefix(e, "%s: wifi: passphrase_file = \"%s\"", c->path, path);
 	return 0;
+}
+
+static int read_tls(const struct cluster *c, struct inputs *in, struct err *e)
+{
+	_cleanup_free_ char *certificate = NULL, *key = NULL;
+
+	if (c->tls.mode != TLS_FILES)
+		return 0;
+	if (need_input(c, "tls: certificate", c->tls.certificate, S_IFREG, &certificate, e) < 0 ||
+		need_input(c, "tls: key", c->tls.key, S_IFREG, &key, e) < 0 ||
+		check_private(c, "tls: key", key, e) < 0)
+		return -1;
+	return credentials_read(certificate, key, time(NULL), &in->tls, e) < 0
+		       ? err_prefix(e, "%s: tls", c->path)
+		       : 0;
 }
 
 /* A package is a file or a folder of them; an overlay is a folder. */
@@ -288,7 +303,8 @@ int inputs_find(const struct cluster *c, bool twin, struct inputs *in, struct er
 	if (need_input(c, "base", twin ? TWIN_BASE : c->base, S_IFREG, &in->base, e) < 0 ||
 		need_input(c, "neo4j", c->neo4j, S_IFREG, &in->neo4j, e) < 0 ||
 		find_lists(c, in, e) < 0 || find_plugins(c, in, e) < 0 ||
-		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0)
+		read_ssh_key(c, in, e) < 0 || read_passphrase(c, in, e) < 0 ||
+		read_tls(c, in, e) < 0)
 		return -1;
 	return look_into_neo4j(c, in, e);
 }
@@ -552,6 +568,7 @@ void inputs_free(struct inputs *in)
 	if (in->passphrase.data)
 		explicit_bzero(in->passphrase.data, in->passphrase.cap);
 	buf_free(&in->passphrase);
+	credentials_free(&in->tls);
 	release_free(&in->release);
 	account_free(&in->login);
 }

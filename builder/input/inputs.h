@@ -3,7 +3,7 @@
 #define BRAMBLE_INPUTS_H
 
 #include "arch.h"
-#include "cluster/cluster.h"
+#include "cluster/authority.h"
 #include "deb_set.h"
 #include "image/account.h"
 #include "image/table.h"
@@ -32,6 +32,7 @@ struct inputs {
 	struct buf ssh_key;        /* empty: no login */
 	struct account login;      /* whose it is, when there is one */
 	struct buf passphrase;     /* of the Wi-Fi, when there is one; no newline */
+	struct credentials tls;    /* of the proxies; of mode "own" once there is a state */
 };
 
 /* $BRAMBLE_INPUTS, else CACHE/inputs; the caller frees. */

@@ -84,6 +84,7 @@ static void look_at_state(struct build *b)
 
 	if (state_peek(b->cluster, &b->state, &ignored) < 0)
 		b->state = (struct state){0};
+	(void)!pipeline_credentials(b, CREDENTIALS_PEEK, &ignored);
 }
 
 int build_explain(const struct cluster *c, const struct build_options *o, struct err *e)

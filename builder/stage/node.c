@@ -14,6 +14,8 @@
 
 #define RUNS_NEO4J (ROLE_DATA | ROLE_ARBITER)
 #define MIB (UINT64_C(1) << 20)
+#define TLS_CERTIFICATE "/etc/bramble/tls.crt"
+#define TLS_KEY "/etc/bramble/tls.key"
 
 struct paint {
 	struct build *b;
@@ -138,24 +140,41 @@ static const char *bolt_listen(const struct node *n)
 static int put_proxy_conf(struct paint *p, struct err *e)
 {
 	const struct cluster *c = p->b->cluster;
+	const char *tls = c->tls.mode == TLS_OFF ? ""
+						 : "tls { certificate = \"" TLS_CERTIFICATE
+						   "\" key = \"" TLS_KEY "\" }\n";
 	_cleanup_buf_ struct buf b = {0};
 
 	buf_printf(&b,
 		"# Written by bramble from cluster.conf; a change here is undone.\n"
 		"limits { maxconn = %u }\n"
 		"timeouts { connect_ms = 5000 client_ms = 50000 server_ms = 50000 }\n"
-		"http { listen = \"*:8090\" }\n%s"
+		"http { listen = \"*:8090\" }\n%s%s"
 		"stats { listen = \"*:8080\" user = \"%s\" password_file = "
 		"\"/etc/bramble/stats.password\" }\n"
 		"admin { socket = \"/run/bramble-proxy/ctl\" }\n"
 		"members { maxconn = 10 check_interval_ms = 500 hold_ms = 45000 hold_max = 256 "
 		"balance = \"%s\" dialect = \"auto\" }\n",
-		c->proxy.maxconn, bolt_listen(p->node), c->proxy.stats_user, c->proxy.balance);
+		c->proxy.maxconn, bolt_listen(p->node), tls, c->proxy.stats_user, c->proxy.balance);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		if (c->nodes[i].roles & ROLE_DATA)
 			add_proxy_member(&b, &c->nodes[i]);
 	}
 	return put(p, "/etc/bramble/proxy.conf", &b, 0644, e);
+}
+
+/* A live proxy takes up what is new there by itself. */
+static int put_tls(struct paint *p, struct err *e)
+{
+	const struct credentials *t = &p->b->inputs.tls;
+	struct ext4_owner owner = {.uid = PROXY_UID, .gid = PROXY_UID, .mode = 0600};
+
+	if (!t->certificate.len)
+		return 0;
+	if (ext4_write(p->fs, TLS_KEY, t->key.data, t->key.len, owner, e) < 0)
+		return -1;
+	return ext4_write(p->fs, TLS_CERTIFICATE, t->certificate.data, t->certificate.len,
+		EXT4_ROOT(0644), e);
 }
 
 static int put_stats_password(struct paint *p, struct err *e)
@@ -341,6 +360,7 @@ static const struct painter painters[] = {
 	{RUNS_NEO4J, true, put_neo4j},
 	{ROLE_DATA, false, put_neo4j_password},
 	{ROLE_PROXY, true, put_proxy_conf},
+	{ROLE_PROXY, true, put_tls},
 	{ROLE_PROXY, false, put_stats_password},
 	{~0u, false, put_avahi_service},
 	{~0u, false, put_settings_template},

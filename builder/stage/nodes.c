@@ -93,6 +93,8 @@ int nodes_recipe(const struct build *b, const struct node *n, struct recipe *r, 
 	recipe_bytes(r, "cluster's state", &b->state, sizeof(b->state));
 	recipe_bytes(r, "ssh key", buf_str(&in->ssh_key), in->ssh_key.len);
 	recipe_bytes(r, "Wi-Fi passphrase", buf_str(&in->passphrase), in->passphrase.len);
+	recipe_bytes(r, "TLS certificate", buf_str(&in->tls.certificate), in->tls.certificate.len);
+	recipe_bytes(r, "TLS key", buf_str(&in->tls.key), in->tls.key.len);
 	recipe_text(r, "forced release", in->force_release ? in->force_release : "");
 	if (add_overlays(b, r, e) < 0 || recipe_path(r, "bramble itself", "/proc/self/exe", e) < 0)
 		return -1;

@@ -45,16 +45,33 @@ int build_plan(
 	return plan_card(b, e);
 }
 
+int pipeline_credentials(struct build *b, enum credentials_how how, struct err *e)
+{
+	return authority_open(b->cluster, how, time(NULL), &b->inputs.tls, e);
+}
+
 static int make_images(struct build *b, const struct build_options *o, struct err *e)
 {
 	if (cache_open(&b->cache, e) < 0 || plan_base(b, e) < 0 || ahead_start(b, 0, e) < 0)
 		return -1;
 	if (plan_card(b, e) < 0 || ahead_start(b, STEPS - 2, e) < 0 ||
-		(o->peek ? state_peek : state_open)(b->cluster, &b->state, e) < 0)
+		(o->peek ? state_peek : state_open)(b->cluster, &b->state, e) < 0 ||
+		pipeline_credentials(b, o->peek ? CREDENTIALS_PEEK : CREDENTIALS_KEEP, e) < 0)
 		return -1;
 	if (stages_run(b, 1, STEPS, e) < 0 || nodes_build(b, e) < 0)
 		return -1;
 	return outputs_make(b, &o->output, e);
+}
+
+static void show_notes(const struct build *b)
+{
+	const struct credentials *t = &b->inputs.tls;
+
+	neo4j_conf_notes(b, stderr);
+	if (t->certificate.len && (t->renewed || t->days_left < CREDENTIALS_SOON))
+		fprintf(stderr, "bramble: the proxies' certificate%s ends in %ld days%s\n",
+			t->renewed ? " is new, and" : "", t->days_left,
+			t->renewed ? "; bramble apply takes it to a live cluster" : "");
 }
 
 int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e)
@@ -73,7 +90,7 @@ int build_cluster(const struct cluster *c, const struct build_options *o, struct
 	if (!b.only && publish_departed(&b, o->prune, o->quiet, e) < 0)
 		return -1;
 	if (!o->quiet)
-		neo4j_conf_notes(&b, stderr);
+		show_notes(&b);
 	/* What this build used is the newest, and locked. */
 	return cache_trim(b.cache.dir, max, &freed, e);
 }

@@ -14,6 +14,9 @@ bool pipeline_wants(const struct build *b, const struct node *n);
 MUST_CHECK int pipeline_begin(
 	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e);
 
+/* pipeline.c: the proxies' certificate, which is the last of the inputs: it needs the state. */
+MUST_CHECK int pipeline_credentials(struct build *b, enum credentials_how how, struct err *e);
+
 /* plan.c: decompresses the base if it must, looks into it, lays out the card, plans all steps. */
 MUST_CHECK int plan_card(struct build *b, struct err *e);
 /* The same in parts, for a look that makes nothing: the base's key; then, once it is cached, it. */

@@ -163,6 +163,8 @@ int rendering_make(
 	if (build_plan(&b, c, &o, e) < 0)
 		return -1;
 	b.state = *s;
+	if (pipeline_credentials(&b, CREDENTIALS_PEEK, e) < 0)
+		return -1;
 	snprintf(r->neo4j, sizeof(r->neo4j), "%s", b.inputs.neo4j_version);
 	int rc = stages_run(&b, 1, STEPS, e);
 	for (size_t i = 0; i < c->nnodes && rc == 0; i++)

@@ -343,6 +343,11 @@ size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
 	return f ? f->sessions.len : 0;
 }
 
+int64_t bolt_tls_ends(const struct proxy *p)
+{
+	return p->bolt && p->bolt->tls ? (int64_t)tls_ends(p->bolt->tls) : 0;
+}
+
 const struct bolt_counters *bolt_counters(const struct proxy *p)
 {
 	return p->bolt ? &p->bolt->counters : NULL;

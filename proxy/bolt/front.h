@@ -59,6 +59,9 @@ void bolt_cut(const struct member *m, bool writes_only, const char *why);
 
 /* Sessions there are now; of those, in a transaction and waiting for one. Any may be NULL. */
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting);
+/* When the certificate ends; 0: no TLS. */
+int64_t bolt_tls_ends(const struct proxy *p);
+
 /* NULL when Bolt is not served. */
 const struct bolt_counters *bolt_counters(const struct proxy *p);
 const struct bolt_member_counters *bolt_member_counters(const struct member *m, size_t *busy);

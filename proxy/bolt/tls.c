@@ -6,11 +6,15 @@
 #include "tls.h"
 
 #define PLAIN_READ 16384 /* a TLS record's data */
+#define SOON_DAYS 30     /* so long before its end a certificate is spoken of */
+#define TELL_MS (24 * 3600 * INT64_C(1000))
+#define DAY_S 86400
 
 struct tls {
 	SSL_CTX *context;
 	const struct proxy_conf *conf;
 	struct timespec certificate_at, key_at; /* of the files that are in use, or were refused */
+	int64_t told_ms;                        /* when its end was last spoken of */
 };
 
 static int failed(struct err *e, const char *file)
@@ -58,6 +62,28 @@ static bool same(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+time_t tls_ends(const struct tls *t)
+{
+	struct tm tm = {0};
+
+	if (!ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(t->context)), &tm))
+		return 0;
+	return timegm(&tm);
+}
+
+static void tell_end(struct tls *t)
+{
+	double days = difftime(tls_ends(t), time(NULL)) / DAY_S;
+
+	t->told_ms = boottime_ms();
+	if (days <= 0)
+		log_warn("%s: the certificate has ended, clients refuse it: put a new one there",
+			t->conf->tls_certificate);
+	else if (days < SOON_DAYS)
+		log_warn("%s: the certificate ends in %.0f days: put a new one there in time",
+			t->conf->tls_certificate, days);
+}
+
 struct tls *tls_new(const struct proxy_conf *conf, struct err *e)
 {
 	SSL_CTX *context = load(conf, e);
@@ -71,6 +97,7 @@ struct tls *tls_new(const struct proxy_conf *conf, struct err *e)
 		.certificate_at = changed_at(conf->tls_certificate),
 		.key_at = changed_at(conf->tls_key),
 	};
+	tell_end(t);
 	return t;
 }
 
@@ -88,6 +115,8 @@ void tls_renew(struct tls *t)
 	struct timespec key = changed_at(t->conf->tls_key);
 	struct err e = {0};
 
+	if (boottime_ms() - t->told_ms >= TELL_MS)
+		tell_end(t);
 	if (same(certificate, t->certificate_at) && same(key, t->key_at))
 		return;
 	t->certificate_at = certificate;
@@ -100,6 +129,7 @@ void tls_renew(struct tls *t)
 	SSL_CTX_free(t->context); /* connections that use it hold it */
 	t->context = context;
 	log_info("%s: renewed", t->conf->tls_certificate);
+	tell_end(t);
 }
 
 /* 0 when it only has to wait, -1 when it is over. */

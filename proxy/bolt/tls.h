@@ -14,8 +14,11 @@ struct tls;
 /* From conf's certificate chain and key, both PEM. */
 MUST_CHECK struct tls *tls_new(const struct proxy_conf *conf, struct err *e);
 void tls_free(struct tls *t);
-/* Looks whether the files have changed; new connections get what is there then. */
+/* Looks whether the files have changed; new connections get what is there then. That one ends soon,
+ * or has ended, goes to the log once a day: it is served all the same, clients decide. */
 void tls_renew(struct tls *t);
+/* When the certificate that is served ends, by this machine's clock. */
+time_t tls_ends(const struct tls *t);
 
 /* A connection that begins with TLS; *far is where it is bare. -1: fd is still the caller's. */
 MUST_CHECK int tls_bridge(struct front *f, int fd, int *far);

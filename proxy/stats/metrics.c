@@ -4,6 +4,7 @@
  * _total for what only grows, one name for one thing.
  */
 #include <inttypes.h>
+#include "bolt/front.h"
 #include "log/access_log.h"
 #include "members/member.h"
 #include "stats/stats.h"
@@ -87,6 +88,14 @@ static void uptime(const struct scrape *s)
 		(double)(boottime_ms() - s->proxy->started_ms) / 1000);
 }
 
+static void tls_end(const struct scrape *s)
+{
+	int64_t at = bolt_tls_ends(s->proxy);
+
+	if (at)
+		put(s, (uint64_t)at);
+}
+
 static void waiting(const struct scrape *s)
 {
 	const struct queue *q = &s->proxy->queue;
@@ -163,6 +172,8 @@ static const struct metric metrics[] = {
 	{N "sent_bytes_total", "counter", "Bytes to clients.", sent},
 	{N "access_log_lines_dropped_total", "counter", "Lines left out of the access log.",
 		left_out},
+	{N "tls_certificate_expiry_timestamp_seconds", "gauge",
+		"When the certificate ends; nothing without TLS.", tls_end},
 	{N "member_up", "gauge", "May the member get requests?", member_up},
 	{N "member_is_master", "gauge", "Do writes go to it?", member_master},
 	{N "member_requests_in_flight", "gauge", "Requests it is at.", member_in_flight},

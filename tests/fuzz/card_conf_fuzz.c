@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Any text as the node.conf and the marker of a card somebody brings: read by inspect. */
+// use: builder/cluster/cluster_tls.c
 // use: builder/inspect/card_conf.c builder/cluster/cluster.c builder/cluster/cluster_overlay.c
 // use: builder/cluster/pi.c builder/arch.c
 // use: builder/cluster/cluster_neo4j.c

@@ -3,6 +3,7 @@
  * Any bytes as a cluster.conf. What must hold: what loads is what cluster.h promises, anything else
  * is an error that names the file.
  */
+// use: builder/cluster/cluster_tls.c
 // use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c builder/cluster/pi.c
 // use: builder/arch.c
 // use: builder/cluster/cluster_neo4j.c

@@ -9,7 +9,7 @@
 command -v mcopy >/dev/null || skip_all "mtools is not installed"
 fixture 2>/dev/null
 cd "$scratch" || exit 1
-sed -i 's/root_size = "128MiB"/& data_size = "64MiB"/' c.conf
+sed -i 's/root_size = "128MiB"/& data_size = "64MiB" tls { mode = "own" }/' c.conf
 options=(--compress zst --bmap --sbom spdx --url https://example.org)
 
 here() { # FOLDER: the inputs, copied so that every time stamp and every inode is another one

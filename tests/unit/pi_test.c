@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Which Raspberry Pi boots what, and what a cluster.conf says of its nodes' boards. */
 // use: builder/cluster/cluster_neo4j.c
+// use: builder/cluster/cluster_tls.c
 // use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c builder/cluster/pi.c
 // use: builder/arch.c
 #include "builder/cluster/cluster.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 // use: builder/rehearse/rehearsal.c builder/rehearse/record.c builder/cluster/cluster.c
+// use: builder/cluster/cluster_tls.c
 // use: builder/cluster/cluster_overlay.c builder/cluster/pi.c builder/arch.c
 // use: builder/cluster/cluster_neo4j.c
 #include <arpa/inet.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The folder with a cluster's secrets: made once, whole, kept from others, never made up again. */
+// use: builder/cluster/cluster_tls.c
 // use: builder/cluster/cluster.c builder/cluster/cluster_overlay.c
 // use: builder/cluster/pi.c builder/arch.c
 // use: builder/cluster/cluster_neo4j.c
