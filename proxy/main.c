@@ -18,11 +18,13 @@
 #include "stats/stats.h"
 
 #define STATUS_MS 1000
+#define HEARING_TURN_MS 20
 #define IMPORT_MAX (1u << 20)
 
 static struct loop_timer status_timer, watchdog_timer, drain_timer;
 static struct proxy proxy; /* the timers above have no other way to it */
-static bool stopping;
+static struct loop_timer hearing_timer;
+static bool stopping, reload_wanted;
 
 static void sweep(struct loop_timer *t)
 {
@@ -46,16 +48,16 @@ static void say_status(struct loop_timer *t)
 	struct member *master = members_master(&proxy);
 	size_t usable = 0;
 
-	for (size_t i = 0; i < proxy.nmembers; i++)
-		usable += member_usable(&proxy.members[i]);
+	for (struct member *m = NULL; (m = members_next(&proxy, m));)
+		usable += member_usable(m);
 	if (proxy.draining)
 		notify_status("stopping, %zu clients left", proxy.clients.len);
 	else if (master)
 		notify_status("%s is the master, %zu of %zu members serve", master->conf->name,
-			usable, proxy.nmembers);
+			usable, members_count(&proxy));
 	else
 		notify_status("writes wait: %s; %zu of %zu members serve",
-			members_why_no_master(&proxy), usable, proxy.nmembers);
+			members_why_no_master(&proxy), usable, members_count(&proxy));
 	(void)loop_timer_set(proxy.loop, t, STATUS_MS);
 }
 
@@ -132,7 +134,32 @@ static void on_reload(void *arg, int signo)
 	struct proxy *p = arg;
 
 	(void)signo;
-	handover_begin(p->handover);
+	if (p->hearing)
+		reload_wanted = true; /* first the process before must know who follows it */
+	else
+		handover_begin(p->handover);
+}
+
+static void serve_clients(struct proxy *p)
+{
+	p->hearing = false;
+	clients_accept(p);
+	ctl_open(p);
+	if (inherit_done()) /* nobody listens to this one before that has said so */
+		(void)loop_timer_set(p->loop, &status_timer, STATUS_MS);
+	else
+		say_status(&status_timer);
+	if (reload_wanted)
+		handover_begin(p->handover);
+}
+
+/* The process before serves meanwhile. */
+static void hear(struct loop_timer *t)
+{
+	if (members_heard(&proxy) || boottime_ms() - proxy.started_ms >= HEARING_MS)
+		serve_clients(&proxy);
+	else
+		(void)loop_timer_set(proxy.loop, t, HEARING_TURN_MS);
 }
 
 static int start(struct proxy *p, struct err *e)
@@ -145,8 +172,10 @@ static int start(struct proxy *p, struct err *e)
 	p->listener.fd = -1;
 	loop_timer_init(&p->history_timer, NULL);
 	loop_timer_init(&p->challenge_timer, NULL);
+	loop_timer_init(&p->membership_timer, NULL);
 	loop_timer_init(&p->sweep, sweep);
 	loop_timer_init(&status_timer, say_status);
+	loop_timer_init(&hearing_timer, hear);
 	loop_timer_init(&watchdog_timer, feed_watchdog);
 	loop_timer_init(&drain_timer, drained);
 	signal(SIGPIPE, SIG_IGN);
@@ -162,11 +191,11 @@ static int start(struct proxy *p, struct err *e)
 		bolt_start(p, e) < 0 || ctl_start(p, e) < 0)
 		return -1;
 	handover_take_orders(p);
-	/* A process that takes over is not listened to before the one it follows has said so. */
-	if (inherit_done())
-		(void)loop_timer_set(p->loop, &status_timer, STATUS_MS);
+	p->hearing = inherit_is_next();
+	if (p->hearing)
+		(void)loop_timer_set(p->loop, &hearing_timer, 0);
 	else
-		say_status(&status_timer);
+		serve_clients(p);
 	if (notify_watchdog_interval_ms() > 0)
 		feed_watchdog(&watchdog_timer);
 	return 0;

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include "members/dialect.h"
 #include "members/election.h"
+#include "members/roster.h"
 #include "http_client.h"
 #include "http_server.h"
 #include "list.h"
@@ -128,8 +129,24 @@ struct upstream {
 	struct client *client; /* NULL while idle */
 	struct list_node node; /* on member->idle or member->busy */
 	bool connected;
+	unsigned moves; /* the member's when this was made */
 	int64_t idle_since_ms;
 };
+
+/*
+ * A member keeps its slot, whose number is its place in the election and in Bolt's array, and its
+ * server id as long as anything may speak of it:
+ *
+ *	state    what happens                                       leaves on
+ *	FREE     nobody                                             a member joins: IN
+ *	IN       it is asked for its role and gets requests         it is told of no more: LEAVING
+ *	LEAVING  nothing new but what belongs to what it has begun  told of again: IN; dead, or
+ *	         (open transactions, writes while it is the         LEAVING_MS over and not the
+ *	         master): as if drained                             master any more: RESTING
+ *	RESTING  nothing at all; nobody else gets its id, which     ID_RESTS_MS over and no request
+ *	         outside ids of its transactions still name         left that came to it: FREE
+ */
+enum member_state { MEMBER_FREE, MEMBER_IN, MEMBER_LEAVING, MEMBER_RESTING };
 
 /* What people want of a member, whatever it can do. */
 enum member_admin {
@@ -140,8 +157,11 @@ enum member_admin {
 
 struct member {
 	struct proxy *proxy;
-	const struct member_conf *conf;
+	enum member_state state;
+	int64_t state_since_ms;
+	const struct member_conf *conf; /* its own copy; nobody's in a FREE slot */
 	int index;
+	unsigned moves; /* to another address: connections of before are not kept */
 	enum member_admin admin;
 	unsigned weight; /* its share of the reads now */
 	struct list busy, idle;
@@ -153,10 +173,12 @@ struct member {
 	struct http_client *agent; /* NULL: none is configured */
 	struct loop_timer agent_timer;
 	int64_t agent_heard_ms;
-	bool fit;             /* its agent lets it take writes; without one always */
-	enum neo4j_role role; /* as last heard; DOWN once it counts as dead */
-	unsigned fails;       /* probes without an answer since the last answer */
-	unsigned last_status; /* of the last probe: 0 no answer */
+	bool agent_asked;      /* it has answered once, or not */
+	struct roster *roster; /* the members its agent tells of; NULL: of none */
+	bool fit;              /* its agent lets it take writes; without one always */
+	enum neo4j_role role;  /* as last heard; DOWN once it counts as dead */
+	unsigned fails;        /* probes without an answer since the last answer */
+	unsigned last_status;  /* of the last probe: 0 no answer */
 	char last_why[64];
 	int64_t last_took_ms, last_probe_ms, role_since_ms;
 
@@ -178,13 +200,15 @@ struct proxy {
 	struct loop_timer challenge_timer;
 	int64_t no_master_since_ms; /* 0 while there is one */
 	int last_master;            /* the one adopted last, -1: none yet */
-	struct member *members;
-	size_t nmembers;
+	struct member *members;     /* MEMBERS_MAX slots */
+	size_t nmembers;            /* of them, those that were ever used: they come first */
+	struct loop_timer membership_timer;
 	enum dialect dialect; /* of the member that told its role last */
 	size_t next_read;     /* where roundrobin goes on */
 	unsigned turns;       /* that the member at next_read has had */
 	struct loop_timer sweep;
 	bool dispatching, draining;
+	bool hearing; /* of the members, before it takes over from another process */
 	int64_t started_ms;
 	struct front *bolt; /* NULL: Bolt is not served */
 	struct http_server *stats;

@@ -56,6 +56,7 @@ static cfg_opt_t members_opts[] = {
 	CFG_INT("hold_max", 256, CFGF_NONE),
 	CFG_STR("balance", "least", CFGF_NONE),
 	CFG_STR("dialect", "auto", CFGF_NONE),
+	CFG_BOOL("follow_agents", cfg_true, CFGF_NONE),
 	CFG_STR("check_credentials_file", NULL, CFGF_NONE),
 	CFG_END(),
 };
@@ -295,14 +296,20 @@ static int check_unique(
 	return 0;
 }
 
-/* The member counts as soon as it is in the array: proxy_conf_free then knows of it. */
-static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
+bool member_name_ok(const char *name)
 {
 	static const char letters[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+
+	return *name && !name[strspn(name, letters)];
+}
+
+/* The member counts as soon as it is in the array: proxy_conf_free then knows of it. */
+static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
+{
 	long id = cfg_getint(sec, "id");
 
-	if (!*cfg_title(sec) || cfg_title(sec)[strspn(cfg_title(sec), letters)])
+	if (!member_name_ok(cfg_title(sec)))
 		return err_code(e, EXIT_CONFIG, "%s: member \"%s\": not a host name",
 			config_where(sec), cfg_title(sec));
 	if (id < 1 || id > 127)
@@ -330,6 +337,23 @@ static int read_member(cfg_t *sec, struct proxy_conf *conf, struct err *e)
 	m.http_text = xstrdup(m.http_text);
 	conf->members[conf->nmembers++] = m;
 	return 0;
+}
+
+struct member_conf *member_conf_copy(const struct member_conf *m)
+{
+	struct member_conf *copy = xcalloc(1, sizeof(*copy));
+
+	*copy = *m;
+	copy->name = xstrdup(m->name);
+	copy->http_text = xstrdup(m->http_text);
+	return copy;
+}
+
+void member_conf_free(const struct member_conf *m)
+{
+	free((char *)m->name);
+	free((char *)m->http_text);
+	free((struct member_conf *)m);
 }
 
 static int read_members(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
@@ -374,6 +398,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.hold_max = (unsigned)number(cfg, "members", "hold_max"),
 		.check_interval_ms = number(cfg, "members", "check_interval_ms"),
 		.hold_ms = number(cfg, "members", "hold_ms"),
+		.follow_agents = cfg_getbool(cfg_getsec(cfg, "members"), "follow_agents"),
 	};
 	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
 		check_tls(cfg, conf, e) < 0 || check_stats(cfg, conf, e) < 0)

@@ -43,6 +43,7 @@ struct proxy_conf {
 	int64_t check_interval_ms, hold_ms;
 	enum balance balance;
 	enum dialect dialect; /* DIALECT_ASK: auto */
+	bool follow_agents;   /* who is a member the agents tell, once they are heard */
 	struct member_conf *members;
 	size_t nmembers;
 };
@@ -50,6 +51,12 @@ struct proxy_conf {
 MUST_CHECK struct proxy_conf *proxy_conf_load(const char *path, struct err *e);
 MUST_CHECK struct proxy_conf *proxy_conf_parse(const char *name, const char *text, struct err *e);
 void proxy_conf_free(struct proxy_conf *conf);
+
+/* May a member have this name? It goes into pages, metrics and orders as it is. */
+bool member_name_ok(const char *name);
+/* A member's own copy; both may be of one that was built by hand. */
+struct member_conf *member_conf_copy(const struct member_conf *m);
+void member_conf_free(const struct member_conf *m);
 
 /*
  * The first line of a file that holds a secret, to free. The file must not be empty nor accessible

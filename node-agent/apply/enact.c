@@ -263,7 +263,9 @@ static void tell_manager(const struct enact *x, const char *const *words)
 static void tell_services(const struct enact *x)
 {
 	static const char *const reload[] = {"daemon-reload", NULL, NULL};
-	static const char *const proxy[] = {"restart", "--no-block", "bramble-proxy.service"};
+	/* A reload loses no request. */
+	static const char *const proxy[] = {
+		"reload-or-restart", "--no-block", "bramble-proxy.service"};
 
 	if (x->units)
 		tell_manager(x, reload);

@@ -109,8 +109,7 @@ static void show_servers(struct order *o)
 	buf_puts(o->out,
 		"1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state "
 		"srv_uweight srv_iweight srv_time_since_last_change srv_check_status srv_port\n");
-	for (size_t i = 0; i < o->proxy->nmembers; i++) {
-		const struct member *m = &o->proxy->members[i];
+	for (struct member *m = NULL; (m = members_next(o->proxy, m));) {
 		char address[NET_ADDRESS_MAX];
 		struct sockaddr_storage ss = {0};
 		memcpy(&ss, &m->conf->http, sizeof(m->conf->http));

@@ -7,6 +7,7 @@
 #include "admin/command.h"
 #include "admin/ctl.h"
 #include "io.h"
+#include "log.h"
 
 #define CONNS_MAX 8
 #define LINE_BYTES 1024
@@ -25,6 +26,7 @@ struct ctl {
 	struct loop_source source; /* first */
 	struct proxy *proxy;
 	char *path;
+	bool opened; /* it has its name */
 	struct conn *conns[CONNS_MAX];
 };
 
@@ -139,13 +141,15 @@ static void ctl_ready(struct loop_source *s, uint32_t events)
 	*place = c;
 }
 
-/*
- * Bound under another name and moved into place: nobody meets a socket that does not listen, and
- * one that a process before left, or still has, is replaced without a gap.
- */
+/* Its first name. */
+static char *new_name(const char *path)
+{
+	return xasprintf("%s.new", path);
+}
+
 static int listen_at(const char *path, struct err *e)
 {
-	_cleanup_free_ char *new = xasprintf("%s.new", path);
+	_cleanup_free_ char *new = new_name(path);
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un sa;
 
@@ -157,7 +161,7 @@ static int listen_at(const char *path, struct err *e)
 	mode_t before = umask(0117);
 	int r = bind(fd, (struct sockaddr *)&sa, sizeof(sa));
 	umask(before);
-	if (r < 0 || listen(fd, CONNS_MAX) < 0 || rename(new, path) < 0) {
+	if (r < 0 || listen(fd, CONNS_MAX) < 0) {
 		err_errno(e, "%s", path);
 		(void)unlink(new);
 		return -1;
@@ -178,6 +182,16 @@ int ctl_start(struct proxy *p, struct err *e)
 	ctl->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = ctl_ready};
 	p->ctl = ctl;
 	return loop_add(p->loop, &ctl->source) < 0 ? err_errno(e, "admin: %s", ctl->path) : 0;
+}
+
+void ctl_open(struct proxy *p)
+{
+	if (!p->ctl)
+		return;
+	_cleanup_free_ char *new = new_name(p->ctl->path);
+	if (rename(new, p->ctl->path) < 0)
+		log_error("admin: %s: %s", p->ctl->path, strerror(errno));
+	p->ctl->opened = true;
 }
 
 /* Is the file at the path still ours? The next process may have put its own there. */
@@ -206,7 +220,10 @@ void ctl_stop(struct proxy *p)
 	}
 	loop_del(&ctl->source);
 	close(ctl->source.fd);
-	if (is_ours(ctl))
+	_cleanup_free_ char *new = new_name(ctl->path);
+	if (!ctl->opened)
+		(void)unlink(new);
+	else if (is_ours(ctl))
 		(void)unlink(ctl->path);
 	free(ctl->path);
 	free(ctl);

@@ -11,6 +11,11 @@
 
 /* Does nothing when proxy.conf names no socket. */
 MUST_CHECK int ctl_start(struct proxy *p, struct err *e);
+/*
+ * The socket, which listens already, takes its place: nobody meets one that does not listen, and
+ * one that a process before left, or still has, is replaced without a gap.
+ */
+void ctl_open(struct proxy *p);
 void ctl_stop(struct proxy *p);
 
 /* bramble-proxy --ctl: sends one line to a running proxy, copies the answer to stdout. */

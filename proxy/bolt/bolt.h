@@ -175,8 +175,8 @@ struct front {
 	uint8_t hash_key[32];
 	struct tls *tls; /* NULL: none */
 	struct marks marks;
-	struct bolt_member *members; /* as many as proxy->nmembers */
-	size_t nmembers, next_read;
+	struct bolt_member *members; /* a slot for each of proxy->members */
+	size_t next_read;
 	uint64_t next_number;
 	struct bolt_counters counters;
 };

@@ -214,6 +214,21 @@ static bool any_speaks(const struct proxy_conf *conf)
 	return false;
 }
 
+static void make_slot(struct front *f, size_t i)
+{
+	f->members[i] = (struct bolt_member){.front = f, .member = &f->proxy->members[i]};
+}
+
+void bolt_forget(const struct member *m)
+{
+	struct front *f = m->proxy->bolt;
+
+	if (!f)
+		return;
+	bolt_cut(m, false, "it is no member any more");
+	make_slot(f, (size_t)m->index);
+}
+
 int bolt_start(struct proxy *p, struct err *e)
 {
 	if (!p->conf->bolt_listen && !p->conf->tls_certificate && !any_speaks(p->conf))
@@ -224,10 +239,9 @@ int bolt_start(struct proxy *p, struct err *e)
 	p->bolt = f;
 	f->proxy = p;
 	f->listener.fd = -1;
-	f->nmembers = p->nmembers;
-	f->members = xcalloc(p->nmembers, sizeof(*f->members));
-	for (size_t i = 0; i < p->nmembers; i++)
-		f->members[i] = (struct bolt_member){.front = f, .member = &p->members[i]};
+	f->members = xcalloc(MEMBERS_MAX, sizeof(*f->members));
+	for (size_t i = 0; i < MEMBERS_MAX; i++)
+		make_slot(f, i);
 	randombytes_buf(f->hash_key, sizeof(f->hash_key));
 	loop_timer_init(&f->sweep, sweep);
 	loop_timer_init(&f->housekeeping, keep_house);
@@ -282,7 +296,7 @@ void bolt_stop(struct proxy *p)
 	while (f->sessions.first)
 		session_close(container_of(f->sessions.first, struct session, node));
 	close_idle_links(f, NULL, INT64_MAX);
-	for (size_t i = 0; i < f->nmembers; i++) {
+	for (size_t i = 0; i < f->proxy->nmembers; i++) {
 		while (f->members[i].busy.first)
 			link_close(container_of(f->members[i].busy.first, struct link, node));
 	}
@@ -334,7 +348,7 @@ size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
 	const struct front *f = p->bolt;
 	size_t busy = 0;
 
-	for (size_t i = 0; f && i < f->nmembers; i++)
+	for (size_t i = 0; f && i < f->proxy->nmembers; i++)
 		busy += f->members[i].busy.len;
 	if (bound)
 		*bound = busy;

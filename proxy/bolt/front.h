@@ -57,6 +57,9 @@ void bolt_kick(struct proxy *p);
 /* The member's transactions end, or only those that may write. */
 void bolt_cut(const struct member *m, bool writes_only, const char *why);
 
+/* Its slot is to be empty. */
+void bolt_forget(const struct member *m);
+
 /* Sessions there are now; of those, in a transaction and waiting for one. Any may be NULL. */
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting);
 /* When the certificate ends; 0: no TLS. */

@@ -7,10 +7,14 @@
 #include "principal.h"
 #include "session.h"
 
+static bool takes_bolt(const struct bolt_member *m)
+{
+	return m->member->conf->bolt.sin_port && m->shunned_until_ms <= boottime_ms();
+}
+
 static bool fit(const struct bolt_member *m)
 {
-	return m->member->conf->bolt.sin_port && member_usable(m->member) &&
-	       m->shunned_until_ms <= boottime_ms();
+	return member_usable(m->member) && takes_bolt(m);
 }
 
 static bool has_room(const struct bolt_member *m)
@@ -22,7 +26,7 @@ static struct bolt_member *master(struct front *f)
 {
 	struct member *m = members_master(f->proxy);
 
-	return m && fit(&f->members[m->index]) ? &f->members[m->index] : NULL;
+	return m && takes_bolt(&f->members[m->index]) ? &f->members[m->index] : NULL;
 }
 
 static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_t mark)
@@ -40,8 +44,8 @@ static struct bolt_member *reader(struct front *f, uint64_t mark)
 {
 	struct bolt_member *best = NULL;
 
-	for (size_t i = 0; i < f->nmembers; i++) {
-		struct bolt_member *m = &f->members[(f->next_read + i) % f->nmembers];
+	for (size_t i = 0; i < f->proxy->nmembers; i++) {
+		struct bolt_member *m = &f->members[(f->next_read + i) % f->proxy->nmembers];
 		if (!m->member->weight || !fit(m) || !has_room(m) || !has_mark(f, m, mark))
 			continue;
 		if (!best || less_loaded(m, best))
@@ -71,7 +75,7 @@ static bool possible(struct front *f, const struct session *s)
 {
 	if (s->state == SESSION_WAITING && !s->demand.read)
 		return master(f) != NULL;
-	for (size_t i = 0; i < f->nmembers; i++) {
+	for (size_t i = 0; i < f->proxy->nmembers; i++) {
 		if (fit(&f->members[i]))
 			return true;
 	}

@@ -93,8 +93,7 @@ void handover_free(struct handover *h)
 
 static void put_orders(const struct proxy *p, struct buf *to)
 {
-	for (size_t i = 0; i < p->nmembers; i++) {
-		const struct member *m = &p->members[i];
+	for (struct member *m = NULL; (m = members_next(p, m));) {
 		bool ordered = m->weight != m->conf->weight;
 		if (ordered || m->admin != MEMBER_READY)
 			buf_printf(to, "%s %s %d;", m->conf->name, member_admin_name(m->admin),

@@ -79,6 +79,12 @@ int inherit_listen(const char *where, struct err *e)
 	return net_listen(where, e);
 }
 
+bool inherit_is_next(void)
+{
+	read_environment();
+	return inherited.ready_fd >= 0;
+}
+
 bool inherit_done(void)
 {
 	read_environment();

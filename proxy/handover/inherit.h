@@ -14,6 +14,8 @@
 
 /* A listening socket on `where`: the one inherited for the same words, else a new one. */
 MUST_CHECK int inherit_listen(const char *where, struct err *e);
+/* Does this process take over from one? */
+bool inherit_is_next(void);
 /*
  * Closes what nobody asked for, tells the process before that this one serves, once. Was there one?
  */

@@ -413,10 +413,15 @@ int clients_start(struct proxy *p, struct err *e)
 	int fd = inherit_listen(p->conf->http_listen, e);
 
 	loop_timer_init(&p->accept_timer, accept_again);
-	p->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
+	p->listener = (struct loop_source){.fd = fd, .ready = listener_ready};
 	if (fd < 0)
 		return -1;
 	return loop_add(p->loop, &p->listener) < 0 ? err_errno(e, "%s", p->conf->http_listen) : 0;
+}
+
+void clients_accept(struct proxy *p)
+{
+	loop_mod(&p->listener, EPOLLIN);
 }
 
 void clients_stop_accepting(struct proxy *p)

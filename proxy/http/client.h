@@ -11,6 +11,8 @@
 MUST_CHECK int clients_start(struct proxy *p, struct err *e);
 /* A connection that was accepted elsewhere and turned out to speak HTTP, within TLS or not. */
 void client_adopt(struct proxy *p, int fd, bool tls);
+/* From now on; clients_start only listens. */
+void clients_accept(struct proxy *p);
 /* Closes the listener; who is there stays. */
 void clients_stop_accepting(struct proxy *p);
 /* No newcomers; idle ones are closed, the others after their answer. */

@@ -269,8 +269,7 @@ static struct turn next_turn(struct proxy *p)
 		consider(&t, &p->queue.writes, members_master(p));
 	if (p->queue.reads.len)
 		consider(&t, &p->queue.reads, route_read(p));
-	for (size_t i = 0; i < p->nmembers; i++) {
-		struct member *m = &p->members[i];
+	for (struct member *m = NULL; (m = members_next(p, m));) {
 		if (m->pinned.len && member_reachable(m))
 			consider(&t, &m->pinned, m);
 	}

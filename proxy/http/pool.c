@@ -51,6 +51,7 @@ static struct upstream *connect_new(struct member *m)
 	if (!u)
 		return NULL;
 	u->member = m;
+	u->moves = m->moves;
 	u->source.events = EPOLLOUT;
 	u->source.fd = net_connect(&m->conf->http);
 	if (u->source.fd < 0) {
@@ -84,6 +85,10 @@ struct upstream *pool_take(
 
 void pool_keep(struct upstream *u)
 {
+	if (u->moves != u->member->moves) {
+		pool_close(u);
+		return;
+	}
 	u->client = NULL;
 	u->idle_since_ms = boottime_ms();
 	u->source.ready = idle_ready;

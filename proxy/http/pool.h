@@ -17,7 +17,7 @@
  */
 struct upstream *pool_take(
 	struct member *m, struct client *c, void (*ready)(struct loop_source *s, uint32_t events));
-/* It carries nothing any more and nothing unread: keep it for the next. */
+/* It carries nothing any more and nothing unread: keep it for the next, unless the member moved. */
 void pool_keep(struct upstream *u);
 void pool_close(struct upstream *u);
 /* Closes idle ones that have been so since before this time. */

@@ -82,8 +82,8 @@ bool route_possible(struct proxy *p, bool write)
 {
 	if (write)
 		return members_master(p) != NULL;
-	for (size_t i = 0; i < p->nmembers; i++) {
-		if (p->members[i].weight && member_usable(&p->members[i]))
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (m->weight && member_usable(m))
 			return true;
 	}
 	return false;

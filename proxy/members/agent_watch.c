@@ -2,6 +2,7 @@
 #include "log.h"
 #include "members/agent_watch.h"
 #include "members/member.h"
+#include "members/membership.h"
 #include "stats/account.h"
 
 #define BODY_MAX (64u << 10)
@@ -39,15 +40,33 @@ static void schedule(struct member *m)
 		m->proxy->loop, &m->agent_timer, is_awaited(m) && ms > FAST_MS ? FAST_MS : ms);
 }
 
+bool agent_watch_heard(const struct member *m)
+{
+	return m->agent_heard_ms && boottime_ms() - m->agent_heard_ms <= AGENT_GRACE_MS;
+}
+
+/*
+ * One that is somebody else than proxy.conf says, or not where it is reached, as behind a
+ * translation of addresses, tells ids and addresses that are of no use here.
+ */
+static const struct roster *roster_of(const struct member *m, const struct agent_word *w)
+{
+	bool itself = w->id == m->conf->id && w->address.s_addr == m->conf->agent.sin_addr.s_addr;
+
+	return itself ? &w->roster : NULL;
+}
+
 static void done(void *arg, const struct http_result *r)
 {
 	struct member *m = arg;
 	struct agent_word w;
 
+	m->agent_asked = true;
 	if (r->status == 200 && agent_word_parse(r->body, &w) == 0) {
 		m->agent_heard_ms = boottime_ms();
+		membership_heard(m, roster_of(m, &w));
 		set_fit(m, w.writable, w.why);
-	} else if (boottime_ms() - m->agent_heard_ms > AGENT_GRACE_MS) {
+	} else if (!agent_watch_heard(m)) {
 		set_fit(m, false, r->status ? "it says nothing of writes" : r->why);
 	}
 	if (!http_client_busy(m->agent))
@@ -85,4 +104,5 @@ void agent_watch_stop(struct member *m)
 	loop_timer_del(&m->agent_timer);
 	http_client_free(m->agent);
 	m->agent = NULL;
+	free(steal(&m->roster));
 }

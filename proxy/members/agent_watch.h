@@ -12,10 +12,13 @@
  */
 #define AGENT_GRACE_MS 5000
 
-/* What an agent said about itself; pure. */
+/* What an agent said; pure. */
 struct agent_word {
-	bool writable;
+	bool writable; /* its own node */
 	char why[64];
+	unsigned id;            /* its own; 0: it does not tell */
+	struct in_addr address; /* likewise, as it knows it; 0: not known */
+	struct roster roster;   /* all data nodes; n is 0 when it tells of none */
 };
 MUST_CHECK int agent_word_parse(struct slice body, struct agent_word *w);
 
@@ -23,5 +26,7 @@ MUST_CHECK int agent_watch_start(struct member *m, struct err *e);
 void agent_watch_stop(struct member *m);
 /* Something changed: ask now. */
 void agent_watch_now(struct member *m);
+/* Did it say something lately? */
+bool agent_watch_heard(const struct member *m);
 
 #endif

@@ -7,15 +7,44 @@
 #include "http/exchange.h"
 #include "log.h"
 #include "member.h"
+#include "membership.h"
 #include "http/pool.h"
 
 #define PROBE_BODY_MAX 4096
 
 static void probe_now(struct member *m);
 
+struct member *members_next(const struct proxy *p, const struct member *m)
+{
+	for (size_t i = m ? (size_t)m->index + 1 : 0; i < p->nmembers; i++) {
+		if (p->members[i].state == MEMBER_IN || p->members[i].state == MEMBER_LEAVING)
+			return &p->members[i];
+	}
+	return NULL;
+}
+
+size_t members_count(const struct proxy *p)
+{
+	size_t n = 0;
+
+	for (struct member *m = NULL; (m = members_next(p, m));)
+		n++;
+	return n;
+}
+
+bool members_heard(const struct proxy *p)
+{
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		bool asked = m->role != NEO4J_DOWN || m->fails || m->admin == MEMBER_MAINT;
+		if (!asked || (m->agent && !m->agent_asked))
+			return false;
+	}
+	return true;
+}
+
 bool member_usable(const struct member *m)
 {
-	return m->admin == MEMBER_READY && member_reachable(m);
+	return m->state == MEMBER_IN && m->admin == MEMBER_READY && member_reachable(m);
 }
 
 bool member_reachable(const struct member *m)
@@ -29,18 +58,20 @@ bool member_has_room(const struct member *m)
 	return m->busy.len < m->proxy->conf->member_maxconn;
 }
 
+/* One that is leaving takes writes until there is another master. */
 struct member *members_master(struct proxy *p)
 {
 	int i = election_master(&p->election);
+	struct member *m = i >= 0 ? &p->members[i] : NULL;
 
-	return i >= 0 && member_usable(&p->members[i]) ? &p->members[i] : NULL;
+	return m && m->admin == MEMBER_READY && member_reachable(m) ? m : NULL;
 }
 
 struct member *member_by_id(struct proxy *p, unsigned id)
 {
-	for (size_t i = 0; i < p->nmembers; i++) {
-		if (p->members[i].conf->id == id)
-			return &p->members[i];
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (m->conf->id == id)
+			return m;
 	}
 	return NULL;
 }
@@ -55,9 +86,9 @@ const char *members_why_no_master(const struct proxy *p)
 
 struct member *members_find(struct proxy *p, const char *name)
 {
-	for (size_t i = 0; i < p->nmembers; i++) {
-		if (strcmp(p->members[i].conf->name, name) == 0)
-			return &p->members[i];
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (strcmp(m->conf->name, name) == 0)
+			return m;
 	}
 	return NULL;
 }
@@ -68,13 +99,14 @@ static void adopt(struct proxy *p, int master)
 	account_event(p, LOG_LEVEL_INFO, "%s: is the master, writes go there",
 		p->members[master].conf->name);
 	p->master_changes++;
-	for (size_t i = 0; i < p->nmembers; i++) {
-		if ((int)i == master)
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (m->index == master)
 			continue;
-		exchange_cut_all(&p->members[i], true, "another member became master");
-		bolt_cut(&p->members[i], true, "another member became master");
+		exchange_cut_all(m, true, "another member became master");
+		bolt_cut(m, true, "another member became master");
 	}
 	p->last_master = master;
+	membership_look(p);
 }
 
 static void perform(struct proxy *p, struct election_actions a)
@@ -146,6 +178,7 @@ static void died(struct member *m)
 		pool_close_idle(m, INT64_MAX);
 	}
 	exchange_lose_pinned(m);
+	membership_look(m->proxy);
 }
 
 static bool probe_fast(const struct member *m)
@@ -173,7 +206,7 @@ static void understand(struct member *m, const struct http_result *r)
 	struct proxy *p = m->proxy;
 	enum dialect asked = m->dialect;
 	struct dialect_heard h =
-		dialect_hear(asked, p->conf->dialect, p->nmembers == 1, r->status, r->body);
+		dialect_hear(asked, p->conf->dialect, members_count(p) == 1, r->status, r->body);
 
 	m->dialect = h.next;
 	if (h.next == asked && h.role != NEO4J_UNKNOWN)
@@ -211,7 +244,7 @@ static void probe_done(void *arg, const struct http_result *r)
 
 static void probe_now(struct member *m)
 {
-	if (m->admin == MEMBER_MAINT)
+	if (m->admin == MEMBER_MAINT || !m->probe)
 		return;
 	loop_timer_del(&m->probe_timer);
 	http_client_send(m->probe, "GET", dialect_target(m->dialect), m->proxy->check_fields, "",
@@ -252,15 +285,16 @@ int member_admin_parse(const char *name, enum member_admin *admin)
 	return -1;
 }
 
-static void start_maintenance(struct member *m)
+void member_end(struct member *m, const char *why)
 {
 	loop_timer_del(&m->probe_timer);
 	http_client_cancel(m->probe);
-	snprintf(m->last_why, sizeof(m->last_why), "maintenance");
+	snprintf(m->last_why, sizeof(m->last_why), "%s", why);
 	set_role(m, NEO4J_DOWN);
-	exchange_cut_all(m, false, "the member is in maintenance");
+	exchange_cut_all(m, false, why);
 	exchange_lose_pinned(m);
-	bolt_cut(m, false, "the member is in maintenance");
+	bolt_cut(m, false, why);
+	pool_close_idle(m, INT64_MAX);
 }
 
 void member_set_admin(struct member *m, enum member_admin admin, const char *by)
@@ -273,7 +307,7 @@ void member_set_admin(struct member *m, enum member_admin admin, const char *by)
 	account_event(m->proxy, LOG_LEVEL_INFO, "%s: %s, was %s, by %s", m->conf->name,
 		member_admin_name(admin), member_admin_name(before), by);
 	if (admin == MEMBER_MAINT)
-		start_maintenance(m);
+		member_end(m, "the member is in maintenance");
 	else if (before == MEMBER_MAINT)
 		probe_now(m);
 	if (admin != MEMBER_READY)
@@ -297,31 +331,72 @@ void member_look(struct member *m)
 		probe_now(m);
 }
 
-static int member_start(struct proxy *p, size_t i, struct err *e)
+static const struct member_conf nobody = {.name = "-", .http_text = ""};
+
+static void make_slot(struct proxy *p, size_t i)
 {
 	struct member *m = &p->members[i];
 
-	*m = (struct member){
-		.proxy = p,
-		.conf = &p->conf->members[i],
-		.index = (int)i,
-		.weight = p->conf->members[i].weight,
-		.role_since_ms = boottime_ms(),
-		.probe = http_client_new(p->loop, &p->conf->members[i].http, PROBE_BODY_MAX),
-	};
-	if (!m->probe)
-		return err_set(e, "member %s: out of memory", m->conf->name);
+	*m = (struct member){.proxy = p, .conf = &nobody, .index = (int)i};
 	loop_timer_init(&m->probe_timer, probe_due);
+}
+
+int member_start(struct member *m, const struct member_conf *conf, struct err *e)
+{
+	struct proxy *p = m->proxy;
+
+	m->conf = conf;
+	m->weight = conf->weight;
+	m->role_since_ms = boottime_ms();
 	m->dialect = p->conf->dialect;
+	m->probe = http_client_new(p->loop, &conf->http, PROBE_BODY_MAX);
+	if (!m->probe)
+		return err_set(e, "member %s: out of memory", conf->name);
 	if (agent_watch_start(m, e) < 0)
 		return -1;
 	probe_now(m);
 	return 0;
 }
 
+void member_move(struct member *m, const struct member_conf *conf)
+{
+	unsigned weight = m->weight; /* it may have been ordered */
+	struct err e = {0};
+
+	loop_timer_del(&m->probe_timer);
+	http_client_free(m->probe);
+	agent_watch_stop(m);
+	pool_close_idle(m, INT64_MAX);
+	/* A link may live for ever and be idle in between: of one to nowhere nobody would hear. */
+	bolt_cut(m, false, "the member moved to another address");
+	member_conf_free(m->conf);
+	m->moves++;
+	if (member_start(m, conf, &e) < 0)
+		log_error("%s", e.msg);
+	m->weight = weight;
+}
+
+void member_clear(struct member *m)
+{
+	struct proxy *p = m->proxy;
+	size_t i = (size_t)m->index;
+
+	loop_timer_del(&m->probe_timer);
+	http_client_free(m->probe);
+	agent_watch_stop(m);
+	pool_close_idle(m, INT64_MAX);
+	bolt_forget(m);
+	member_conf_free(m->conf);
+	if (p->last_master == m->index)
+		p->last_master = -1;
+	make_slot(p, i);
+}
+
 int members_start(struct proxy *p, struct err *e)
 {
-	p->members = xcalloc(p->conf->nmembers, sizeof(*p->members));
+	p->members = xcalloc(MEMBERS_MAX, sizeof(*p->members));
+	for (size_t i = 0; i < MEMBERS_MAX; i++)
+		make_slot(p, i);
 	p->check_fields = proxy_conf_check_fields(p->conf, e);
 	if (!p->check_fields)
 		return err_prefix(e, "checks");
@@ -329,22 +404,14 @@ int members_start(struct proxy *p, struct err *e)
 	p->last_master = -1;
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
-	for (; p->nmembers < p->conf->nmembers; p->nmembers++) {
-		if (member_start(p, p->nmembers, e) < 0)
-			return -1;
-	}
-	return 0;
+	return membership_start(p, e);
 }
 
 void members_stop(struct proxy *p)
 {
 	loop_timer_del(&p->challenge_timer);
-	for (size_t i = 0; i < p->nmembers; i++) {
-		pool_close_idle(&p->members[i], INT64_MAX);
-		loop_timer_del(&p->members[i].probe_timer);
-		http_client_free(p->members[i].probe);
-		agent_watch_stop(&p->members[i]);
-	}
+	if (p->members)
+		membership_stop(p);
 	free(p->check_fields);
 	free(p->members);
 	p->members = NULL;

@@ -18,6 +18,22 @@
 MUST_CHECK int members_start(struct proxy *p, struct err *e);
 void members_stop(struct proxy *p);
 
+/* What fills a slot (membership.c says when): conf is m's from then on. */
+MUST_CHECK int member_start(struct member *m, const struct member_conf *conf, struct err *e);
+/* It is elsewhere now; HTTP requests that are under way there may end there. conf is m's from then
+ * on. */
+void member_move(struct member *m, const struct member_conf *conf);
+/* Nothing goes there any more, what is under way is cut, it is not asked again. */
+void member_end(struct member *m, const char *why);
+/* Empties its slot. */
+void member_clear(struct member *m);
+
+/* All members but those that are gone: the one after m, NULL for the first, NULL at the end. */
+struct member *members_next(const struct proxy *p, const struct member *m);
+size_t members_count(const struct proxy *p);
+/* Has each of them answered, or failed to, since the start? */
+bool members_heard(const struct proxy *p);
+
 /* May it get new requests now? (Not: has it room.) */
 bool member_usable(const struct member *m);
 /* May it get what belongs to what it has begun, an open transaction? */

@@ -152,8 +152,8 @@ size_t stats_rows(struct proxy *p, struct stats_row rows[static STATS_ROWS_MAX])
 	size_t n = 0;
 
 	rows[n++] = frontend_row(p);
-	for (size_t i = 0; i < p->nmembers; i++) {
-		rows[n] = member_row(&p->members[i]);
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		rows[n] = member_row(m);
 		add_member(&sum, &rows[n++]);
 	}
 	sum.status = sum.up ? "UP" : "DOWN";

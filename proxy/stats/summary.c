@@ -18,6 +18,8 @@ const char *stats_card_word(const struct stats_row *r)
 {
 	const struct member *m = r->member;
 
+	if (m->state == MEMBER_LEAVING)
+		return "leaving";
 	if (m->admin != MEMBER_READY)
 		return m->admin == MEMBER_DRAIN ? "draining" : "maintenance";
 	if (m->role == NEO4J_DOWN)
@@ -54,15 +56,19 @@ static size_t usable(const struct stats_row *rows, size_t n)
 	return up;
 }
 
+static bool is_in(const struct stats_row *r)
+{
+	return r->member && r->member->state == MEMBER_IN;
+}
+
 /* "2 of 3 members serve: pi3 is down." */
 static void describe_serving(
-	const struct stats_row *rows, size_t n, size_t up, struct stats_summary *s)
+	const struct stats_row *rows, size_t n, size_t up, size_t all, struct stats_summary *s)
 {
-	size_t all = 0, len = 0, size = sizeof(s->detail);
+	size_t len = 0, size = sizeof(s->detail);
 	char others[160] = "";
 
 	for (size_t i = 0; i < n; i++) {
-		all += rows[i].member != NULL;
 		if (rows[i].member && !rows[i].up && len < sizeof(others))
 			len += (size_t)snprintf(others + len, sizeof(others) - len, "%s %s is %s",
 				len ? "," : ":", rows[i].name, stats_card_word(&rows[i]));
@@ -77,17 +83,20 @@ void stats_summarize(
 	struct proxy *p, const struct stats_row *rows, size_t n, struct stats_summary *s)
 {
 	struct member *master = members_master(p);
-	size_t up = usable(rows, n), held = p->queue.writes.len;
+	size_t up = usable(rows, n), held = p->queue.writes.len, all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += is_in(&rows[i]);
 
 	if (master) {
 		snprintf(s->headline, sizeof(s->headline), "%s is the master", master->conf->name);
-		describe_serving(rows, n, up, s);
-		s->level = up == p->nmembers ? "ok" : "warn";
+		describe_serving(rows, n, up, all, s);
+		s->level = up == all ? "ok" : "warn";
 		return;
 	}
 	snprintf(s->headline, sizeof(s->headline), "Writes wait: %s", members_why_no_master(p));
 	snprintf(s->detail, sizeof(s->detail),
 		"%zu write%s held, each for up to %" PRId64 " s. %zu of %zu members serve reads.",
-		held, held == 1 ? " is" : "s are", p->conf->hold_ms / 1000, up, p->nmembers);
+		held, held == 1 ? " is" : "s are", p->conf->hold_ms / 1000, up, all);
 	s->level = "bad";
 }

@@ -23,7 +23,7 @@ BRAMBLE = os.path.abspath(os.path.join(os.environ.get("BRAMBLE_BUILD", "build"),
 at.AGENT = AGENT = os.path.abspath(AGENT)
 SYSTEMCTL = at.SYSTEMCTL.replace('case "$1" in', '''case "$*" in
 *bramble-enact.service) {agent} --root "{dir}" --service-manager "{dir}/systemctl" enact 2>>log; exit 0 ;;
-daemon-reload|"restart --no-block bramble-proxy.service") echo "$*" >>told; exit 0 ;;
+daemon-reload|"reload-or-restart --no-block bramble-proxy.service") echo "$*" >>told; exit 0 ;;
 esac
 case "$1" in''')
 

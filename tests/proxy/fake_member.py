@@ -90,8 +90,8 @@ class Reader:
 
 
 class FakeMember:
-    def __init__(self, name, role="slave"):
-        self.name, self.role = name, role
+    def __init__(self, name, role="slave", host="127.0.0.1", port=0):
+        self.name, self.role, self.host = name, role, host
         self.slow_s = 0.02
         self.credentials = None  # "user:password" that checks must bring
         self.frozen = False  # takes connections, answers nothing: a power cut, seen from outside
@@ -104,15 +104,16 @@ class FakeMember:
         self.version = "3.5"
         self.agent, self.writable, self.agent_why = None, True, ""  # name, if it plays an agent
         self.agent_port = 0  # of the one that goes with this member
+        self.nodes = None  # what it tells of all members, as an agent: [(id, name, host)]
         self.chunks = False  # do answers about transactions come in chunks?
         self.own_name = False  # does it ignore X-Forwarded-Host, as before 2.2?
         self.go = threading.Event()
         self.listener = None
-        self.port = 0
+        self.port = port
         self.up()
 
     def up(self):
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self.listener = socket.create_server((self.host, self.port), backlog=512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
@@ -187,8 +188,13 @@ class FakeMember:
         3.5-causal, 3.2-causal, 3.2-replica, 4.4, 5.26 (clusters) or 5.26-single; agent one's name."""
         kind = self.version.partition("-")[2] or ("ha" if self.version < "4" else "database")
         if target == "/cluster" and self.agent:
-            node = {"name": self.agent, "writable": self.writable, "why": self.agent_why}
-            return 200, json.dumps({"from": self.agent, "lease": self.writable, "nodes": [node]})
+            nodes = [{"id": i, "name": n, "address": h, "roles": ["data"]} for i, n, h in self.nodes or []]
+            if self.agent not in [node["name"] for node in nodes]:
+                nodes.append({"name": self.agent})
+            for node in nodes:
+                if node["name"] == self.agent:
+                    node |= {"writable": self.writable, "why": self.agent_why}
+            return 200, json.dumps({"from": self.agent, "lease": self.writable, "nodes": nodes})
         if target == "/":
             new = {"neo4j_version": self.version.partition("-")[0] + ".1"} if self.version >= "4" else {}
             return 200, json.dumps({"data": "http://x/db/data/"} | new)

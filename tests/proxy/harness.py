@@ -141,8 +141,8 @@ class Proxy:
         text += f"members {{ check_interval_ms = 50 {pool} }}\n{more}\n"
         for i, m in enumerate(members):
             weight = f"weight = {weights[i]}" if weights else ""
-            agent = f'agent = "127.0.0.1:{m.agent_port}"' if m.agent_port else ""
-            text += f'member "{m.name}" {{ id = {i + 1} http = "127.0.0.1:{m.port}" {weight} {agent} }}\n'
+            agent = f'agent = "{m.host}:{m.agent_port}"' if m.agent_port else ""
+            text += f'member "{m.name}" {{ id = {i + 1} http = "{m.host}:{m.port}" {weight} {agent} }}\n'
         return text
 
     @staticmethod

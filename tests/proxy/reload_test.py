@@ -176,6 +176,41 @@ def test_long_request():
         idle.close()
 
 
+def test_open_transaction():
+    """It is never taken for lost because the next process has not heard of its member yet."""
+    members = cluster(2)
+    lost, done = [], 0
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        opened = []
+        for _ in range(4):
+            a = proxy.once("POST", "/db/data/transaction", "", b'{"statements": []}')
+            opened.append(re.sub("^http://[^/]+", "", a.field("Location")))
+        stop = threading.Event()
+
+        def keep(path):
+            nonlocal done
+            while not stop.is_set():
+                try:
+                    a = proxy.once("POST", path, "", b'{"statements": []}')
+                    lost.extend([a.body] if a.status != 200 else [])
+                    done += 1
+                except OSError as e:
+                    lost.append(str(e))
+
+        keepers = [threading.Thread(target=keep, args=(p,), daemon=True) for p in opened]
+        for k in keepers:
+            k.start()
+        for _ in range(5):
+            before = done
+            proxy.reload()
+            eventually(lambda: done > before + 10)
+        stop.set()
+        for k in keepers:
+            k.join(harness.PATIENCE_S)
+        same(lost[:3], [], f"5 reloads, {done} requests about open transactions: all found theirs")
+
+
 def test_refused():
     members = cluster(1)
     with Reloaded(members) as proxy:
