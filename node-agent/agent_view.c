@@ -9,6 +9,7 @@ struct api_node agent_view_self(const struct agent *a)
 		.role = a->neo4j.role,
 		.writable = voter_writable(&a->voter, &a->verdict, a->neo4j.role),
 		.last_tx = a->neo4j.last_tx,
+		.tx_age_ms = boottime_ms() - a->neo4j.tx_asked_ms,
 		.generation = a->id.generation,
 		.uptime_s = (uint32_t)((boottime_ms() - a->started_ms) / 1000),
 		.why = a->now.why,

@@ -104,10 +104,10 @@ static json_t *address_or_null(struct in_addr a)
 	return a.s_addr ? json_string(inet_ntop(AF_INET, &a, text, sizeof(text))) : json_null();
 }
 
-static json_t *node_json(const struct api_node *n)
+static json_t *node_json(const struct api_node *n, bool self)
 {
 	/* clang-format off */
-	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o, s:s, s:o, s:o, s:o}",
+	return json_pack("{s:s, s:i, s:o, s:o, s:o, s:b, s:s, s:s, s:b, s:o, s:o, s:s, s:o, s:o, s:o}",
 		"name", n->member->name,
 		"id", (int)n->member->id,
 		"roles", roles_json(n->member->roles),
@@ -118,6 +118,7 @@ static json_t *node_json(const struct api_node *n)
 		"neo4j", neo4j_role_name(n->role),
 		"writable", n->writable,
 		"last_tx", number_or_null(n->last_tx != TX_UNKNOWN, n->last_tx),
+		"tx_age_ms", number_or_null(self && n->last_tx != TX_UNKNOWN, (uint64_t)n->tx_age_ms),
 		"why", n->why,
 		"heard_ms", number_or_null(n->heard_ms >= 0, (uint64_t)n->heard_ms),
 		"uptime_s", number_or_null(n->present, n->uptime_s),
@@ -155,7 +156,7 @@ static json_t *cluster_json(const struct api_view *v)
 
 	hex_encode(hex, id->cluster_id, CLUSTER_ID_SIZE);
 	for (size_t i = 0; i < id->nmembers; i++)
-		json_array_append_new(nodes, node_json(&v->nodes[i]));
+		json_array_append_new(nodes, node_json(&v->nodes[i], i == id->self));
 	/* clang-format off */
 	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o}",
 		"cluster", id->cluster,

@@ -28,7 +28,8 @@ struct api_node {
 	enum node_state state;
 	enum neo4j_role role;
 	bool writable;
-	uint64_t last_tx; /* TX_UNKNOWN: null in JSON */
+	uint64_t last_tx;  /* TX_UNKNOWN: null in JSON */
+	int64_t tx_age_ms; /* of this node: so long ago Neo4j was asked for it */
 	uint64_t generation;
 	uint32_t uptime_s; /* of the agent */
 	const char *why;

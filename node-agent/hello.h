@@ -8,6 +8,7 @@
 #include "clock/clock.h"
 #include "identity.h"
 #include "neo4j.h"
+#include "neo4j_bean.h"
 #include "node_state.h"
 #include "quorum/wire.h"
 #include "task/task.h"
@@ -39,7 +40,6 @@
 #define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
 #define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
 #define HELLO_WIRE_MAX (HELLO_HEAD + HELLO_BODY_MAX + HELLO_TAG)
-#define TX_UNKNOWN UINT64_MAX
 
 /*
  * The sender's clock. With how long it held the hello it echoes, as NTP does it, the receiver

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <jansson.h>
 #include <sodium.h>
 #include <string.h>
 #include "hello.h"
@@ -38,61 +37,6 @@ static void forget_fields(struct neo4j_watch *w)
 	free(steal(&w->bean_fields));
 }
 
-/* Neo4j writes a number as one or as a string of one, by version. */
-static uint64_t number_of(const json_t *value, uint64_t otherwise)
-{
-	if (json_is_integer(value) && json_integer_value(value) >= 0)
-		return (uint64_t)json_integer_value(value);
-	const char *s = json_string_value(value);
-	if (!s || !*s || strlen(s) > 18 || strspn(s, "0123456789") != strlen(s))
-		return otherwise;
-	return strtoull(s, NULL, 10);
-}
-
-/* Of a list of {"name": ..., "value": ...}; NULL when it is not there. */
-static const json_t *value_of(const json_t *list, const char *name)
-{
-	const json_t *a;
-	size_t i;
-
-	json_array_foreach(list, i, a)
-	{
-		const char *s = json_string_value(json_object_get(a, "name"));
-		if (s && strcmp(s, name) == 0)
-			return json_object_get(a, "value");
-	}
-	return NULL;
-}
-
-static unsigned master_of(const json_t *instances)
-{
-	const json_t *instance;
-	size_t i;
-
-	json_array_foreach(instances, i, instance)
-	{
-		const json_t *of = json_object_get(instance, "value");
-		const char *role = json_string_value(value_of(of, "haRole"));
-		uint64_t id = number_of(value_of(of, "instanceId"), 0);
-		if (role && strcmp(role, "master") == 0 && id <= MEMBERS_MAX)
-			return (unsigned)id;
-	}
-	return 0;
-}
-
-struct neo4j_bean neo4j_bean_parse(struct slice body)
-{
-	json_t *beans = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *list = json_object_get(json_array_get(beans, 0), "attributes");
-	struct neo4j_bean bean = {
-		.last_tx = number_of(value_of(list, "LastCommittedTxId"), TX_UNKNOWN),
-		.master = master_of(value_of(list, "InstancesInCluster")),
-	};
-
-	json_decref(beans);
-	return bean;
-}
-
 static void set_master(struct neo4j_watch *w, unsigned master)
 {
 	if (master == w->master)
@@ -110,8 +54,10 @@ static void bean_done(void *arg, const struct http_result *r)
 	 */
 	if (r->status == 200) {
 		struct neo4j_bean bean = neo4j_bean_parse(r->body);
-		if (bean.last_tx != TX_UNKNOWN)
+		if (bean.last_tx != TX_UNKNOWN) {
 			w->last_tx = bean.last_tx;
+			w->tx_asked_ms = w->bean_asked_ms;
+		}
 		set_master(w, bean.master);
 	}
 	if (r->status != 401 && r->status != 403)
@@ -128,6 +74,13 @@ static bool is_member(enum neo4j_role role)
 	return role == NEO4J_MASTER || role == NEO4J_SLAVE;
 }
 
+static void ask_bean(struct neo4j_watch *w)
+{
+	w->bean_asked_ms = boottime_ms();
+	http_client_send(
+		w->client, "GET", NEO4J_HA_BEAN, w->bean_fields, "", TIMEOUT_MS, bean_done, w);
+}
+
 static void probe_done(void *arg, const struct http_result *r)
 {
 	struct neo4j_watch *w = arg;
@@ -141,8 +94,7 @@ static void probe_done(void *arg, const struct http_result *r)
 	if (!is_member(role))
 		w->last_tx = TX_UNKNOWN;
 	else if (w->bean_fields)
-		http_client_send(w->client, "GET", NEO4J_HA_BEAN, w->bean_fields, "", TIMEOUT_MS,
-			bean_done, w);
+		ask_bean(w);
 	if (role == before)
 		return;
 	log_info("neo4j: %s, was %s", neo4j_role_name(role), neo4j_role_name(before));

@@ -4,6 +4,7 @@
 
 #include "http_client.h"
 #include "identity.h"
+#include "neo4j_bean.h"
 
 /*
  * What this node's Neo4j says of itself over HTTP: its role every second, and while it is master
@@ -22,13 +23,14 @@ struct neo4j_watch {
 	struct loop *loop;
 	struct http_client *client;
 	enum neo4j_role role;
-	uint64_t last_tx; /* TX_UNKNOWN (hello.h) while not known */
+	uint64_t last_tx;    /* TX_UNKNOWN while not known */
+	int64_t tx_asked_ms; /* when it was asked for */
 	unsigned master; /* ha.server_id of whom it takes for the master; 0: nobody, or not known */
 	enum neo4j_mode mode;
 	const char *probe; /* path */
 	char *bean_fields; /* of the request for the bean; NULL: it is not asked */
 	struct loop_timer poll;
-	int64_t asked_ms, changed_ms;
+	int64_t asked_ms, bean_asked_ms, changed_ms;
 	void (*changed)(void *arg); /* the role or the master is another one */
 	void *arg;
 };
@@ -46,14 +48,5 @@ void neo4j_watch_password(struct neo4j_watch *w, const char *password);
 
 /* The field lines of a request by that password (RFC 7617); NULL: by none. The caller frees. */
 char *neo4j_watch_fields(const char *password);
-
-/* What the bean "High Availability" tells. */
-struct neo4j_bean {
-	uint64_t last_tx; /* LastCommittedTxId, or TX_UNKNOWN */
-	unsigned master;  /* of InstancesInCluster, the instanceId whose haRole is master; or 0 */
-};
-
-/* Pure. */
-struct neo4j_bean neo4j_bean_parse(struct slice body);
 
 #endif

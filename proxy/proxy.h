@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include "members/dialect.h"
 #include "members/election.h"
+#include "members/reach.h"
 #include "members/roster.h"
 #include "http_client.h"
 #include "http_server.h"
@@ -13,6 +14,7 @@
 #include "proxy_conf.h"
 #include "http/queue.h"
 #include "http/relay.h"
+#include "http/bookmark.h"
 #include "http/tx_body.h"
 #include "stats/account.h"
 #include "stats/history.h"
@@ -88,7 +90,8 @@ struct exchange {
 	bool safe;       /* GET, HEAD, OPTIONS: nobody asks what became of it (RFC 9110 9.2.1) */
 	bool idempotent; /* may be sent again (RFC 9110 9.2.2) */
 	bool is_head;
-	struct member *pinned;  /* who has its transaction; nobody else may take it */
+	struct member *pinned; /* who has its transaction; nobody else may take it */
+	struct bookmark bookmark;
 	struct exchange_tx *tx; /* NULL unless about an open transaction */
 	unsigned attempts;      /* times that any of it was sent */
 	uint64_t sent;          /* bytes of it a member may have read, in all attempts */
@@ -182,6 +185,10 @@ struct member {
 	char last_why[64];
 	int64_t last_took_ms, last_probe_ms, role_since_ms;
 
+	struct http_client *bean; /* NULL: its agent tells how far its store is */
+	struct loop_timer bean_timer;
+	struct reach reach;
+
 	int last_error;                 /* of the last probe without an answer */
 	int64_t down_since_ms, down_ms; /* since: 0 while it is not down */
 	struct meter meter;
@@ -200,6 +207,8 @@ struct proxy {
 	struct loop_timer challenge_timer;
 	int64_t no_master_since_ms; /* 0 while there is one */
 	int last_master;            /* the one adopted last, -1: none yet */
+	struct reach reach;         /* of the master's store */
+	uint32_t bookmark_id;       /* what this process's tokens begin with */
 	struct member *members;     /* MEMBERS_MAX slots */
 	size_t nmembers;            /* of them, those that were ever used: they come first */
 	struct loop_timer membership_timer;

@@ -95,8 +95,7 @@ static void show_info(struct order *o)
 		BRAMBLE_VERSION, (long)getpid(), (now_ms - p->started_ms) / 1000, p->conf->maxconn,
 		p->clients.len, p->clients_max, p->connections, p->total,
 		rate_per_s(&p->connection_rate, now_ms), rate_per_s(&p->meter.rate, now_ms),
-		p->queue.writes.len + p->queue.reads.len, p->draining,
-		master ? master->conf->name : "-");
+		queue_len(&p->queue), p->draining, master ? master->conf->name : "-");
 }
 
 /* HAProxy's file format 1: operational 0 stopped, 2 running; administrative bits 1 maint, 8 drain.

@@ -33,15 +33,25 @@ static void free_buffers(struct exchange *x)
 
 static struct list *line_of(struct client *c)
 {
+	struct queue *q = &c->proxy->queue;
+
 	if (c->x.pinned)
 		return &c->x.pinned->pinned;
-	return c->x.write ? &c->proxy->queue.writes : &c->proxy->queue.reads;
+	if (c->x.write)
+		return &q->writes;
+	return c->x.bookmark.by ? &q->marked : &q->reads;
 }
 
 /* Is there a member that could take it, with room or not? */
 static bool possible(const struct client *c)
 {
-	return c->x.pinned ? member_reachable(c->x.pinned) : route_possible(c->proxy, c->x.write);
+	struct proxy *p = c->proxy;
+
+	if (c->x.pinned)
+		return member_reachable(c->x.pinned);
+	if (c->x.write || !c->x.bookmark.by)
+		return route_possible(p, c->x.write);
+	return route_possible_since(p, c->x.bookmark.since_ms);
 }
 
 /* Ends the connection to the member; its place is free for the next. */
@@ -137,7 +147,7 @@ static void finish(struct client *c)
 		pool_close(u);
 	c->close |= !x->request.done;
 	free_buffers(x);
-	if (c->proxy->queue.writes.len || c->proxy->queue.reads.len)
+	if (queue_len(&c->proxy->queue))
 		proxy_kick(c->proxy);
 	client_enter(c, CLIENT_FLUSHING);
 }
@@ -260,6 +270,19 @@ static void consider(struct turn *t, const struct list *line, struct member *m)
 		*t = (struct turn){w, m};
 }
 
+/* Each may need another member: one that finds none does not keep those behind it waiting. */
+static void consider_marked(struct turn *t, struct proxy *p)
+{
+	for (struct waiter *w = queue_first(&p->queue.marked); w; w = queue_next(w)) {
+		struct member *m = route_read_since(p, client_of(w)->x.bookmark.since_ms);
+		if (!m)
+			continue;
+		if (!t->waiter || queue_before(w, t->waiter))
+			*t = (struct turn){w, m};
+		return;
+	}
+}
+
 /* Whose turn it is among those that can be placed. */
 static struct turn next_turn(struct proxy *p)
 {
@@ -269,6 +292,8 @@ static struct turn next_turn(struct proxy *p)
 		consider(&t, &p->queue.writes, members_master(p));
 	if (p->queue.reads.len)
 		consider(&t, &p->queue.reads, route_read(p));
+	if (p->queue.marked.len)
+		consider_marked(&t, p);
 	for (struct member *m = NULL; (m = members_next(p, m));) {
 		if (m->pinned.len && member_reachable(m))
 			consider(&t, &m->pinned, m);
@@ -304,6 +329,8 @@ static const char *why_none(const struct client *c)
 {
 	if (c->x.pinned)
 		return "the member that has the transaction is not available";
+	if (c->x.bookmark.by && !c->x.write)
+		return "no member is known to have what the client wrote";
 	return c->x.write ? members_why_no_master(c->proxy) : "no member is available";
 }
 

@@ -122,9 +122,28 @@ static bool rewrite_body(struct exchange *x, const struct http_head *h)
 	return true;
 }
 
+/*
+ * From now on the client is to see what this answer acknowledges. An answer of a length was made
+ * after the commit; in another one it may still come: then everything up to the next request
+ * counts.
+ */
+static const char *token_of(
+	const struct client *c, const struct http_head *h, char token[static BOOKMARK_MAX])
+{
+	const struct exchange *x = &c->x;
+	bool writes = x->write || x->pinned;
+
+	if (writes && h->framing != HTTP_BODY_LENGTH && h->framing != HTTP_BODY_NONE)
+		return BOOKMARK_NEW;
+	bookmark_format(
+		c->proxy->bookmark_id, writes ? boottime_ms() + 1 : x->bookmark.since_ms, token);
+	return token;
+}
+
 static void start_answer(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
+	char token[BOOKMARK_MAX];
 	bool rewrite = rewrite_body(x, h);
 	enum http_framing to = framing_for(c, rewrite ? HTTP_BODY_CHUNKED : h->framing);
 
@@ -139,6 +158,8 @@ static void start_answer(struct client *c, const struct http_head *h)
 		.minor = c->minor,
 		.origin = x->tx ? x->tx->origin : NULL,
 		.server = m->id,
+		.bookmark = x->bookmark.by,
+		.token = x->bookmark.by ? token_of(c, h, token) : NULL,
 	};
 	rewrite_response(h, m->name, &as, &c->out);
 	relay_start(&x->response, h->framing, h->content_length, to);

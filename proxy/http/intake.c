@@ -92,6 +92,7 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 		.is_head = slice_eq(h->method, "HEAD"),
 		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
 		.waiter.from = c->address,
+		.bookmark = bookmark_read(h, c->proxy->bookmark_id, boottime_ms() + 1),
 	};
 	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, h);
 	relay_start(&x->request, h->framing, h->content_length, h->framing);

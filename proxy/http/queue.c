@@ -17,9 +17,19 @@ struct waiter *queue_last(const struct list *line)
 	return waiter_of(line->last);
 }
 
+struct waiter *queue_next(const struct waiter *w)
+{
+	return waiter_of(w->node.next);
+}
+
+size_t queue_len(const struct queue *q)
+{
+	return q->writes.len + q->reads.len + q->marked.len;
+}
+
 void queue_note_length(struct queue *q)
 {
-	size_t len = q->writes.len + q->reads.len;
+	size_t len = queue_len(q);
 
 	if (len > q->len_max)
 		q->len_max = len;

@@ -178,6 +178,8 @@ void rewrite_response(
 	buf_puts(out, "Via: 1.1 bramble (");
 	buf_puts(out, member);
 	buf_puts(out, ")\r\n");
+	if (as->bookmark)
+		bookmark_put(as->bookmark, as->token, out);
 	if (h->framing == HTTP_BODY_NONE)
 		put_length_of_none(h, out);
 	else

@@ -4,6 +4,7 @@
 
 #include "buf.h"
 #include "http_head.h"
+#include "http/bookmark.h"
 
 /*
  * Heads as they leave the proxy: our own version and framing, no hop-by-hop field (RFC 9110
@@ -33,6 +34,8 @@ struct rewrite_as {
 	unsigned minor;
 	const char *origin;
 	unsigned server;
+	enum bookmark_by bookmark; /* how the client asked for one */
+	const char *token;         /* its new value */
 };
 void rewrite_response(const struct http_head *h, const char *member, const struct rewrite_as *as,
 	struct buf *out);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "members/member.h"
+#include "members/tx_watch.h"
 #include "route.h"
 
 static const struct {
@@ -50,14 +51,22 @@ static bool less_loaded(const struct member *a, const struct member *b)
 	return a->busy.len * b->weight < b->busy.len * a->weight;
 }
 
+static bool takes_read(const struct member *m)
+{
+	return m->weight && member_usable(m);
+}
+
+#define ANY_TIME INT64_MIN
+
 /* Both ways start behind the last one chosen, so that equals take turns. */
-struct member *route_read(const struct proxy *p)
+static struct member *choose(const struct proxy *p, int64_t since_ms)
 {
 	struct member *best = NULL;
 
 	for (size_t i = 0; i < p->nmembers; i++) {
 		struct member *m = &p->members[(p->next_read + i) % p->nmembers];
-		if (!m->weight || !member_usable(m) || !member_has_room(m))
+		if (!takes_read(m) || !member_has_room(m) ||
+			(since_ms != ANY_TIME && !tx_watch_has(m, since_ms)))
 			continue;
 		if (!best || less_loaded(m, best))
 			best = m;
@@ -65,6 +74,18 @@ struct member *route_read(const struct proxy *p)
 			break;
 	}
 	return best;
+}
+
+struct member *route_read(const struct proxy *p)
+{
+	return choose(p, ANY_TIME);
+}
+
+struct member *route_read_since(struct proxy *p, int64_t since_ms)
+{
+	struct member *m = choose(p, since_ms), *master = m ? NULL : members_master(p);
+
+	return master && member_has_room(master) ? master : m;
 }
 
 void route_chosen(struct proxy *p, const struct member *m)
@@ -83,8 +104,17 @@ bool route_possible(struct proxy *p, bool write)
 	if (write)
 		return members_master(p) != NULL;
 	for (struct member *m = NULL; (m = members_next(p, m));) {
-		if (m->weight && member_usable(m))
+		if (takes_read(m))
 			return true;
 	}
 	return false;
+}
+
+bool route_possible_since(struct proxy *p, int64_t since_ms)
+{
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (takes_read(m) && tx_watch_has(m, since_ms))
+			return true;
+	}
+	return members_master(p) != NULL;
 }

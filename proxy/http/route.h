@@ -14,9 +14,15 @@ bool route_is_safe(struct slice method);
 bool route_is_idempotent(struct slice method);
 /* The member for the next read, by the configured balance; NULL when none has room. */
 struct member *route_read(const struct proxy *p);
+/*
+ * Likewise for one that is to see all that was acknowledged before since_ms: a member that has it,
+ * else the master, which has.
+ */
+struct member *route_read_since(struct proxy *p, int64_t since_ms);
 /* It was m: the next read begins to look behind it, in turns once it had as many as its weight. */
 void route_chosen(struct proxy *p, const struct member *m);
 /* Is there any member that could take it, with room or not? */
 bool route_possible(struct proxy *p, bool write);
+bool route_possible_since(struct proxy *p, int64_t since_ms);
 
 #endif

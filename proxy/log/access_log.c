@@ -155,6 +155,8 @@ static const char *reason_of(const struct client *c)
 		return "transaction";
 	if (c->x.write)
 		return "master";
+	if (c->x.bookmark.by)
+		return "bookmark";
 	return c->proxy->conf->balance == BALANCE_ROUNDROBIN ? "turn" : "least";
 }
 

@@ -3,6 +3,7 @@
 #include "members/agent_watch.h"
 #include "members/member.h"
 #include "members/membership.h"
+#include "members/tx_watch.h"
 #include "stats/account.h"
 
 #define BODY_MAX (64u << 10)
@@ -56,6 +57,15 @@ static const struct roster *roster_of(const struct member *m, const struct agent
 	return itself ? &w->roster : NULL;
 }
 
+/* It asked its Neo4j that long before it answered us, and answered after we had asked. */
+static void take_tx(struct member *m, const struct http_result *r, const struct agent_word *w)
+{
+	int64_t sent_ms = boottime_ms() - r->took_ms;
+
+	if (w->last_tx != TX_UNKNOWN && w->tx_age_ms >= 0 && w->tx_age_ms < sent_ms)
+		tx_watch_heard(m, sent_ms - w->tx_age_ms, w->last_tx);
+}
+
 static void done(void *arg, const struct http_result *r)
 {
 	struct member *m = arg;
@@ -65,6 +75,7 @@ static void done(void *arg, const struct http_result *r)
 	if (r->status == 200 && agent_word_parse(r->body, &w) == 0) {
 		m->agent_heard_ms = boottime_ms();
 		membership_heard(m, roster_of(m, &w));
+		take_tx(m, r, &w);
 		set_fit(m, w.writable, w.why);
 	} else if (!agent_watch_heard(m)) {
 		set_fit(m, false, r->status ? "it says nothing of writes" : r->why);

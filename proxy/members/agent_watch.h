@@ -2,6 +2,7 @@
 #ifndef PROXY_AGENT_WATCH_H
 #define PROXY_AGENT_WATCH_H
 
+#include "neo4j_bean.h"
 #include "proxy.h"
 
 /*
@@ -18,6 +19,8 @@ struct agent_word {
 	char why[64];
 	unsigned id;            /* its own; 0: it does not tell */
 	struct in_addr address; /* likewise, as it knows it; 0: not known */
+	uint64_t last_tx;       /* of its store; TX_UNKNOWN */
+	int64_t tx_age_ms;      /* so long ago it asked for that; -1: it does not tell */
 	struct roster roster;   /* all data nodes; n is 0 when it tells of none */
 };
 MUST_CHECK int agent_word_parse(struct slice body, struct agent_word *w);

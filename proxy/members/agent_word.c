@@ -64,6 +64,15 @@ static void read_roster(const json_t *nodes, struct roster *to)
 	}
 }
 
+/* -1: not known, or nothing that could be. */
+static int64_t count_of(const json_t *node, const char *key)
+{
+	const json_t *value = json_object_get(node, key);
+
+	return json_is_integer(value) && json_integer_value(value) >= 0 ? json_integer_value(value)
+									: -1;
+}
+
 int agent_word_parse(struct slice body, struct agent_word *w)
 {
 	json_t *json = json_loadb(body.p, body.n, 0, NULL);
@@ -75,12 +84,15 @@ int agent_word_parse(struct slice body, struct agent_word *w)
 	bool understood =
 		json_is_boolean(writable) && json_is_boolean(json_object_get(json, "lease"));
 
-	*w = (struct agent_word){0};
+	*w = (struct agent_word){.last_tx = TX_UNKNOWN, .tx_age_ms = -1};
 	if (understood) {
 		w->writable = json_is_true(writable);
 		snprintf(w->why, sizeof(w->why), "%s", why ? why : "");
 		w->id = (unsigned)json_integer_value(json_object_get(self, "id"));
 		w->address = address_of(self);
+		int64_t tx = count_of(self, "last_tx");
+		w->last_tx = tx >= 0 ? (uint64_t)tx : TX_UNKNOWN;
+		w->tx_age_ms = count_of(self, "tx_age_ms");
 		read_roster(nodes, &w->roster);
 	}
 	json_decref(json);

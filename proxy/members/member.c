@@ -8,6 +8,7 @@
 #include "log.h"
 #include "member.h"
 #include "membership.h"
+#include "tx_watch.h"
 #include "http/pool.h"
 
 #define PROBE_BODY_MAX 4096
@@ -106,6 +107,7 @@ static void adopt(struct proxy *p, int master)
 		bolt_cut(m, true, "another member became master");
 	}
 	p->last_master = master;
+	tx_watch_master(p);
 	membership_look(p);
 }
 
@@ -161,6 +163,7 @@ static void set_role(struct member *m, enum neo4j_role role)
 		m->role = role;
 		m->role_since_ms = boottime_ms();
 		agent_watch_now(m);
+		tx_watch_role(m);
 	}
 	member_claim(m);
 }
@@ -339,6 +342,7 @@ static void make_slot(struct proxy *p, size_t i)
 
 	*m = (struct member){.proxy = p, .conf = &nobody, .index = (int)i};
 	loop_timer_init(&m->probe_timer, probe_due);
+	loop_timer_init(&m->bean_timer, NULL);
 }
 
 int member_start(struct member *m, const struct member_conf *conf, struct err *e)
@@ -352,6 +356,7 @@ int member_start(struct member *m, const struct member_conf *conf, struct err *e
 	m->probe = http_client_new(p->loop, &conf->http, PROBE_BODY_MAX);
 	if (!m->probe)
 		return err_set(e, "member %s: out of memory", conf->name);
+	tx_watch_start(m);
 	if (agent_watch_start(m, e) < 0)
 		return -1;
 	probe_now(m);
@@ -366,6 +371,7 @@ void member_move(struct member *m, const struct member_conf *conf)
 	loop_timer_del(&m->probe_timer);
 	http_client_free(m->probe);
 	agent_watch_stop(m);
+	tx_watch_stop(m);
 	pool_close_idle(m, INT64_MAX);
 	/* A link may live for ever and be idle in between: of one to nowhere nobody would hear. */
 	bolt_cut(m, false, "the member moved to another address");
@@ -384,6 +390,7 @@ void member_clear(struct member *m)
 	loop_timer_del(&m->probe_timer);
 	http_client_free(m->probe);
 	agent_watch_stop(m);
+	tx_watch_stop(m);
 	pool_close_idle(m, INT64_MAX);
 	bolt_forget(m);
 	member_conf_free(m->conf);
@@ -402,6 +409,7 @@ int members_start(struct proxy *p, struct err *e)
 		return err_prefix(e, "checks");
 	p->no_master_since_ms = boottime_ms();
 	p->last_master = -1;
+	randombytes_buf(&p->bookmark_id, sizeof(p->bookmark_id));
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
 	return membership_start(p, e);

@@ -89,7 +89,7 @@ static void put_proxy(struct proxy *p, const struct stats_row *r, struct buf *ou
 		{"rate", r->request_rate},
 		{"rate_max", r->request_rate_max},
 		{"waiting_writes", p->queue.writes.len},
-		{"waiting_reads", p->queue.reads.len},
+		{"waiting_reads", p->queue.reads.len + p->queue.marked.len},
 		{"held_now", master ? 0 : p->queue.writes.len},
 		{"held_total", p->held_total},
 		{"hold_max", p->conf->hold_max},

@@ -101,7 +101,7 @@ static void waiting(const struct scrape *s)
 	const struct queue *q = &s->proxy->queue;
 
 	buf_printf(s->out, "%s{kind=\"write\"} %zu\n%s{kind=\"read\"} %zu\n", s->name,
-		q->writes.len, s->name, q->reads.len);
+		q->writes.len, s->name, q->reads.len + q->marked.len);
 }
 
 static void answers(const struct scrape *s)

@@ -137,7 +137,7 @@ static struct stats_row backend_row(const struct proxy *p)
 		.type = 1,
 		.role = "",
 		.meter = &p->meter,
-		.queue = p->queue.writes.len + p->queue.reads.len,
+		.queue = queue_len(&p->queue),
 		.queue_max = p->queue.len_max,
 		.rate_max = p->meter.rate.max,
 		.request_rate_max = p->meter.rate.max,

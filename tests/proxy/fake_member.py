@@ -11,6 +11,7 @@ everything else by the first part of the path:
     /big/N      N bytes with a length; /chunked/N in chunks; /until-close/N until close
     /cut        closes in the middle of the body
     /raw/NAME   the bytes of RAW[NAME], then closes
+    /streamed   the same in a chunk
     /continue   sends 100 Continue, then reads the body and echoes
 
 Its transactional endpoints (/db/data/transaction, /db/{name}/tx, /db/{name}/query/v2/tx) count
@@ -104,6 +105,8 @@ class FakeMember:
         self.version = "3.5"
         self.agent, self.writable, self.agent_why = None, True, ""  # name, if it plays an agent
         self.agent_port = 0  # of the one that goes with this member
+        self.last_tx = None  # of its store, if it tells; what X-Write: 1 comes with adds one
+        self.of = None  # the member whose agent it plays, if it tells of its store
         self.nodes = None  # what it tells of all members, as an agent: [(id, name, host)]
         self.chunks = False  # do answers about transactions come in chunks?
         self.own_name = False  # does it ignore X-Forwarded-Host, as before 2.2?
@@ -194,10 +197,15 @@ class FakeMember:
             for node in nodes:
                 if node["name"] == self.agent:
                     node |= {"writable": self.writable, "why": self.agent_why}
+                    node |= {"last_tx": self.of.last_tx, "tx_age_ms": 0} if self.of else {}
             return 200, json.dumps({"from": self.agent, "lease": self.writable, "nodes": nodes})
         if target == "/":
             new = {"neo4j_version": self.version.partition("-")[0] + ".1"} if self.version >= "4" else {}
             return 200, json.dumps({"data": "http://x/db/data/"} | new)
+        if target.startswith("/db/manage/server/jmx/"):
+            if self.last_tx is None:
+                return 404, ""
+            return 200, json.dumps([{"attributes": [{"name": "LastCommittedTxId", "value": self.last_tx}]}])
         if target.startswith("/db/manage/server/ha/"):
             if kind != "ha":
                 return (404, "") if self.version >= "4" else (403, "")
@@ -241,10 +249,17 @@ class FakeMember:
         if kind == "cut":
             sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nonly this")
             return False
+        if self.last_tx is not None and ("X-Write", "1") in fields:
+            with self.lock:
+                self.last_tx += 1
         body = json.dumps(
             {"member": self.name, "method": method, "target": target, "fields": fields,
-             "size": size, "digest": digest}
+             "size": size, "digest": digest, "tx": self.last_tx}
         ).encode()
+        if kind == "streamed":
+            head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            sock.sendall(head.encode() + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+            return True
         head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         sock.sendall(head.encode() + (b"" if method == "HEAD" else body))
         return True

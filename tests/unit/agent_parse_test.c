@@ -91,6 +91,7 @@ static struct api_view view(enum node_state state, enum neo4j_role role, const c
 		.role = role,
 		.writable = role == NEO4J_MASTER,
 		.last_tx = 42,
+		.tx_age_ms = 12,
 		.generation = 2,
 		.uptime_s = 33,
 		.why = why};
@@ -137,12 +138,13 @@ static const struct ask asks[] = {
 		"\"crowded\":0},\"vip\":null,\"nodes\":["
 		"{\"name\":\"pi1\",\"id\":1,\"roles\":[\"data\",\"proxy\"],"
 		"\"address\":\"169.254.1.9\",\"copy\":null,\"present\":true,\"state\":\"serving\","
-		"\"neo4j\":\"master\",\"writable\":true,\"last_tx\":42,\"why\":\"\",\"heard_ms\":0,"
+		"\"neo4j\":\"master\",\"writable\":true,\"last_tx\":42,\"tx_age_ms\":12,\"why\":"
+		"\"\",\"heard_ms\":0,"
 		"\"uptime_s\":33,\"generation\":2},"
 		"{\"name\":\"pi2\",\"id\":2,\"roles\":[\"data\"],\"address\":null,\"copy\":\"169."
 		"254.1.8\","
 		"\"present\":false,\"state\":\"down\",\"neo4j\":\"down\",\"writable\":false,\"last_"
-		"tx\":null,"
+		"tx\":null,\"tx_age_ms\":null,"
 		"\"why\":\"not heard since boot\",\"heard_ms\":null,\"uptime_s\":null,"
 		"\"generation\":null}]}\n"},
 };

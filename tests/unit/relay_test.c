@@ -1,4 +1,5 @@
-// use: proxy/http/relay.c proxy/http/rewrite.c proxy/http/tx.c proxy/http/tx_body.c
+// use: proxy/http/relay.c proxy/http/rewrite.c proxy/http/bookmark.c proxy/http/tx.c
+// use: proxy/http/tx_body.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "proxy/http/relay.h"
 #include "proxy/http/rewrite.h"
