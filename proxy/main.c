@@ -2,8 +2,8 @@
 /* bramble-proxy: one address for a Neo4j HA cluster. The tour of the data is in proxy.h. */
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include "bolt/front.h"
+#include "descriptors.h"
 #include "handover/handover.h"
 #include "handover/inherit.h"
 #include "http/client.h"
@@ -214,28 +214,11 @@ static void stop(struct proxy *p)
 	access_log_close(p->access_log);
 }
 
-/* A descriptor per client and per connection to a member, and some to spare. */
-static void raise_file_limit(const struct proxy_conf *conf)
-{
-	rlim_t need = conf->maxconn + 2 * conf->member_maxconn * conf->nmembers + 128;
-
-	if (conf->bolt_listen)
-		need += conf->maxconn + 2 * conf->bolt_maxconn * conf->nmembers;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= need)
-		return;
-	limit.rlim_cur = need < limit.rlim_max ? need : limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < need)
-		log_warn("only %llu file descriptors: limits.maxconn may not be reached",
-			(unsigned long long)limit.rlim_cur);
-}
-
 static int run(struct proxy_conf *conf, const char *path, struct err *e)
 {
 	proxy.conf = conf;
 	proxy.handover = handover_new(&proxy, path, leave);
-	raise_file_limit(conf);
+	descriptors_raise(conf, conf->nmembers);
 	int r = start(&proxy, e);
 	if (r == 0) {
 		log_info("listening on %s for %zu members", conf->http_listen, conf->nmembers);

@@ -166,7 +166,9 @@ struct member {
 	int index;
 	unsigned moves; /* to another address: connections of before are not kept */
 	enum member_admin admin;
-	unsigned weight; /* its share of the reads now */
+	unsigned weight;       /* its share of the reads now */
+	bool cold;             /* it was down, or is new: once it serves it begins slowly */
+	int64_t slow_since_ms; /* 0: at full speed */
 	struct list busy, idle;
 	struct list pinned; /* those who wait for this member only */
 

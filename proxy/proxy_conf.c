@@ -57,6 +57,7 @@ static cfg_opt_t members_opts[] = {
 	CFG_STR("balance", "least", CFGF_NONE),
 	CFG_STR("dialect", "auto", CFGF_NONE),
 	CFG_BOOL("follow_agents", cfg_true, CFGF_NONE),
+	CFG_INT("slowstart_ms", 10000, CFGF_NONE),
 	CFG_STR("check_credentials_file", NULL, CFGF_NONE),
 	CFG_END(),
 };
@@ -99,6 +100,7 @@ static const struct {
 	{"members", "check_interval_ms", 20, 60000},
 	{"members", "hold_ms", 0, 600000},
 	{"members", "hold_max", 0, 100000},
+	{"members", "slowstart_ms", 0, 3600000},
 };
 
 static const struct {
@@ -398,6 +400,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.hold_max = (unsigned)number(cfg, "members", "hold_max"),
 		.check_interval_ms = number(cfg, "members", "check_interval_ms"),
 		.hold_ms = number(cfg, "members", "hold_ms"),
+		.slowstart_ms = number(cfg, "members", "slowstart_ms"),
 		.follow_agents = cfg_getbool(cfg_getsec(cfg, "members"), "follow_agents"),
 	};
 	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
@@ -455,6 +458,15 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free((char *)conf->admin_socket);
 	free((char *)conf->access_log);
 	free(conf);
+}
+
+bool proxy_conf_bolt(const struct proxy_conf *conf)
+{
+	for (size_t i = 0; i < conf->nmembers; i++) {
+		if (conf->members[i].bolt.sin_port)
+			return true;
+	}
+	return conf->bolt_listen || conf->tls_certificate;
 }
 
 char *proxy_conf_secret(const char *path, struct err *e)

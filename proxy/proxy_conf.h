@@ -43,6 +43,7 @@ struct proxy_conf {
 	int64_t check_interval_ms, hold_ms;
 	enum balance balance;
 	enum dialect dialect; /* DIALECT_ASK: auto */
+	int64_t slowstart_ms; /* 0: none */
 	bool follow_agents;   /* who is a member the agents tell, once they are heard */
 	struct member_conf *members;
 	size_t nmembers;
@@ -51,6 +52,8 @@ struct proxy_conf {
 MUST_CHECK struct proxy_conf *proxy_conf_load(const char *path, struct err *e);
 MUST_CHECK struct proxy_conf *proxy_conf_parse(const char *name, const char *text, struct err *e);
 void proxy_conf_free(struct proxy_conf *conf);
+/* Is Bolt served? Without a port of its own it is on the HTTP port, where members speak it. */
+bool proxy_conf_bolt(const struct proxy_conf *conf);
 
 /* May a member have this name? It goes into pages, metrics and orders as it is. */
 bool member_name_ok(const char *name);

@@ -109,9 +109,10 @@ struct session {
 	bool failed;      /* a FAILURE was relayed, RESET not answered yet */
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
-	char *routing_address; /* in LOCAL */
-	bool only_bolt;        /* it came in a WebSocket: nothing else is spoken in it */
-	char *own_address;     /* of a bridged one: where the client came; else NULL */
+	char *routing_address;         /* in LOCAL */
+	bool only_bolt;                /* it came in a WebSocket: nothing else is spoken in it */
+	char *own_address;             /* of a bridged one: where the client came; else NULL */
+	struct sockaddr_storage *from; /* of one that came by TLS: the client's own; else NULL */
 };
 
 enum link_state {

@@ -106,16 +106,23 @@ bool bolt_spoken(const struct proxy *p, int fd)
 static void serve_tls(struct front *f, int fd)
 {
 	char address[ROUTING_ADDRESS_MAX];
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
 	int far;
 
 	place_own_address(fd, address);
+	(void)getpeername(fd, (struct sockaddr *)&from, &len);
 	if (tls_bridge(f, fd, &far) < 0) {
 		close(fd);
 		return;
 	}
 	struct session *s = serve(f, far);
-	if (s)
-		s->own_address = strdup(address);
+	if (!s)
+		return;
+	s->own_address = strdup(address);
+	s->from = malloc(sizeof(from));
+	if (s->from)
+		*s->from = from;
 }
 
 void bolt_serve(struct proxy *p, int fd)
@@ -159,6 +166,7 @@ void front_give_away(struct session *s)
 	struct front *f = s->front;
 	int fd = s->source.fd;
 	bool tls = listen_to(f, fd) == SPOKEN_TLS, bridged = s->own_address;
+	_cleanup_free_ struct sockaddr_storage *from = steal(&s->from);
 
 	loop_del(&s->source);
 	s->source.fd = -1;
@@ -168,7 +176,7 @@ void front_give_away(struct session *s)
 	else if (tls)
 		serve_tls(f, fd);
 	else
-		client_adopt(f->proxy, fd, bridged);
+		client_adopt(f->proxy, fd, from, bridged);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
@@ -204,16 +212,6 @@ static int listen_on(struct front *f, const char *where, struct err *e)
 	return loop_add(f->proxy->loop, &f->listener) < 0 ? err_errno(e, "%s", where) : 0;
 }
 
-/* Without a port of its own, Bolt is still served on the HTTP port. */
-static bool any_speaks(const struct proxy_conf *conf)
-{
-	for (size_t i = 0; i < conf->nmembers; i++) {
-		if (conf->members[i].bolt.sin_port)
-			return true;
-	}
-	return false;
-}
-
 static void make_slot(struct front *f, size_t i)
 {
 	f->members[i] = (struct bolt_member){.front = f, .member = &f->proxy->members[i]};
@@ -231,7 +229,7 @@ void bolt_forget(const struct member *m)
 
 int bolt_start(struct proxy *p, struct err *e)
 {
-	if (!p->conf->bolt_listen && !p->conf->tls_certificate && !any_speaks(p->conf))
+	if (!proxy_conf_bolt(p->conf))
 		return 0;
 	if (sodium_init() < 0)
 		return err_set(e, "libsodium does not start");

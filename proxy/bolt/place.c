@@ -36,7 +36,7 @@ static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_
 
 static bool less_loaded(const struct bolt_member *a, const struct bolt_member *b)
 {
-	return a->busy.len * b->member->weight < b->busy.len * a->member->weight;
+	return a->busy.len * member_pull(b->member) < b->busy.len * member_pull(a->member);
 }
 
 /* Starts behind the last one chosen, so that equals take turns. */

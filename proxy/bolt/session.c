@@ -68,6 +68,7 @@ void session_close(struct session *s)
 	stream_free(&s->out);
 	free(s->routing_address);
 	free(s->own_address);
+	free(s->from);
 	list_append(&f->gone, &s->node);
 	if (f->listener.loop)
 		loop_mod(&f->listener, EPOLLIN);

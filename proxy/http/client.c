@@ -378,13 +378,14 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 	return true;
 }
 
-void client_adopt(struct proxy *p, int fd, bool tls)
+void client_adopt(struct proxy *p, int fd, const struct sockaddr_storage *from, bool tls)
 {
-	struct sockaddr_storage from = {0};
-	socklen_t len = sizeof(from);
+	struct sockaddr_storage own = {0};
+	socklen_t len = sizeof(own);
 
-	(void)getpeername(fd, (struct sockaddr *)&from, &len);
-	if (!make_room(p) || !client_new(p, fd, &from, tls))
+	if (!from)
+		(void)getpeername(fd, (struct sockaddr *)&own, &len);
+	if (!make_room(p) || !client_new(p, fd, from ? from : &own, tls))
 		close(fd);
 }
 

@@ -9,8 +9,11 @@
  * the longest idle one gives way to a newcomer; when none is idle, newcomers wait in the backlog.
  */
 MUST_CHECK int clients_start(struct proxy *p, struct err *e);
-/* A connection that was accepted elsewhere and turned out to speak HTTP, within TLS or not. */
-void client_adopt(struct proxy *p, int fd, bool tls);
+/*
+ * A connection that was accepted elsewhere and turned out to speak HTTP, within TLS or not. from:
+ * where the client is, NULL where fd itself tells.
+ */
+void client_adopt(struct proxy *p, int fd, const struct sockaddr_storage *from, bool tls);
 /* From now on; clients_start only listens. */
 void clients_accept(struct proxy *p);
 /* Closes the listener; who is there stays. */

@@ -48,7 +48,7 @@ bool route_is_idempotent(struct slice method)
  * one. */
 static bool less_loaded(const struct member *a, const struct member *b)
 {
-	return a->busy.len * b->weight < b->busy.len * a->weight;
+	return a->busy.len * member_pull(b) < b->busy.len * member_pull(a);
 }
 
 static bool takes_read(const struct member *m)
@@ -65,7 +65,7 @@ static struct member *choose(const struct proxy *p, int64_t since_ms)
 
 	for (size_t i = 0; i < p->nmembers; i++) {
 		struct member *m = &p->members[(p->next_read + i) % p->nmembers];
-		if (!takes_read(m) || !member_has_room(m) ||
+		if (!takes_read(m) || !member_has_read_room(m) ||
 			(since_ms != ANY_TIME && !tx_watch_has(m, since_ms)))
 			continue;
 		if (!best || less_loaded(m, best))

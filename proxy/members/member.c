@@ -59,6 +59,28 @@ bool member_has_room(const struct member *m)
 	return m->busy.len < m->proxy->conf->member_maxconn;
 }
 
+unsigned member_throttle(const struct member *m)
+{
+	int64_t ms = m->proxy->conf->slowstart_ms;
+	int64_t gone_ms = m->slow_since_ms ? boottime_ms() - m->slow_since_ms : ms;
+
+	if (gone_ms >= ms)
+		return 100;
+	return gone_ms * 100 < ms ? 1 : (unsigned)(gone_ms * 100 / ms);
+}
+
+unsigned member_pull(const struct member *m)
+{
+	return m->weight * member_throttle(m);
+}
+
+bool member_has_read_room(const struct member *m)
+{
+	size_t room = (size_t)m->proxy->conf->member_maxconn * member_throttle(m) / 100;
+
+	return m->busy.len < (room ? room : 1);
+}
+
 /* One that is leaving takes writes until there is another master. */
 struct member *members_master(struct proxy *p)
 {
@@ -154,6 +176,15 @@ void member_claim(struct member *m)
 	perform(m->proxy, election_heard(&m->proxy->election, m->index, role));
 }
 
+/* Its caches are empty, and so is what its JVM knows: what it takes at first it answers late. */
+static void begin_slowly(struct member *m)
+{
+	if (!m->cold || (m->role != NEO4J_MASTER && m->role != NEO4J_SLAVE))
+		return;
+	m->cold = false;
+	m->slow_since_ms = boottime_ms();
+}
+
 static void set_role(struct member *m, enum neo4j_role role)
 {
 	if (role != m->role) {
@@ -162,6 +193,7 @@ static void set_role(struct member *m, enum neo4j_role role)
 		note_downtime(m, role);
 		m->role = role;
 		m->role_since_ms = boottime_ms();
+		begin_slowly(m);
 		agent_watch_now(m);
 		tx_watch_role(m);
 	}
@@ -175,6 +207,7 @@ static void died(struct member *m)
 	m->deaths += news;
 	set_role(m, NEO4J_DOWN);
 	if (news) {
+		m->cold = true;
 		m->dialect = m->proxy->conf->dialect; /* it may come back as another version */
 		exchange_cut_all(m, false, "the member died");
 		bolt_cut(m, false, "the member died");
@@ -241,6 +274,8 @@ static void probe_done(void *arg, const struct http_result *r)
 			died(m);
 	}
 	pool_close_idle(m, boottime_ms() - POOL_IDLE_MS);
+	if (member_throttle(m) == 100)
+		m->slow_since_ms = 0;
 	if (!http_client_busy(m->probe))
 		schedule_probe(m);
 }

@@ -39,6 +39,12 @@ bool member_usable(const struct member *m);
 /* May it get what belongs to what it has begun, an open transaction? */
 bool member_reachable(const struct member *m);
 bool member_has_room(const struct member *m);
+/* How much of its reads it gets, in per cent: less than 100 for a while after it came back. */
+unsigned member_throttle(const struct member *m);
+/* Its share of the reads now, for comparing. */
+unsigned member_pull(const struct member *m);
+/* Has it room for a read? A master is never kept from writes for having come back. */
+bool member_has_read_room(const struct member *m);
 /* The member that takes writes and can be reached now, or NULL. */
 struct member *members_master(struct proxy *p);
 /* The member with that server id, or NULL. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <string.h>
+#include "descriptors.h"
 #include "log.h"
 #include "members/agent_watch.h"
 #include "members/member.h"
@@ -129,10 +130,13 @@ static void come(struct proxy *p, const struct roster_row *row)
 		return;
 	struct member_conf conf = conf_like(like->conf, row, text);
 	conf.weight = 1;
-	if (join(p, &conf, &e) < 0)
+	if (join(p, &conf, &e) < 0) {
 		log_error("%s", e.msg);
-	else
-		account_event(p, LOG_LEVEL_INFO, "%s: is a member now, at %s", row->name, text);
+		return;
+	}
+	holder(p, row)->cold = true;
+	descriptors_raise(p->conf, members_count(p));
+	account_event(p, LOG_LEVEL_INFO, "%s: is a member now, at %s", row->name, text);
 }
 
 static void stay(struct member *m, const struct roster_row *row)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include "stats/columns.h"
+#include "members/member.h"
 #include "text.h"
 
 /* A function for each kind of column; the ones that only show a field are made by these. */
@@ -74,6 +75,15 @@ static void put_since(const struct stats_row *r, struct buf *out)
 static void put_down(const struct stats_row *r, struct buf *out)
 {
 	buf_printf(out, "%" PRId64, r->down_ms / 1000);
+}
+
+/* In per cent, while it is less than all. */
+static void put_throttle(const struct stats_row *r, struct buf *out)
+{
+	unsigned percent = member_throttle(r->member);
+
+	if (percent < 100)
+		buf_printf(out, "%u", percent);
 }
 
 /* HAProxy's number of the worker; here there is one. */
@@ -155,7 +165,7 @@ const struct stats_column stats_columns[] = {
 	{"pid", put_pid, ALL},
 	{"iid", put_iid, ALL},
 	{"sid", put_id, MEMBER},
-	{"throttle", NULL, 0},
+	{"throttle", put_throttle, MEMBER},
 	{"lbtot", put_total, MEMBERS},
 	{"tracked", NULL, 0},
 	{"type", put_type, ALL},

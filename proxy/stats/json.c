@@ -45,6 +45,7 @@ static void put_counts(const struct stats_row *r, struct buf *out)
 		{"failed_checks", r->failed_checks},
 		{"deaths", r->deaths},
 		{"weight", r->weight},
+		{"throttle", member_throttle(r->member)},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)

@@ -457,13 +457,14 @@ def test_tls():
                 while data := c.recv(65536):
                     got += data
                 ok(got.startswith(b"HTTP/1.1 200") and len(got) > 300000, f"https ({len(got)} bytes)")
-                c = wrap(socket.create_connection(("127.0.0.1", port), timeout=60))
+                c = wrap(socket.create_connection(("127.0.0.1", port), source_address=("127.0.9.9", 0), timeout=60))
                 c.sendall(b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\nPOST /db/data/transaction HTTP/1.1\r\nHost: h\r\n"
                           b"Connection: close\r\nContent-Length: 17\r\n\r\n{\"statements\":[]}")
                 got = b""
                 while data := c.recv(65536):
                     got += data
                 ok(b'["X-Forwarded-Proto", "https"]' in got, "members are told of https")
+                ok(b'["X-Forwarded-For", "127.0.9.9"]' in got, "and of the client's own address")
                 ok(b"\r\nLocation: https://h/db/data/transaction/" in got and
                    b'"commit": "https://h/db/data/transaction/' in got, "URLs of transactions lead back to it")
             same(proxy.client().run("WHO")[0], ["pi1"], "bare Bolt is still there")

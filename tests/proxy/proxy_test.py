@@ -47,6 +47,43 @@ def test_routing():
         ok(all(a != b for a, b in zip(reads, reads[1:])), "round robin takes turns")
 
 
+def test_slow_start():
+    """One that comes back begins with one read at a time; writes it gets as any other."""
+    for slow, balance in ((3600000, "least"), (3600000, "roundrobin"), (0, "least")):
+        members = cluster(2)
+        with Proxy(members, pool=f'slowstart_ms = {slow} balance = "{balance}"') as proxy:
+            proxy.ready()
+            same(proxy.member("pi2")["throttle"], 100, "who is there from the start begins at full speed")
+            members[1].down()
+            eventually(lambda: not proxy.member("pi2")["up"])
+            members[1].up()
+            eventually(lambda: proxy.member("pi2")["up"])
+            for m in members:
+                m.most, m.slow_s = 0, 0.2
+            hammer(proxy, 12, 3)
+            if slow:
+                same((members[1].most, members[0].most > 1), (1, True), f"{balance}: it gets one at a time")
+                ok(",1,," in csv_row(proxy, "pi2"), "throttle is 1 in the CSV")
+                members[0].role, members[1].role = "slave", "master"
+                eventually(lambda: proxy.json()["master"] == "pi2")
+                hammer(proxy, 8, 1, WRITE)
+                ok(members[1].most > 1, "as the master it gets writes side by side")
+            else:
+                ok(members[1].most > 1, "slowstart_ms = 0: several")
+
+
+def csv_row(proxy, name):
+    return next(line for line in proxy.stats("/;csv").splitlines() if f",{name}," in line)
+
+
+def hammer(proxy, clients, times, fields=""):
+    def one(_):
+        for _ in range(times):
+            proxy.once("POST", "/slow", fields, b"x")
+    with concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        list(pool.map(one, range(clients)))
+
+
 def test_weights():
     for balance in ("least", "roundrobin"):
         members = cluster(3)

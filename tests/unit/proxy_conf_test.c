@@ -1,7 +1,7 @@
-// use: proxy/proxy_conf.c proxy/members/dialect.c
+// use: proxy/descriptors.c proxy/proxy_conf.c proxy/members/dialect.c
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sys/stat.h>
-#include "proxy/proxy_conf.h"
+#include "proxy/descriptors.h"
 #include "io.h"
 #include "tap.h"
 
@@ -98,7 +98,36 @@ static void test_defaults(void)
 			c->hold_max == 256 && c->balance == BALANCE_LEAST,
 		"defaults of members");
 	ok(!c->stats_listen && !c->bolt_listen, "no stats page, no Bolt");
+	ok(c->follow_agents && c->slowstart_ms == 10000, "who is a member, and how it begins");
 	proxy_conf_free(c);
+}
+
+#define SMALL HTTP "limits { maxconn = 10 }\nmembers { maxconn = 4 }\n"
+#define BOLT                                                                                     \
+	"member \"b\" { id = 1 http = \"1.2.3.4:1\" bolt = \"1.2.3.4:2\" }\nbolt { maxconn = 5 " \
+	"}\n"
+
+/* Each connection that something is taken off costs two more. */
+static void test_descriptors(void)
+{
+	static const struct {
+		const char *text;
+		size_t want;
+		const char *what;
+	} cases[] = {
+		{SMALL PI1, 10 + 11 + 128, "HTTP"},
+		{SMALL BOLT, 10 + 30 + 11 + 10 + 128, "and Bolt, bare and in WebSockets"},
+		{SMALL BOLT "tls { certificate = \"/c\" key = \"/proc/self/mem\" }\n",
+			30 + 50 + 21 + 128, "all of that in TLS"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct err e = {0};
+		struct proxy_conf *c = proxy_conf_parse("t", cases[i].text, &e);
+		is_int(c ? (long long)descriptors_needed(c, c->nmembers) : -1,
+			(long long)cases[i].want, "descriptors of %s %s", cases[i].what, e.msg);
+		proxy_conf_free(c);
+	}
 }
 
 static void test_bad(void)
@@ -143,6 +172,7 @@ int main(void)
 	test_example();
 	test_defaults();
 	test_bad();
+	test_descriptors();
 	test_password();
 	return done();
 }
