@@ -27,7 +27,7 @@ article() {
   ./base/bookworm.sh amd64
 }
 
-# 3.2.7 has a recipe too, but starts on Java 8 only, which Debian 12 has not.
+# 3.2.7 has a recipe too, but starts on Java 8 only, which Debian 12 has not (docs/NEO4J.md).
 profiles() {
   local version
   for version in 2.3.1 3.1.4 3.4.10 3.5.0-beta03 4.4.48 5.1.0 5.26.30 2026.08.1; do

@@ -2,19 +2,20 @@
 # Real images, real Neo4j: four machines become one cluster; write through the proxy, read on every
 # member; cut the master's power; nothing acknowledged is lost.
 #   cluster_test.sh 3.5.0-beta03 | 2.3.1
+#   cluster_test.sh VERSION JAVA    JAVA of the inputs folder, for example an archive of Java 8 for 3.2.7
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 version=${1:?Neo4j version}
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
-declare -A java=([3.5.0-beta03]=17 [2.3.1]=11)
-major=${java[$version]}
+declare -A javas=([3.5.0-beta03]=openjdk-17-jre-headless [2.3.1]=openjdk-11-jre-headless)
+java=${2:-${javas[$version]}}
 name=t${version//[^0-9]/}
 name=${name:0:6}
 
 [[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
-for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-$major-jre-headless-amd64.debs; do
-  [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
+for f in bookworm-amd64.img.zst "neo4j-enterprise-$version.tar.gz" "$java*"; do
+  compgen -G "$cache/inputs/$f" >/dev/null || skip_all "input $f could not be had"
 done
 
 conf=$scratch/$name.conf
@@ -22,7 +23,7 @@ cat >"$conf" <<EOF
 cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
-  java = "openjdk-$major-jre-headless"
+  java = "$java"
   direct_access = true # this test reads each member itself
   network { subnet = "192.168.77.0/24" gateway = "192.168.77.1" }
   node "pi1" { roles = {"data"} address = "192.168.77.11" id = 1 }

@@ -42,7 +42,7 @@ find_java() { # MAJOR
     done
   fi
   for java in "$dir"/usr/lib/jvm/*/bin/java /usr/lib/jvm/*/bin/java; do
-    [[ $("$java" -version 2>&1 | head -n 1) == *"version \"$1."* ]] && echo "${java%/bin/java}" && return
+    [[ $("$java" -version 2>&1 | head -n 1) =~ version\ \"(1\.)?$1\. ]] && echo "${java%/bin/java}" && return
   done
 }
 
