@@ -51,12 +51,16 @@ setting() { # NODE KEY: as the running Neo4j tells it
 import json, sys
 print(json.load(sys.stdin)["results"][0]["data"][0]["row"][0])' 2>/dev/null
 }
-when() { rehearse exec "pi$1" -- systemctl show -p "$2TimestampMonotonic" --value neo4j.service | tr -d '\r'; }
+started() { rehearse exec "pi$1" -- systemctl show -p ExecMainStartTimestampMonotonic --value neo4j.service; }
 # Elections come by themselves too, so who is master is written down all the while.
 watch_master() {
   while sleep 0.3 && [[ -e $scratch ]]; do
-    echo "$(awk '{ printf "%d", $1 * 1e6 }' /proc/uptime) $(master)"
+    echo "$EPOCHREALTIME $(master)"
   done >"$scratch/masters"
+}
+# When NODE's turn to restart came last.
+turn_of() {
+  rehearse exec "pi$1" -- journalctl -o short-unix -u bramble-agent | grep 'its turn has come' | tail -n 1 | cut -d' ' -f1
 }
 master_at() { awk -v t="$1" '$1 < t && NF == 2 { m = $2 } END { print m }' "$scratch/masters"; }
 
@@ -96,9 +100,9 @@ for i in 1 2 3; do
   is "$(setting $i dbms.transaction.timeout)" 77000ms "pi$i runs with it"
   is "$(rehearse exec pi$i -- cat /etc/motd.d/garden | tr -d '\r')" "greeting two" "and has the file"
 done
-order=$(for i in 1 2 3; do echo "$(when $i ExecMainStart) $i"; done | sort -n | sed 's/.* //' | tr -d '\n')
+order=$(for i in 1 2 3; do echo "$(started $i) $i"; done | sort -n | sed 's/.* //' | tr -d '\n')
 last=${order: -1}
-is "$last" "$(master_at "$(when "$last" ActiveExit)")" "the master was the last to restart ($order)"
+is "$last" "$(master_at "$(turn_of "$last")")" "the master was the last to restart ($order)"
 none_missing Setting 1 2 3
 tell apply --check "$conf" >/dev/null
 is $? 0 "then nothing would change"
@@ -107,7 +111,7 @@ is $? 0 "then nothing would change"
 begin_writes Broken
 applied=$(generation 1)
 write_conf 'neo4j_settings = { "dbms.transaction.timeout=soon" }' 1 2 3
-before=$(for i in 1 2 3; do when $i ExecMainStart; done)
+before=$(for i in 1 2 3; do started $i; done)
 start=$SECONDS
 said=$(tell apply "$conf")
 is $? 1 "a broken one is taken back in $((SECONDS - start)) s"
@@ -116,7 +120,7 @@ until_is 90 3 serving 1
 must $? "all three serve"
 end_writes
 is "$(generation 1) $(generation 2) $(generation 3)" "$applied $applied $applied" "with what they had"
-is "$(diff <(printf '%s\n' "$before") <(for i in 1 2 3; do when $i ExecMainStart; done) | grep -c '^>')" 1 "only one of them was touched"
+is "$(diff <(printf '%s\n' "$before") <(for i in 1 2 3; do started $i; done) | grep -c '^>')" 1 "only one of them was touched"
 none_missing Broken 1 2 3
 
 # --- a fourth one joins, with a card of an older generation
