@@ -22,6 +22,8 @@ static cfg_opt_t listen_opts[] = {CFG_STR("listen", NULL, CFGF_NONE), CFG_END()}
 
 static cfg_opt_t bolt_opts[] = {
 	CFG_STR("listen", NULL, CFGF_NONE),
+	CFG_STR("mode", "transaction", CFGF_NONE),
+	CFG_STR("read_listen", NULL, CFGF_NONE),
 	CFG_INT("maxconn", 100, CFGF_NONE),
 	CFG_END(),
 };
@@ -235,6 +237,27 @@ static int check_mode(const char *path, struct err *e)
 }
 
 /* The key is as secret as a password: nobody else may read it. */
+static int read_bolt_mode(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
+{
+	cfg_t *bolt = cfg_getsec(cfg, "bolt");
+	const char *mode = cfg_getstr(bolt, "mode");
+
+	conf->bolt_by_port = strcmp(mode, "port") == 0;
+	if (!conf->bolt_by_port && strcmp(mode, "transaction") != 0)
+		return err_code(e, EXIT_CONFIG,
+			"%s: bolt { mode = \"%s\" }: neither transaction nor port",
+			config_where_key(bolt, "mode"), mode);
+	if (!conf->bolt_read_listen)
+		return 0;
+	if (!conf->bolt_by_port || !conf->bolt_listen)
+		return err_code(e, EXIT_CONFIG,
+			"%s: bolt { read_listen = ... }: only with listen and mode = \"port\"",
+			config_where_key(bolt, "read_listen"));
+	return net_check_listen(conf->bolt_read_listen, e) < 0
+		       ? err_prefix(e, "%s: bolt", config_where_key(bolt, "read_listen"))
+		       : 0;
+}
+
 static int check_tls(cfg_t *cfg, const struct proxy_conf *conf, struct err *e)
 {
 	const char *missing = !conf->tls_certificate ? "certificate"
@@ -384,6 +407,7 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.server_ms = number(cfg, "timeouts", "server_ms"),
 		.http_listen = copy_text(cfg, "http", "listen"),
 		.bolt_listen = copy_text(cfg, "bolt", "listen"),
+		.bolt_read_listen = copy_text(cfg, "bolt", "read_listen"),
 		.stats_listen = copy_text(cfg, "stats", "listen"),
 		.tls_certificate = copy_text(cfg, "tls", "certificate"),
 		.tls_key = copy_text(cfg, "tls", "key"),
@@ -404,7 +428,8 @@ static int read_conf(cfg_t *cfg, struct proxy_conf *conf, struct err *e)
 		.follow_agents = cfg_getbool(cfg_getsec(cfg, "members"), "follow_agents"),
 	};
 	if (check_listen(cfg, "http", true, e) < 0 || check_listen(cfg, "bolt", false, e) < 0 ||
-		check_tls(cfg, conf, e) < 0 || check_stats(cfg, conf, e) < 0)
+		read_bolt_mode(cfg, conf, e) < 0 || check_tls(cfg, conf, e) < 0 ||
+		check_stats(cfg, conf, e) < 0)
 		return -1;
 	if (read_balance(cfg, conf, e) < 0 || read_dialect(cfg, conf, e) < 0 ||
 		check_credentials(cfg, e) < 0 || check_socket(cfg, e) < 0 ||
@@ -450,6 +475,7 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free((char *)conf->bolt_listen);
 	free((char *)conf->stats_listen);
 	free((char *)conf->stats_user);
+	free((char *)conf->bolt_read_listen);
 	free((char *)conf->tls_certificate);
 	free((char *)conf->tls_key);
 	free((char *)conf->stats_password_file);

@@ -31,6 +31,8 @@ struct proxy_conf {
 	int64_t connect_ms, client_ms, server_ms;
 	const char *http_listen;
 	const char *bolt_listen;               /* NULL: none */
+	const char *bolt_read_listen;          /* NULL: none; only with bolt_by_port */
+	bool bolt_by_port;                     /* connections, not transactions, go to members */
 	const char *tls_certificate, *tls_key; /* PEM files; both or none */
 	const char *stats_listen;              /* NULL: no stats page */
 	const char *stats_user, *stats_password_file, *stats_realm;

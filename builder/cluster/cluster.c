@@ -401,10 +401,26 @@ static int read_swap(struct cluster *c, cfg_t *sec, struct err *e)
 		config_where(sec), swap);
 }
 
+static int read_bolt_mode(struct cluster *c, const char *mode, struct err *e)
+{
+	static const char *const modes[] = {
+		[BOLT_AUTO] = "auto", [BOLT_TRANSACTION] = "transaction", [BOLT_PORT] = "port"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		if (strcmp(mode, modes[i]) == 0) {
+			c->proxy.bolt = (enum bolt_mode)i;
+			return 0;
+		}
+	}
+	return err_code(e, EXIT_CONFIG, "bolt \"%s\" is none of auto, transaction, port", mode);
+}
+
 static int read_proxy(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	long maxconn = cfg_getint(sec, "maxconn");
 
+	if (read_bolt_mode(c, cfg_getstr(sec, "bolt"), e) < 0)
+		return -1;
 	c->proxy.balance = xstrdup(cfg_getstr(sec, "balance"));
 	c->proxy.stats_user = xstrdup(cfg_getstr(sec, "stats_user"));
 	if (maxconn < 1 || maxconn > 1000000)
@@ -552,6 +568,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_INT("maxconn", 2000, CFGF_NONE),
 		CFG_STR("balance", "least", CFGF_NONE),
 		CFG_STR("stats_user", "admin", CFGF_NONE),
+		CFG_STR("bolt", "auto", CFGF_NONE),
 		CFG_END(),
 	};
 	cfg_opt_t cluster[] = {

@@ -46,6 +46,13 @@ struct overlay {
 	bool template; /* ${variables} in text files */
 };
 
+/* What of a Bolt client's goes to a member of its own. */
+enum bolt_mode {
+	BOLT_AUTO, /* as fits the Neo4j */
+	BOLT_TRANSACTION,
+	BOLT_PORT, /* its connection */
+};
+
 /* Where the proxies' certificate is from. */
 enum tls_mode {
 	TLS_OFF,
@@ -89,6 +96,7 @@ struct cluster {
 		unsigned maxconn; /* proxy.conf limits { maxconn } */
 		char *balance;
 		char *stats_user;
+		enum bolt_mode bolt;
 	} proxy;
 	struct {
 		enum tls_mode mode;

@@ -131,10 +131,24 @@ static void add_proxy_member(struct buf *to, const struct node *n)
 		n->name, n->id, address, address, address);
 }
 
-/* On a data node that port is its own Neo4j's. */
-static const char *bolt_listen(const struct node *n)
+/* The proxy gives transactions to members in Bolt 3, which Neo4j speaks up to 4.4; databases have
+ * no names in it. */
+static bool bolt_by_port(const struct build *b)
 {
-	return n->roles & ROLE_DATA ? "" : "bolt { listen = \"*:7687\" }\n";
+	if (b->cluster->proxy.bolt != BOLT_AUTO)
+		return b->cluster->proxy.bolt == BOLT_PORT;
+	return b->inputs.profile.version >= NEO4J_VERSION(4, 0);
+}
+
+/* On a data node port 7687 is its own Neo4j's. */
+static const char *bolt_section(const struct paint *p)
+{
+	bool by_port = bolt_by_port(p->b);
+
+	if (p->node->roles & ROLE_DATA)
+		return by_port ? "bolt { mode = \"port\" }\n" : "";
+	return by_port ? "bolt { listen = \"*:7687\" mode = \"port\" read_listen = \"*:7688\" }\n"
+		       : "bolt { listen = \"*:7687\" }\n";
 }
 
 static int put_proxy_conf(struct paint *p, struct err *e)
@@ -155,7 +169,7 @@ static int put_proxy_conf(struct paint *p, struct err *e)
 		"admin { socket = \"/run/bramble-proxy/ctl\" }\n"
 		"members { maxconn = 10 check_interval_ms = 500 hold_ms = 45000 hold_max = 256 "
 		"balance = \"%s\" dialect = \"auto\" }\n",
-		c->proxy.maxconn, bolt_listen(p->node), tls, c->proxy.stats_user, c->proxy.balance);
+		c->proxy.maxconn, bolt_section(p), tls, c->proxy.stats_user, c->proxy.balance);
 	for (size_t i = 0; i < c->nnodes; i++) {
 		if (c->nodes[i].roles & ROLE_DATA)
 			add_proxy_member(&b, &c->nodes[i]);

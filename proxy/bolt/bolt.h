@@ -5,9 +5,11 @@
 #include "chunk.h"
 #include "front.h"
 #include "handshake.h"
+#include "inbox.h"
 #include "marks.h"
 #include "message.h"
 #include "proxy.h"
+#include "routing.h"
 #include "stream.h"
 
 /*
@@ -67,6 +69,7 @@ enum session_state {
 #define CLOSING_MS 5000         /* so long who is to be closed may take what is left for it */
 #define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
 #define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
+#define SHUN_MS 500        /* a member that refused a connection gets none so long */
 
 /* A ring of the requests that were sent and not answered yet, by their tags. */
 struct asked {
@@ -92,11 +95,9 @@ struct session {
 	struct bolt_version version;
 	uint64_t number;
 
-	struct stream in, out;
-	size_t seen;          /* bytes of `in` that chunks has walked over */
-	struct chunks chunks; /* of the message at the front of `in` */
+	struct inbox in;
+	struct stream out;
 	enum fate fate;
-	bool ended; /* all of that message is in `in` */
 
 	struct principal *principal;
 	struct link *link;
@@ -110,6 +111,7 @@ struct session {
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
 	char *routing_address;         /* in LOCAL */
+	bool read_port;                /* it came to bolt { read_listen } */
 	bool only_bolt;                /* it came in a WebSocket: nothing else is spoken in it */
 	char *own_address;             /* of a bridged one: where the client came; else NULL */
 	struct sockaddr_storage *from; /* of one that came by TLS: the client's own; else NULL */
@@ -161,6 +163,7 @@ struct bolt_member {
 	struct front *front;
 	struct member *member;
 	struct list busy;         /* links that are not idle */
+	size_t tunnels;           /* connections as a whole: tunnel.h */
 	uint64_t last_tx;         /* the highest it is known to have */
 	int64_t shunned_until_ms; /* after it refused a link */
 	struct bolt_member_counters counters;
@@ -168,9 +171,13 @@ struct bolt_member {
 
 struct front {
 	struct proxy *proxy;
-	struct loop_source listener;
+	struct door {
+		struct loop_source source; /* first; fd -1: none */
+		struct front *front;
+		bool read;
+	} doors[2]; /* bolt { listen, read_listen } */
 	struct loop_timer sweep, housekeeping;
-	struct list sessions, gone, gone_links, bridges, gone_bridges;
+	struct list sessions, gone, gone_links, bridges, gone_bridges, tunnels, gone_tunnels;
 	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
 	struct list principals;
 	uint8_t hash_key[32];
@@ -184,6 +191,8 @@ struct front {
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
 void front_kick(struct front *f);
+/* A client left: there is room for another one. */
+void front_left(struct front *f);
 /*
  * It is not Bolt that this one speaks, of which nothing was read: TLS is taken off first, anything
  * else is for HTTP to understand. The session is closed.

@@ -12,6 +12,7 @@
 #include "place.h"
 #include "session.h"
 #include "tls.h"
+#include "tunnel.h"
 #include "websocket.h"
 
 #define ACCEPT_BATCH 64
@@ -23,6 +24,26 @@ void front_kick(struct front *f)
 		(void)loop_timer_set(f->proxy->loop, &f->sweep, 0);
 }
 
+/* All that a client's connection has become. */
+static size_t clients(const struct front *f)
+{
+	return f->sessions.len + f->tunnels.len;
+}
+
+static void set_doors(struct front *f, uint32_t events)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(f->doors); i++) {
+		if (f->doors[i].source.loop)
+			loop_mod(&f->doors[i].source, events);
+	}
+}
+
+void front_left(struct front *f)
+{
+	set_doors(f, EPOLLIN);
+	front_kick(f);
+}
+
 void bolt_kick(struct proxy *p)
 {
 	if (p->bolt)
@@ -32,10 +53,12 @@ void bolt_kick(struct proxy *p)
 static void sweep(struct loop_timer *t)
 {
 	struct front *f = container_of(t, struct front, sweep);
-	bool left = f->gone.first || f->gone_bridges.first;
+	bool left = f->gone.first || f->gone_bridges.first || f->gone_tunnels.first;
 
 	place_all(f);
+	tunnels_place(f);
 	sessions_sweep(f);
+	tunnels_sweep(f);
 	links_sweep(f);
 	bridges_sweep(f);
 	if (left && f->proxy->draining && bolt_drained(f->proxy))
@@ -63,8 +86,9 @@ static void keep_house(struct loop_timer *t)
 
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
-	if (f->sessions.len < f->proxy->conf->maxconn)
-		loop_mod(&f->listener, EPOLLIN); /* others may have given descriptors back */
+	tunnels_place(f);
+	if (clients(f) < f->proxy->conf->maxconn)
+		set_doors(f, EPOLLIN); /* others may have given descriptors back */
 	if (f->tls)
 		tls_renew(f->tls);
 	(void)loop_timer_set(f->proxy->loop, t, HOUSEKEEPING_MS);
@@ -73,7 +97,7 @@ static void keep_house(struct loop_timer *t)
 /* The session of a connection that speaks Bolt; fd is closed when there can be none. */
 static struct session *serve(struct front *f, int fd)
 {
-	struct session *s = f->sessions.len < f->proxy->conf->maxconn ? session_new(f, fd) : NULL;
+	struct session *s = clients(f) < f->proxy->conf->maxconn ? session_new(f, fd) : NULL;
 
 	if (!s)
 		close(fd);
@@ -103,7 +127,7 @@ bool bolt_spoken(const struct proxy *p, int fd)
 
 /* What is inside of it is served as what came to the Bolt port: it may be anything but TLS again.
  */
-static void serve_tls(struct front *f, int fd)
+static void serve_tls(struct front *f, int fd, bool read_port)
 {
 	char address[ROUTING_ADDRESS_MAX];
 	struct sockaddr_storage from = {0};
@@ -123,12 +147,13 @@ static void serve_tls(struct front *f, int fd)
 	s->from = malloc(sizeof(from));
 	if (s->from)
 		*s->from = from;
+	s->read_port = read_port;
 }
 
 void bolt_serve(struct proxy *p, int fd)
 {
 	if (listen_to(p->bolt, fd) == SPOKEN_TLS)
-		serve_tls(p->bolt, fd);
+		serve_tls(p->bolt, fd, false);
 	else
 		(void)serve(p->bolt, fd);
 }
@@ -167,6 +192,7 @@ void front_give_away(struct session *s)
 	int fd = s->source.fd;
 	bool tls = listen_to(f, fd) == SPOKEN_TLS, bridged = s->own_address;
 	_cleanup_free_ struct sockaddr_storage *from = steal(&s->from);
+	bool read_port = s->read_port;
 
 	loop_del(&s->source);
 	s->source.fd = -1;
@@ -174,42 +200,50 @@ void front_give_away(struct session *s)
 	if (tls && bridged)
 		close(fd);
 	else if (tls)
-		serve_tls(f, fd);
+		serve_tls(f, fd, read_port);
 	else
 		client_adopt(f->proxy, fd, from, bridged);
 }
 
 static void listener_ready(struct loop_source *source, uint32_t events)
 {
-	struct front *f = container_of(source, struct front, listener);
+	struct door *door = container_of(source, struct door, source);
+	struct front *f = door->front;
 
 	(void)events;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage from;
-		if (f->sessions.len >= f->proxy->conf->maxconn) {
+		if (clients(f) >= f->proxy->conf->maxconn) {
 			loop_mod(source, 0); /* until somebody leaves */
 			return;
 		}
 		int fd = net_accept(source->fd, &from);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-			log_warn("out of file descriptors with %zu Bolt clients", f->sessions.len);
+			log_warn("out of file descriptors with %zu Bolt clients", clients(f));
 			loop_mod(source, 0);
 		}
 		if (fd < 0)
 			return;
-		if (!session_new(f, fd))
+		struct session *s = session_new(f, fd);
+		if (s)
+			s->read_port = door->read;
+		else
 			close(fd);
 	}
 }
 
-static int listen_on(struct front *f, const char *where, struct err *e)
+static int listen_on(struct front *f, bool read, const char *where, struct err *e)
 {
-	int fd = inherit_listen(where, e);
+	struct door *door = &f->doors[read];
 
-	f->listener = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = listener_ready};
-	if (fd < 0)
+	if (!where)
+		return 0;
+	door->read = read;
+	door->source = (struct loop_source){
+		.fd = inherit_listen(where, e), .events = EPOLLIN, .ready = listener_ready};
+	if (door->source.fd < 0)
 		return -1;
-	return loop_add(f->proxy->loop, &f->listener) < 0 ? err_errno(e, "%s", where) : 0;
+	return loop_add(f->proxy->loop, &door->source) < 0 ? err_errno(e, "%s", where) : 0;
 }
 
 static void make_slot(struct front *f, size_t i)
@@ -236,7 +270,7 @@ int bolt_start(struct proxy *p, struct err *e)
 	struct front *f = xcalloc(1, sizeof(*f));
 	p->bolt = f;
 	f->proxy = p;
-	f->listener.fd = -1;
+	f->doors[0] = f->doors[1] = (struct door){.source = {.fd = -1}, .front = f};
 	f->members = xcalloc(MEMBERS_MAX, sizeof(*f->members));
 	for (size_t i = 0; i < MEMBERS_MAX; i++)
 		make_slot(f, i);
@@ -249,33 +283,39 @@ int bolt_start(struct proxy *p, struct err *e)
 		if (!f->tls)
 			return -1;
 	}
-	return p->conf->bolt_listen ? listen_on(f, p->conf->bolt_listen, e) : 0;
+	if (listen_on(f, false, p->conf->bolt_listen, e) < 0)
+		return -1;
+	return listen_on(f, true, p->conf->bolt_read_listen, e);
 }
 
-static void close_listener(struct front *f)
+static void close_doors(struct front *f)
 {
-	loop_del(&f->listener);
-	if (f->listener.fd >= 0)
-		close(f->listener.fd);
-	f->listener.fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(f->doors); i++) {
+		loop_del(&f->doors[i].source);
+		cleanup_close(&f->doors[i].source.fd);
+		f->doors[i].source.fd = -1;
+	}
 }
 
-int bolt_listener(const struct proxy *p)
+int bolt_listener(const struct proxy *p, bool read)
 {
-	return p->bolt && p->bolt->listener.loop ? p->bolt->listener.fd : -1;
+	const struct door *door = p->bolt ? &p->bolt->doors[read] : NULL;
+
+	return door && door->source.loop ? door->source.fd : -1;
 }
 
 void bolt_stop_accepting(struct proxy *p)
 {
 	if (p->bolt)
-		close_listener(p->bolt);
+		close_doors(p->bolt);
 }
 
 void bolt_drain(struct proxy *p)
 {
 	if (!p->bolt)
 		return;
-	close_listener(p->bolt);
+	close_doors(p->bolt);
+	tunnels_drain(p->bolt);
 	for (struct list_node *n = p->bolt->sessions.first, *next; n; n = next) {
 		struct session *s = container_of(n, struct session, node);
 		next = n->next;
@@ -290,7 +330,8 @@ void bolt_stop(struct proxy *p)
 
 	if (!f)
 		return;
-	close_listener(f);
+	close_doors(f);
+	tunnels_stop(f);
 	while (f->sessions.first)
 		session_close(container_of(f->sessions.first, struct session, node));
 	close_idle_links(f, NULL, INT64_MAX);
@@ -332,13 +373,14 @@ void bolt_cut(const struct member *m, bool writes_only, const char *why)
 		return;
 	while ((l = to_cut(&f->members[m->index], writes_only)))
 		link_lost(l, why);
+	tunnels_cut(f, &f->members[m->index], writes_only, why);
 	if (!writes_only)
 		close_idle_links(f, &f->members[m->index], INT64_MAX);
 }
 
 bool bolt_drained(const struct proxy *p)
 {
-	return !p->bolt || (!p->bolt->sessions.len && !p->bolt->bridges.len);
+	return !p->bolt || (!clients(p->bolt) && !p->bolt->bridges.len);
 }
 
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
@@ -352,7 +394,7 @@ size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
 		*bound = busy;
 	if (waiting)
 		*waiting = f ? f->waiting.len : 0;
-	return f ? f->sessions.len : 0;
+	return f ? clients(f) : 0;
 }
 
 int64_t bolt_tls_ends(const struct proxy *p)

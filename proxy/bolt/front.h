@@ -36,8 +36,9 @@ MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
 void bolt_stop(struct proxy *p);
 /* Stops accepting; sessions without a transaction are closed once they have their answers. */
 void bolt_drain(struct proxy *p);
-/* The listening socket, or -1; and closing it while sessions stay. */
-int bolt_listener(const struct proxy *p);
+/* The listening socket (or that of bolt { read_listen }), or -1; and closing both while sessions
+ * stay. */
+int bolt_listener(const struct proxy *p, bool read);
 void bolt_stop_accepting(struct proxy *p);
 /* Did all clients leave, with all that was for them? */
 bool bolt_drained(const struct proxy *p);

@@ -37,6 +37,14 @@ enum handshake_answer handshake_choose(const uint8_t client[static HANDSHAKE_SIZ
 	return manifest ? HANDSHAKE_MANIFEST : HANDSHAKE_NONE;
 }
 
+void handshake_drop_manifest(uint8_t client[static HANDSHAKE_SIZE])
+{
+	for (uint8_t *p = client + 4; p < client + HANDSHAKE_SIZE; p += 4) {
+		if (asks_for_manifest(p))
+			memset(p, 0, 4);
+	}
+}
+
 void handshake_put_version(struct buf *to, struct bolt_version v)
 {
 	const uint8_t bytes[4] = {0, 0, v.minor, v.major};

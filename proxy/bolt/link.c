@@ -9,7 +9,6 @@
 #include "session.h"
 
 #define RESET_MS 5000
-#define SHUN_MS 500 /* a member that refused a link is not asked for one again so long */
 
 static const char *name_of(const struct link *l)
 {

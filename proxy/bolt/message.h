@@ -16,6 +16,7 @@ enum bolt_tag {
 	BOLT_ROLLBACK = 0x13,
 	BOLT_DISCARD = 0x2f,
 	BOLT_PULL = 0x3f,
+	BOLT_ROUTE = 0x66, /* since version 4.3 */
 	BOLT_SUCCESS = 0x70,
 	BOLT_RECORD = 0x71,
 	BOLT_IGNORED = 0x7e,

@@ -36,7 +36,8 @@ static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_
 
 static bool less_loaded(const struct bolt_member *a, const struct bolt_member *b)
 {
-	return a->busy.len * member_pull(b->member) < b->busy.len * member_pull(a->member);
+	return (a->busy.len + a->tunnels) * member_pull(b->member) <
+	       (b->busy.len + b->tunnels) * member_pull(a->member);
 }
 
 /* Starts behind the last one chosen, so that equals take turns. */
@@ -56,18 +57,32 @@ static struct bolt_member *reader(struct front *f, uint64_t mark)
 	return best;
 }
 
+static struct bolt_member *next_reader(struct front *f, uint64_t mark)
+{
+	struct bolt_member *m = reader(f, mark);
+
+	if (m)
+		f->next_read = (size_t)(m - f->members) + 1;
+	return m;
+}
+
 static struct bolt_member *choose(struct front *f, const struct session *s)
 {
 	bool login = s->state == SESSION_AUTH;
 	struct bolt_member *m = NULL;
 
 	if (login || s->demand.read)
-		m = reader(f, login ? 0 : s->demand.mark);
-	if (m)
-		f->next_read = (size_t)(m - f->members) + 1;
-	else if (!login)
+		m = next_reader(f, login ? 0 : s->demand.mark);
+	if (!m && !login)
 		m = master(f);
 	return m && has_room(m) ? m : NULL;
+}
+
+struct bolt_member *place_tunnel(struct front *f, bool read)
+{
+	struct bolt_member *m = read ? next_reader(f, 0) : NULL;
+
+	return m ? m : master(f);
 }
 
 /* Is there, apart from its room, a member this could go to? */

@@ -18,6 +18,8 @@ void place_now(struct session *s);
 void place_again(struct session *s);
 /* All that wait, in their order. */
 void place_all(struct front *f);
+/* For a whole connection (tunnel.h): the master, or any that reads. NULL: none now. */
+struct bolt_member *place_tunnel(struct front *f, bool read);
 /* A member answered with the bookmark of transaction tx (0: none). */
 void place_note_bookmark(struct bolt_member *m, uint64_t tx);
 /* Where a client's connection arrived, as a routing table's address. */

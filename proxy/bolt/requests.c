@@ -7,6 +7,7 @@
 #include "principal.h"
 #include "routing.h"
 #include "session.h"
+#include "tunnel.h"
 
 #define INVALID "Neo.ClientError.Request.Invalid"
 
@@ -21,50 +22,14 @@ enum step {
 
 static uint8_t tag_of(const struct session *s)
 {
-	return s->chunks.head[1];
-}
-
-/* Walks over the bytes of the message at the front that were not looked at yet. */
-static void walk(struct session *s)
-{
-	const uint8_t *p = stream_bytes(&s->in);
-	size_t n = stream_len(&s->in);
-
-	while (!s->ended && s->seen < n) {
-		struct chunk_piece piece = chunk_next(&s->chunks, p + s->seen, n - s->seen);
-		s->seen += piece.used;
-		s->ended = piece.end;
-		if (piece.noop) {
-			stream_take(&s->in, s->seen);
-			s->seen = 0;
-			p = stream_bytes(&s->in);
-			n = stream_len(&s->in);
-		}
-	}
+	return inbox_tag(&s->in);
 }
 
 /* The message at the front is done with. */
 static void next_message(struct session *s)
 {
-	stream_take(&s->in, s->seen);
-	s->seen = 0;
-	s->ended = false;
+	inbox_next(&s->in);
 	s->fate = FATE_OPEN;
-	s->chunks = (struct chunks){0};
-}
-
-/* The whole message's data, out of its chunks. */
-static void message_data(const struct session *s, struct buf *data)
-{
-	struct chunks c = {0};
-	const uint8_t *p = stream_bytes(&s->in);
-
-	for (size_t at = 0; at < s->seen;) {
-		struct chunk_piece piece = chunk_next(&c, p + at, s->seen - at);
-		if (piece.n)
-			buf_add(data, piece.data, piece.n);
-		at += piece.used;
-	}
 }
 
 static enum step invalid(struct session *s)
@@ -77,13 +42,17 @@ static enum step invalid(struct session *s)
 
 static enum step sniff(struct session *s)
 {
-	if (stream_len(&s->in) < HANDSHAKE_SIZE)
+	if (stream_len(&s->in.bytes) < HANDSHAKE_SIZE)
 		return STEP_MORE;
-	enum handshake_answer answer =
-		handshake_choose(stream_bytes(&s->in), spoken, ARRAY_SIZE(spoken), &s->version);
+	if (s->front->proxy->conf->bolt_by_port) {
+		tunnel_take(s);
+		return STEP_ON;
+	}
+	enum handshake_answer answer = handshake_choose(
+		stream_bytes(&s->in.bytes), spoken, ARRAY_SIZE(spoken), &s->version);
 	if (answer != HANDSHAKE_CHOSEN)
 		s->version = (struct bolt_version){0};
-	stream_take(&s->in, HANDSHAKE_SIZE);
+	stream_take(&s->in.bytes, HANDSHAKE_SIZE);
 	handshake_put_version(&s->out.b, s->version);
 	session_enter(s, answer == HANDSHAKE_CHOSEN ? SESSION_CONNECTED : SESSION_CLOSING);
 	return STEP_ON;
@@ -106,18 +75,18 @@ static enum step hello(struct session *s)
 
 	if (tag_of(s) != BOLT_HELLO)
 		return invalid(s);
-	if (!s->ended) {
-		if (s->seen < HELLO_MAX)
+	if (!s->in.ended) {
+		if (s->in.seen < HELLO_MAX)
 			return STEP_MORE;
 		session_refuse(s, INVALID, "HELLO is longer than %d bytes", HELLO_MAX);
 		return STEP_ON;
 	}
-	message_data(s, &data);
+	inbox_data(&s->in, &data);
 	if (buf_ok(&data))
 		s->principal = principal_take(s->front, s->version, data.data, data.len, &bad);
 	if (data.data)
 		sodium_memzero(data.data, data.cap);
-	sodium_memzero((char *)s->in.b.data + s->in.at, s->seen);
+	sodium_memzero((char *)s->in.bytes.b.data + s->in.bytes.at, s->in.seen);
 	next_message(s);
 	if (s->principal)
 		login(s);
@@ -157,9 +126,9 @@ static uint8_t meaning(const struct session *s)
 
 	if (!session_early(s) || tag_of(s) != BOLT_RUN)
 		return tag_of(s);
-	message_data(s, &data);
+	inbox_data(&s->in, &data);
 	uint8_t tag = buf_ok(&data) ? bolt_read_early_tag(data.data, data.len) : 0;
-	return !tag && (s->ended || s->seen >= LOOKAHEAD_MAX) ? BOLT_RUN : tag;
+	return !tag && (s->in.ended || s->in.seen >= LOOKAHEAD_MAX) ? BOLT_RUN : tag;
 }
 
 static int read_demand(const struct session *s, const struct buf *data, struct bolt_demand *d)
@@ -174,10 +143,10 @@ static enum step begin(struct session *s)
 	_cleanup_buf_ struct buf data = {0};
 
 	s->demand = (struct bolt_demand){0};
-	if (!s->ended && s->seen < LOOKAHEAD_MAX)
+	if (!s->in.ended && s->in.seen < LOOKAHEAD_MAX)
 		return STEP_MORE;
-	if (s->ended) {
-		message_data(s, &data);
+	if (s->in.ended) {
+		inbox_data(&s->in, &data);
 		if (!buf_ok(&data) || read_demand(s, &data, &s->demand) < 0)
 			return invalid(s);
 		if (routing_is_call(s->demand.text)) {
@@ -201,7 +170,7 @@ static enum step ready(struct session *s)
 	case BOLT_BEGIN:
 		return begin(s);
 	case BOLT_RESET:
-		if (!s->ended)
+		if (!s->in.ended)
 			return STEP_MORE;
 		bolt_put_success(&s->out.b);
 		next_message(s);
@@ -213,11 +182,14 @@ static enum step ready(struct session *s)
 
 static enum step local(struct session *s)
 {
-	if (!s->ended)
+	struct routing_table same = {0};
+
+	if (!s->in.ended)
 		return STEP_MORE;
+	routing_by_ports(&same, s->routing_address, NULL);
 	switch (tag_of(s)) {
 	case BOLT_PULL:
-		routing_put_table(&s->out.b, s->routing_address);
+		routing_put_table(&s->out.b, &same);
 		break;
 	case BOLT_DISCARD:
 	case BOLT_RESET:
@@ -241,7 +213,7 @@ static bool recovers(uint8_t tag)
 static enum step failed(struct session *s)
 {
 	if (recovers(tag_of(s))) {
-		if (!s->ended)
+		if (!s->in.ended)
 			return STEP_MORE;
 		bolt_put_success(&s->out.b);
 		session_enter(s, SESSION_READY);
@@ -334,22 +306,22 @@ void session_bound(struct session *s)
 static bool ends_with_reset(const struct session *s)
 {
 	static const uint8_t reset[] = {0, 2, 0xb0, BOLT_RESET, 0, 0};
-	size_t n = stream_len(&s->in);
+	size_t n = stream_len(&s->in.bytes);
 
 	return n >= sizeof(reset) &&
-	       memcmp(stream_bytes(&s->in) + n - sizeof(reset), reset, sizeof(reset)) == 0;
+	       memcmp(stream_bytes(&s->in.bytes) + n - sizeof(reset), reset, sizeof(reset)) == 0;
 }
 
 /* How many messages lie in `in`, all whole; 0 if the last one is not. */
 static size_t count_messages(const struct session *s)
 {
 	struct chunks c = {0};
-	const uint8_t *p = stream_bytes(&s->in);
+	const uint8_t *p = stream_bytes(&s->in.bytes);
 	size_t n = 0;
 	bool end = true;
 
-	for (size_t at = 0; at < stream_len(&s->in);) {
-		struct chunk_piece piece = chunk_next(&c, p + at, stream_len(&s->in) - at);
+	for (size_t at = 0; at < stream_len(&s->in.bytes);) {
+		struct chunk_piece piece = chunk_next(&c, p + at, stream_len(&s->in.bytes) - at);
 		at += piece.used;
 		end = piece.end || piece.noop;
 		n += piece.end;
@@ -368,7 +340,7 @@ bool session_find_reset(struct session *s)
 
 	if (!n || s->asked.n + n >= ASKED_MAX)
 		return false;
-	s->seen = stream_len(&s->in);
+	s->in.seen = stream_len(&s->in.bytes);
 	next_message(s);
 	if (s->state == SESSION_BOUND) {
 		while (--n)
@@ -433,21 +405,20 @@ static void too_long(struct session *s)
 /* Bytes of a message whose fate is known leave `in` as they come. */
 static enum step move(struct session *s)
 {
-	if (s->fate == FATE_FORWARD && s->chunks.bytes > MESSAGE_MAX) {
+	if (s->fate == FATE_FORWARD && s->in.chunks.bytes > MESSAGE_MAX) {
 		too_long(s);
 		return STEP_ON;
 	}
 	if (s->fate == FATE_FORWARD && s->link) {
 		if (stream_len(&s->link->out) >= STREAM_HIGH)
 			return STEP_STALL;
-		buf_add(&s->link->out.b, stream_bytes(&s->in), s->seen);
+		buf_add(&s->link->out.b, stream_bytes(&s->in.bytes), s->in.seen);
 	}
-	if (s->ended) {
+	if (s->in.ended) {
 		next_message(s);
 		return STEP_ON;
 	}
-	stream_take(&s->in, s->seen);
-	s->seen = 0;
+	inbox_take(&s->in);
 	return STEP_MORE;
 }
 
@@ -455,13 +426,13 @@ static enum step step(struct session *s)
 {
 	if (s->state == SESSION_SNIFF)
 		return sniff(s);
-	walk(s);
-	if (!s->seen)
+	inbox_walk(&s->in);
+	if (!s->in.seen)
 		return STEP_MORE;
 	if (s->fate != FATE_OPEN)
 		return move(s);
-	if (s->chunks.nhead < sizeof(s->chunks.head))
-		return s->ended ? invalid(s) : STEP_MORE;
+	if (!inbox_has_tag(&s->in))
+		return s->in.ended ? invalid(s) : STEP_MORE;
 	return decide(s);
 }
 

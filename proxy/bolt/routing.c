@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 #include "chunk.h"
+#include "proxy_conf.h"
 #include "routing.h"
 
 static const char *const procedures[] = {
@@ -84,32 +85,106 @@ static bool enter(struct pack *r, const char *name)
 	return false;
 }
 
+static void read_address(struct pack *context, char address[static ROUTING_ADDRESS_MAX])
+{
+	if (!enter(context, "address"))
+		return;
+	struct pack_value v = pack_next(context);
+	if (v.type != PACK_STRING || !is_address(v.s))
+		return;
+	memcpy(address, v.s.p, v.s.n);
+	address[v.s.n] = '\0';
+}
+
 bool routing_address(struct slice parameters, char address[static ROUTING_ADDRESS_MAX])
 {
 	struct pack r = pack_of(parameters.p, parameters.n);
 
-	if (!enter(&r, "context") || !enter(&r, "address"))
-		return false;
-	struct pack_value v = pack_next(&r);
-	if (v.type != PACK_STRING || !is_address(v.s))
-		return false;
-	memcpy(address, v.s.p, v.s.n);
-	address[v.s.n] = '\0';
-	return true;
+	address[0] = '\0';
+	if (enter(&r, "context"))
+		read_address(&r, address);
+	return address[0];
 }
 
-static void put_servers(struct buf *b, const char *address)
-{
-	static const char *const roles[] = {"WRITE", "READ", "ROUTE"};
+/* --- ROUTE: [context, bookmarks, database]; since 4.4 the last is a map with its name as "db" */
 
-	pack_put_list(b, ARRAY_SIZE(roles));
-	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+static void take_text(struct pack *r, char *to, size_t size)
+{
+	struct pack_value v = pack_next(r);
+
+	if (v.type != PACK_STRING || v.s.n >= size || memchr(v.s.p, '\0', v.s.n))
+		return;
+	memcpy(to, v.s.p, v.s.n);
+	to[v.s.n] = '\0';
+}
+
+static void read_database(struct pack *r, struct routing_call *call)
+{
+	struct pack at = *r;
+
+	if (pack_next(&at).type == PACK_MAP) {
+		if (enter(r, "db"))
+			take_text(r, call->database, sizeof(call->database));
+	} else {
+		take_text(r, call->database, sizeof(call->database));
+	}
+}
+
+void routing_read_call(const void *data, size_t n, struct routing_call *call)
+{
+	struct pack r = pack_of(data, n);
+	struct pack_value message = pack_next(&r);
+	struct slice context, parameters;
+
+	*call = (struct routing_call){0};
+	if (message.type != PACK_STRUCT)
+		return;
+	if (message.tag == BOLT_RUN) {
+		if (pack_skip(&r, NULL) == 0 && pack_skip(&r, &parameters) == 0)
+			(void)routing_address(parameters, call->address);
+		return;
+	}
+	if (pack_skip(&r, &context) < 0 || pack_skip(&r, NULL) < 0)
+		return;
+	struct pack at = pack_of(context.p, context.n);
+	read_address(&at, call->address);
+	read_database(&r, call);
+}
+
+/* --- the table */
+
+static void at_port_of(char to[static ROUTING_ADDRESS_MAX], const char *address, const char *listen)
+{
+	const char *colon = strrchr(address, ':');
+
+	snprintf(to, ROUTING_ADDRESS_MAX, "%.*s%s", (int)(colon ? colon - address : 0), address,
+		strrchr(listen, ':'));
+}
+
+void routing_by_ports(struct routing_table *t, const char *address, const struct proxy_conf *conf)
+{
+	snprintf(t->write, sizeof(t->write), "%s", address);
+	snprintf(t->read, sizeof(t->read), "%s", address);
+	if (!conf || !conf->bolt_listen || !conf->bolt_read_listen)
+		return;
+	at_port_of(t->write, address, conf->bolt_listen);
+	at_port_of(t->read, address, conf->bolt_read_listen);
+}
+
+static void put_servers(struct buf *b, const struct routing_table *t)
+{
+	const struct {
+		const char *role, *address;
+	} servers[] = {{"WRITE", t->write}, {"READ", t->read}, {"ROUTE", t->write}};
+
+	pack_put_list(b, ARRAY_SIZE(servers));
+	for (size_t i = 0; i < ARRAY_SIZE(servers); i++) {
 		pack_put_map(b, 2);
 		pack_put_text(b, "addresses");
 		pack_put_list(b, 1);
-		pack_put_text(b, address);
+		pack_put_text(b, servers[i].address);
 		pack_put_text(b, "role");
-		pack_put_text(b, roles[i]);
+		pack_put_text(b, servers[i].role);
 	}
 }
 
@@ -128,14 +203,14 @@ void routing_put_fields(struct buf *to)
 	chunk_message(to, buf_str(&b), b.len);
 }
 
-void routing_put_table(struct buf *to, const char *address)
+void routing_put_table(struct buf *to, const struct routing_table *t)
 {
 	_cleanup_buf_ struct buf b = {0};
 
 	pack_put_struct(&b, 1, BOLT_RECORD);
 	pack_put_list(&b, 2);
 	pack_put_int(&b, ROUTING_TTL_S);
-	put_servers(&b, address);
+	put_servers(&b, t);
 	chunk_message(to, buf_str(&b), b.len);
 	buf_consume(&b, b.len);
 	pack_put_struct(&b, 1, BOLT_SUCCESS);
@@ -147,7 +222,7 @@ void routing_put_table(struct buf *to, const char *address)
 	chunk_message(to, buf_str(&b), b.len);
 }
 
-void routing_put_rt(struct buf *to, const char *address, const char *database)
+void routing_put_rt(struct buf *to, const struct routing_table *t, const char *database)
 {
 	_cleanup_buf_ struct buf b = {0};
 
@@ -158,7 +233,7 @@ void routing_put_rt(struct buf *to, const char *address, const char *database)
 	pack_put_text(&b, "ttl");
 	pack_put_int(&b, ROUTING_TTL_S);
 	pack_put_text(&b, "servers");
-	put_servers(&b, address);
+	put_servers(&b, t);
 	if (database) {
 		pack_put_text(&b, "db");
 		pack_put_text(&b, database);

@@ -64,15 +64,13 @@ void session_close(struct session *s)
 	loop_del(&s->source);
 	if (s->source.fd >= 0)
 		close(s->source.fd);
-	stream_wipe(&s->in);
+	stream_wipe(&s->in.bytes);
 	stream_free(&s->out);
 	free(s->routing_address);
 	free(s->own_address);
 	free(s->from);
 	list_append(&f->gone, &s->node);
-	if (f->listener.loop)
-		loop_mod(&f->listener, EPOLLIN);
-	front_kick(f);
+	front_left(f);
 }
 
 void sessions_sweep(struct front *f)
@@ -130,7 +128,7 @@ static size_t in_max(const struct session *s)
 
 static bool wants_more(const struct session *s)
 {
-	if (s->state == SESSION_CLOSING || stream_len(&s->in) >= in_max(s))
+	if (s->state == SESSION_CLOSING || stream_len(&s->in.bytes) >= in_max(s))
 		return false;
 	if (stream_len(&s->out) >= STREAM_HIGH) /* it does not read our answers */
 		return s->state == SESSION_BOUND && s->link;
@@ -175,13 +173,13 @@ static void session_read(struct session *s, uint32_t events)
 {
 	int n = 0;
 
-	if (s->state == SESSION_SNIFF && !s->only_bolt && events & EPOLLIN && !stream_len(&s->in) &&
-		!front_speaks_bolt(s)) {
+	if (s->state == SESSION_SNIFF && !s->only_bolt && events & EPOLLIN &&
+		!stream_len(&s->in.bytes) && !front_speaks_bolt(s)) {
 		front_give_away(s);
 		return;
 	}
 	if (events & EPOLLIN && s->source.events & EPOLLIN)
-		n = stream_recv(&s->in, s->source.fd, &s->front->counters.bytes_in);
+		n = stream_recv(&s->in.bytes, s->source.fd, &s->front->counters.bytes_in);
 	if (n > 0)
 		session_run(s);
 	else if (n < 0 || events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))

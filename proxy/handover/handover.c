@@ -135,7 +135,9 @@ static _Noreturn void become_next(struct handover *h, int ready_fd, const char *
 	if (p->stats)
 		inherit_leave(&listeners, p->conf->stats_listen, http_server_fd(p->stats));
 	if (p->bolt && p->conf->bolt_listen)
-		inherit_leave(&listeners, p->conf->bolt_listen, bolt_listener(p));
+		inherit_leave(&listeners, p->conf->bolt_listen, bolt_listener(p, false));
+	if (p->conf->bolt_read_listen)
+		inherit_leave(&listeners, p->conf->bolt_read_listen, bolt_listener(p, true));
 	inherit_put_environment(&listeners, ready_fd, orders);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL); /* the loop blocks what it takes as events */

@@ -69,7 +69,11 @@ static void message(const uint8_t *data, size_t size)
 	struct bolt_summary summary;
 	struct slice all = {(const char *)data, size};
 	char address[ROUTING_ADDRESS_MAX];
+	struct routing_call call;
 
+	routing_read_call(data, size, &call);
+	must(strlen(call.address) < sizeof(call.address) &&
+		strlen(call.database) < sizeof(call.database));
 	if (bolt_read_demand(data, size, &demand) == 0) {
 		must_be_inside(demand.text, data, size);
 		must_be_inside(demand.parameters, data, size);

@@ -138,4 +138,24 @@ ok $? "verify is content with it" "$out"
 mv 3.conf c.conf
 sed -i 's/^  java = .*/&\n  neo4j_mode = "single"/; s/roles = {"data", "proxy"}/roles = {"arbiter"}/' c.conf
 fails 3 'an arbiter is for HA of Neo4j 2.2 to 3.5' "no arbiter in another mode" "$bramble" check c.conf
+
+# --- how its drivers are served
+served() { # NODE WANT NAME
+  is "$(card_cat "c.images/$1.img" /etc/bramble/proxy.conf | grep '^bolt')" "$2" "$3"
+}
+by_port='bolt { listen = "*:7687" mode = "port" read_listen = "*:7688" }'
+cp plain.conf c.conf
+"$bramble" build c.conf >/dev/null 2>&1
+served n4 'bolt { listen = "*:7687" }' "3.5: each transaction goes to a member"
+sed 's/proxy {/proxy { bolt = "port"/' plain.conf >c.conf
+"$bramble" build c.conf >/dev/null 2>&1
+served n4 "$by_port" "where it is asked for, each connection does"
+served n2 'bolt { mode = "port" }' "beside a Neo4j by the HTTP port"
+fixture_neo4j 4.tar.gz 4.4.9
+sed 's/"neo4j.tar.gz"/"4.tar.gz"/; s/"java"/"java11"/; s/proxy {/memory_mb = 4096 &/' plain.conf >c.conf
+out=$("$bramble" build c.conf 2>&1)
+ok $? "a cluster of 4.4 is built" "$out"
+served n4 "$by_port" "so it does there"
+sed -i 's/proxy {/proxy { bolt = "both"/' c.conf
+fails 3 'bolt "both" is none of auto, transaction, port' "nothing else" "$bramble" check c.conf
 done_testing

@@ -10,14 +10,14 @@ import resource
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
 
 import harness
 from fake_bolt import (ACK_FAILURE, BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
-                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, message)
+                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, certificate,
+                       message)
 from harness import Conn, eventually, ok, same
 
 LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
@@ -411,19 +411,6 @@ def test_ports():
         same(c.answer().status, 200, "without a key it is an ordinary request")
     for m in members:
         m.down()
-
-
-def certificate(folder, name):
-    """A self-signed certificate and its key, put into their places."""
-    new = [os.path.join(folder, f) for f in ("new.crt", "new.key")]
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2",
-                    "-out", new[0], "-keyout", new[1]], check=True, stderr=subprocess.DEVNULL)
-    os.chmod(new[1], 0o600)
-    paths = [os.path.join(folder, f) for f in ("proxy.crt", "proxy.key")]
-    for a, b in zip(new, paths):
-        os.rename(a, b)
-    return paths
 
 
 def test_tls():

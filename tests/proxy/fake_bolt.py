@@ -9,8 +9,10 @@ It is no Neo4j: tests/drivers has real ones. A statement's text says what become
     anything else    one record: the member's name
 """
 
+import os
 import socket
 import struct
+import subprocess
 import threading
 
 from fake_member import FakeMember, Reader
@@ -231,6 +233,19 @@ class BoltMember(FakeMember):
             for i in range(0, len(rows), 500):
                 sock.sendall(b"".join(message(RECORD, row) for row in rows[i:i + 500]))
         sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
+
+
+def certificate(folder, name):
+    """A self-signed certificate and its key, put into their places."""
+    new = [os.path.join(folder, f) for f in ("new.crt", "new.key")]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2",
+                    "-out", new[0], "-keyout", new[1]], check=True, stderr=subprocess.DEVNULL)
+    os.chmod(new[1], 0o600)
+    paths = [os.path.join(folder, f) for f in ("proxy.crt", "proxy.key")]
+    for a, b in zip(new, paths):
+        os.rename(a, b)
+    return paths
 
 
 class WebSocket:

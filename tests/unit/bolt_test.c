@@ -6,6 +6,7 @@
 #include "proxy/bolt/marks.h"
 #include "proxy/bolt/routing.h"
 #include "proxy/bolt/stream.h"
+#include "proxy/proxy_conf.h"
 #include "tap.h"
 
 static const struct bolt_version three[] = {{.major = 3}}, four[] = {{4, 3}, {4, 1}, {3, 0}};
@@ -367,9 +368,11 @@ static void test_routing_address(void)
 static void test_routing_shapes(void)
 {
 	_cleanup_buf_ struct buf b = {0};
-	static const char *const words[] = {"WRITE", "READ", "ROUTE", "h:7687", "addresses"};
+	static const char *const words[] = {
+		"WRITE", "READ", "ROUTE", "h:7687", "h:7688", "addresses"};
+	const struct routing_table table = {.write = "h:7687", .read = "h:7688"};
 
-	routing_put_table(&b, "h:7687");
+	routing_put_table(&b, &table);
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		ok(memmem(b.data, b.len, words[i], strlen(words[i])), "%s", words[i]);
 	size_t first = (size_t)((uint8_t)b.data[0] << 8 | (uint8_t)b.data[1]);
@@ -377,10 +380,82 @@ static void test_routing_shapes(void)
 	is_int(pack_skip(&r, NULL), 0, "RECORD is well-formed");
 	ok(r.p == r.end, "and nothing more");
 	buf_consume(&b, b.len);
-	routing_put_rt(&b, "h:7687", "neo4j");
+	routing_put_rt(&b, &table, "neo4j");
 	r = pack_of(b.data + 2, b.len - 4);
 	ok(pack_skip(&r, NULL) == 0 && r.p == r.end, "ROUTE's answer is well-formed");
 	ok(memmem(b.data, b.len, "\x82rt\xa3", 4) != NULL, "with the database's name");
+}
+
+static void read_call(struct routing_call *call, const char *bytes, size_t n)
+{
+	routing_read_call(bytes, n, call);
+}
+#define READ_CALL(call, bytes) read_call(call, bytes, sizeof(bytes) - 1)
+
+/* RUN, ROUTE of 4.3, ROUTE of 4.4 and later; and what is none of them. */
+static void test_routing_calls(void)
+{
+	struct routing_call call;
+
+	READ_CALL(&call, "\xb3\x10\x84"
+			 "CALL"
+			 "\xa1\x87"
+			 "context"
+			 "\xa1\x87"
+			 "address"
+			 "\x83"
+			 "h:1"
+			 "\xa0");
+	ok(strcmp(call.address, "h:1") == 0 && !*call.database, "RUN: its address");
+	READ_CALL(&call, "\xb3\x66\xa1\x87"
+			 "address"
+			 "\x83"
+			 "h:1"
+			 "\x90\x82"
+			 "db");
+	ok(strcmp(call.address, "h:1") == 0 && strcmp(call.database, "db") == 0, "ROUTE of 4.3");
+	READ_CALL(&call, "\xb3\x66\xa1\x87"
+			 "address"
+			 "\x83"
+			 "h:1"
+			 "\x90\xa1\x82"
+			 "db"
+			 "\x82"
+			 "db");
+	ok(strcmp(call.address, "h:1") == 0 && strcmp(call.database, "db") == 0, "ROUTE of 4.4");
+	READ_CALL(&call, "\xb3\x66\xa0\x90\xc0");
+	ok(!*call.address && !*call.database, "ROUTE that says nothing");
+	READ_CALL(&call, "\xb3\x66\xa1\x87"
+			 "address"
+			 "\x83"
+			 "h;1"
+			 "\x90\x83"
+			 "d\0b");
+	ok(!*call.address && !*call.database, "ROUTE with what is neither address nor name");
+	READ_CALL(&call, "\xb3\x66\xa1");
+	ok(!*call.address && !*call.database, "half a ROUTE");
+}
+
+static void test_routing_by_ports(void)
+{
+	const struct proxy_conf conf = {.bolt_listen = "*:7687", .bolt_read_listen = "[::]:7688"};
+	struct routing_table t;
+
+	routing_by_ports(&t, "[::1]:9", &conf);
+	ok(strcmp(t.write, "[::1]:7687") == 0 && strcmp(t.read, "[::1]:7688") == 0, "%s %s",
+		t.write, t.read);
+	routing_by_ports(&t, "pi4:9", NULL);
+	ok(strcmp(t.write, "pi4:9") == 0 && strcmp(t.read, "pi4:9") == 0, "one port for both");
+}
+
+static void test_manifest_is_dropped(void)
+{
+	uint8_t h[20] = {0x60, 0x60, 0xb0, 0x17, 0, 0, 1, 0xff, 0, 8, 8, 5, 0, 2, 4, 4, 0, 0, 0, 3};
+	const uint8_t want[20] = {
+		0x60, 0x60, 0xb0, 0x17, 0, 0, 0, 0, 0, 8, 8, 5, 0, 2, 4, 4, 0, 0, 0, 3};
+
+	handshake_drop_manifest(h);
+	ok(memcmp(h, want, sizeof(h)) == 0, "no server hears of a manifest");
 }
 
 static void test_marks(void)
@@ -439,6 +514,9 @@ int main(void)
 	test_routing();
 	test_routing_address();
 	test_routing_shapes();
+	test_routing_calls();
+	test_routing_by_ports();
+	test_manifest_is_dropped();
 	test_marks();
 	test_stream();
 	return done();

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""bolt { mode = "port" } of bramble-proxy, the real program, against MOCKS of members that speak any
+version of Bolt: there are no real clusters of 4.x and 5.x to be had. tests/drivers/matrix.sh --causal has it
+with real cores of 3.5. Prints TAP.
+
+    port_test.py [NAME...]    only the tests whose name contains one of these
+"""
+
+import ssl
+import sys
+import tempfile
+import time
+
+import harness
+from fake_bolt import (BEGIN, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL, RECORD, RESET, RUN,
+                       SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, certificate, message, read_message)
+from fake_member import Reader
+from harness import eventually, free_port, ok, same
+
+ROUTE, LOGON, TELEMETRY = 0x66, 0x6A, 0x54
+OFFERS = {  # what drivers offer, and what a server of that version makes of it
+    "6.3": ("000001ff000808050002040400000003", (5, 8)),
+    "4.4": ("00020404000001040000000400000003", (4, 4)),
+    "4.0": ("00000004000000030000000200000001", (4, 0)),
+    "1.7": ("00000003000000020000000100000000", (3, 0)),
+    "1.6": ("00000002000000010000000000000000", (2, 0)),
+}
+
+
+class AnyMember(BoltMember):
+    """Takes the version it is made for, keeps what it was offered and told, and can not route."""
+
+    def __init__(self, name, role, version):
+        self.speaks, self.offered = version, []
+        super().__init__(name, role)
+
+    def serve_bolt(self, sock):
+        reader = Reader(sock)
+        try:
+            self.offered.append(reader.exactly(20))
+            sock.sendall(bytes([0, 0, self.speaks[1], self.speaks[0]]))
+            self.talk(sock, reader)
+        except (ConnectionError, OSError):
+            pass
+        finally:
+            sock.close()
+
+    def talk(self, sock, reader):
+        failed, text = False, ""
+        while True:
+            tag, fields = read_message(reader)
+            self.messages.append((tag, fields))
+            if tag == GOODBYE:
+                return
+            if tag == RESET:
+                failed = False
+            if failed:
+                sock.sendall(message(IGNORED))
+            elif tag == ROUTE or (tag == RUN and (fields[0] == "FAIL" or "outing" in fields[0])):
+                failed = True
+                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"}))
+            elif tag == RUN:
+                text = fields[0]
+                sock.sendall(message(SUCCESS, {"fields": ["x"]}))
+            elif tag == PULL and text.startswith("RECORDS"):
+                self.stream(sock, text, [])
+            elif tag == PULL:
+                sock.sendall(message(RECORD, [self.name]) + message(SUCCESS, {}))
+            else:
+                sock.sendall(message(SUCCESS, {}))
+
+
+class PortProxy(BoltProxy):
+    def __init__(self, members, tls="", **kwargs):
+        self.read = free_port()
+        super().__init__(members, tls=tls, bolt=f'mode = "port" read_listen = "127.0.0.1:{self.read}"', **kwargs)
+
+    def open(self, driver="6.3", port=None, wrap=None):
+        """Logged in, as that driver would be."""
+        proposals, version = OFFERS[driver]
+        c = BoltClient(port or self.bolt, login=None, proposals=bytes.fromhex(proposals), wrap=wrap)
+        same((c.version[3], c.version[2]), version, f"{driver}: its version is the member's")
+        c.early = version[0] < 3
+        c.modern = version >= (5, 1)
+        c.ask(HELLO, *(["test"] if c.early else []), {"user_agent": "test"})
+        if c.modern:
+            c.ask(LOGON, {"scheme": "basic", "principal": "neo4j", "credentials": "pw"})
+        return c
+
+
+def cluster(version, n=3):
+    return [AnyMember(f"pi{i + 1}", "master" if i == 0 else "slave", version) for i in range(n)]
+
+
+def who(c, *before):
+    c.send(*before, (RUN, "WHO", {}) if c.early else (RUN, "WHO", {}, {}), (PULL,) if c.early else (PULL, {"n": 1000}))
+    return c.answers(len(before) + 3)[-2][1][0][0]
+
+
+def table(c, proxy, fields):
+    roles = {s["role"]: s["addresses"] for s in fields["servers"]}
+    return roles == {"WRITE": [f"pi4:{proxy.bolt}"], "READ": [f"pi4:{proxy.read}"], "ROUTE": [f"pi4:{proxy.bolt}"]}
+
+
+def route(c, proxy):
+    """The routing call, in the words of its version."""
+    if c.version[3] >= 5 or (c.version[3] == 4 and c.version[2] >= 3):
+        tag, fields = c.ask(ROUTE, {"address": "pi4:1"}, [], {"db": "neo4j"})
+        return tag == SUCCESS and table(c, proxy, fields[0]["rt"]) and fields[0]["rt"].get("db") == "neo4j"
+    text = "CALL dbms.routing.getRoutingTable($context)" if c.version[3] == 4 else \
+        "CALL dbms.cluster.routing.getRoutingTable($context)"
+    parameters = {"context": {"address": "pi4:1"}}
+    c.send((RUN, text, parameters) if c.early else (RUN, text, parameters, {}), (PULL,))
+    answers = c.answers(3)
+    names = answers[0][1][0]["fields"]
+    return names == ["ttl", "servers"] and table(c, proxy, dict(zip(names, answers[1][1][0])))
+
+
+def test_versions():
+    for driver, (_, version) in OFFERS.items():
+        members = cluster(version)
+        with PortProxy(members) as proxy:
+            c = proxy.open(driver)
+            same(who(c), "pi1", f"{driver}: the one port leads to the master")
+            ok(route(c, proxy), f"{driver}: the routing call tells both ports")
+            same(who(c), "pi1", "and all goes on")
+            readers = {who(proxy.open(driver, port=proxy.read)) for _ in range(6)}
+            ok({"pi2", "pi3"} <= readers, f"{driver}: the other leads to all ({readers})")
+            ok(not any(o[4:8] == b"\0\0\1\xff" for m in members for o in m.offered), "nobody hears of a manifest")
+            told = [f for m in members for t, f in m.messages if t == ROUTE or (t == RUN and "outing" in f[0])]
+            ok(not told, "nor is asked to route", )
+        for m in members:
+            m.down()
+
+
+def test_turns():
+    """Our answer stands where it was asked for, whatever the member still owes."""
+    members = cluster((5, 8))
+    with PortProxy(members) as proxy:
+        c = proxy.open()
+        c.send((RUN, "RECORDS 1000 100", {}, {}), (PULL, {"n": -1}), (ROUTE, {}, [], {}), (RUN, "WHO", {}, {}),
+               (PULL, {"n": -1}))
+        tags = [t for t, _ in c.answers(1 + 1000 + 1 + 1 + 3)]
+        same(tags, [SUCCESS] + [RECORD] * 1000 + [SUCCESS, SUCCESS, SUCCESS, RECORD, SUCCESS], "in its turn")
+        c.send((RUN, "FAIL", {}, {}), (PULL, {"n": -1}), (ROUTE, {}, [], {}))
+        same([t for t, _ in c.answers(3)], [FAILURE, IGNORED, IGNORED], "after a failure it is ignored")
+        same(c.ask(RESET)[0], SUCCESS, "RESET")
+        tag, fields = c.ask(ROUTE, {}, [], {})
+        same(fields[0]["rt"]["servers"][0]["addresses"], [f"127.0.0.1:{proxy.bolt}"], "where it came, if not told")
+        text = "CALL dbms.routing.getRoutingTable({})"
+        for tag in (DISCARD, RESET):
+            c.send((RUN, text, {}, {}), (tag,) if tag == RESET else (tag, {"n": -1}))
+            same([t for t, _ in c.answers(2)], [SUCCESS, SUCCESS], "one that is not pulled")
+        same(who(c, (TELEMETRY, 1)), "pi1", "what we do not know passes")
+        data = message(ROUTE, {"address": "pi4:1"}, [], {"db": "neo4j"}, chunk=3)
+        for i in range(len(data)):
+            c.sock.sendall(data[i:i + 1])
+        same(c.answers(1)[0][0], SUCCESS, "a call byte by byte, in chunks of three")
+        big = "x" * (40 << 20)
+        c.send((RUN, "WHO", {"p": big}, {}), (PULL, {"n": -1}))
+        same([t for t, _ in c.answers(3)], [SUCCESS, RECORD, SUCCESS], "40 MB pass")
+        same(len(members[0].did(RUN)[-1][1]["p"]), len(big), "whole")
+        ok(proxy.rss_kb() < 30000, f"and do not stay: {proxy.rss_kb()} kB")
+    for m in members:
+        m.down()
+
+
+def test_failover():
+    members = cluster((5, 8))
+    with PortProxy(members, pool="hold_ms = 20000") as proxy:
+        writer, reader = proxy.open(), proxy.open(port=proxy.read)
+        at = who(reader)
+        writer.ask(BEGIN, {})
+        members[0].role = "slave"
+        members[1].role = "master"
+        ok(writer.closed(), "who writes to the old master is closed")
+        same(who(reader), at, "who reads stays")
+        same(who(proxy.open()), "pi2", "the port leads to the next one")
+        members[1].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"], "no master")
+        c = BoltClient(proxy.bolt, login=None, proposals=None)
+        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        time.sleep(0.5)
+        members[2].role = "master"
+        same(c.reader.exactly(4), bytes([0, 0, 8, 5]), "one that comes meanwhile waits for the next one")
+        members[2].break_links()
+        ok(c.closed(), "a member that goes away takes its connections along")
+    for m in members:
+        m.down()
+
+
+def test_hold():
+    members = cluster((5, 8), 1)
+    with PortProxy(members, pool="hold_ms = 300") as proxy:
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = BoltClient(proxy.bolt, login=None, proposals=None)
+        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        ok(c.closed(), "nobody waits for ever")
+    members[0].down()
+
+
+def test_drain():
+    members = cluster((5, 8), 1)
+    with PortProxy(members) as proxy:
+        idle, busy = proxy.open(), proxy.open()
+        busy.ask(BEGIN, {})
+        proxy.process.terminate()
+        ok(idle.closed(), "SIGTERM: who is in no transaction is closed")
+        same(who(busy), "pi1", "a transaction goes on")
+        same(busy.ask(COMMIT)[0], SUCCESS, "to its end")
+        ok(busy.closed(), "and then")
+        proxy.process.wait(60)
+    members[0].down()
+
+
+def test_wrapped():
+    members = cluster((5, 8))
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "pi4.local")
+
+        def tls(sock):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(crt)
+            return context.wrap_socket(sock, server_hostname="pi4.local")
+
+        with PortProxy(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+            for name, wrap in (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s)))):
+                same(who(proxy.open(wrap=wrap)), "pi1", f"{name}: the master")
+                c = proxy.open(wrap=wrap, port=proxy.read)
+                ok(who(c) in ("pi1", "pi2", "pi3"), f"{name}: any")
+                ok(route(c, proxy), f"{name}: the routing call")
+            same(who(proxy.open(port=proxy.port)), "pi1", "the HTTP port leads to the master, too")
+    for m in members:
+        m.down()
+
+
+def test_hostile():
+    members = cluster((5, 8), 1)
+    with PortProxy(members) as proxy:
+        for data in (b"\0\1\xb0\0\0", b"\0\1\xb0\0\0" * 50, bytes(4000), b"\xff" * 70000):
+            c = proxy.open()
+            try:
+                c.sock.sendall(data)
+                c.sock.shutdown(1)
+            except OSError:
+                pass
+        same(who(proxy.open()), "pi1", "others are served")
+        members[0].break_links()
+        eventually(lambda: who(proxy.open()) == "pi1", "after the member's links broke, too")
+    members[0].down()
+
+
+sys.exit(harness.main(globals()))
