@@ -4,9 +4,7 @@
 and share one store. It needs no Java and shows that drivers and proxy understand each other;
 matrix_test.py does it with real servers. Prints TAP.
 
-    wire_test.py [--table FILE] [DRIVER...]    some of js-1.7.7 ... py-6.0.2
-
---table writes what came of it, as docs/DRIVERS.md is.
+    wire_test.py [DRIVER...]    some of js-1.7.7 ... py-6.0.2
 """
 
 import glob
@@ -14,13 +12,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "proxy"))
 import harness  # noqa: E402
-from fake_bolt import BoltMember, BoltProxy  # noqa: E402
+from fake_bolt import BoltMember, BoltProxy, certificate  # noqa: E402
 from harness import ok  # noqa: E402
 
 CACHE = os.environ.get("BRAMBLE_CACHE") or os.path.join(
@@ -81,14 +80,12 @@ def command(driver):
     return [os.path.join(folder, "bin", "python"), "-W", "ignore", os.path.join(HERE, "suite.py"), folder]
 
 
-verdicts = {}  # by driver and scheme, by case
-
-
-def run_suite(driver, uri, cases):
+def run_suite(driver, uri, cases, ca=None):
+    trust = {"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": ca} if ca else {}
     r = subprocess.run(command(driver) + [uri, "pw", "20000", *cases], text=True, timeout=200,
+                       env={**os.environ, **trust},
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     found = re.findall(r"^(not ok|ok|skip) (\w+)(.*)$", r.stdout, re.M)
-    verdicts[f"{driver} `{uri.split(':')[0]}://`"] = {case: verdict for verdict, case, _ in found}
     for verdict, case, why in found:
         if verdict != "skip" and not ok(verdict == "ok", f"{driver} {uri.split(':')[0]}: {case}"):
             print(f"#{why}", flush=True)
@@ -103,6 +100,23 @@ def test_cases(drivers):
         for driver in drivers:
             for scheme in ("bolt", "bolt+routing" if "-1." in driver else "neo4j"):
                 run_suite(driver, f"{scheme}://127.0.0.1:{proxy.bolt}", CASES)
+    for m in members:
+        m.down()
+
+
+def test_tls(drivers):
+    """Each trusts the authority, and no other does."""
+    store = Store()
+    members = [CypherMember(f"pi{i}", "master" if i == 2 else "slave", store) for i in (1, 2)]
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "127.0.0.1", "IP")
+        with BoltProxy(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+            for driver in drivers:
+                for scheme in ("bolt+s", "bolt+routing+s" if "-1." in driver else "neo4j+s"):
+                    run_suite(driver, f"{scheme}://127.0.0.1:{proxy.bolt}", ["write", "read", "bookmarks"], crt)
+            r = subprocess.run(command(drivers[-1]) + [f"bolt+s://127.0.0.1:{proxy.bolt}", "pw", "1", "read"],
+                               text=True, timeout=200, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            ok("not ok" in r.stdout or r.returncode != 0, "who does not trust it does not come in")
     for m in members:
         m.down()
 
@@ -143,47 +157,7 @@ def test_failover(drivers):
         m.down()
 
 
-HEAD = """# Drivers of Neo4j through bramble-proxy
-
-Made by `python3 tests/drivers/wire_test.py --table docs/DRIVERS.md` from what tests/drivers/get.sh installed: real
-drivers (js: npm neo4j-driver, py: PyPI neo4j) through the real proxy to *mocks* of three members that speak Bolt 3, know
-a dozen statements and share one store. `python3 tests/drivers/matrix_test.py` does it with three *real* Neo4j
-3.5.0-beta03 HA servers, with explicit transactions, temporal and point values, failures and cancelling besides; it takes
-too long for `make check`. What came of it on those servers, by hand and once:
-
-- JavaScript 1.7.7, 4.0.2, 4.4.11, 5.28.1 and 6.3.0 and Python 4.4.12 did all of it by both schemes, Python 5.28.1 and
-  6.0.2 all but `password`: the driver raises an AttributeError when it is refused, on a direct connection too.
-- The master was killed (SIGKILL) while all nine wrote by `neo4j://` (1.7: `bolt+routing://`): no acknowledged write was
-  lost, and writes went on after 4.0 to 4.2 s at the longest. Python 4.4, 5 and 6 had one IncompleteCommit each: a commit
-  that was on its way, and nobody knows what became of it. At least four drivers stored one write twice, because they run
-  such a commit again by themselves; no proxy can prevent that.
-- The Neo4j Browser that comes with 3.5 (3.2.10: Bolt 2 in a WebSocket) in headless Chromium, one such server behind the
-  proxy: it connected, wrote and drew a graph. `:sysinfo` stayed empty but for its headings; whether it does on a direct
-  connection was not looked at.
-
-`neo4j://` (before 4.0 `bolt+routing://`) is what HA itself refuses. `bookmarks`: 20 times, a reader with the bookmark of
-another session's write sees it. `large`: 20,000 records. `parameter`: 5 MB. `huge`: 50 MB is refused and the session goes
-on. `sessions`: 200 at once (Python: 100). `password`: a wrong one is refused; 5.x and 6.x of Python raise an
-AttributeError then, on a direct connection too. A dash: the driver has no such thing.
-
-In the same test all of them write through `neo4j://` while the master goes away for a second and another takes over,
-twice: every acknowledged write is there, and no error reaches the user's code but, in Python, IncompleteCommit for a
-commit that was on its way when the connection broke. Nobody knows what became of such a one; JavaScript runs it again.
-
-"""
-
-
-def write_table(path):
-    marks = {"ok": "yes", "not ok": "**no**"}
-    with open(path, "w") as f:
-        f.write(HEAD + "| driver | " + " | ".join(CASES) + " |\n|---|" + "---|" * len(CASES) + "\n")
-        for name, v in verdicts.items():
-            f.write(f"| {name} | " + " | ".join(marks.get(v.get(c), "-") for c in CASES) + " |\n")
-
-
 def main():
-    table = sys.argv[2] if sys.argv[1:2] == ["--table"] else None
-    del sys.argv[1:3 if table else 1]
     drivers = sorted((os.path.basename(d) for d in glob.glob(os.path.join(DRIVERS, "[jp][sy]-*[0-9]"))),
                      key=lambda d: (d[:2], [int(x) for x in d[3:].split(".")]))
     drivers = [d for d in drivers if len(sys.argv) < 2 or d in sys.argv[1:]]
@@ -192,9 +166,8 @@ def main():
         return 0
     print("# members are mocks", flush=True)
     test_cases(drivers)
+    test_tls(drivers)
     test_failover(drivers)
-    if table:
-        write_table(table)
     print(f"1..{harness.count}")
     return harness.failed > 0
 

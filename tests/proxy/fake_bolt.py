@@ -235,11 +235,11 @@ class BoltMember(FakeMember):
         sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
 
 
-def certificate(folder, name):
+def certificate(folder, name, kind="DNS"):
     """A self-signed certificate and its key, put into their places."""
     new = [os.path.join(folder, f) for f in ("new.crt", "new.key")]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                    "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-days", "2",
+                    "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{name}", "-days", "2",
                     "-out", new[0], "-keyout", new[1]], check=True, stderr=subprocess.DEVNULL)
     os.chmod(new[1], 0o600)
     paths = [os.path.join(folder, f) for f in ("proxy.crt", "proxy.key")]
