@@ -42,6 +42,22 @@ struct chunk_piece chunk_next(struct chunks *c, const uint8_t *p, size_t n)
 	return (struct chunk_piece){.used = n, .data = p, .n = n};
 }
 
+size_t chunk_run(const struct chunks *c, const uint8_t *p, size_t n, uint8_t tag)
+{
+	size_t at = 0;
+
+	if (c->begun || c->half)
+		return 0;
+	while (n - at >= 6) { /* a length, a marker and a tag, an end */
+		size_t len = (size_t)(p[at] << 8 | p[at + 1]);
+		const uint8_t *end = p + at + 2 + len;
+		if (len < 2 || n - at < len + 4 || p[at + 3] != tag || end[0] || end[1])
+			break;
+		at += len + 4;
+	}
+	return at;
+}
+
 void chunk_message(struct buf *to, const void *data, size_t n)
 {
 	const uint8_t *p = data;

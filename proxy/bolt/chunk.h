@@ -34,6 +34,12 @@ struct chunk_piece {
  */
 struct chunk_piece chunk_next(struct chunks *c, const uint8_t *p, size_t n);
 
+/*
+ * How many bytes from p on, where a message may begin, are whole messages of one chunk each with
+ * this tag: most records are, and need not be walked over chunk by chunk.
+ */
+size_t chunk_run(const struct chunks *c, const uint8_t *p, size_t n, uint8_t tag);
+
 /* Appends a message's data in as few chunks as possible, and its end. */
 void chunk_message(struct buf *to, const void *data, size_t n);
 

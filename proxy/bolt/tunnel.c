@@ -295,6 +295,9 @@ static void hear(struct tunnel *t, size_t from)
 	size_t n = stream_len(&t->down) - from;
 
 	while (n) {
+		size_t records = chunk_run(&t->answers, p, n, BOLT_RECORD);
+		p += records;
+		n -= records;
 		struct chunk_piece piece = chunk_next(&t->answers, p, n);
 		p += piece.used;
 		n -= piece.used;

@@ -121,6 +121,23 @@ static uint64_t chunks(const uint8_t *data, size_t size, size_t step)
 	return sum;
 }
 
+/* What is told in one go is what is found step by step. */
+static void runs(const uint8_t *data, size_t size)
+{
+	struct chunks c = {0};
+	size_t n = chunk_run(&c, data, size, BOLT_RECORD);
+	bool end = true;
+
+	must(n <= size);
+	for (size_t at = 0; at < n;) {
+		struct chunk_piece piece = chunk_next(&c, data + at, n - at);
+		at += piece.used;
+		end = piece.end;
+		must(!end || c.head[1] == BOLT_RECORD);
+	}
+	must(end);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t *p = malloc(size ? size : 1);
@@ -132,6 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	values(p, size);
 	message(p, size);
 	must(chunks(p, size, size + 1) == chunks(p, size, 1));
+	runs(p, size);
 	free(p);
 	return 0;
 }

@@ -99,6 +99,27 @@ static void test_chunks(void)
 	is_int((long long)out.len, 70001, "and come out again");
 }
 
+/* Records in one chunk each are told in one go; what is not whole, or another message, ends it. */
+static void test_chunk_run(void)
+{
+	static const uint8_t two[] = "\0\3\xb1\x71\x01\0\0\0\2\xb1\x71\0\0";
+	static const uint8_t others[][10] = {
+		"\0\2\xb1\x70\0\0",           /* another message */
+		"\0\3\xb1\x71\x01\0\1\x02\0", /* of two chunks */
+		"\0\0\0\2\xb1\x71\0\0",       /* a NOOP first */
+		"\0\1\x71\0\0\0",             /* without a tag */
+	};
+	struct chunks c = {0}, half = {.half = true}, begun = {.begun = true, .left = 9};
+
+	is_int((int)chunk_run(&c, two, 13, 0x71), 13, "two records");
+	for (size_t n = 0; n < 13; n++)
+		is_int((int)chunk_run(&c, two, n, 0x71), n < 7 ? 0 : 7, "of %zu bytes", n);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		is_int((int)chunk_run(&c, others[i], 9, 0x71), 0, "none of %zu", i);
+	ok(!chunk_run(&half, two, 13, 0x71) && !chunk_run(&begun, two, 13, 0x71),
+		"nor inside of a message");
+}
+
 static void test_pack(void)
 {
 	_cleanup_buf_ struct buf b = {0};
@@ -502,6 +523,7 @@ int main(void)
 	test_handshake();
 	test_manifest();
 	test_chunks();
+	test_chunk_run();
 	test_pack();
 	test_skip();
 	test_demand();
