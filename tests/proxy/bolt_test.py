@@ -6,6 +6,7 @@
 """
 
 import os
+import re
 import resource
 import signal
 import socket
@@ -466,6 +467,10 @@ def test_tls():
                     except (ConnectionError, OSError) as e:
                         ok(not isinstance(e, TimeoutError), "ended at once")
             ok(True, "hostile handshakes end")
+            ok("ends in 2 days" in open(proxy.log.name).read(), "that the certificate ends soon is in the log")
+            metrics = proxy.stats("/metrics")
+            at = re.search(r"^bramble_proxy_tls_certificate_expiry_timestamp_seconds (\d+)$", metrics, re.M)
+            ok(at and abs(int(at[1]) - time.time() - 2 * 86400) < 600, "and when, in the metrics")
             try:
                 wrap(socket.create_connection(("127.0.0.1", proxy.bolt)), ssl.TLSVersion.TLSv1_1)
                 ok(False, "TLS 1.1 is refused")

@@ -89,6 +89,8 @@ static void test_paths(void)
 		{"/etc/motd", true, true, CARD_NEEDS_NOTHING},
 		{"/etc/bramble/node.conf", false, true, CARD_NEEDS_NOTHING},
 		{"/etc/bramble/proxy.conf", false, true, CARD_NEEDS_PROXY},
+		{"/etc/bramble/tls.crt", false, true, CARD_NEEDS_NOTHING},
+		{"/etc/bramble/tls.key", false, true, CARD_NEEDS_NOTHING},
 		{"/etc/bramble/cluster.secret", false, false, CARD_NEEDS_NOTHING},
 		{"/etc/bramble/owner.pub", false, false, CARD_NEEDS_NOTHING},
 		{"/etc/bramble", false, false, CARD_NEEDS_NOTHING},
