@@ -16,7 +16,8 @@ import threading
 import time
 
 import harness
-from harness import PROXY, Conn, Proxy, cluster, eventually, ok, same
+from fake_bolt import BEGIN, COMMIT, SUCCESS, BoltClient, BoltMember
+from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, same
 
 WRITE = "X-Write: 1\r\n"
 RELOADS = int(os.environ.get("RELOADS", 12))
@@ -292,6 +293,38 @@ def test_notify():
                 same(int(got.split("MAINPID=")[1]), proxy.pid(), "which serves")
         finally:
             del os.environ["NOTIFY_SOCKET"]
+
+
+class ReloadedPorts(Reloaded):
+    """Bolt by port."""
+
+    def __init__(self, members):
+        self.bolt, self.read = free_port(), free_port()
+        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" mode = "port" '
+                                       f'read_listen = "127.0.0.1:{self.read}" }}\n')
+        self.ready()
+
+    def write_conf(self, members, **rest):
+        text = super().write_conf(members, **rest)
+        for m in members:
+            text = text.replace(f'"127.0.0.1:{m.port}"', f'"127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
+        return text
+
+
+def test_bolt_by_port():
+    members = [BoltMember("pi1", "master"), BoltMember("pi2")]
+    with ReloadedPorts(members) as proxy:
+        idle, busy = BoltClient(proxy.bolt), BoltClient(proxy.read)
+        busy.ask(BEGIN, {})
+        ok(proxy.reload(), "reloaded with connections of Bolt")
+        ok(idle.closed(), "who is in no transaction is closed")
+        for port in (proxy.bolt, proxy.read):
+            ok(BoltClient(port).run("WHO")[0][0] in ("pi1", "pi2"), "the next process serves the port")
+        ok(busy.run("WHO")[0][0] in ("pi1", "pi2"), "the one before goes on with a transaction")
+        same(busy.ask(COMMIT)[0], SUCCESS, "to its end")
+        ok(busy.closed(), "and then")
+    for m in members:
+        m.down()
 
 
 sys.exit(harness.main(globals()))
