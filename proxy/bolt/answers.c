@@ -5,6 +5,7 @@
 #include "log.h"
 #include "place.h"
 #include "session.h"
+#include "tally.h"
 
 #define LOST "Neo.TransientError.Transaction.InstanceStateChanged"
 
@@ -133,6 +134,7 @@ static void unbind(struct session *s)
 
 	if (s->asked.n || !over(s) || s->fate == FATE_FORWARD)
 		return;
+	tally_end(s, TALLY_DONE);
 	link_release(s->link, failed || session_early(s));
 	session_enter(s, failed ? SESSION_FAILED : SESSION_READY);
 	if (s->front->proxy->draining)
@@ -218,6 +220,7 @@ void session_end_transaction(struct session *s, const char *code, const char *wh
 void session_link_lost(struct session *s, bool split, const char *why)
 {
 	log_info("a Bolt transaction was lost: %s", why);
+	tally_end(s, TALLY_LOST);
 	if (session_early(s) && s->failed) { /* only the member knew what was left of it */
 		session_close(s);
 		return;

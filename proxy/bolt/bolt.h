@@ -85,6 +85,12 @@ enum fate {
 	FATE_DROP,    /* its bytes are thrown away */
 };
 
+/* Of the transaction that waits or runs. */
+struct tally {
+	int64_t asked_ms, began_ms; /* 0: not yet */
+	struct bolt_member *member;
+};
+
 struct session {
 	struct loop_source source; /* first: the loop hands it back */
 	struct loop_timer timer;
@@ -110,6 +116,7 @@ struct session {
 	bool failed;      /* a FAILURE was relayed, RESET not answered yet */
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
+	struct tally tally;
 	char *routing_address;         /* in LOCAL */
 	bool read_port;                /* it came to bolt { read_listen } */
 	bool only_bolt;                /* it came in a WebSocket: nothing else is spoken in it */
@@ -167,6 +174,7 @@ struct bolt_member {
 	uint64_t last_tx;         /* the highest it is known to have */
 	int64_t shunned_until_ms; /* after it refused a link */
 	struct bolt_member_counters counters;
+	struct meter meter; /* of transactions */
 };
 
 struct front {
@@ -187,6 +195,7 @@ struct front {
 	size_t next_read;
 	uint64_t next_number;
 	struct bolt_counters counters;
+	struct meter meter;
 };
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */

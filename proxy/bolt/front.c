@@ -417,3 +417,13 @@ const struct bolt_member_counters *bolt_member_counters(const struct member *m, 
 		*busy = f->members[m->index].busy.len;
 	return &f->members[m->index].counters;
 }
+
+const struct meter *bolt_meter(const struct proxy *p)
+{
+	return &p->bolt->meter;
+}
+
+const struct meter *bolt_member_meter(const struct member *m)
+{
+	return &m->proxy->bolt->members[m->index].meter;
+}

@@ -15,6 +15,7 @@
 struct front;
 struct http_head;
 struct member;
+struct meter;
 struct proxy;
 struct slice;
 
@@ -30,6 +31,7 @@ struct bolt_counters {
 
 struct bolt_member_counters {
 	uint64_t transactions, links, errors;
+	size_t busy_max;
 };
 
 MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
@@ -69,5 +71,8 @@ int64_t bolt_tls_ends(const struct proxy *p);
 /* NULL when Bolt is not served. */
 const struct bolt_counters *bolt_counters(const struct proxy *p);
 const struct bolt_member_counters *bolt_member_counters(const struct member *m, size_t *busy);
+/* Only where it is. */
+const struct meter *bolt_meter(const struct proxy *p);
+const struct meter *bolt_member_meter(const struct member *m);
 
 #endif

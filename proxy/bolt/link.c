@@ -103,6 +103,8 @@ void link_bind(struct link *l, struct session *s)
 	s->link = l;
 	loop_timer_del(&l->timer);
 	list_append(&l->member->busy, &l->node);
+	if (l->member->busy.len > l->member->counters.busy_max)
+		l->member->counters.busy_max = l->member->busy.len;
 	l->member->counters.transactions++;
 }
 

@@ -6,6 +6,7 @@
 #include "place.h"
 #include "principal.h"
 #include "session.h"
+#include "tally.h"
 
 static bool takes_bolt(const struct bolt_member *m)
 {
@@ -102,6 +103,7 @@ static void carry(struct session *s, struct link *l)
 	struct bolt_counters *c = &s->front->counters;
 
 	(*(s->demand.read ? &c->reads : &c->writes))++;
+	tally_begin(s, l->member);
 	link_bind(l, s);
 	session_bound(s);
 }
@@ -132,6 +134,8 @@ void place_wait(struct session *s, enum session_state state)
 	const struct proxy_conf *conf = f->proxy->conf;
 
 	s->deadline_ms = boottime_ms() + conf->hold_ms;
+	if (state == SESSION_WAITING)
+		tally_ask(s);
 	session_enter(s, state);
 	if (place(s))
 		return;

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "principal.h"
 #include "session.h"
+#include "tally.h"
 
 /* Never negative: a deadline that is past is not none. */
 static int64_t left_ms(const struct session *s)
@@ -38,6 +39,8 @@ static int64_t deadline_ms(const struct session *s)
 
 void session_enter(struct session *s, enum session_state state)
 {
+	if (state != SESSION_WAITING && state != SESSION_BOUND)
+		tally_end(s, TALLY_LEFT); /* unless it ended otherwise before */
 	s->state = state;
 	int64_t ms = deadline_ms(s);
 	if (ms >= 0)
@@ -203,6 +206,7 @@ static void waited_in_vain(struct session *s)
 {
 	bool login = s->state == SESSION_AUTH;
 
+	tally_end(s, TALLY_WAITED);
 	if (s->link)
 		link_close(s->link);
 	session_fail(s, "Neo.TransientError.General.DatabaseUnavailable",

@@ -187,33 +187,49 @@ static int put_time(char *to, size_t size)
 		tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ms % 1000));
 }
 
-static int format(const struct client *c, const struct timing *t, char line[LINE_MAX_BYTES])
+static int format(const struct access_entry *a, char line[LINE_MAX_BYTES])
 {
-	const struct account *a = &c->account;
+	const struct timing *t = &a->timing;
 	char time[64];
 
 	put_time(time, sizeof(time));
 	return snprintf(line, LINE_MAX_BYTES,
-		"%s %s %s/%s %lld/%lld/%lld/%lld/%lld %u %llu %c%c %u \"%s\"\n", c->from, time,
-		a->member ? a->member->conf->name : "-", reason_of(c), (long long)t->request,
+		"%s %s %s/%s %lld/%lld/%lld/%lld/%lld %u %llu %c%c %u \"%s\"\n", a->from, time,
+		a->member ? a->member->conf->name : "-", a->reason, (long long)t->request,
 		(long long)t->queue, (long long)t->connect, (long long)t->answer,
-		(long long)t->active, a->status,
-		(unsigned long long)(a->own ? 0 : c->x.response.bytes), account_ended_by(c),
-		phase_of(c), c->x.attempts, a->line ? a->line : "-");
+		(long long)t->active, a->status, (unsigned long long)a->bytes, a->who, a->phase,
+		a->attempts, a->line);
+}
+
+void access_log_put(struct access_log *log, const struct access_entry *a)
+{
+	char line[LINE_MAX_BYTES];
+
+	turn_second(log);
+	if (log->this_second >= log->max_per_s)
+		return leave_out(log);
+	int n = format(a, line);
+	if (n <= 0 || n >= LINE_MAX_BYTES || !put(log, line, (size_t)n))
+		return leave_out(log);
+	log->this_second++;
 }
 
 void access_log_request(const struct client *c, const struct timing *t)
 {
-	struct access_log *log = c->proxy->access_log;
-	char line[LINE_MAX_BYTES];
+	const struct account *a = &c->account;
 
-	if (!log)
+	if (!c->proxy->access_log)
 		return;
-	turn_second(log);
-	if (log->this_second >= log->max_per_s)
-		return leave_out(log);
-	int n = format(c, t, line);
-	if (n <= 0 || n >= LINE_MAX_BYTES || !put(log, line, (size_t)n))
-		return leave_out(log);
-	log->this_second++;
+	access_log_put(c->proxy->access_log, &(struct access_entry){
+						     .from = c->from,
+						     .member = a->member,
+						     .reason = reason_of(c),
+						     .timing = *t,
+						     .status = a->status,
+						     .bytes = a->own ? 0 : c->x.response.bytes,
+						     .who = account_ended_by(c),
+						     .phase = phase_of(c),
+						     .attempts = c->x.attempts,
+						     .line = a->line ? a->line : "-",
+					     });
 }

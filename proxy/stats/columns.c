@@ -4,6 +4,8 @@
 #include "members/member.h"
 #include "text.h"
 
+#define BOLT_IID 4 /* from here on: there are no classes of answers */
+
 /* A function for each kind of column; the ones that only show a field are made by these. */
 #define NUMBER(field)                                                       \
 	static void put_##field(const struct stats_row *r, struct buf *out) \
@@ -18,7 +20,8 @@
 #define ANSWERS(i)                                                             \
 	static void put_answers##i(const struct stats_row *r, struct buf *out) \
 	{                                                                      \
-		buf_printf(out, "%" PRIu64, r->answers[i]);                    \
+		if (r->iid < BOLT_IID)                                         \
+			buf_printf(out, "%" PRIu64, r->answers[i]);            \
 	}
 #define AVERAGE(field)                                                              \
 	static void put_average_##field(const struct stats_row *r, struct buf *out) \
@@ -48,6 +51,7 @@ NUMBER(usable)
 NUMBER(failed_checks)
 NUMBER(deaths)
 NUMBER(id)
+NUMBER(iid)
 NUMBER(type)
 NUMBER(rate)
 NUMBER(rate_max)
@@ -93,10 +97,11 @@ static void put_pid(const struct stats_row *r, struct buf *out)
 	buf_puts(out, "1");
 }
 
-/* HAProxy numbers its proxies: the frontend comes first. */
-static void put_iid(const struct stats_row *r, struct buf *out)
+/* Nothing while it is not known. */
+static void put_lag(const struct stats_row *r, struct buf *out)
 {
-	buf_puts(out, r->type == 0 ? "2" : "3");
+	if (r->lag >= 0)
+		buf_printf(out, "%" PRId64, r->lag);
 }
 
 static void put_check_status(const struct stats_row *r, struct buf *out)
@@ -199,18 +204,12 @@ const struct stats_column stats_columns[] = {
 	{"rtime", put_average_answer, MEMBERS},
 	{"ttime", put_average_total, MEMBERS},
 	{"role", put_role, MEMBER},
+	{"lag", put_lag, MEMBER},
 };
 const size_t stats_ncolumns = ARRAY_SIZE(stats_columns);
 
-void stats_csv(struct proxy *p, struct buf *out)
+static void put_rows(const struct stats_row *rows, size_t n, struct buf *out)
 {
-	struct stats_row rows[STATS_ROWS_MAX];
-	size_t n = stats_rows(p, rows);
-
-	buf_puts(out, "# ");
-	for (size_t k = 0; k < stats_ncolumns; k++)
-		buf_printf(out, "%s,", stats_columns[k].name);
-	buf_puts(out, "\n");
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; k < stats_ncolumns; k++) {
 			if (stats_columns[k].types >> rows[i].type & 1)
@@ -219,4 +218,18 @@ void stats_csv(struct proxy *p, struct buf *out)
 		}
 		buf_puts(out, "\n");
 	}
+}
+
+void stats_csv(struct proxy *p, struct buf *out)
+{
+	struct stats_row rows[STATS_ROWS_MAX], bolt[STATS_ROWS_MAX];
+	size_t n = stats_rows(p, rows);
+
+	buf_puts(out, "# ");
+	for (size_t k = 0; k < stats_ncolumns; k++)
+		buf_printf(out, "%s,", stats_columns[k].name);
+	buf_puts(out, "\n");
+	put_rows(rows, n, out);
+	n = stats_bolt_rows(p, rows, n, bolt);
+	put_rows(bolt, n, out);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Everything the pages show, for programs and for the dashboard's script. */
 #include <inttypes.h>
+#include "bolt/front.h"
 #include "log/access_log.h"
 #include "members/member.h"
 #include "stats/page.h"
@@ -52,11 +53,40 @@ static void put_counts(const struct stats_row *r, struct buf *out)
 		buf_printf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
 }
 
+/* How far its store is, and what of it is Bolt's. */
+static void put_store(const struct stats_row *r, struct buf *out)
+{
+	char behind[STATS_BEHIND];
+	size_t busy = 0;
+	const struct bolt_member_counters *bolt = bolt_member_counters(r->member, &busy);
+
+	stats_behind(r, behind);
+	put_text(out, "behind", behind);
+	if (r->lag >= 0)
+		buf_printf(out, "\"lag\":%" PRId64 ",", r->lag);
+	else
+		buf_puts(out, "\"lag\":null,");
+	buf_printf(out, "\"bolt_in_flight\":%zu,\"bolt_total\":%" PRIu64 ",", busy,
+		bolt ? bolt->transactions : 0);
+}
+
+static void put_bolt(const struct proxy *p, struct buf *out)
+{
+	const struct bolt_counters *c = bolt_counters(p);
+	size_t bound = 0, waiting = 0, sessions = bolt_sessions(p, &bound, &waiting);
+
+	buf_printf(out,
+		"\"bolt_sessions\":%zu,\"bolt_in_flight\":%zu,\"bolt_waiting\":%zu,"
+		"\"bolt_total\":%" PRIu64 ",",
+		sessions, bound, waiting, c ? c->reads + c->writes : 0);
+}
+
 static void put_member(const struct stats_row *r, struct buf *out)
 {
 	const struct member *m = r->member;
 
 	buf_puts(out, "{");
+	put_store(r, out);
 	put_text(out, "name", r->name);
 	put_text(out, "address", m->conf->http_text);
 	put_text(out, "role", neo4j_role_name(m->role));
@@ -113,6 +143,7 @@ static void put_proxy(struct proxy *p, const struct stats_row *r, struct buf *ou
 	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
 		buf_printf(out, "\"%s\":%" PRIu64 ",", counts[i].name, counts[i].value);
 	put_averages(&p->meter, out);
+	put_bolt(p, out);
 	buf_printf(out, "\"uptime_ms\":%" PRId64 ",", r->since_ms);
 }
 

@@ -96,6 +96,64 @@ static void tls_end(const struct scrape *s)
 		put(s, (uint64_t)at);
 }
 
+/* One value of each member that is known; nothing of the others. */
+static void member_lag(const struct scrape *s)
+{
+	for (size_t i = 0; i < s->nrows; i++) {
+		if (s->rows[i].member && s->rows[i].lag >= 0)
+			put_member(s, &s->rows[i], (uint64_t)s->rows[i].lag);
+	}
+}
+
+/* What Bolt counts, where it is served. */
+#define BOLT(which, value)                                               \
+	static void bolt_##which(const struct scrape *s)                 \
+	{                                                                \
+		const struct bolt_counters *c = bolt_counters(s->proxy); \
+		size_t bound = 0, waits = 0;                             \
+		size_t open = bolt_sessions(s->proxy, &bound, &waits);   \
+		(void)open;                                              \
+		if (c)                                                   \
+			put(s, (uint64_t)(value));                       \
+	}
+#define BOLT_MEMBER(which, value)                                              \
+	static void bolt_member_##which(const struct scrape *s)                \
+	{                                                                      \
+		for (size_t i = 0; i < s->nrows; i++) {                        \
+			const struct member *m = s->rows[i].member;            \
+			size_t busy = 0;                                       \
+			const struct bolt_member_counters *c =                 \
+				m ? bolt_member_counters(m, &busy) : NULL;     \
+			if (c && m->conf->bolt.sin_port)                       \
+				put_member(s, &s->rows[i], (uint64_t)(value)); \
+		}                                                              \
+	}
+BOLT(sessions_now, open)
+BOLT(connections, c->sessions)
+BOLT(waiting, waits)
+BOLT(held, c->held)
+BOLT(failed_over, c->failed_over)
+BOLT(unknown, c->unknown)
+BOLT(refused_logins, c->refused_logins)
+BOLT(bad_messages, c->bad_messages)
+BOLT(routing_calls, c->routing_calls)
+BOLT(received, c->bytes_in)
+BOLT(sent, c->bytes_out)
+BOLT_MEMBER(in_flight, busy)
+BOLT_MEMBER(transactions, c->transactions)
+BOLT_MEMBER(connections, c->links)
+BOLT_MEMBER(errors, c->errors)
+
+static void bolt_transactions(const struct scrape *s)
+{
+	const struct bolt_counters *c = bolt_counters(s->proxy);
+
+	if (c)
+		buf_printf(s->out,
+			"%s{mode=\"read\"} %" PRIu64 "\n%s{mode=\"write\"} %" PRIu64 "\n", s->name,
+			c->reads, s->name, c->writes);
+}
+
 static void waiting(const struct scrape *s)
 {
 	const struct queue *q = &s->proxy->queue;
@@ -113,9 +171,8 @@ static void answers(const struct scrape *s)
 			s->proxy->meter.answers[i]);
 }
 
-static void durations(const struct scrape *s)
+static void put_durations(const struct scrape *s, const struct durations *d)
 {
-	const struct durations *d = &s->proxy->meter.durations;
 	uint64_t below = 0;
 
 	for (size_t i = 0; i < DURATIONS; i++) {
@@ -128,6 +185,17 @@ static void durations(const struct scrape *s)
 	}
 	buf_printf(s->out, "%s_sum %.3f\n%s_count %" PRIu64 "\n", s->name, (double)d->sum_ms / 1000,
 		s->name, below);
+}
+
+static void durations(const struct scrape *s)
+{
+	put_durations(s, &s->proxy->meter.durations);
+}
+
+static void bolt_durations(const struct scrape *s)
+{
+	if (bolt_counters(s->proxy))
+		put_durations(s, &bolt_meter(s->proxy)->durations);
 }
 
 static void member_down(const struct scrape *s)
@@ -193,6 +261,36 @@ static const struct metric metrics[] = {
 	{N "member_check_duration_seconds", "gauge", "How long its last check took.", member_check},
 	{N "member_deaths_total", "counter", "Times it went down.", member_deaths},
 	{N "member_down_seconds_total", "counter", "How long it was down.", member_down},
+	{N "member_lag_transactions", "gauge", "How many it is behind the master.", member_lag},
+	{N "bolt_sessions", "gauge", "Connections of drivers.", bolt_sessions_now},
+	{N "bolt_connections_total", "counter", "Connections of drivers taken.", bolt_connections},
+	{N "bolt_transactions_total", "counter", "Transactions given to a member.",
+		bolt_transactions},
+	{N "bolt_transaction_duration_seconds", "histogram",
+		"From the message that began one to its last answer, of those members took.",
+		bolt_durations},
+	{N "bolt_transactions_waiting", "gauge", "Transactions and logins that wait for a member.",
+		bolt_waiting},
+	{N "bolt_transactions_held_total", "counter", "Those that had to wait.", bolt_held},
+	{N "bolt_transactions_failed_over_total", "counter",
+		"Those whose member went away: a driver may try again.", bolt_failed_over},
+	{N "bolt_transactions_unknown_total", "counter",
+		"Those whose member went away in a commit.", bolt_unknown},
+	{N "bolt_logins_refused_total", "counter", "Logins that a member refused.",
+		bolt_refused_logins},
+	{N "bolt_messages_malformed_total", "counter", "Messages that break the rules.",
+		bolt_bad_messages},
+	{N "bolt_routing_calls_total", "counter", "Routing tables given.", bolt_routing_calls},
+	{N "bolt_received_bytes_total", "counter", "Bytes from drivers.", bolt_received},
+	{N "bolt_sent_bytes_total", "counter", "Bytes to drivers.", bolt_sent},
+	{N "member_bolt_transactions_in_flight", "gauge", "Transactions it is at.",
+		bolt_member_in_flight},
+	{N "member_bolt_transactions_total", "counter", "Transactions it was given.",
+		bolt_member_transactions},
+	{N "member_bolt_connections_total", "counter", "Connections to it that it took.",
+		bolt_member_connections},
+	{N "member_bolt_errors_total", "counter", "Connections to it that failed.",
+		bolt_member_errors},
 };
 
 void stats_metrics(struct proxy *p, struct buf *out)

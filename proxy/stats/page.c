@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <string.h>
+#include "bolt/front.h"
 #include "members/member.h"
 #include "stats/page.h"
 #include "text.h"
@@ -69,12 +70,19 @@ static void put_figures(struct proxy *p, const struct stats_row *front, struct b
 	buf_puts(out, "<dl class=\"figures\">");
 	put_figure(out, "Requests", "rate", front->request_rate, "<small>per second</small>");
 	put_figure(out, "Answer time", "ttime_ms", average_of(&p->meter.total),
-		"<small>ms on average</small>");
+		"<small>ms, mean</small>");
 	snprintf(more, sizeof(more), "<small>of %u</small>", p->conf->hold_max);
 	put_figure(out, "Writes held", "held_now", master ? 0 : p->queue.writes.len, more);
 	snprintf(more, sizeof(more), "<small>of %u</small>", p->conf->maxconn);
 	put_figure(out, "Clients", "clients", front->current, more);
-	put_figure(out, "Changes of master", "master_changes", p->master_changes,
+	if (bolt_counters(p)) {
+		size_t bound = 0, sessions = bolt_sessions(p, &bound, NULL);
+		snprintf(more, sizeof(more),
+			"<small>at work: <span data-t=\"bolt_in_flight\">%zu</span></small>",
+			bound);
+		put_figure(out, "Bolt sessions", "bolt_sessions", sessions, more);
+	}
+	put_figure(out, "New masters", "master_changes", p->master_changes,
 		"<small>since start</small>");
 	put_figure(out, "Refused", "refused", p->refused, "<small>since start</small>");
 	buf_puts(out, "</dl>");
@@ -111,9 +119,23 @@ static void put_manage(const struct proxy *p, const struct member *m, struct buf
 		"</p></details>");
 }
 
+static void put_bolt_fact(const struct member *m, struct buf *out)
+{
+	size_t busy = 0;
+	const struct bolt_member_counters *c = bolt_member_counters(m, &busy);
+
+	if (!c || !m->conf->bolt.sin_port)
+		return;
+	buf_printf(out,
+		"<dt>Bolt</dt><dd><span data-t=\"bolt_in_flight\">%zu</span> in flight, <span "
+		"data-t=\"bolt_total\">%" PRIu64 "</span> in all</dd>",
+		busy, c->transactions);
+}
+
 static void put_facts(const struct stats_row *r, struct buf *out)
 {
 	const struct member *m = r->member;
+	char behind[STATS_BEHIND];
 
 	buf_printf(out,
 		"<svg class=\"bar\" viewBox=\"0 0 100 6\" preserveAspectRatio=\"none\" "
@@ -123,10 +145,15 @@ static void put_facts(const struct stats_row *r, struct buf *out)
 		"<dt>Requests</dt><dd><span data-t=\"rate\">%u</span>/s, <span "
 		"data-t=\"total\">%" PRIu64 "</span> in all</dd><dt>Answers in</dt><dd><span "
 		"data-t=\"rtime_ms\">%u</span> ms</dd>"
-		"<dt>Errors</dt><dd data-t=\"errors\">%" PRIu64 "</dd>"
-		"<dt>Weight</dt><dd data-t=\"weight\">%u</dd><dt>Last check</dt><dd>",
+		"<dt>Errors</dt><dd data-t=\"errors\">%" PRIu64 "</dd>",
 		r->limit ? 100 * r->current / r->limit : 0, r->current, r->limit, r->rate, r->total,
-		average_of(&r->meter->answer), r->errors, r->weight);
+		average_of(&r->meter->answer), r->errors);
+	put_bolt_fact(m, out);
+	stats_behind(r, behind);
+	buf_printf(out,
+		"<dt>Behind the master</dt><dd data-t=\"behind\">%s</dd>"
+		"<dt>Weight</dt><dd data-t=\"weight\">%u</dd><dt>Last check</dt><dd>",
+		behind, r->weight);
 	buf_puts(out, "<span data-t=\"last_check\">");
 	text_html(out, m->last_why);
 	buf_printf(out,

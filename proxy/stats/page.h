@@ -25,6 +25,10 @@ void stats_summarize(
 const char *stats_card_class(const struct stats_row *r);
 const char *stats_card_word(const struct stats_row *r);
 
+/* How far it is behind the master, in words. */
+#define STATS_BEHIND 40
+void stats_behind(const struct stats_row *r, char text[static STATS_BEHIND]);
+
 /* "3d 4h", "4h 5m", "5m 6s", "6s". */
 void stats_duration(struct buf *out, int64_t ms);
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 #include "members/member.h"
+#include "members/tx_watch.h"
 #include "stats/stats.h"
 
 static const char *status_of(const struct member *m)
@@ -44,6 +45,7 @@ static struct stats_row frontend_row(const struct proxy *p)
 		.pool = "http",
 		.name = "FRONTEND",
 		.type = 0,
+		.iid = 2,
 		.role = "",
 		.status = p->draining ? "STOP" : "OPEN",
 		.up = !p->draining,
@@ -72,6 +74,8 @@ static struct stats_row member_row(const struct member *m)
 		.pool = "neo4j",
 		.name = m->conf->name,
 		.type = 2,
+		.iid = 3,
+		.lag = tx_watch_lag(m),
 		.id = m->conf->id,
 		.member = m,
 		.role = master                    ? "master"
@@ -135,6 +139,7 @@ static struct stats_row backend_row(const struct proxy *p)
 		.pool = "neo4j",
 		.name = "BACKEND",
 		.type = 1,
+		.iid = 3,
 		.role = "",
 		.meter = &p->meter,
 		.queue = queue_len(&p->queue),

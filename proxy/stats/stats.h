@@ -16,6 +16,7 @@ void stats_stop(struct proxy *p);
 struct stats_row {
 	const char *pool, *name; /* HAProxy's pxname and svname */
 	int type;                /* HAProxy's: 0 frontend, 1 backend, 2 server */
+	int iid;                 /* HAProxy's number of the pool */
 	unsigned id;             /* HAProxy's sid: ha.server_id of a member, 0 of others */
 	const struct member *member;
 	const struct meter *meter;
@@ -30,11 +31,16 @@ struct stats_row {
 	uint64_t failed_checks, deaths;
 	int64_t since_ms; /* how long the role or the status has lasted */
 	int64_t down_ms;  /* in all */
+	int64_t lag;      /* transactions behind the master; -1: not known */
 };
 
 /* The rows of now, at most STATS_ROWS_MAX; how many. */
 #define STATS_ROWS_MAX (MEMBERS_MAX + 2)
 size_t stats_rows(struct proxy *p, struct stats_row rows[static STATS_ROWS_MAX]);
+
+/* The same of Bolt: sessions and transactions; 0 where it is not served. http: the rows above. */
+size_t stats_bolt_rows(const struct proxy *p, const struct stats_row *http, size_t nhttp,
+	struct stats_row rows[static STATS_ROWS_MAX]);
 
 /* HAProxy's word for how the last check went: L7OK, L4CON, ... */
 const char *stats_check_status(const struct member *m);

@@ -33,6 +33,17 @@ const char *stats_card_word(const struct stats_row *r)
 	return "slave";
 }
 
+void stats_behind(const struct stats_row *r, char text[static STATS_BEHIND])
+{
+	if (r->lag < 0)
+		snprintf(text, STATS_BEHIND, "not known");
+	else if (r->lag == 0)
+		snprintf(text, STATS_BEHIND, "nothing");
+	else
+		snprintf(text, STATS_BEHIND, "%" PRId64 " transaction%s", r->lag,
+			r->lag == 1 ? "" : "s");
+}
+
 void stats_duration(struct buf *out, int64_t ms)
 {
 	int64_t s = ms / 1000;

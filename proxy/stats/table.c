@@ -148,10 +148,13 @@ static void put_head(struct buf *out)
 
 static void put_row(const struct stats_row *r, struct buf *out)
 {
+	bool is_bolt = r->iid >= 4;
+
 	const char *class = r->member ? stats_card_class(r) : r->up ? "sum" : "down";
 
 	buf_printf(out, "<tr class=\"r-%s\"><th scope=\"row\">", class);
 	text_html(out, r->name);
+	buf_puts(out, is_bolt ? " (Bolt)" : "");
 	buf_puts(out, "<td class=\"t\">");
 	text_html(out, r->role);
 	buf_puts(out, "<td class=\"t\">");
@@ -166,7 +169,7 @@ static void put_row(const struct stats_row *r, struct buf *out)
 
 void stats_table(struct proxy *p, struct buf *out)
 {
-	struct stats_row rows[STATS_ROWS_MAX];
+	struct stats_row rows[STATS_ROWS_MAX], bolt[STATS_ROWS_MAX];
 	struct stats_summary s;
 	size_t n = stats_rows(p, rows);
 
@@ -179,5 +182,8 @@ void stats_table(struct proxy *p, struct buf *out)
 	put_head(out);
 	for (size_t i = 0; i < n; i++)
 		put_row(&rows[i], out);
+	size_t nbolt = stats_bolt_rows(p, rows, n, bolt);
+	for (size_t i = 0; i < nbolt; i++)
+		put_row(&bolt[i], out);
 	buf_puts(out, "</tbody></table></div></main></body></html>\n");
 }

@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "proxy"))
 
 import chromium  # noqa: E402
 import harness  # noqa: E402
+from fake_bolt import BoltMember, BoltProxy  # noqa: E402
 from harness import Proxy, cluster, eventually, ok, same  # noqa: E402
 
 WRITE = "X-Write: 1\r\n"
@@ -23,8 +24,8 @@ LOOK = open(os.path.join(HERE, "look.js")).read()
 
 
 class Dashboard:
-    def __init__(self, members, **options):
-        self.proxy = Proxy(members, **options)
+    def __init__(self, members, kind=Proxy, **options):
+        self.proxy = kind(members, **options)
         self.proxy.ready()
         self.page = chromium.Page("admin", self.proxy.password)
         self.page.look(*SIZES["desktop"])
@@ -66,8 +67,13 @@ def traffic(proxy, stop):
 
 
 def test_states():
-    members = cluster(3)
-    with Dashboard(members) as (proxy, page):
+    members = [BoltMember(f"pi{i + 1}", "slave" if i else "master") for i in range(3)]
+    for m, tx in zip(members, (1204, 1204, 1198)):
+        m.last_tx = tx
+    with Dashboard(members, kind=BoltProxy) as (proxy, page):
+        drivers = [proxy.client() for _ in range(4)]
+        for c in drivers:
+            c.run("WHO", mode="r")
         stop = threading.Event()
         for _ in range(3):
             threading.Thread(target=traffic, args=(proxy, stop), daemon=True).start()
@@ -76,6 +82,9 @@ def test_states():
         eventually(lambda: proxy.json()["history"]["requests"][1:])
         ok(page.until("document.querySelector('#requests .main').getAttribute('d').split('L').length > 1"),
            "the curves grow")
+        ok(page.until("document.querySelector('[data-member=pi2] [data-t=behind]').textContent.match(/transaction/)"),
+           "how far a slave is behind the master shows")
+        ok(page.until("document.querySelector('[data-t=bolt_sessions]').textContent === '4'"), "and who came by Bolt")
         look_at(page, "well")
         members[2].down()
         ok(page.until("document.querySelector('[data-member=pi3]').className === 'member down'"),

@@ -414,6 +414,42 @@ def test_ports():
         m.down()
 
 
+def test_counted():
+    """Sessions and transactions in the table, in the metrics and in the access log."""
+    members = cluster(2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "access.log")
+        with BoltProxy(members, tls=f'log {{ access = "{path}" }}') as proxy:
+            c = proxy.client()
+            for _ in range(3):
+                c.run("WHO", mode="r")
+            c.run("WHO")
+            lines = []
+            eventually(lambda: lines.extend(open(path).read().splitlines()[len(lines):]) or len(lines) == 4,
+                       "a line in the access log for each transaction")
+            same([re.sub(r" \S+Z (pi[12])/| -1/\d+/-1/\d+/\d+ ", " ", line) for line in lines][2:],
+                 [f"127.0.0.1 least 0 0 -- 1 \"BOLT READ\"", f"127.0.0.1 master 0 0 -- 1 \"BOLT WRITE\""],
+                 "which tells who, why that member, and how it ended")
+            names, *rows = [line.split(",") for line in proxy.stats("/;csv").replace("# ", "").splitlines()]
+            rows = {(r[0], r[1]): dict(zip(names, r)) for r in rows}
+            same((rows["bolt", "FRONTEND"]["scur"], rows["bolt", "FRONTEND"]["hrsp_2xx"]), ("1", ""), "sessions in the table")
+            same((rows["neo4j-bolt", "BACKEND"]["stot"], rows["neo4j-bolt", "pi1"]["status"]), ("4", "UP"),
+                 "and transactions, beside those of HTTP")
+            same(rows["neo4j", "BACKEND"]["stot"], "0", "which are counted apart")
+            text = proxy.stats("/metrics")
+            ok('bolt_transactions_total{mode="read"} 3\n' in text and 'bolt_transactions_total{mode="write"} 1\n' in text
+               and "bolt_transaction_duration_seconds_count 4\n" in text and "bramble_proxy_bolt_sessions 1\n" in text,
+               "and in the metrics")
+            same((proxy.json()["bolt_sessions"], proxy.json()["bolt_total"]), (1, 4), "and on the dashboard")
+            c.send((BEGIN, {}))
+            eventually(lambda: proxy.json()["bolt_in_flight"] == 1)
+            members[0].down()
+            eventually(lambda: len(open(path).read().splitlines()) == 5)
+            ok(open(path).read().splitlines()[-1].endswith(' SD 1 "BOLT WRITE"'), "one whose member went away")
+            c.close()
+    members[1].down()
+
+
 def test_tls():
     members = cluster(2)
     with tempfile.TemporaryDirectory() as folder:

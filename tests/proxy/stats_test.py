@@ -38,6 +38,24 @@ def status_of(call):
         return e.code
 
 
+def test_lag():
+    members = cluster(3)
+    members[0].last_tx, members[1].last_tx = 10, 7
+    with Proxy(members) as proxy:
+        proxy.ready()
+        eventually(lambda: proxy.member("pi2")["lag"] == 3, "how far a slave is behind the master")
+        same([proxy.member(n)["behind"] for n in ("pi1", "pi2", "pi3")], ["nothing", "3 transactions", "not known"],
+             "in words")
+        _, rows = table(proxy.stats("/;csv"))
+        same([rows[n]["lag"] for n in ("pi1", "pi2", "pi3")], ["0", "3", ""], "and in the table")
+        text = proxy.stats("/metrics")
+        ok('member_lag_transactions{member="pi2"} 3\n' in text and
+           'member_lag_transactions{member="pi3"}' not in text, "and for Prometheus")
+        ok("3 transactions</dd>" in proxy.stats("/"), "and on the dashboard")
+        members[1].last_tx = 10
+        eventually(lambda: proxy.member("pi2")["lag"] == 0, "until it has caught up")
+
+
 def test_columns():
     members = cluster(2)
     members[0].slow_s = 0.05
