@@ -84,6 +84,54 @@ static bool may_usurp(const struct quorum *q, unsigned id)
 	       !mastership_equal(&w->basis, g) && w->last_tx > quorum_said(q, g->id)->last_tx;
 }
 
+static bool is_arbiter(const struct quorum *q)
+{
+	const struct manifest_member *me = manifest_member(quorum_members(q), q->self);
+
+	return me && me->role == MANIFEST_ARBITER;
+}
+
+/* Is its Neo4j slave of the granted master in this very stint, or itself that master? */
+static bool is_below_granted(const struct quorum *q)
+{
+	const struct mastership *g = &q->d.granted;
+
+	if (!g->term || !mastership_equal(claim_of(q, g->id), g))
+		return false;
+	return g->id == q->self ||
+	       (quorum_is_slave_of(q, q->self, g->id) && q->seat[g->id].heard_ms >= q->slave_ms);
+}
+
+/* How much the granted master had when it claimed; the first it says may be a bound. */
+static void mark_tx(struct quorum *q)
+{
+	const struct mastership *g = &q->d.granted;
+	uint64_t tx = quorum_said(q, g->id)->last_tx;
+
+	if (!g->term || !mastership_equal(claim_of(q, g->id), g))
+		return;
+	if (!mastership_equal(&q->marked, g) || tx < q->mark_tx)
+		q->mark_tx = tx;
+	q->marked = *g;
+}
+
+/*
+ * A Neo4j that was frozen takes itself for slave for a moment longer, of a master that has begun
+ * another stint since, and lacks what that one took in between.
+ */
+static bool has_caught_up(const struct quorum *q)
+{
+	return is_below_granted(q) &&
+	       (q->mine.last_tx >= q->mark_tx || q->now_ms - q->slave_ms >= QUORUM_CAUGHT_UP_MS);
+}
+
+static bool follows_granted(const struct quorum *q)
+{
+	if (q->d.granted.id == q->self)
+		return is_below_granted(q) && quorum_majority_of(q, quorum_follows_me);
+	return is_arbiter(q) || has_caught_up(q);
+}
+
 /*
  * Whom this node's store follows: the granted master, by Neo4j's own word too. Not while somebody
  * near might be elected in its place and undo what it takes.
@@ -91,24 +139,31 @@ static bool may_usurp(const struct quorum *q, unsigned id)
 void quorum_follow(struct quorum *q)
 {
 	const struct mastership *g = &q->d.granted;
-	const struct manifest_member *me = manifest_member(quorum_members(q), q->self);
-	bool arbiter = me && me->role == MANIFEST_ARBITER;
 
-	/* It may hold what that one took, even if this is not the same stint for sure. */
-	if (quorum_is_slave_of(q, q->self, g->id) && mastership_later(g, &q->d.touched)) {
-		q->d.touched = q->mine.touched = *g;
-		q->dirty = true;
-	}
-	if (!g->term || !mastership_later(g, &q->d.basis) || quorum_count_of(q, may_usurp))
-		return;
-	if (g->id == q->self
-			? !(q->claim.term == g->term && quorum_majority_of(q, quorum_follows_me))
-			: !arbiter && !(quorum_is_slave_of(q, q->self, g->id) &&
-					      mastership_equal(claim_of(q, g->id), g)))
+	mark_tx(q);
+	if (!g->term || !mastership_later(g, &q->d.basis) || quorum_count_of(q, may_usurp) ||
+		!follows_granted(q))
 		return;
 	q->d.basis = q->d.followed = q->d.touched = *g;
 	q->mine.basis = q->mine.followed = q->mine.touched = *g;
 	q->dirty = true;
+}
+
+/*
+ * Whose writes its store may hold: the granted master's, where this agent sees that it follows
+ * that one and did all the while. A Neo4j goes on while its agent hangs, may become slave of one
+ * of whose claim the agent never heard, and is dead when it wakes. On p3 it need not be: an agent
+ * that begins has seen nothing.
+ */
+void quorum_touch(struct quorum *q, bool unseen)
+{
+	if (is_arbiter(q) || !(q->mine.neo4j_run || (unseen && q->mine.whole)))
+		return;
+	if (mastership_equal(&q->d.basis, &q->d.granted) && is_below_granted(q))
+		q->d.touched = q->d.basis;
+	else
+		q->d.touched = (struct mastership){TERM_ANY, q->ran, 0};
+	q->mine.touched = q->d.touched;
 }
 
 static struct mastership latest_grant(const struct quorum *q)

@@ -80,12 +80,16 @@ static bool others_know_all(const struct quorum *q)
 	       idset_count(&blank) < manifest_majority(&q->d.manifest);
 }
 
-/* Is this node the only one that is not given up? Then it needs no vote to go on from. */
+/*
+ * Is this node the only one that is not given up? Then a person's word makes up for the vote that
+ * a new card has not. Without one it waits: it may have decided what nobody else knows.
+ */
 static bool is_alone(const struct quorum *q)
 {
 	struct idset rest = rest_of(q, always);
 
-	return q->d.manifest.epoch && idset_count(&rest) == 1 && idset_has(&rest, q->self);
+	return q->d.manifest.epoch && idset_count(&rest) == 1 && idset_has(&rest, q->self) &&
+	       (quorum_votes(q, q->self) || idset_count(&q->give_up));
 }
 
 /*
@@ -175,7 +179,9 @@ static bool wish_given_up(const struct quorum *q, struct manifest *m, const char
 
 	(void)why;
 	*m = q->d.manifest;
-	m->epoch += idset_count(&rest) >= manifest_majority(m) ? 1 : EPOCHS_AHEAD;
+	m->epoch += quorum_votes(q, q->self) && idset_count(&rest) >= manifest_majority(m)
+			    ? 1
+			    : EPOCHS_AHEAD;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct manifest_member *k = &m->member[i];
 		if (idset_has(&q->give_up, k->id)) {

@@ -14,7 +14,11 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
 		.overruled_ms = -1,
-		.hollow_ms = -1};
+		.hollow_ms = -1,
+		.slave_ms = -1,
+		.stepped_ms = -1,
+		.ran = d->manifest.run,
+		.ran_ms = now_ms};
 	for (size_t i = 0; i <= MANIFEST_MAX; i++)
 		q->seat[i] = (struct seat){.heard_ms = -1, .seen_ms = now_ms};
 }
@@ -268,6 +272,24 @@ static bool is_completed(const struct quorum *q)
 	       (quorum_is_leading(q, q->mine.master) || quorum_accounted(q, is_below_my_master));
 }
 
+/* Since when has this agent seen it as slave of one and the same? */
+static void watch_slave(struct quorum *q, const struct quorum_look *look, bool blind)
+{
+	if (look->role != NEO4J_SLAVE || !look->neo4j_run)
+		q->slave_ms = -1;
+	else if (blind || q->slave_ms < 0 || !quorum_is_slave_of(q, q->self, look->master))
+		q->slave_ms = q->now_ms;
+}
+
+/* One that was started by nobody who wrote down for which run may be of any there was. */
+static void note_run(struct quorum *q, uint64_t run)
+{
+	if (!run)
+		return;
+	q->ran = run < q->d.manifest.run ? run : q->d.manifest.run;
+	q->ran_ms = q->now_ms;
+}
+
 static void take_look(struct quorum *q, const struct quorum_look *look)
 {
 	bool in_run = look->neo4j_run && look->neo4j_run == q->mine.neo4j_run;
@@ -317,8 +339,14 @@ static void finish_word(struct quorum *q)
 void quorum_step(
 	struct quorum *q, const struct quorum_look *look, int64_t now_ms, struct verdict *v)
 {
+	bool blind = q->stepped_ms < 0 || now_ms - q->stepped_ms >= QUORUM_BLIND_MS;
+	/* One that was ordered to start needs a while until a process is seen. */
+	bool unseen = blind && q->stepped_ms - q->ran_ms < QUORUM_OVER_MS;
+
 	*v = (struct verdict){.why = ""};
-	q->now_ms = now_ms;
+	q->now_ms = q->stepped_ms = now_ms;
+	note_run(q, look->neo4j_run);
+	watch_slave(q, look, blind);
 	take_look(q, look);
 	if (quorum_any_formed(q))
 		q->give_up = (struct idset){0};
@@ -328,6 +356,7 @@ void quorum_step(
 	quorum_claim(q);
 	quorum_grant(q);
 	quorum_follow(q);
+	quorum_touch(q, unseen);
 	finish_word(q);
 	if (!look->neo4j_run || quorum_count_of(q, quorum_is_leading))
 		q->led_ms = now_ms;
@@ -341,6 +370,7 @@ void quorum_step(
 		v->why = why;
 	} else if (!look->neo4j_run)
 		quorum_decide_start(q, look->fit, v);
+	note_run(q, v->run);
 	if (look->neo4j_run && v->neo4j == NEO4J_AS_IT_IS)
 		quorum_decide_ports(q, v);
 	v->lease_ms = q->lease_ms;

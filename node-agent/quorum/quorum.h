@@ -28,6 +28,11 @@
  * - Neo4j elects the longest store. A store that does not follow the latest granted master
  *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
  *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
+ * - A Neo4j goes on while its agent hangs, or until power goes: its store may hold what any master
+ *   of its run took (TERM_ANY), unless the agent saw all the while whom it followed. Such a store
+ *   may have the last copy of a write: better to wait for a person than to put it aside.
+ * - An epoch is decided by a majority; by fewer only where those who do not tell what they decided
+ *   (new cards, and whom a person gives up) are no majority, or far ahead of what they may have.
  * - Being slave of a master that has all makes a store whole, being master does not, but for the
  *   very first one: Neo4j elects an empty store when nobody else is there but an arbiter. Such a
  *   master is killed.
@@ -62,6 +67,10 @@
  * join has no such time: its joining makes an election.
  */
 #define QUORUM_OVERRULED_MS 15000
+/* How long a slave whose length is not known must have been one to have what its master had. */
+#define QUORUM_CAUGHT_UP_MS 10000
+/* An agent that was not here for longer does not know what its Neo4j did. */
+#define QUORUM_BLIND_MS 2000
 /* Outlasts a wedge, so that the next run is decided without it. */
 #define QUORUM_SHY_MS (2 * QUORUM_WEDGE_MS)
 
@@ -79,6 +88,9 @@ struct mastership {
 
 bool mastership_equal(const struct mastership *a, const struct mastership *b);
 
+/* A term of durable.touched: whichever masters there were until the end of that run. */
+#define TERM_ANY UINT64_MAX
+
 /* What must be on p3 before anybody hears of it. */
 struct durable {
 	uint64_t incarnation;
@@ -87,7 +99,7 @@ struct durable {
 	struct mastership granted;
 	struct mastership basis;    /* the latest one its store follows, or is */
 	struct mastership followed; /* the latest one that any store of its did */
-	struct mastership touched;  /* ... may have: it was slave of that master */
+	struct mastership touched;  /* the latest one whose writes its store may hold */
 };
 
 enum word_part {
@@ -142,8 +154,14 @@ struct quorum {
 	int64_t led_ms;             /* when last below a master, or at rest */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
-	int64_t hollow_ms; /* since when it is master with nothing in its store; -1: it is not */
-	int64_t shy_ms;    /* it was elected with a hollow store: begins no run before that */
+	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */
+	int64_t shy_ms;     /* it was elected with a hollow store: begins no run before that */
+	int64_t slave_ms;   /* since when it is seen as slave of its master; -1: it is none */
+	int64_t stepped_ms; /* the last step; -1: there was none */
+	uint64_t ran;       /* the run its Neo4j last lived in, or may have ... */
+	int64_t ran_ms;     /* ... and when */
+	struct mastership marked; /* the granted master ... */
+	uint64_t mark_tx;         /* ... and its last_tx when it claimed */
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */

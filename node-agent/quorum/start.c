@@ -96,7 +96,7 @@ void quorum_forget_store(struct quorum *q)
 
 void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 {
-	const char *why = "";
+	const char *why = "waits for a master that holds all";
 
 	if (!fit || !quorum_votes(q, q->self) || !q->lease)
 		return;

@@ -22,10 +22,25 @@ static bool is_blank(const struct quorum *q, unsigned id)
 	       ((m->readmitted || !quorum_votes(q, id)) && !quorum_said(q, id)->followed.term);
 }
 
-/* May it have followed m or a later one? */
+/* May its store hold what m took? */
 static bool may_have_followed(const struct quorum *q, unsigned id, const struct mastership *m)
 {
-	return is_blank(q, id) || (m->term && !mastership_later(m, &quorum_said(q, id)->touched));
+	const struct mastership *t = &quorum_said(q, id)->touched;
+
+	if (is_blank(q, id))
+		return true;
+	return m->term && (t->term == TERM_ANY ? m->run <= t->run : !mastership_later(m, t));
+}
+
+/*
+ * The latest that its agent may have followed. What its Neo4j did behind the agent's back made
+ * nobody writable.
+ */
+static const struct mastership *latest_of(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return w->touched.term == TERM_ANY ? &w->followed : &w->touched;
 }
 
 static unsigned may_follow(const struct quorum *q, const struct mastership *m)
@@ -33,8 +48,10 @@ static unsigned may_follow(const struct quorum *q, const struct mastership *m)
 	const struct manifest *all = quorum_members(q);
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < all->n; i++)
-		n += may_have_followed(q, all->member[i].id, m);
+	for (unsigned i = 0; i < all->n; i++) {
+		unsigned id = all->member[i].id;
+		n += is_blank(q, id) || !mastership_later(m, latest_of(q, id));
+	}
 	return n;
 }
 
@@ -87,7 +104,15 @@ static bool holds(const struct quorum *q, unsigned id, const struct mastership *
 /* May it have followed a later one than m? */
 static bool may_have_left(const struct quorum *q, unsigned id, const struct mastership *m)
 {
-	return is_blank(q, id) || mastership_later(&quorum_said(q, id)->touched, m);
+	return is_blank(q, id) || mastership_later(latest_of(q, id), m);
+}
+
+/* A master that a majority followed has all it took, and all that was before. */
+static bool has_last_master(
+	const struct quorum *q, const struct mastership *last, member_test *test)
+{
+	return last->term && quorum_votes(q, last->id) && holds(q, last->id, last) &&
+	       mastership_equal(&quorum_said(q, last->id)->basis, last) && test(q, last->id);
 }
 
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
@@ -96,9 +121,8 @@ struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
 	struct mastership last = quorum_last(q);
 	struct idset s = {0};
 
-	/* A master that a majority followed has all it took, and all that was before. */
-	bool master = last.term && quorum_votes(q, last.id) && holds(q, last.id, &last) &&
-		      mastership_equal(&quorum_said(q, last.id)->basis, &last) && test(q, last.id);
+	bool master = has_last_master(q, &last, test);
+
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
 		bool here = holds(q, id, &last) && test(q, id);
@@ -110,11 +134,18 @@ struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
 	return s;
 }
 
+/* A write is acknowledged when it is on a majority of the data nodes: arbiters hold nothing. */
 bool quorum_accounted(const struct quorum *q, member_test *test)
 {
+	const struct manifest *m = quorum_members(q);
+	struct mastership last = quorum_last(q);
 	struct idset s = quorum_elsewhere(q, test);
+	unsigned data = 0;
 
-	return idset_count(&s) < manifest_majority(quorum_members(q));
+	for (unsigned i = 0; i < m->n; i++)
+		data += m->member[i].role == MANIFEST_DATA && idset_has(&s, m->member[i].id);
+	return idset_count(&s) < manifest_majority(m) &&
+	       (data < manifest_data_majority(m) || has_last_master(q, &last, test));
 }
 
 static bool never(const struct quorum *q, unsigned id)

@@ -67,7 +67,7 @@ static void look_around(struct world *w, unsigned id, struct idset *alive)
 			continue;
 		if (meets(w, id, k) && idset_has(&neo(w, k)->members, id))
 			n->met_ms[k] = w->now_ms;
-		if (w->now_ms - n->met_ms[k] < FAILED_MS)
+		if (n->blind || w->now_ms - n->met_ms[k] < FAILED_MS)
 			idset_add(alive, k);
 	}
 }

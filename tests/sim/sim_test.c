@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Runs schedules of faults on the formation rules: sim_test [SEEDS [FIRST]], and
- * sim_test -v SEED tells one. Each schedule ends with everything healed and powered: then a
- * cluster must be there, unless the rules forbid it. Prints TAP.
+ * Runs schedules of faults on the formation rules: sim_test [-f FAULTS] [SEEDS [FIRST]], and
+ * sim_test [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed and powered:
+ * then a cluster must be there, unless the rules forbid it. Prints TAP.
+ *
+ * With each fault that the table gets a seed becomes another schedule. -f takes the table's first
+ * ones only, to play a schedule of before.
  */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "world.h"
 
 struct fault {
@@ -124,6 +128,17 @@ static void strike_clock(struct world *w, unsigned id)
 	world_log(w, "%u: the wall clock steps", id);
 }
 
+/*
+ * A step back ends all detection of failures (clock/clock.h), for as long as it is wide. The
+ * agent's answer to it, an orderly restart when all others are well, is left out: the quorum's
+ * rules must hold without.
+ */
+static void strike_clock_back(struct world *w, unsigned id)
+{
+	w->node[id].neo4j.blind = true;
+	world_log(w, "%u: the wall clock goes back ten years", id);
+}
+
 /* A person loses patience with one that is away. */
 static void strike_give_up(struct world *w, unsigned id)
 {
@@ -157,16 +172,18 @@ static const struct fault faults[] = {
 	{"clock", 2, strike_clock},
 	{"give up", 3, strike_give_up},
 	{"apply", 4, strike_apply},
+	{"clock back", 2, strike_clock_back},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
 
-static void strike(struct world *w)
+/* One of the first nfaults. */
+static void strike(struct world *w, size_t nfaults)
 {
 	unsigned total = 0;
 	size_t i = 0;
 
-	for (size_t k = 0; k < NFAULTS; k++)
+	for (size_t k = 0; k < nfaults; k++)
 		total += faults[k].weight;
 	uint64_t r = world_random(w, total);
 	while (r >= faults[i].weight)
@@ -313,7 +330,7 @@ static void settle(struct world *w)
 	}
 }
 
-static void play(struct world *w, uint64_t seed)
+static void play(struct world *w, uint64_t seed, size_t nfaults)
 {
 	world_begin(w, seed);
 	bool calm = world_random(w, 8) == 0; /* nothing goes wrong until the first cluster */
@@ -326,7 +343,7 @@ static void play(struct world *w, uint64_t seed)
 	int64_t end = w->now_ms + 20000 + (int64_t)world_random(w, 200000);
 	while (w->now_ms < end && !w->violation[0]) {
 		run_for(w, (int64_t)world_random(w, world_random(w, 3) ? 20000 : 3000));
-		strike(w);
+		strike(w, nfaults);
 	}
 	world_log(w, "all is well");
 	all_well(w);
@@ -341,12 +358,12 @@ static void play(struct world *w, uint64_t seed)
 		resolve(w);
 }
 
-static int tell_one(uint64_t seed)
+static int tell_one(uint64_t seed, size_t nfaults)
 {
 	static struct world w;
 
 	w.log = stdout;
-	play(&w, seed);
+	play(&w, seed, nfaults);
 	printf("# %u members, %u writes, %s\n", w.n, w.writes,
 		w.violation[0] ? w.violation : "all well");
 	return w.violation[0] != '\0';
@@ -356,16 +373,13 @@ static int tell_one(uint64_t seed)
 #define BAD_MAX 10
 #endif
 
-int main(int argc, char **argv)
+static int play_all(uint64_t first, uint64_t n, size_t nfaults)
 {
 	static struct world w;
+	uint64_t writes = 0, bad = 0, held = 0;
 
-	if (argc == 3 && strcmp(argv[1], "-v") == 0)
-		return tell_one(strtoull(argv[2], NULL, 10));
-	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000;
-	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 0, writes = 0, bad = 0, held = 0;
 	for (uint64_t seed = first; seed < first + n && bad < BAD_MAX; seed++) {
-		play(&w, seed);
+		play(&w, seed, nfaults);
 		writes += w.writes;
 		held += w.held;
 		if (w.held)
@@ -383,4 +397,21 @@ int main(int argc, char **argv)
 		bad ? "not " : "", (unsigned long long)n, (unsigned long long)writes,
 		(unsigned long long)held);
 	return bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+	size_t nfaults = NFAULTS;
+	uint64_t at[2] = {1000, 0};
+	int c;
+
+	while ((c = getopt(argc, argv, "f:v:")) != -1) {
+		if (c == 'v')
+			return tell_one(strtoull(optarg, NULL, 10), nfaults);
+		if (c != 'f' || !(nfaults = strtoull(optarg, NULL, 10)) || nfaults > NFAULTS)
+			return 2;
+	}
+	for (unsigned i = 0; i < 2 && optind < argc; i++)
+		at[i] = strtoull(argv[optind++], NULL, 10);
+	return play_all(at[1], at[0], nfaults);
 }

@@ -144,6 +144,23 @@ bool node_told(struct world *w, unsigned asked, const struct idset *lost)
 	return r == 0;
 }
 
+static void log_mastership(const struct world *w, unsigned id, const char *what,
+	const struct mastership *was, const struct mastership *is)
+{
+	if (memcmp(was, is, sizeof(*is)) != 0)
+		world_log(w, "%u: %s term %llu of %u in run %llu", id, what,
+			(unsigned long long)is->term, is->id, (unsigned long long)is->run);
+}
+
+static void log_memory(const struct world *w, unsigned id)
+{
+	const struct durable *was = &w->node[id].card.durable, *is = &w->node[id].quorum.d;
+
+	log_mastership(w, id, "grants", &was->granted, &is->granted);
+	log_mastership(w, id, "follows", &was->basis, &is->basis);
+	log_mastership(w, id, "may have followed", &was->touched, &is->touched);
+}
+
 /* Before anything is told or done. Power may go before, and then nothing was. */
 static bool save(struct world *w, unsigned id)
 {
@@ -166,6 +183,7 @@ static bool save(struct world *w, unsigned id)
 		*known = digest;
 		generation_check(w, m);
 	}
+	log_memory(w, id);
 	n->card.durable = n->quorum.d;
 	n->quorum.dirty = false;
 	return true;

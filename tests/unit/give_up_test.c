@@ -150,11 +150,28 @@ static void test_came_back(void)
 	is_int(v.neo4j, NEO4J_KILL, "and its Neo4j ends");
 }
 
+/* The only member that is left gets a new card: who was given up knows an older epoch at best. */
+static void test_last_card(void)
+{
+	struct durable d1 = {.incarnation = 99, .manifest = memory(1).manifest};
+	struct idset both = set_of(2, 3);
+	struct err e;
+
+	d1.manifest.member[1].incarnation = d1.manifest.member[2].incarnation = 0;
+	struct quorum *q = begin(1, &d1);
+	live(q, NULL, 0, 30000);
+	is_int((long)q->d.manifest.epoch, 1, "the last member with a new card decides nothing");
+	is_int(quorum_accept_loss(q, &both, &e), 0, "before a person says so");
+	live(q, NULL, 30000, 40000);
+	ok(q->d.manifest.epoch > 1000, "and then ahead of all it may have decided before");
+}
+
 int main(void)
 {
 	test_majority();
 	test_refused();
 	test_all_others();
 	test_came_back();
+	test_last_card();
 	return done();
 }
