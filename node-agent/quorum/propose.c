@@ -62,22 +62,25 @@ static bool always(const struct quorum *q, unsigned id)
 	return true;
 }
 
-static bool has_forgotten(const struct quorum *q, unsigned id)
+/*
+ * Will it not tell what it may have decided? A new card has forgotten it. One that a person just
+ * gave up may know it, and come back all the same.
+ */
+static bool is_silent(const struct quorum *q, unsigned id)
 {
-	return here(q, id) && !quorum_votes(q, id);
+	return !quorum_is_lost(q, id) && (is_given_up(q, id) || !quorum_voter_here(q, id));
 }
 
 /*
- * Everybody is here, and of those who have forgotten what they promised there are too few to have
- * decided anything: the others know of every decree. With two members that is one of them.
+ * Everybody is here but for those given up, and the silent ones are too few to have decided
+ * anything: the others know of every decree. With two members that is one of them.
  */
 static bool others_know_all(const struct quorum *q)
 {
-	struct idset rest = rest_of(q, always), present = rest_of(q, here),
-		     blank = rest_of(q, has_forgotten);
+	struct idset rest = rest_of(q, always), present = rest_of(q, here);
 
 	return idset_equal(&present, &rest) &&
-	       idset_count(&blank) < manifest_majority(&q->d.manifest);
+	       quorum_count_of(q, is_silent) < manifest_majority(&q->d.manifest);
 }
 
 /*

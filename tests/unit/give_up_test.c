@@ -166,8 +166,29 @@ static void test_last_card(void)
 	ok(q->d.manifest.epoch > 1000, "and then ahead of all it may have decided before");
 }
 
+/*
+ * 3 is given up, 2 has a new card: what those two decided together 1 may not know, and a third that
+ * was given up comes back all the same.
+ */
+static void test_silent(void)
+{
+	struct durable d1 = memory(1), d2 = {.incarnation = 99, .manifest = memory(2).manifest};
+	struct quorum *q1 = begin(1, &d1), *q2 = begin(2, &d2);
+	struct idset two = set_of(2, 0), three = set_of(3, 0);
+	struct err e;
+
+	live(q1, q2, 0, 1000);
+	is_int(quorum_accept_loss(q1, &three, &e), 0, "one that is away is given up");
+	live(q1, q2, 1000, 30000);
+	is_int((long)q1->d.manifest.epoch, 1, "but beside a new card one node decides nothing");
+	is_int(quorum_accept_loss(q1, &two, &e), 0, "before a person says that both are lost");
+	live(q1, q2, 30000, 40000);
+	ok(q1->d.manifest.epoch > 1000, "and then ahead of all those may have decided");
+}
+
 int main(void)
 {
+	test_silent();
 	test_majority();
 	test_refused();
 	test_all_others();
