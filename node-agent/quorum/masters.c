@@ -153,11 +153,12 @@ void quorum_follow(struct quorum *q)
  * Whose writes its store may hold: the granted master's, where this agent sees that it follows
  * that one and did all the while. A Neo4j goes on while its agent hangs, may become slave of one
  * of whose claim the agent never heard, and is dead when it wakes. On p3 it need not be: an agent
- * that begins has seen nothing.
+ * that begins has seen nothing. A store that is not whole yet is nobody's majority: who counted it
+ * would wait for what was never there.
  */
 void quorum_touch(struct quorum *q, bool unseen)
 {
-	if (is_arbiter(q) || !(q->mine.neo4j_run || (unseen && q->mine.whole)))
+	if (is_arbiter(q) || !q->mine.whole || !(q->mine.neo4j_run || unseen))
 		return;
 	if (mastership_equal(&q->d.basis, &q->d.granted) && is_below_granted(q))
 		q->d.touched = q->d.basis;

@@ -115,8 +115,9 @@ struct world {
 	uint64_t had[GENERATIONS_MAX]; /* whose cards ever had it, by bits */
 	bool bad[GENERATIONS_MAX];     /* it does not come up */
 	unsigned wipes;
-	bool told; /* a person gave cards up */
-	bool held; /* it ended so, and somebody has to decide */
+	bool told;  /* a person gave cards up */
+	bool asked; /* all is well, and a person has to decide ... */
+	bool held;  /* ... though nothing was lost */
 	FILE *log;
 	char violation[256];
 };

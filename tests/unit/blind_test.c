@@ -116,6 +116,27 @@ static void test_hung(void)
 	ok(v.neo4j != NEO4J_START, "an agent that begins has seen nothing either");
 }
 
+/*
+ * 1 has a new card, 3 has all, and this node had none that counts: it copies 3's, and all three
+ * wait for one another for ever if what it has of that counts.
+ */
+static void test_emptied(void)
+{
+	struct quorum *q = begin(&nobody);
+	struct quorum_look copies = {.fit = true, .neo4j_run = 1, .role = NEO4J_UNKNOWN};
+	struct word blank = {.incarnation = 11, .epoch = 1, .run = 1, .fit = true};
+	struct verdict v = {.why = ""};
+
+	q->d.manifest.member[0].readmitted = true;
+	for (int64_t t = 0; t < 20000 && v.neo4j != NEO4J_KILL; t += 500) {
+		quorum_seen(q, 1, t);
+		quorum_hear(q, 1, &blank, NULL, t);
+		hear_3(q, t);
+		quorum_step(q, &copies, t, &v);
+	}
+	is_int(v.neo4j, NEO4J_AS_IT_IS, "half a copy lives, and is missed by nobody: %s", v.why);
+}
+
 /* No Neo4j of its own has run for long: while the agent hangs nothing becomes of the store. */
 static void test_at_rest(void)
 {
@@ -238,6 +259,7 @@ int main(void)
 {
 	test_arbiter();
 	test_hung();
+	test_emptied();
 	test_at_rest();
 	test_seen();
 	test_frozen();
