@@ -43,6 +43,8 @@ for ((i = 0; i < cores; i++)); do
   wait "${pids[i]}"
   result $? "$(sed -n 's/.*ok 1 - //p' "$build/log.$i")" "$(grep '^#' "$build/log.$i")"
 done
+log=$("$build/sim" -e 500)
+result $? "an emptied card, one that was away and one that has it all: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
 for m in "${mended[@]}"; do
   read -r faults seed <<<"$m"
   log=$("$build/sim" -f "$faults" -v "$seed")
