@@ -212,13 +212,13 @@ def by_version(name):
 def table(path, results):
     cases = list(dict.fromkeys(c for name in sorted(results["suites"], key=by_version)
                                for c in results["suites"][name]))
-    marks = {"ok": "yes", "not ok": "**no**"}
+    marks = {"ok": "yes", "not ok": "**no**", "skip": "-", None: ""}
     with open(path, "w") as f:
         f.write(HEAD.format(version=cluster.VERSION, size=results["size"], said=results["said"]))
         f.write("| driver | " + " | ".join(cases) + " |\n|---|" + "---|" * len(cases) + "\n")
         for name in sorted(results["suites"], key=by_version):
             v = results["suites"][name]
-            f.write(f"| {name} | " + " | ".join(marks.get(v.get(c), "-") for c in cases) + " |\n")
+            f.write(f"| {name} | " + " | ".join(marks[v.get(c)] for c in cases) + " |\n")
         f.write(FAILOVER_HEAD)
         for name in sorted(results["failover"], key=by_version):
             f.write(f"| {name} | " + " | ".join(map(str, results["failover"][name])) + " s |\n")
