@@ -85,14 +85,15 @@ static enum intake put_head(struct client *c, const struct http_head *h)
 enum intake intake_request(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
+	int64_t now_ms = boottime_ms();
 
 	*x = (struct exchange){
 		.safe = route_is_safe(h->method),
 		.idempotent = route_is_idempotent(h->method),
 		.is_head = slice_eq(h->method, "HEAD"),
-		.deadline_ms = boottime_ms() + c->proxy->conf->hold_ms,
+		.deadline_ms = now_ms + c->proxy->conf->hold_ms,
 		.waiter.from = c->address,
-		.bookmark = bookmark_read(h, c->proxy->bookmark_id, boottime_ms() + 1),
+		.bookmark = bookmark_read(h, c->proxy->bookmark_id, now_ms + 1),
 	};
 	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, h);
 	relay_start(&x->request, h->framing, h->content_length, h->framing);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """bramble-proxy beside HAProxy and nginx with the article's configuration, in one run.
 
-    proxy.py [--seconds 2] [--rounds 5] [--only CASE,...] [--quick]
+    proxy.py [--seconds 2] [--rounds 5] [--only CASE,...] [--no-speed] [--no-memory] [--no-failover]
 
 The proxy under test has core 0 to itself, wrk and the three members (nginx, static answers) share
 core 1. Tools take turns within a round; medians of the rounds. CPU per request is what the proxy's
@@ -23,9 +23,11 @@ import subprocess
 import tempfile
 import time
 
+import failover
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 BRAMBLE = os.path.abspath(os.environ.get("BRAMBLE_BUILD", "build") + "/bramble-proxy")
-MEMBERS = [7471, 7472, 7473]
+MEMBERS = [17471, 17472, 17473]
 PORTS = {"bramble": 18090, "haproxy": 18091, "nginx": 18092, "floor": 18093}
 TICK = 1 / os.sysconf("SC_CLK_TCK")
 
@@ -72,7 +74,7 @@ http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s;
   client_body_temp_path %(dir)s/nb; proxy_temp_path %(dir)s/np; fastcgi_temp_path %(dir)s/nf;
   uwsgi_temp_path %(dir)s/nu; scgi_temp_path %(dir)s/ns;
   upstream all { %(all)s keepalive 128; keepalive_requests 100000000; }
-  upstream master { server 127.0.0.1:7471; keepalive 128; keepalive_requests 100000000; }
+  upstream master { server 127.0.0.1:%(master)d; keepalive 128; keepalive_requests 100000000; }
   map $http_x_write $pool { 1 master; default all; }
   server { listen 127.0.0.1:%(port)d backlog=4096;
     location / { proxy_pass http://$pool; proxy_http_version 1.1; proxy_set_header Connection ""; } } }
@@ -117,6 +119,15 @@ def write(path, text):
     return path
 
 
+def members_conf(d, ports, maxconn):
+    """Each tool's own file about the members."""
+    lines = "\n".join(f"  server s{i} 127.0.0.1:{port} maxconn {maxconn} check" for i, port in enumerate(ports))
+    write(d + "/haproxy.cfg", HAPROXY % {"port": PORTS["haproxy"], "all": lines})
+    members = "\n".join(f'member "s{i}" {{ id = {i + 1} http = "127.0.0.1:{port}" }}' for i, port in enumerate(ports))
+    write(d + "/proxy.conf", f'limits {{ maxconn = 30000 }}\nhttp {{ listen = "127.0.0.1:{PORTS["bramble"]}" }}\n'
+          f"members {{ maxconn = {maxconn} check_interval_ms = 2000 }}\n{members}\n")
+
+
 def configure(d):
     servers = [SERVER % {"port": port, "dir": d, "role": "slave" if i else "master",
                          "master": "404 false" if i else "200 true", "body": "x" * 200}
@@ -125,14 +136,9 @@ def configure(d):
     write(d + "/post.lua", LUA)
     with open(d + "/big", "wb") as f:
         f.write(os.urandom(1 << 20))
-    lines = "\n".join(f"  server s{i} 127.0.0.1:{port} maxconn 300 check" for i, port in enumerate(MEMBERS))
-    write(d + "/haproxy.cfg", HAPROXY % {"port": PORTS["haproxy"], "all": lines})
+    members_conf(d, MEMBERS, 300)
     servers = " ".join(f"server 127.0.0.1:{port};" for port in MEMBERS)
-    write(d + "/nginx.conf", NGINX % {"dir": d, "port": PORTS["nginx"], "all": servers})
-    members = "\n".join(f'member "s{i}" {{ id = {i + 1} http = "127.0.0.1:{port}" }}'
-                        for i, port in enumerate(MEMBERS))
-    write(d + "/proxy.conf", f'limits {{ maxconn = 30000 }}\nhttp {{ listen = "127.0.0.1:{PORTS["bramble"]}" }}\n'
-          f"members {{ maxconn = 300 check_interval_ms = 2000 }}\n{members}\n")
+    write(d + "/nginx.conf", NGINX % {"dir": d, "master": MEMBERS[0], "port": PORTS["nginx"], "all": servers})
     subprocess.run(["gcc", "-O2", "-o", d + "/floor", HERE + "/floor.c"], check=True)
 
 
@@ -257,9 +263,10 @@ def crowd(pid, port, data, answered, n):
 
 
 def memory(d):
-    print("\n| tool | fresh RSS MB | of it private dirty | KB per idle connection (9,000) | KB per half-open one (900) "
-          "| p99 ms alone | with these idle and half-open beside |")
-    print("|---|---|---|---|---|---|---|")
+    print("\n| tool | fresh RSS MB | of HAProxy's | of it private dirty | KB per idle connection (9,000) "
+          "| KB per half-open one (900) | p99 ms alone | with these idle and half-open beside |")
+    print("|---|---|---|---|---|---|---|---|")
+    rows = {}
     for t in ("bramble", "haproxy", "nginx"):
         p = spawn(0, command(t, d), cwd=d)
         try:
@@ -275,13 +282,15 @@ def memory(d):
             idle = (memory_kb(p.pid)[0] - before[0]) / IDLE_N
             conns += hold(PORTS[t], HALF_N, HALF, False)
             crowded = statistics.median(measure(t, "GET 32", 1, p.pid, d)["p99"] for _ in range(3))
-            print(f"| {t} | {fresh[0] / 1024:.1f} | {fresh[1] / 1024:.1f} | {idle:.2f} | {half:.2f} | {alone:.2f} | {crowded:.2f} |",
-                  flush=True)
+            rows[t] = fresh, idle, half, alone, crowded
             for s in conns:
                 s.close()
         finally:
             p.send_signal(signal.SIGKILL)
             p.wait()
+    for t, (fresh, idle, half, alone, crowded) in rows.items():
+        print(f"| {t} | {fresh[0] / 1024:.1f} | {fresh[0] / rows['haproxy'][0][0]:.2f} | {fresh[1] / 1024:.1f} | "
+              f"{idle:.2f} | {half:.2f} | {alone:.2f} | {crowded:.2f} |", flush=True)
 
 
 def main():
@@ -291,6 +300,7 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
+    parser.add_argument("--no-failover", action="store_true")
     args = parser.parse_args()
     cases = [c for c in CASES if not args.only or c in args.only.split(",")]
     import resource
@@ -312,6 +322,9 @@ def main():
         finally:
             origin.send_signal(signal.SIGKILL)
             origin.wait()
+        if not args.no_failover:
+            failover.compare(("bramble", "haproxy"), lambda t: spawn(0, command(t, d), cwd=d),
+                             lambda ports: members_conf(d, ports, 300), PORTS, min(args.rounds, 3))
 
 
 main()

@@ -209,7 +209,12 @@ class FakeMember:
         if target.startswith("/db/manage/server/ha/"):
             if kind != "ha":
                 return (404, "") if self.version >= "4" else (403, "")
-            return (200, self.role) if self.role in ("master", "slave") else (404, "UNKNOWN")
+            asked = target.rpartition("/")[2]
+            if self.role not in ("master", "slave"):
+                return 404, "UNKNOWN"
+            if asked == "available":
+                return 200, self.role
+            return (200, "true") if asked == self.role else (404, "false")
         writable = (200, "true") if self.role == "master" else (404, "false")
         if target.endswith("/causalclustering/writable"):
             return writable if kind == "causal" and self.version >= "3.4" else (404, "")
