@@ -424,6 +424,7 @@ static void step(struct agent *a)
 		take_turn(a);
 	}
 	apply(a, &in);
+	users_step(&a->users, !a->held[0]);
 	char line[WHY_SIZE + 32];
 	struct api_node self = agent_view_self(a);
 	api_status_line(&self, line, sizeof(line));
@@ -447,6 +448,7 @@ static void tell_peers(struct agent *a)
 	};
 
 	why_copy(h.why, self.why);
+	users_tell(&a->users, h.users);
 	a->told_ms = boottime_ms();
 	if (!a->mute)
 		peers_tell(&a->peers, &h);
@@ -530,6 +532,7 @@ static void on_child(void *arg, int signo)
 	(void)signo;
 	reap_sync(a);
 	apply_reap(&a->apply);
+	users_reap(&a->users);
 }
 
 static void on_hup(void *arg, int signo)
@@ -573,6 +576,36 @@ static int open_signals(struct agent *a, struct err *e)
 	return loop_signal(a->loop, SIGINT, on_term, a, e);
 }
 
+static void ask_neo4j_by(void *arg, const char *password)
+{
+	struct agent *a = arg;
+
+	neo4j_watch_password(&a->neo4j, password);
+	write_probe_password(&a->writes, password);
+}
+
+static void on_password(void *arg, const char *password)
+{
+	struct agent *a = arg;
+
+	ask_neo4j_by(a, password);
+	users_own_password(&a->users, password);
+}
+
+static void open_users(struct agent *a, const char *password)
+{
+	a->users = (struct users){.loop = a->loop,
+		.id = &a->id,
+		.peers = &a->peers,
+		.places = &a->places,
+		.root = a->root,
+		.store = a->store,
+		.helper = a->helper,
+		.password_changed = ask_neo4j_by,
+		.agent = a};
+	users_open(&a->users, password);
+}
+
 static int open_neo4j(struct agent *a, const struct agent_options *o, struct err *e)
 {
 	_cleanup_secret_ struct buf password = {0};
@@ -587,19 +620,12 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 	firewall_init(&a->firewall, a->loop, a->helper);
 	if (is_arbiter(a)) /* it has no HTTP */
 		return 0;
+	open_users(a, password.data);
 	if (write_probe_open(
 		    &a->writes, a->loop, &a->id, places_neo4j(&a->places), password.data, e) < 0)
 		return -1;
 	return neo4j_watch_open(
 		&a->neo4j, a->loop, &a->id, places_neo4j(&a->places), password.data, on_role, a, e);
-}
-
-static void on_password(void *arg, const char *password)
-{
-	struct agent *a = arg;
-
-	neo4j_watch_password(&a->neo4j, password);
-	write_probe_password(&a->writes, password);
 }
 
 static int open_control(
@@ -610,6 +636,7 @@ static int open_control(
 		.voter = &a->voter,
 		.peers = &a->peers,
 		.tasks = &a->tasks,
+		.users = &a->users,
 		.password_changed = on_password,
 		.agent = a,
 		.neo4j_at = places_neo4j(&a->places),
@@ -673,6 +700,7 @@ static void close_agent(struct agent **ap)
 		verbs_close(&a->verbs);
 		apply_close(&a->apply);
 		tasks_close(&a->tasks);
+		users_close(&a->users);
 		neo4j_watch_close(&a->neo4j);
 		write_probe_close(&a->writes);
 		card_close(&a->card);

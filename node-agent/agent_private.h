@@ -19,6 +19,7 @@
 #include "restart.h"
 #include "service.h"
 #include "task/tasks.h"
+#include "users/users.h"
 #include "vip/keeper.h"
 #include "voter.h"
 #include "wedge.h"
@@ -52,6 +53,7 @@ struct agent {
 	struct formation formation;
 	struct verbs verbs; /* what a person tells it */
 	struct tasks tasks;
+	struct users users;
 	struct apply apply;
 	struct decision now;
 	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */

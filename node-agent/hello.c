@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 4 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 5 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {
@@ -39,7 +39,8 @@ enum {
 	AT_TASK = AT_FLAGS + 1,
 	AT_TASK_STEP = AT_TASK + 8,
 	AT_TASK_KEEPER = AT_TASK_STEP + 1,
-	AT_WORD = AT_TASK_KEEPER + 1,
+	AT_USERS = AT_TASK_KEEPER + 1,
+	AT_WORD = AT_USERS + HELLO_USERS,
 	AT_END = AT_WORD + WORD_WIRE,
 };
 
@@ -176,6 +177,7 @@ size_t hello_encode(
 	put_task(body, &h->task);
 	memcpy(body + AT_SERIAL, h->serial, SERIAL_SIZE);
 	body[AT_FLAGS] = h->flags;
+	memcpy(body + AT_USERS, h->users, HELLO_USERS);
 	return AT_WORD + w.at;
 }
 
@@ -213,6 +215,7 @@ int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest
 	h->uptime_s = (uint32_t)get_le(body + AT_UPTIME, 4);
 	memcpy(h->serial, body + AT_SERIAL, SERIAL_SIZE);
 	h->flags = body[AT_FLAGS];
+	memcpy(h->users, body + AT_USERS, HELLO_USERS);
 	return 0;
 }
 

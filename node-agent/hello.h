@@ -35,7 +35,8 @@
 #define SEES_SIZE 16 /* a bit per server id, 1..127 */
 #define HELLO_HEAD 32
 #define SERIAL_SIZE 8 /* of a digest of the board's serial (pin.h) */
-#define HELLO_BODY (322 + WORD_WIRE)
+#define HELLO_USERS 8
+#define HELLO_BODY (330 + WORD_WIRE)
 #define HELLO_TAG 16
 #define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
 #define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
@@ -83,6 +84,7 @@ struct hello {
 	struct task_word task;
 	uint8_t serial[SERIAL_SIZE]; /* of the sender's board; 0: it tells none */
 	uint8_t flags;
+	uint8_t users[HELLO_USERS]; /* digest of Neo4j's users (users/users.h); 0: none */
 	struct word word;
 };
 

@@ -9,6 +9,8 @@
 #include "helper/helper_server.h"
 #include "log.h"
 #include "upgrade/install.h"
+#include "users/user_files.h"
+#include "users/users_pull.h"
 #include "util.h"
 
 struct option_row {
@@ -53,6 +55,9 @@ static const struct command commands[] = {
 	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
 	{"enact", enact_run, "put a generation's files in place, in bramble-enact.service"},
 	{"pull", agent_pull, "take a generation from another member, for `run`"},
+	{USERS_PULL, users_pull, "take Neo4j's users from another member, for `run`"},
+	{USER_FILES_READ, user_files_read, "tell Neo4j's users, for `helper`"},
+	{USER_FILES_WRITE, user_files_write, "write Neo4j's users, for `helper`"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
 	{"unpack", agent_unpack, "unpack a store to restore, in bramble-unpack.service"},
 	{"install", install_run, "install another Neo4j, in bramble-install.service"},
@@ -64,7 +69,7 @@ static void usage(FILE *to)
 {
 	fputs("usage: bramble-agent [options] command\n\n", to);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+		fprintf(to, "  %-11s %s\n", commands[i].name, commands[i].help);
 	fputc('\n', to);
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		fprintf(to, "  --%s %s\n      %s (default: %s)\n", options[i].name,

@@ -63,7 +63,7 @@ static void bean_done(void *arg, const struct http_result *r)
 	if (r->status != 401 && r->status != 403)
 		return;
 	log_warn("neo4j: refuses the password of neo4j.password: its last transaction and master "
-		 "stay unknown; write the new one there and restart bramble-agent");
+		 "stay unknown; bramble passwd tells the agents another one");
 	w->last_tx = TX_UNKNOWN;
 	w->master = 0;
 	forget_fields(w);

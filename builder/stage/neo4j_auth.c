@@ -53,6 +53,7 @@ int neo4j_auth_put_data(
 	const struct build *b, const struct node *n, struct ext4 *data, struct err *e)
 {
 	const struct ext4_owner dir = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0755};
+	const struct ext4_owner own = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0700};
 	const struct ext4_owner file = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0600};
 	_cleanup_free_ char *path =
 		xasprintf("/neo4j/%s", neo4j_profile_auth_file(&b->inputs.profile));
@@ -62,7 +63,7 @@ int neo4j_auth_put_data(
 		return 0;
 	put_user(&b->state, n->name, &user);
 	if (ext4_mkdir(data, "/neo4j/data", dir, e) < 0 ||
-		ext4_mkdir(data, "/neo4j/data/dbms", dir, e) < 0)
+		ext4_mkdir(data, "/neo4j/data/dbms", own, e) < 0)
 		return -1;
 	return ext4_write(data, path, buf_str(&user), user.len, file, e);
 }

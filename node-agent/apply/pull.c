@@ -3,86 +3,11 @@
  * Takes a generation from another member, by the control protocol: `bramble-agent pull`, a child of
  * the agent's, so that it may wait for network and card. What it has got stays when it is ended.
  */
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include "../agent.h"
+#include "../member_line.h"
 #include "../secrets.h"
-#include "net.h"
 #include "shelf.h"
-#include "talk_line.h"
-
-#define WAIT_MS 20000
-
-static int receive(struct talk_line *l, struct err *e)
-{
-	int got = talk_line_receive(l, WAIT_MS);
-
-	if (got < 0)
-		return err_errno(e, "gives no answer");
-	return got > 0 ? 0 : err_set(e, "hung up");
-}
-
-static bool is_open(const struct talk_line *l)
-{
-	return l->talk.sealed.phase == SEALED_OPEN;
-}
-
-static int open_line(
-	struct talk_line *l, const char *where, const struct sealed_key *key, struct err *e)
-{
-	struct sockaddr_in to;
-	struct talk_word w;
-
-	*l = (struct talk_line){.fd = -1};
-	if (parse_inet(where, &to) < 0)
-		return err_set(e, "no A.B.C.D:PORT");
-	l->fd = net_connect(&to);
-	if (l->fd < 0 || talk_line_wait(l->fd, POLLOUT, WAIT_MS) < 0)
-		return err_errno(e, "cannot be reached");
-	errno = net_error(l->fd);
-	if (errno)
-		return err_errno(e, "cannot be reached");
-	talk_begin(&l->talk, SEALED_CLIENT, key, 1);
-	while (!is_open(l)) {
-		if (talk_line_send(l, WAIT_MS) < 0)
-			return err_errno(e, "cannot be told anything");
-		if (receive(l, e) < 0 || talk_next(&l->talk, &w, e) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* What comes before the answer. */
-typedef int data_fn(void *arg, const char *p, size_t n, struct err *e);
-
-static int take_answer(json_t *json, struct err *e)
-{
-	_cleanup_json_ json_t *mine = json;
-	const char *why = json_string_value(json_object_get(json, "error"));
-
-	if (json_is_true(json_object_get(mine, "ok")))
-		return 0;
-	return err_set(e, "%.300s", why ? why : "it says no");
-}
-
-static int hear(struct talk_line *l, data_fn *data, void *arg, struct err *e)
-{
-	struct talk_word w;
-	int r;
-
-	for (;;) {
-		while ((r = talk_next(&l->talk, &w, e)) > 0) {
-			if (w.kind == TALK_JSON && json_object_get(w.json, "ok"))
-				return take_answer(w.json, e);
-			json_decref(w.json);
-			if (w.kind == TALK_DATA && data(arg, w.data, w.n, e) < 0)
-				return -1;
-		}
-		if (r < 0 || receive(l, e) < 0)
-			return -1;
-	}
-}
 
 struct pull {
 	const struct agent_options *o;
@@ -91,17 +16,10 @@ struct pull {
 	struct shelf shelf;
 };
 
-static int ask(const struct pull *p, json_t *request, data_fn *data, void *arg, struct err *e)
+static int ask(
+	const struct pull *p, json_t *request, member_data_fn *data, void *arg, struct err *e)
 {
-	_cleanup_json_ json_t *mine = request;
-	_cleanup_talk_line_ struct talk_line l = {.fd = -1};
-
-	if (open_line(&l, p->o->from, p->keys.control, e) < 0)
-		return err_prefix(e, "%s", p->o->from);
-	talk_json(&l.talk, json_incref(mine));
-	if (talk_line_send(&l, WAIT_MS) < 0)
-		return err_errno(e, "%s", p->o->from);
-	return hear(&l, data, arg, e) < 0 ? err_prefix(e, "%s", p->o->from) : 0;
+	return member_ask(p->o->from, p->keys.control, request, data, arg, e);
 }
 
 static int take_list(void *arg, const char *bytes, size_t n, struct err *e)

@@ -291,6 +291,7 @@ const struct verb *const all_verbs[] = {
 	&rotate_verb,
 	&backup_verb,
 	&passwd_verb,
+	&users_verb,
 	&task_stage_verb,
 	&task_call_verb,
 	&task_back_verb,

@@ -9,6 +9,7 @@
 #include "../neo4j_watch.h"
 #include "../peers.h"
 #include "../task/tasks.h"
+#include "../users/users.h"
 #include "../voter.h"
 #include "control.h"
 #include "yield.h"
@@ -24,6 +25,7 @@ struct verbs {
 	struct voter *voter;
 	struct peers *peers;
 	struct tasks *tasks;
+	const struct users *users;
 	/* Neo4j's, by which this agent asks: it is another one now. */
 	void (*password_changed)(void *agent, const char *password);
 	void *agent;

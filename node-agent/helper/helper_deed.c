@@ -9,6 +9,7 @@
 #include "helper_deed.h"
 #include "helper_rules.h"
 #include "helper_vip.h"
+#include "../users/user_files.h"
 #include "io.h"
 #include "util.h"
 
@@ -159,9 +160,40 @@ static int replace_file(const char *path, const struct helper_file *f, mode_t mo
 	return 0;
 }
 
+/* This program again, as Neo4j's own user (users/user_files.h). */
+static void ask_users(const struct agent_options *o, const char *command, struct helper_deed *d)
+{
+	const char *const argv[] = {"/proc/self/exe", "--root", o->root, command};
+
+	memcpy(d->argv, argv, sizeof(argv));
+}
+
+static void read_users(
+	const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)
+{
+	(void)r;
+	ask_users(o, USER_FILES_READ, d);
+}
+
+static void write_users(
+	const struct agent_options *o, const struct helper_file *f, struct helper_deed *d)
+{
+	const struct buf text = {.data = (char *)(uintptr_t)f->bytes, .len = f->size};
+
+	d->input = memory_file(&text);
+	if (d->input < 0)
+		answer(d, ENOMEM, "the users: out of memory");
+	else
+		ask_users(o, USER_FILES_WRITE, d);
+}
+
 static void write_file(
 	const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)
 {
+	if (r->file.name == HELPER_ACCOUNTS) {
+		write_users(o, &r->file, d);
+		return;
+	}
 	const struct file *f = &files[r->file.name];
 	_cleanup_free_ char *path = xasprintf("%s%s", o->root, f->path);
 	struct err e;
@@ -208,6 +240,7 @@ static verb_fn *const verbs[HELPER_VERBS] = {
 	[HELPER_UPGRADE] = ask_manager,
 	[HELPER_SWITCH] = ask_manager,
 	[HELPER_ENACT] = ask_manager,
+	[HELPER_USERS] = read_users,
 };
 
 void helper_do(const struct agent_options *o, const struct helper_request *r, struct helper_deed *d)

@@ -83,7 +83,7 @@ static void child_ended(struct child *c, int status)
 static bool is_worth_a_line(unsigned verb)
 {
 	return verb != HELPER_NEO4J_SHOW && verb != HELPER_JOURNAL && verb != HELPER_WRITE &&
-	       verb != HELPER_VIP;
+	       verb != HELPER_VIP && verb != HELPER_USERS;
 }
 
 static void do_request(struct job *j, const struct helper_request *r)

@@ -119,6 +119,7 @@ static const struct shape shapes[HELPER_VERBS] = {
 	[HELPER_UPGRADE] = {"upgrade", 0, NULL},
 	[HELPER_SWITCH] = {"switch", 0, NULL},
 	[HELPER_ENACT] = {"enact", 0, NULL},
+	[HELPER_USERS] = {"users", 0, NULL},
 	[HELPER_WRITE] = {"write", offsetof(struct helper_file, bytes), file_is_good},
 	[HELPER_VIP] = {"vip", sizeof(struct helper_floating), vip_is_good},
 };

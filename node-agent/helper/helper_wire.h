@@ -38,6 +38,7 @@ enum helper_verb {
 	HELPER_UPGRADE, /* a copy of the store becomes that one's: bramble-upgrade-copy.service */
 	HELPER_SWITCH,  /* that one is this node's Neo4j: bramble-switch.service */
 	HELPER_ENACT,   /* what the agent's order says: bramble-enact.service (apply/enact.h) */
+	HELPER_USERS,   /* text: Neo4j's users, as users/account.h has them */
 	HELPER_VERBS,
 };
 
@@ -84,6 +85,7 @@ enum helper_file_name {
 	HELPER_ISSUE,    /* what the console shows before it */
 	HELPER_SECRET,   /* the cluster's, one or two lines of 64 hex digits; stays its owner's */
 	HELPER_PASSWORD, /* Neo4j's, by which the agent asks: one line; stays its owner's */
+	HELPER_ACCOUNTS, /* what HELPER_USERS reads */
 	HELPER_FILES,
 	HELPER_BANNERS = HELPER_SECRET, /* those before it show one line to people (banner.h) */
 };

@@ -6,9 +6,11 @@
 #include "../neo4j_watch.h"
 #include "talk.h"
 #include "../secrets.h"
+#include "../users/users.h"
 
 #define TIMEOUT_MS 15000
 #define BODY_MAX (64u << 10)
+#define LOCK_MS 6000                         /* Neo4j's, after three wrong ones: 5 s */
 #define OWN "/user/" NEO4J_USER "/password"  /* 2.2 to 3.5 */
 #define COMMIT "/db/data/transaction/commit" /* 2.2 to 3.5 */
 
@@ -16,7 +18,8 @@ struct passwd {
 	char user[NEO4J_PASSWORD_MAX + 1], new[NEO4J_PASSWORD_MAX + 1];
 	struct http_client *http;
 	struct helper_client helper;
-	bool own; /* of the user the agent itself asks by */
+	bool own;                   /* of the user the agent itself asks by */
+	int64_t again_ms, until_ms; /* 0: nothing is waited for */
 };
 
 static struct verbs *verbs_of(struct call *c)
@@ -76,6 +79,19 @@ static void keep(struct call *c)
 
 /* --- what Neo4j says */
 
+/* Another node's agent was faster than this call: what it brought Neo4j has yet to read. */
+static void wait_for_neo4j(struct call *c)
+{
+	struct passwd *p = c->own;
+	int64_t now_ms = boottime_ms();
+
+	p->until_ms = p->until_ms ? p->until_ms : now_ms + USERS_READ_MS;
+	p->again_ms = now_ms + LOCK_MS;
+	if (!verbs_of(c)->users->seen || now_ms >= p->until_ms)
+		call_fail(c, CALL_FAILED,
+			"Neo4j knows neither the password in neo4j.password nor the new one");
+}
+
 static void asked_by_new(void *arg, const struct http_result *r)
 {
 	struct call *c = arg;
@@ -83,8 +99,7 @@ static void asked_by_new(void *arg, const struct http_result *r)
 	if (r->status == 200)
 		keep(c);
 	else if (r->status == 401 || r->status == 403)
-		call_fail(c, CALL_FAILED,
-			"Neo4j knows neither the password in neo4j.password nor the new one");
+		wait_for_neo4j(c);
 	else
 		call_fail(c, CALL_FAILED, "Neo4j: %s (status %u)", r->why, r->status);
 }
@@ -99,6 +114,19 @@ static void ask_by_new(struct call *c)
 		p->http, "GET", "/user/" NEO4J_USER, fields, "", TIMEOUT_MS, asked_by_new, c);
 	sodium_memzero(fields, strlen(fields));
 	free(fields);
+}
+
+static void passwd_tick(struct call *c)
+{
+	struct passwd *p = c->own;
+
+	if (!p->again_ms)
+		return;
+	call_progress(c, "waits until Neo4j has read its users");
+	if (boottime_ms() < p->again_ms)
+		return;
+	p->again_ms = 0;
+	ask_by_new(c);
 }
 
 static bool contains(struct slice body, const char *text)
@@ -244,4 +272,5 @@ static void passwd_begin(struct call *c, const json_t *request)
 		ask(c, now.data);
 }
 
-const struct verb passwd_verb = {.name = "passwd", .begin = passwd_begin, .end = passwd_end};
+const struct verb passwd_verb = {
+	.name = "passwd", .begin = passwd_begin, .tick = passwd_tick, .end = passwd_end};

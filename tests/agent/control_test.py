@@ -246,6 +246,53 @@ def test_passwd(top, pc, nodes):
     ok(not any("one and more" in n.read("log") for n in nodes), "no password is in a log")
 
 
+def test_users(nodes):
+    """Neo4j is only its files here; that it reads them is in tests/cluster/arbiter_test.sh."""
+    pi1, pi2, pi3 = nodes
+    own = "neo4j:SHA-256,0%d,AA:\n"
+
+    def path(n, name):
+        return os.path.join(n.root, "srv/bramble/neo4j/data/dbms", name)
+
+    def put(n, name, text):  # as Neo4j does, readable to all
+        n.write(path(n, name) + ".new", text)
+        os.rename(path(n, name) + ".new", path(n, name))
+
+    def users(n):
+        return n.read(path(n, "auth")).splitlines()
+
+    for n in nodes:
+        put(n, "roles", "admin:neo4j\nreader:\n")
+        put(n, "auth", own % n.id)
+    ok(wait_for(lambda: all("SHA-256,0%d" % n.id in n.read("srv/bramble/bramble.users") for n in nodes)),
+       "each agent sees its Neo4j's users")
+    at.rounds(pi1, 3)
+    ok(all(users(n) == [own.strip() % n.id] for n in nodes), "and leaves the first password as it is")
+    put(pi1, "roles", "admin:neo4j,zoe\nreader:zoe\n")
+    put(pi1, "auth", own % 1 + "zoe:SHA-256,77,88:is_suspended\n")
+    ok(wait_for(lambda: all("zoe:SHA-256,77,88:is_suspended" in users(n) for n in nodes)),
+       "a user of one is everybody's")
+    ok(wait_for(lambda: all("reader:zoe" in n.read(path(n, "roles")) for n in nodes)), "with its roles")
+    ok(all(own.strip() % n.id in users(n) for n in nodes), "and the others stay")
+    ok(all(os.stat(path(n, name)).st_mode & 0o777 == 0o600 for n in (pi2, pi3)
+           for name in ("auth", "roles")) and
+       all(os.stat(path(n, ".")).st_mode & 0o777 == 0o700 for n in nodes) and
+       all(os.stat(os.path.join(n.store, "bramble.users")).st_mode & 0o777 == 0o600 for n in nodes),
+       "which nobody else may read")
+    put(pi1, "roles", "reader:zoe\n")
+    put(pi1, "auth", "zoe:SHA-256,77,88:\n")
+    ok(wait_for(lambda: own.strip() % 1 in users(pi1) and "admin:neo4j" in pi1.read(path(pi1, "roles"))),
+       "the agents' own user is put back")
+    pi2.stop()
+    put(pi2, "auth", "half a li")
+    pi2.start()
+    ok(wait_for(lambda: "no sense" in pi2.read("log")), "half a file is told")
+    put(pi2, "auth", own % 2 + "zoe:SHA-256,77,88:is_suspended\nbob:SHA-256,1,2:\n")
+    ok(wait_for(lambda: any(u.startswith("bob") for u in users(pi1)), 60), "and changes nothing: then comes a whole one")
+    wait_for(lambda: pi2.state() == "serving")
+    ok(not any("SHA-256" in n.read("log") for n in nodes), "no credential is in a log")
+
+
 def test_no_election(pc, pi1, pi3):
     """Nobody is elected: who made way comes back by itself."""
     pi1.mock.tx = pi3.mock.tx
@@ -298,6 +345,7 @@ def life(nodes, top):
     wait_for(lambda: all(n.state() == "serving" for n in nodes))
     test_rotate(top, pc, nodes)
     test_passwd(top, pc, nodes)
+    test_users(nodes)
     test_no_election(pc, pi1, pi3)
     test_poweroff(pc, nodes)
 

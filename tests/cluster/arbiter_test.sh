@@ -25,6 +25,7 @@ cluster "$name" {
   neo4j = "neo4j-enterprise-$version.tar.gz"
   neo4j_auth = "password"
   java = "openjdk-$java-jre-headless"
+  direct_access = true # each member is asked itself whom it knows
   network { subnet = "192.168.78.0/24" gateway = "192.168.78.1" }
   node "pi1" { roles = {"data"} address = "192.168.78.11" id = 1 }
   node "pi2" { roles = {"data"} address = "192.168.78.12" id = 2 }
@@ -46,6 +47,7 @@ eventually() { # WANT NAME COMMAND...
   done
   is "$got" "$want" "$what"
 }
+# shellcheck disable=SC2317 # called through eventually
 node() { # ASKED NODE: its state, its Neo4j's role, is its last transaction known?
   get "http://192.168.78.1$1:7470/cluster" | python3 -c "
 import json, sys
@@ -105,6 +107,52 @@ log=$(passwd)
 ok $? "both know it: by it they are asked to change it once more" "$log"
 is "$(cat "$scratch/$name.state/neo4j.password")" "better than before" "and the next images will"
 eventually "serving master True" "the agents ask by it" node "$master" "$other"
+
+# --- users: what is done to one Neo4j's is done to the other's
+as() { # NODE USER PASSWORD STATEMENT
+  (umask 077 && printf 'machine 192.168.78.1%s login %s password "%s"\n' "$1" "$2" "$3" >"$scratch/netrc.as")
+  get -m 20 --netrc-file "$scratch/netrc.as" -H 'Content-Type: application/json' \
+    -d "{\"statements\":[{\"statement\":\"$4\"}]}" "http://192.168.78.1$1:7474/db/data/transaction/commit"
+}
+admin() { as "$1" neo4j "better than before" "$2"; } # NODE STATEMENT
+# shellcheck disable=SC2317 # called through eventually, as some below
+lets_in() { # NODE USER PASSWORD
+  case $(as "$1" "$2" "$3" "RETURN 1") in
+  *'"errors":[]'*) echo yes ;;
+  *Unauthorized* | *'nvalid username or password'*) echo no ;;
+  esac
+}
+# shellcheck disable=SC2317
+roles() { admin "$1" "CALL dbms.security.listRolesForUser('$2')" | grep -o '"row":\["[a-z]*"' | cut -d '"' -f 4; }
+if [[ $version != 2.* ]]; then # it has no user but neo4j
+  slave=$master master=$other
+  like "$(admin $master "CALL dbms.security.createUser('alice', 'first', false)")" '"errors":\[\]' "a user is made on the master"
+  like "$(admin $master "CALL dbms.security.addRoleToUser('reader', 'alice')")" '"errors":\[\]' "with a role"
+  eventually yes "the slave lets it in" lets_in $slave alice first
+  eventually reader "in that role" roles $slave alice
+  like "$(admin $slave "CALL dbms.security.changeUserPassword('alice', 'second', false)")" '"errors":\[\]' \
+    "the slave gives it another password"
+  like "$(admin $master "CALL dbms.security.createUser('bob', 'third', false)")" '"errors":\[\]' "while the master makes another user"
+  like "$(admin $master "CALL dbms.security.addRoleToUser('admin', 'bob')")" '"errors":\[\]' "who is an admin"
+  eventually yes "the master knows that password" lets_in $master alice second
+  eventually admin "and the slave that admin" roles $slave bob
+  like "$(as $master bob third "CALL dbms.security.deleteUser('alice')")" '"errors":\[\]' "a user is removed"
+  eventually no "on the slave too" lets_in $slave alice second
+  like "$(as $slave bob third "CALL dbms.security.deleteUser('neo4j')")" '"errors":\[\]' "the agents' own is removed"
+  eventually yes "and put back" lets_in $slave neo4j "better than before"
+  is "$(lets_in $master neo4j "better than before")" yes "the other never lost it"
+  on pi$slave -- sh -c 'systemctl stop bramble-agent neo4j
+    rm -f /srv/bramble/bramble.users /srv/bramble/neo4j/data/dbms/auth /srv/bramble/neo4j/data/dbms/roles
+    systemctl start bramble-agent' >/dev/null 2>&1
+  eventually no "one that lost its users does not know the first one again" lets_in $slave alice second
+  eventually yes "but gets all there are" lets_in $slave bob third
+  eventually "serving slave True" "and its agent asks again" node "$master" "$slave"
+  for n in 1 2; do
+    is "$(on pi$n -- sh -c 'stat -c "%a %U" /srv/bramble/neo4j/data/dbms; stat -c "%a %U" /srv/bramble/bramble.users
+      journalctl --no-pager | grep -cE "SHA-256,|better than before"' 2>/dev/null | tr '\n' ' ')" \
+      "700 neo4j 600 bramble-agent 0 " "nobody else on pi$n may read them, and its journal has none of it"
+  done
+fi
 stop
 ok $? "the rehearsal stops"
 done_testing

@@ -9,7 +9,8 @@
 // use: node-agent/apply/offer.c node-agent/apply/shelf.c node-agent/apply/record.c
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
 // use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
-// use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c
+// use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c node-agent/users/users_verb.c
+// use: node-agent/users/account.c node-agent/users/account_json.c node-agent/users/account_file.c
 // use: node-agent/task/task_verbs.c node-agent/marker.c node-agent/upgrade/install.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c
@@ -191,11 +192,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.voter = &voter,
 		.root = "/nonexistent",
 		.shelf = {.dir = (char[]){"/nonexistent"}, .root = (char[]){"/nonexistent"}}};
+	struct users users = {.enabled = true, .begun = true};
 	struct tasks tasks = {.store = "/nonexistent", .begun = true};
 	struct verbs v = {.id = &id,
 		.voter = &voter,
 		.peers = &peers,
 		.tasks = &tasks,
+		.users = &users,
 		.apply = &apply,
 		.root = "/nonexistent",
 		.helper = ""};
