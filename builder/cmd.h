@@ -15,7 +15,7 @@ extern const struct command inspect_command, verify_command, recover_command, fl
 /* What a live cluster is told (live/remote.h). */
 extern const struct command start_command, form_command, logs_command, switchover_command,
 	poweroff_command, rotate_command, backup_command, restore_command, passwd_command,
-	upgrade_command;
+	task_command, upgrade_command;
 extern const struct command apply_command, node_command, node_add_command, node_remove_command,
 	node_replace_command;
 

@@ -31,6 +31,7 @@ static const struct command *const table[] = {
 	&passwd_command,
 	&backup_command,
 	&restore_command,
+	&task_command,
 	&upgrade_command,
 	&recover_command,
 	&assets_command,

@@ -129,12 +129,14 @@ int task_call(struct task *t, unsigned self, struct err *e)
 	return 0;
 }
 
-int task_call_off(struct task *t, unsigned self, struct err *e)
+int task_call_off(struct task *t, unsigned self, bool keeper_lost, struct err *e)
 {
 	if (t->step >= TASK_READY && t->step != TASK_BACK)
 		return err_set(e, "it is too late: the others may have given up their stores");
-	if (t->step > TASK_STAGED && t->keeper != self)
-		return err_set(e, "only the node it began with can call it off");
+	if (t->step > TASK_STAGED && t->keeper != self && !keeper_lost)
+		return err_set(e,
+			"only the node it began with can call it off; is its card lost, say so: "
+			"bramble start --accept-loss");
 	if (t->step != TASK_NONE)
 		go_back(t, "it was called off");
 	return 0;

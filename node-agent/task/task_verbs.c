@@ -304,7 +304,32 @@ const struct verb task_stage_verb = {.name = "task-stage",
 
 /* --- begin, call off, status */
 
-typedef int change_fn(struct task *t, unsigned self, struct err *e);
+static const struct member *keeper_of(const struct verbs *v)
+{
+	unsigned id = v->tasks->task.keeper;
+
+	for (size_t i = 0; i < v->id->nmembers; i++) {
+		if (id && v->id->members[i].id == id)
+			return &v->id->members[i];
+	}
+	return NULL;
+}
+
+static int begin_it(const struct verbs *v, struct task *t, struct err *e)
+{
+	return task_call(t, identity_self(v->id)->id, e);
+}
+
+static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
+{
+	const struct member *keeper = keeper_of(v);
+	const char *name = keeper ? keeper->name : "";
+	bool lost = keeper && voter_has_given_up(v->voter, &name, 1);
+
+	return task_call_off(t, identity_self(v->id)->id, lost, e);
+}
+
+typedef int change_fn(const struct verbs *v, struct task *t, struct err *e);
 
 static void change(struct call *c, const json_t *request, change_fn *how)
 {
@@ -317,7 +342,7 @@ static void change(struct call *c, const json_t *request, change_fn *how)
 		call_fail(c, CALL_BAD_REQUEST, "\"task\" makes no sense");
 	else if (id != next.id)
 		call_fail(c, CALL_REFUSED, "that is not this node's task any more");
-	else if (how(&next, identity_self(v->id)->id, &e) < 0)
+	else if (how(v, &next, &e) < 0)
 		call_fail(c, CALL_REFUSED, "%s", e.msg);
 	else if (next.step != v->tasks->task.step && tasks_set(v->tasks, &next, &e) < 0)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
@@ -327,26 +352,22 @@ static void change(struct call *c, const json_t *request, change_fn *how)
 
 static void call_begin(struct call *c, const json_t *request)
 {
-	change(c, request, task_call);
+	change(c, request, begin_it);
 }
 
 static void back_begin(struct call *c, const json_t *request)
 {
-	change(c, request, task_call_off);
+	change(c, request, call_it_off);
 }
 
 static void status_begin(struct call *c, const json_t *request)
 {
 	const struct verbs *v = verbs_of(c);
 	const struct task *t = &v->tasks->task;
-	const struct member *keeper = NULL;
+	const struct member *keeper = keeper_of(v);
 	char id[17];
 
 	(void)request;
-	for (size_t i = 0; i < v->id->nmembers; i++) {
-		if (t->keeper && v->id->members[i].id == t->keeper)
-			keeper = &v->id->members[i];
-	}
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)t->id);
 	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "task", id, "kind",
 			     task_kind_name(t->kind), "step", task_step_name(t->step), "keeper",

@@ -325,6 +325,57 @@ def test_poweroff(pc, nodes):
     ok(p.wait(120) == 0, "and it returns: " + repr(p.communicate()[0]))
 
 
+def test_task(pc, nodes):
+    """One that waits for a node that is away, and one whose keeper never comes back."""
+    pi1, pi2, pi3 = nodes
+    text = 'task = "%s"\nkind = "upgrade"\nstep = "%s"\nkeeper = 1\nneo4j = "9.9"\nwhy = ""\n'
+
+    def at_step(node, step):
+        return 'step = "%s"' % step in node.read("srv/bramble/bramble.task")
+
+    def begin(number, steps):
+        for n in nodes:
+            n.stop()
+            if n.mock:
+                n.mock.close()
+                n.mock = None
+            n.write("unit.state", "inactive\n")
+        for n, step in steps:
+            n.write("srv/bramble/bramble.task", text % (number, step))
+            os.chown(os.path.join(n.store, "bramble.task"), os.geteuid(), os.getegid())
+
+    begin("00000000000000aa", ((pi1, "called"), (pi2, "staged"), (pi3, "staged")))
+    pi1.start()
+    pi2.start()
+    ok(wait_for(lambda: at_step(pi2, "rested")), "a node rests, and the keeper waits for another one")
+    code, said = pc.run("task")
+    lines = [line.split()[:4] for line in said.splitlines()]
+    ok(code == 0 and ["pi1", "upgrade", "called", "pi1"] in lines and
+       ["pi2", "upgrade", "rested", "pi1"] in lines, "which is shown: " + repr(said))
+    ok(["pi3", "-", "?", "-"] in lines, "and who is away")
+    code, said = pc.run("task", "--back")
+    ok(code == 0 and "pi1: goes back" in said and at_step(pi1, "back") and at_step(pi2, "back"),
+       "called off all go back: " + repr(said))
+    pi3.start()
+    ok(wait_for(lambda: at_step(pi3, "back")), "who was away, too")
+    code, said = pc.run("task", "--back")
+    ok(code == 0 and "nothing to call off" in said, "and then there is none")
+
+    begin("00000000000000bb", ((pi1, "rested"), (pi2, "rested"), (pi3, "rested")))
+    starts = len(pi2.starts())
+    pi2.start()
+    pi3.start()
+    wait_for(lambda: pi2.sees(pi3).get("present"))
+    code, said = pc.run("task", "--back")
+    ok(code == 1 and "--accept-loss" in said, "the others alone do not go back: " + said.strip())
+    code, said = pc.run("start", "--accept-loss", "pi1")
+    ok(code == 0, "its card is lost: " + said.strip())
+    ok(at_step(pi2, "rested") and len(pi2.starts()) == starts, "which by itself starts nothing")
+    code, said = pc.run("task", "--back")
+    ok(code == 0 and at_step(pi2, "back") and at_step(pi3, "back"), "then they do: " + repr(said))
+    ok(wait_for(lambda: len(pi2.starts()) > starts, 90), "and start again")
+
+
 def life(nodes, top):
     pi1, pi2, pi3 = nodes
     pc = Pc(os.path.join(top, "pc"), nodes)
@@ -348,6 +399,7 @@ def life(nodes, top):
     test_users(nodes)
     test_no_election(pc, pi1, pi3)
     test_poweroff(pc, nodes)
+    test_task(pc, nodes)
 
 
 def main():

@@ -160,7 +160,13 @@ static void test_keeper(void)
 	step(&w, KEEPER);
 	is_int(w.task[KEEPER].step, TASK_BACK, "who was not the last master gives it up");
 	w.task[KEEPER].step = TASK_READY;
-	is_int(task_call_off(&w.task[KEEPER], KEEPER, &e), -1, "too late to call it off");
+	is_int(task_call_off(&w.task[KEEPER], KEEPER, false, &e), -1, "too late to call it off");
+	w.task[1].step = TASK_RESTED;
+	is_int(task_call_off(&w.task[1], 1, false, &e), -1, "nor by another: %s", e.msg);
+	is_int(task_call_off(&w.task[1], 1, true, &e), 0, "but of a keeper that was given up");
+	is_int(w.task[1].step, TASK_BACK, "each goes back by itself");
+	w.task[1].step = TASK_READY;
+	is_int(task_call_off(&w.task[1], 1, true, &e), -1, "unless its store may be given up");
 	w.task[1].id = 8;
 	w.task[1].step = TASK_STAGED;
 	tell(&w, KEEPER, 1);

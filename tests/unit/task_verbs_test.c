@@ -50,6 +50,14 @@ int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 	return 0;
 }
 
+static const char *given_up; /* whose card */
+
+bool voter_has_given_up(const struct voter *v, const char *const *names, size_t n)
+{
+	(void)v;
+	return given_up && n == 1 && strcmp(names[0], given_up) == 0;
+}
+
 void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
 {
 	(void)c;
