@@ -9,6 +9,7 @@ static const struct command_option options[] = {
 	{"force-release", 'r', "NAME", "take the base image for this release, whatever it says"},
 	{"twin", 't', NULL, "amd64 images of the same cluster, to rehearse on a PC"},
 	{"jobs", 'j', "N", "make N nodes at the same time; one per processor if not given"},
+	{"restore", 'R', "FILE", "let the cards begin with the store of this backup"},
 	{"explain", 'e', NULL, "say what would run and why, and make nothing"},
 	{"prune", 'p', NULL, "remove images of nodes that have left the cluster"},
 	{"compress", 'c', "xz|zst", "compress each image too"},
@@ -42,6 +43,9 @@ static int set_option(int key, struct request *q, struct err *e)
 		break;
 	case 'r':
 		q->o.force_release = optarg;
+		break;
+	case 'R':
+		q->o.restore = optarg;
 		break;
 	case 't':
 		q->o.twin = true;

@@ -55,9 +55,13 @@ enum verdict verify_not_checked(struct verify *v, const char *fmt, ...)
 	return verdict;
 }
 
+/* A card may begin with a store (build --restore): then no Neo4j is named yet. */
 bool card_has_run(const struct card *c)
 {
-	return c->data.state && strcmp(c->data.state, "virgin") != 0;
+	const char *state = c->data.state;
+
+	return state && strcmp(state, "virgin") != 0 &&
+	       (strcmp(state, "restore") != 0 || c->data.neo4j);
 }
 
 /* The reason may have a note even when all is well. */

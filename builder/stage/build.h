@@ -3,6 +3,7 @@
 #define BRAMBLE_BUILD_H
 
 #include <jansson.h>
+#include "backup/backup_file.h"
 #include "cache.h"
 #include "cluster/state.h"
 #include "hash.h"
@@ -45,7 +46,9 @@ struct build {
 	struct state state;
 	struct inputs inputs;
 	bool twin;
-	const char *only; /* the one node to build; NULL: all */
+	const char *only;           /* the one node to build; NULL: all */
+	const char *restore;        /* the backup whose store the cards begin with; NULL: none */
+	struct backup_about backup; /* ... what it is */
 	struct cache cache;
 	char *out;     /* the images folder */
 	char *work;    /* out/.build: gone at the end */
@@ -71,6 +74,9 @@ struct build {
 /* A secret of the agent's: whoever owns cluster.secret is the agent's user to its helper, too. */
 #define AGENT_ONLY ((struct ext4_owner){.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0600})
 
+/* What is Neo4j's own on p3. */
+#define NEO4J_ONLY(m) ((struct ext4_owner){.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = (m)})
+
 /* Where Neo4j keeps its store and logs: on p3. */
 #define DATA_DIR "/srv/bramble/neo4j"
 
@@ -83,6 +89,7 @@ struct build_options {
 	bool peek;                    /* for a comparison: the cluster's state stays as it is */
 	unsigned jobs;                /* nodes made at the same time; 0: one per processor */
 	bool prune;                   /* remove images of nodes that have left the cluster */
+	const char *restore;          /* a backup file, whose store the cards begin with */
 	struct output_options output; /* what is made besides the images */
 };
 
@@ -137,6 +144,13 @@ void neo4j_conf_notes(const struct build *b, FILE *out);
 MUST_CHECK int neo4j_auth_put_root(const struct build *b, struct ext4 *root, struct err *e);
 MUST_CHECK int neo4j_auth_put_data(
 	const struct build *b, const struct node *n, struct ext4 *data, struct err *e);
+
+/*
+ * With a backup to begin with: is it whole, is it for this Neo4j, has p3 room for it? And its store
+ * onto a data node's p3, for which the marker must say "restore".
+ */
+MUST_CHECK int restore_store_look(struct build *b, struct err *e);
+MUST_CHECK int restore_store_put(const struct build *b, struct ext4 *data, struct err *e);
 
 /* The stages, in order: each edits a copy of the image before it, in place. */
 struct stage {

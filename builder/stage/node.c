@@ -487,6 +487,7 @@ static int make_data_partition(struct paint *p, struct err *e)
 	struct ext4_owner top = {.gid = AGENT_UID, .mode = 01775};
 	struct ext4_owner agent = {.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0644};
 	struct ext4_owner neo4j = {.uid = NEO4J_UID, .gid = NEO4J_UID, .mode = 0755};
+	bool restored = p->b->restore && (p->node->roles & ROLE_DATA);
 	_cleanup_buf_ struct buf marker = {0};
 	uint8_t uuid[16];
 
@@ -496,14 +497,16 @@ static int make_data_partition(struct paint *p, struct err *e)
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(p->image, x->start, e);
 	if (!fs)
 		return -1;
-	buf_printf(&marker, "cluster = \"%s\"\nnode = \"%s\"\nlayout = 1\nstate = \"virgin\"\n",
-		p->b->state.id, p->node->name);
+	buf_printf(&marker, "cluster = \"%s\"\nnode = \"%s\"\nlayout = 1\nstate = \"%s\"\n",
+		p->b->state.id, p->node->name, restored ? "restore" : "virgin");
 	if (ext4_mkdir(fs, "/.", top, e) < 0 ||
 		ext4_write(fs, "/bramble.marker", marker.data, marker.len, agent, e) < 0)
 		return -1;
 	if ((p->node->roles & RUNS_NEO4J) && ext4_mkdir(fs, "/neo4j", neo4j, e) < 0)
 		return -1;
 	if ((p->node->roles & ROLE_DATA) && neo4j_auth_put_data(p->b, p->node, fs, e) < 0)
+		return -1;
+	if (restored && restore_store_put(p->b, fs, e) < 0)
 		return -1;
 	return ext4_close(&fs, e);
 }

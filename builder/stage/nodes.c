@@ -96,6 +96,8 @@ int nodes_recipe(const struct build *b, const struct node *n, struct recipe *r, 
 	recipe_bytes(r, "TLS certificate", buf_str(&in->tls.certificate), in->tls.certificate.len);
 	recipe_bytes(r, "TLS key", buf_str(&in->tls.key), in->tls.key.len);
 	recipe_text(r, "forced release", in->force_release ? in->force_release : "");
+	if (b->restore && recipe_path(r, "backup", b->restore, e) < 0)
+		return -1;
 	if (add_overlays(b, r, e) < 0 || recipe_path(r, "bramble itself", "/proc/self/exe", e) < 0)
 		return -1;
 	return recipe_path(r, "cluster.conf", b->cluster->path, e);

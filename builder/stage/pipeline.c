@@ -29,12 +29,16 @@ void pipeline_skip_step(struct build *b)
 int pipeline_begin(
 	struct build *b, const struct cluster *c, const struct build_options *o, struct err *e)
 {
-	*b = (struct build){.cluster = c, .twin = o->twin, .only = o->only, .cache = CACHE_NONE};
+	*b = (struct build){.cluster = c,
+		.twin = o->twin,
+		.only = o->only,
+		.restore = o->restore,
+		.cache = CACHE_NONE};
 	b->jobs = o->jobs ? o->jobs : workers_processors();
 	progress_begin(&b->progress, o->quiet ? NULL : stderr, STEPS + (unsigned)c->nnodes);
 	/* A twin's base is bramble's own. */
 	b->inputs.force_release = o->twin ? NULL : o->force_release;
-	return inputs_find(c, o->twin, &b->inputs, e);
+	return inputs_find(c, o->twin, &b->inputs, e) < 0 ? -1 : restore_store_look(b, e);
 }
 
 int build_plan(

@@ -376,6 +376,33 @@ def test_task(pc, nodes):
     ok(wait_for(lambda: len(pi2.starts()) > starts, 90), "and start again")
 
 
+def restore_life(nodes):
+    """Cards of `bramble build --restore`: the first power-on, with a start that fails again and again."""
+    pi1 = nodes[0]
+    nodes = [n for n in nodes if n.role == "data"]
+    store = "srv/bramble/neo4j/data/databases/graph.db/neostore"
+    for n in nodes:
+        n.write("systemctl", at.SYSTEMCTL.format(dir=n.root).replace(
+            'start) echo "$*" >>starts;', 'start) echo "$*" >>starts; "%s" --root "%s" prepare || exit 1\n'
+            '  if [ -e fails ]; then echo failed >unit.state; exit 0; fi;' % (
+                os.path.abspath(at.AGENT), n.root)), 0o755)
+        n.mount()
+        n.write("srv/bramble/bramble.marker", n.read("srv/bramble/bramble.marker").replace("virgin", "restore"))
+        n.write("srv/bramble/bramble.tx", "4242\n")
+        n.write("srv/bramble/neo4j/data/incoming/neostore", "the backup's")
+    pi1.write("fails", "")
+    for n in nodes:
+        n.start()
+    ok(wait_for(lambda: len(pi1.starts()) >= 4, 60), "a Neo4j that does not start is started again")
+    ok('state = "restore"' in pi1.read("srv/bramble/bramble.marker") and pi1.read(store) == "the backup's",
+       "and its store is not given up for that")
+    os.unlink(os.path.join(pi1.root, "fails"))
+    ok(wait_for(lambda: all('state = "served"' in n.read("srv/bramble/bramble.marker") for n in nodes), 60),
+       "all begin with it")
+    ok(all(n.read(store) == "the backup's" for n in nodes), "in its place")
+    ok(not any(n.read("srv/bramble/neo4j/data/incoming/neostore") for n in nodes), "and once")
+
+
 def life(nodes, top):
     pi1, pi2, pi3 = nodes
     pc = Pc(os.path.join(top, "pc"), nodes)
@@ -407,6 +434,7 @@ def main():
     top = tempfile.mkdtemp(prefix="bramble-control-")
     try:
         at.short_life(top, "control", lambda nodes: life(nodes, top))
+        at.short_life(top, "restored", restore_life)
     finally:
         shutil.rmtree(top, ignore_errors=True)
     print("1..%d" % at.count)

@@ -94,4 +94,33 @@ end_writes
 none_missing Again 1 2 3
 stop
 ok $? "the rehearsal stops"
+
+# --- and a new cluster, whose cards begin with it; the first power-on is cut short on all
+rm -rf "$scratch/$name.state" "$scratch/$name.images"
+sed 's/direct_access/data_size = "64MiB"\n  &/' "$conf" >"$scratch/small.conf"
+fails 3 'data_size.*needs' "no more than a card has room for" \
+  "$bramble" build --restore "$scratch/store.backup" "$scratch/small.conf"
+fails 4 'cut.backup' "of half a backup none are made" "$bramble" build --restore "$scratch/cut.backup" "$conf"
+log=$("$bramble" build --restore "$scratch/store.backup" "$conf" 2>&1)
+ok $? "cards that begin with it are built" "$log"
+"$bramble" rehearse "$conf" --detach --dir "$scratch" >/dev/null 2>&1
+must $? "and powered on"
+# shellcheck disable=SC2317 # called through until_is
+any_starts() { fetch "http://$net.11:7470/cluster" | grep -q '"state":"\(starting\|joining\)"' && echo yes; }
+until_is 90 yes any_starts
+must $? "their Neo4js start"
+for i in 1 2 3; do rehearse cut "pi$i" >/dev/null; done
+for i in 3 1 2; do rehearse boot "pi$i" >/dev/null; done
+until_is 180 "3 1" standing
+must $? "cut off and powered on again they become one cluster"
+none_missing Before 1 2 3
+for i in 1 2 3; do
+  is "$(count After "$i") $(count Again "$i")" "0 0" "pi$i has what was backed up, and nothing else"
+done
+begin_writes New
+sleep 3
+end_writes
+none_missing New 1 2 3
+stop
+ok $? "the rehearsal stops"
 done_testing

@@ -158,4 +158,50 @@ ok $? "a cluster of 4.4 is built" "$out"
 served n4 "$by_port" "so it does there"
 sed -i 's/proxy {/proxy { bolt = "both"/' c.conf
 fails 3 'bolt "both" is none of auto, transaction, port' "nothing else" "$bramble" check c.conf
+
+# --- cards that begin with a backup
+python3 - "$scratch" <<'END'
+import hashlib, io, json, struct, subprocess, sys, tarfile
+def record(n): return b"\x01" + struct.pack(">q", n)
+store = [("neostore", record(7) + record(8) + record(1) + record(4242) + bytes(100)),
+         ("schema", None), ("schema/index", b"x" * 70000)]
+pack, out = b"BRPK1\n", io.BytesIO()
+tar = tarfile.open(fileobj=out, mode="w")
+for name, data in store:
+    t = tarfile.TarInfo("store/" + name)
+    t.mode, t.type, t.size = (0o755, tarfile.DIRTYPE, 0) if data is None else (0o644, tarfile.REGTYPE, len(data))
+    tar.addfile(t, io.BytesIO(data or b""))
+    pack += (b"D" if data is None else b"F") + struct.pack("<HH", t.mode, len(name)) + name.encode()
+    pack += b"" if data is None else struct.pack("<Q", len(data)) + data
+def finish(version, path):
+    about = json.dumps({"format": 1, "cluster": "old", "id": "00" * 16, "node": "n1", "neo4j": version,
+        "taken": "2026-01-01T00:00:00Z", "store": "00" * 16, "last_tx": 4242, "files": 2,
+        "bytes": sum(len(d or b"") for _, d in store), "sha256": hashlib.sha256(pack).hexdigest()}).encode()
+    whole = tarfile.open(fileobj=io.BytesIO(), mode="w")
+    end = tarfile.TarInfo("bramble-backup.json")
+    end.size = len(about)
+    body = out.getvalue() + end.tobuf() + about + bytes(-len(about) % 512 + 1024)
+    subprocess.run(["zstd", "-q", "-f", "-o", path], input=body, check=True)
+finish("3.5.9", sys.argv[1] + "/good.backup")
+finish("2.3.1", sys.argv[1] + "/old.backup")
+END
+conf ''
+out=$("$bramble" build --restore good.backup c.conf 2>&1)
+ok $? "cards that begin with a backup are built" "$out"
+for n in 1 3; do
+  like "$(card_cat c.images/n$n.img /bramble.marker 3)" 'state = "restore"' "n$n: the marker says so"
+  is "$(card_cat c.images/n$n.img /bramble.tx 3)" 4242 "and how far it goes"
+  is "$(card_cat c.images/n$n.img /neo4j/data/incoming/schema/index 3 | wc -c)" 70000 "all of it is there"
+  like "$(card_stat c.images/n$n.img /neo4j/data/incoming/neostore 3)" 'Mode:  0644.*User:  7474' "and Neo4j's own"
+done
+like "$(card_cat c.images/n4.img /bramble.marker 3)" 'state = "virgin"' "a proxy's card has none"
+out=$("$bramble" verify c.images/n1.img 2>&1)
+ok $? "such a card is no worse than another" "$out"
+like "$("$bramble" build --explain c.conf)" 'n1 +runs: changed: backup' "without it the cards are others"
+fails 4 'old.backup.*2.3.1' "a store of a Neo4j that this one cannot read as it is" "$bramble" build --restore old.backup c.conf
+fails 4 'c.conf' "what is no backup" "$bramble" build --restore c.conf c.conf
+fails 4 'none.backup' "nothing" "$bramble" build --restore none.backup c.conf
+sed 's|^  java = .*|&\n  data_size = "64MiB"|' plain.conf >c.conf
+fails 3 'data_size.*needs 97 MiB' "no room" "$bramble" build --restore good.backup c.conf
+
 done_testing
