@@ -70,6 +70,13 @@ MUST_CHECK int generation_open(
 	const struct buf *sealed, const char *public_hex, struct generation *g, struct err *e);
 /* The list alone, its signature not looked at. */
 MUST_CHECK int generation_parse(const char *text, size_t n, struct generation *g, struct err *e);
+/*
+ * The list in an image for all nodes (identical.h), which has the files that make a card one
+ * node's, too: /etc/hostname and the like. Only of root's own file on the card, never of what was
+ * sent.
+ */
+MUST_CHECK int generation_parse_card(
+	const char *text, size_t n, struct generation *g, struct err *e);
 void generation_close(struct generation *g);
 #define _cleanup_generation_ _cleanup_(generation_close)
 

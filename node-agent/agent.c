@@ -8,6 +8,7 @@
 #include "agent_private.h"
 #include "io.h"
 #include "log.h"
+#include "nobody.h"
 #include "notify.h"
 #include "secrets.h"
 #include "store.h"
@@ -383,6 +384,16 @@ static void follow_task(struct agent *a)
 		loop_stop(a->loop);
 }
 
+static void tell_console(struct agent *a, const char *line)
+{
+	char who[2 * NAME_SIZE + 16], said[BANNER_SIZE];
+
+	snprintf(who, sizeof(who), "%s of cluster %s", identity_self(&a->id)->name, a->id.cluster);
+	snprintf(said, sizeof(said), "%s%s%s", line,
+		a->refused[0] ? "; nothing of bramble.txt was taken over: " : "", a->refused);
+	banner_set(&a->banner, who, said);
+}
+
 static void step(struct agent *a)
 {
 	struct formation_peer peers[MEMBERS_MAX];
@@ -430,7 +441,7 @@ static void step(struct agent *a)
 	api_status_line(&self, line, sizeof(line));
 	notify_status("%s", line);
 	verbs_step(&a->verbs, &self, in.service != SERVICE_STOPPED);
-	banner_set(&a->banner, identity_self(&a->id)->name, a->id.cluster, line);
+	tell_console(a, line);
 }
 
 static void tell_peers(struct agent *a)
@@ -674,6 +685,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	timekeeper_open(&a->time, a->loop, o->root, &a->id, a->helper);
 	turn_begin(&a->restart.turn, randombytes_random(), a->started_ms);
 	banner_open(&a->banner, a->loop, a->helper);
+	boot_word_get(o->root, BOOT_WORD_SETTINGS, a->refused);
 	voter_open(&a->voter, &a->id, a->store, a->run);
 	a->voter.news = on_news;
 	a->voter.news_arg = a;
@@ -722,7 +734,7 @@ static void close_agent(struct agent **ap)
 	free(a);
 }
 
-int agent_run(const struct agent_options *o, struct err *e)
+static int somebody_run(const struct agent_options *o, struct err *e)
 {
 	_cleanup_(close_agent) struct agent *a = xcalloc(1, sizeof(*a));
 
@@ -742,4 +754,9 @@ int agent_run(const struct agent_options *o, struct err *e)
 	int r = loop_run(a->loop, e);
 	notify_stopping();
 	return r;
+}
+
+int agent_run(const struct agent_options *o, struct err *e)
+{
+	return nobody_is(o) ? nobody_run(o, e) : somebody_run(o, e);
 }

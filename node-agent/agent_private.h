@@ -56,8 +56,10 @@ struct agent {
 	struct users users;
 	struct apply apply;
 	struct decision now;
-	char held[WHY_SIZE]; /* why the store is out of bounds; "" when it is not */
-	bool mute;           /* what this node should say could not be written down */
+	char held[WHY_SIZE];          /* why the store is out of bounds; "" when it is not */
+	char refused[BOOT_WORD_SIZE]; /* why nothing of bramble.txt was taken over; "" when it was
+				       */
+	bool mute;                    /* what this node should say could not be written down */
 	int64_t started_ms, marker_ms, told_ms;
 	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
 	struct loop_timer tick, news, watchdog;

@@ -49,6 +49,7 @@ void agent_answer(void *arg, const struct http_head *h, struct http_answer *answ
 	neo4j_watch_now(&a->neo4j); /* who asks is told the news next time */
 	v.id = &a->id;
 	v.root = a->root;
+	v.refused = a->refused;
 	v.card = identity_self(&a->id)->roles & ROLE_VOTER ? &a->card : NULL;
 	v.peers = &a->peers;
 	v.epoch = a->voter.quorum.d.manifest.epoch;

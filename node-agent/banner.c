@@ -42,12 +42,11 @@ void banner_close(struct banner *b)
 		helper_client_cancel(&b->helper);
 }
 
-void banner_set(struct banner *b, const char *node, const char *cluster, const char *line)
+void banner_set(struct banner *b, const char *who, const char *line)
 {
 	char *to = b->wanted;
 
-	snprintf(
-		b->wanted, sizeof(b->wanted), "bramble: %s of cluster %s: %s", node, cluster, line);
+	snprintf(b->wanted, sizeof(b->wanted), "bramble: %s: %s", who, line);
 	for (const char *p = b->wanted; *p; p++) {
 		if (*p >= ' ' && *p != '\\' && *p != 0x7f)
 			*to++ = *p;

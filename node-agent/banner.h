@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_BANNER_H
 #define BRAMBLE_BANNER_H
 
+#include "boot_word.h"
 #include "helper/helper_client.h"
 #include "node_state.h"
 
@@ -11,7 +12,7 @@
  * the other; when the line changes meanwhile, the newest is written next. A write that failed is
  * tried again with the next line: nobody waits for it.
  */
-#define BANNER_SIZE (WHY_SIZE + 128)
+#define BANNER_SIZE (WHY_SIZE + BOOT_WORD_SIZE + 256)
 
 struct banner {
 	struct helper_client helper;
@@ -24,6 +25,6 @@ void banner_open(struct banner *b, struct loop *l, const char *helper);
 void banner_close(struct banner *b);
 
 /* Control characters and backslashes, to which agetty gives a meaning, are left out. */
-void banner_set(struct banner *b, const char *node, const char *cluster, const char *line);
+void banner_set(struct banner *b, const char *who, const char *line);
 
 #endif

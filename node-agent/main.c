@@ -5,6 +5,7 @@
 #include "adopt.h"
 #include "agent.h"
 #include "apply/enact.h"
+#include "assign.h"
 #include "guard.h"
 #include "helper/helper_server.h"
 #include "log.h"
@@ -52,6 +53,7 @@ static const struct command commands[] = {
 	{"hosts", agent_hosts, "give Neo4j its initial hosts, in neo4j.service"},
 	{"proxy", agent_proxy,
 		"tell the proxy where the members are, in bramble-addresses.service"},
+	{"assign", assign_run, "settle which node this card is, in bramble-assign.service"},
 	{"settings", agent_settings, "take over bramble.txt, in bramble-settings.service"},
 	{"enact", enact_run, "put a generation's files in place, in bramble-enact.service"},
 	{"pull", agent_pull, "take a generation from another member, for `run`"},

@@ -97,16 +97,21 @@ static char *marker_path(const char *dir)
 	return xasprintf("%s/bramble.marker", dir);
 }
 
-int marker_check(const char *dir, const struct identity *id, struct marker *m, struct err *e)
+int marker_load(const char *dir, struct marker *m, struct err *e)
 {
 	_cleanup_free_ char *path = marker_path(dir);
 	_cleanup_buf_ struct buf text = {0};
 
 	if (check_mounted(dir, e) < 0 || io_read_file(path, MARKER_MAX, &text, e) < 0)
 		return -1;
-	if (marker_parse(path, buf_str(&text), m, e) < 0)
-		return -1;
-	return check_owner(path, m, id, e);
+	return marker_parse(path, buf_str(&text), m, e);
+}
+
+int marker_check(const char *dir, const struct identity *id, struct marker *m, struct err *e)
+{
+	_cleanup_free_ char *path = marker_path(dir);
+
+	return marker_load(dir, m, e) < 0 ? -1 : check_owner(path, m, id, e);
 }
 
 static int write_marker(const char *dir, struct marker *m, const struct marker *next, struct err *e)
@@ -145,4 +150,12 @@ int marker_set_neo4j(const char *dir, struct marker *m, const char *version, str
 
 	snprintf(next.neo4j, sizeof(next.neo4j), "%s", version);
 	return strcmp(m->neo4j, next.neo4j) == 0 ? 0 : write_marker(dir, m, &next, e);
+}
+
+int marker_assign(const char *dir, struct marker *m, const char *node, struct err *e)
+{
+	struct marker next = *m;
+
+	snprintf(next.node, sizeof(next.node), "%s", node);
+	return strcmp(m->node, next.node) == 0 ? 0 : write_marker(dir, m, &next, e);
 }

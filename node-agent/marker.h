@@ -20,7 +20,7 @@ enum marker_state {
 
 struct marker {
 	uint8_t cluster_id[CLUSTER_ID_SIZE];
-	char node[NAME_SIZE];
+	char node[NAME_SIZE]; /* "": of identical images, until it is settled (assign.h) */
 	unsigned layout;
 	enum marker_state state;
 	unsigned aside;         /* how many stores were put aside so far: the newest one's number */
@@ -31,6 +31,9 @@ struct marker {
 
 /* Pure: parses a marker's text. name stands for the file in errors. */
 MUST_CHECK int marker_parse(const char *name, const char *text, struct marker *m, struct err *e);
+
+/* The marker of what is mounted at dir, whosever it is. */
+MUST_CHECK int marker_load(const char *dir, struct marker *m, struct err *e);
 
 /* Is dir a mount point that holds this node's marker? Fills *m; else -1 and the reason. */
 MUST_CHECK int marker_check(
@@ -49,5 +52,8 @@ MUST_CHECK int marker_set(
  */
 MUST_CHECK int marker_set_neo4j(
 	const char *dir, struct marker *m, const char *version, struct err *e);
+
+/* From now on it is that node's. */
+MUST_CHECK int marker_assign(const char *dir, struct marker *m, const char *node, struct err *e);
 
 #endif

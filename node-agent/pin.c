@@ -11,10 +11,14 @@
 
 #define FILE_MAX 512
 
-/* The firmware's word, by both of its names; then that of a rehearsed machine, which has none. */
+/*
+ * The firmware's word, by both of its names; then that of a rehearsed machine, which has none: what
+ * cluster.conf says of its board, else systemd-nspawn's own.
+ */
 static const char *const sources[] = {
 	"/proc/device-tree/serial-number",
 	"/sys/firmware/devicetree/base/serial-number",
+	"/run/bramble-board/serial-number",
 	"/run/host/container-uuid",
 };
 
@@ -23,27 +27,14 @@ static cfg_opt_t pin_opts[] = {
 	CFG_END(),
 };
 
-/* A device tree's text ends with a NUL, a file's with a newline; 0 is no number. */
-static bool take_serial(const struct buf *text, char to[PIN_TEXT])
-{
-	static const char allowed[] = "0123456789abcdefABCDEF-";
-	size_t n = text->len ? strspn(buf_str(text), allowed) : 0;
-
-	if (n == 0 || n >= PIN_TEXT || (text->data[n] && text->data[n] != '\n') ||
-		strspn(buf_str(text), "0-") >= n)
-		return false;
-	memcpy(to, text->data, n);
-	to[n] = '\0';
-	return true;
-}
-
-static void read_serial(const char *root, char to[PIN_TEXT])
+void pin_read_serial(const char *root, char to[PIN_TEXT])
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
 		_cleanup_free_ char *path = xasprintf("%s%s", root, sources[i]);
 		_cleanup_buf_ struct buf text = {0};
 		struct err e;
-		if (io_read_file(path, FILE_MAX, &text, &e) == 0 && take_serial(&text, to))
+		if (io_read_file(path, FILE_MAX, &text, &e) == 0 &&
+			serial_take(buf_str(&text), text.len, to))
 			return;
 	}
 }
@@ -53,7 +44,7 @@ void pin_open(struct pin *p, const char *root, int64_t now_ms)
 	uint8_t hash[crypto_generichash_BYTES];
 
 	*p = (struct pin){.since_ms = now_ms, .settled_ms = -1};
-	read_serial(root, p->own);
+	pin_read_serial(root, p->own);
 	if (!p->own[0])
 		return;
 	crypto_generichash(hash, sizeof(hash), (const uint8_t *)p->own, strlen(p->own), NULL, 0);
@@ -64,12 +55,10 @@ int pin_parse(const char *name, const char *text, char serial[PIN_TEXT], struct 
 {
 	_cleanup_cfg_ cfg_t *cfg = config_parse(name, text, pin_opts, e);
 	const char *s = cfg ? cfg_getstr(cfg, "serial") : NULL;
-	_cleanup_buf_ struct buf value = {0};
 
 	if (!cfg)
 		return -1;
-	buf_puts(&value, s ? s : "");
-	if (!take_serial(&value, serial))
+	if (!s || !serial_take(s, strlen(s), serial))
 		return err_code(e, EXIT_CONFIG, "%s: holds no serial number", name);
 	return 0;
 }

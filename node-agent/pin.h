@@ -3,6 +3,7 @@
 #define BRAMBLE_PIN_H
 
 #include "hello.h"
+#include "serial.h"
 
 /*
  * Which board a card belongs to. The first boot pins the board's serial number in
@@ -19,7 +20,7 @@
  */
 #define PIN_GRACE_MS 60000
 #define PIN_RECENT_MS 5000 /* those who refuse do it twice a second */
-#define PIN_TEXT 64        /* a serial number and its NUL */
+#define PIN_TEXT SERIAL_TEXT
 
 struct pin {
 	char own[PIN_TEXT];          /* "": the board tells none */
@@ -35,6 +36,9 @@ struct pin_look {
 	int64_t now_ms, heard_ms, refused_ms;
 	bool alone; /* there is no other member to ask */
 };
+
+/* The board's serial number, as it tells it below root; "": it tells none. */
+void pin_read_serial(const char *root, char to[PIN_TEXT]);
 
 /* Reads the board's serial number below root ("" on a card). */
 void pin_open(struct pin *p, const char *root, int64_t now_ms);

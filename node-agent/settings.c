@@ -2,12 +2,17 @@
 #include <arpa/inet.h>
 #include <sodium.h>
 #include <string.h>
+#include <unistd.h>
 #include "config.h"
+#include "io.h"
 #include "settings.h"
 #include "util.h"
 #include "wifi_text.h"
 
+static const char *const boot_dirs[] = {"/boot/firmware", "/boot"};
+
 static cfg_opt_t settings_opts[] = {
+	CFG_STR("node", NULL, CFGF_NODEFAULT),
 	CFG_STR("hostname", NULL, CFGF_NODEFAULT),
 	CFG_STR("address", NULL, CFGF_NODEFAULT),
 	CFG_STR("gateway", NULL, CFGF_NODEFAULT),
@@ -52,7 +57,8 @@ static int take(cfg_t *cfg, const char *key, char to[SETTINGS_TEXT], struct err 
 	return 0;
 }
 
-static int check_hostname(const char *s, struct err *e)
+/* "" is none. */
+static int check_host_name(const char *key, const char *s, struct err *e)
 {
 	size_t n = strlen(s);
 
@@ -60,7 +66,7 @@ static int check_hostname(const char *s, struct err *e)
 			      strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == n &&
 			      s[strspn(s, "0123456789")] && strcmp(s, "localhost") != 0))
 		return 0;
-	return err_code(e, EXIT_CONFIG, "hostname \"%s\" is not a name of a-z, 0-9 and \"-\"", s);
+	return err_code(e, EXIT_CONFIG, "%s \"%s\" is not a name of a-z, 0-9 and \"-\"", key, s);
 }
 
 static bool is_host(const char *text, unsigned prefix)
@@ -157,6 +163,7 @@ static int read_all(cfg_t *cfg, struct settings *s, struct err *e)
 		const char *key;
 		char *to;
 	} texts[] = {
+		{"node", s->node},
 		{"hostname", s->hostname},
 		{"address", s->address},
 		{"gateway", s->gateway},
@@ -169,7 +176,8 @@ static int read_all(cfg_t *cfg, struct settings *s, struct err *e)
 		if (take(cfg, texts[i].key, texts[i].to, e) < 0)
 			return -1;
 	}
-	if (check_hostname(s->hostname, e) < 0 || read_address(s, e) < 0 ||
+	if (check_host_name("node", s->node, e) < 0 ||
+		check_host_name("hostname", s->hostname, e) < 0 || read_address(s, e) < 0 ||
 		check_gateway(s, e) < 0 || check_wifi(s, e) < 0)
 		return -1;
 	return read_seeds(cfg, s, e);
@@ -188,6 +196,35 @@ int settings_parse(const char *name, const char *text, size_t n, struct settings
 	if (!cfg)
 		return -1;
 	return read_all(cfg, s, e) < 0 ? err_prefix(e, "%s", name) : 0;
+}
+
+char *settings_path(const char *root)
+{
+	char *path = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(boot_dirs); i++) {
+		free(path);
+		path = xasprintf("%s%s/bramble.txt", root, boot_dirs[i]);
+		if (access(path, F_OK) == 0)
+			break;
+	}
+	return path;
+}
+
+int settings_load(const char *root, struct settings *s, struct err *e)
+{
+	_cleanup_free_ char *path = settings_path(root);
+	_cleanup_buf_ struct buf text = {0};
+
+	*s = (struct settings){0};
+	if (access(path, F_OK) < 0)
+		return 0;
+	int r = io_read_file(path, SETTINGS_MAX, &text, e);
+	if (r == 0)
+		r = settings_parse(path, buf_str(&text), text.len, s, e);
+	if (text.data)
+		sodium_memzero(text.data, text.cap);
+	return r;
 }
 
 int settings_take_password(struct settings *s, const struct settings *before, struct err *e)
@@ -234,6 +271,7 @@ void settings_format(const struct settings *s, struct buf *to)
 		[NETCONF_LINKLOCAL] = "linklocal",
 	};
 
+	put_text(to, "node", s->node);
 	put_text(to, "hostname", s->hostname);
 	if (s->has_network && s->mode == NETCONF_STATIC)
 		buf_printf(to, "address = \"%s/%u\"\n", s->address, s->prefix);

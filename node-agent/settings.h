@@ -10,6 +10,7 @@
  * bramble.txt on p1: what a person may change on any PC. At boot, before the network is up,
  * `bramble-agent settings` reads it and tells it to the system (settings_apply.c).
  *
+ *	node = "pi2"				which node a card of identical images is (assign.h)
  *	hostname = "kitchen"
  *	address = "192.168.7.11/24"		or "dhcp", "linklocal"
  *	gateway = "192.168.7.1"
@@ -24,7 +25,8 @@
 #define SETTINGS_TEXT 65         /* the longest is a Wi-Fi key of 64 digits */
 
 struct settings {
-	char hostname[SETTINGS_TEXT]; /* "": as built; so for all */
+	char node[SETTINGS_TEXT];     /* "": not said; so for all */
+	char hostname[SETTINGS_TEXT]; /* "": as built; so for all that follow */
 	char address[SETTINGS_TEXT];  /* dotted, for NETCONF_STATIC */
 	char gateway[SETTINGS_TEXT];
 	char ssid[SETTINGS_TEXT], password[SETTINGS_TEXT], country[SETTINGS_TEXT];
@@ -38,6 +40,13 @@ struct settings {
 /* Pure. name stands for the file in errors; text has n bytes of any kind. */
 MUST_CHECK int settings_parse(
 	const char *name, const char *text, size_t n, struct settings *s, struct err *e);
+
+/* Where bramble.txt is below root, or would be. The caller frees. */
+char *settings_path(const char *root);
+
+/* bramble.txt of the system below root; *s is empty where there is none (perhaps p1 is not
+ * mounted). */
+MUST_CHECK int settings_load(const char *root, struct settings *s, struct err *e);
 
 /*
  * A password that was taken over before, of the same network, is still its password. -1: it has

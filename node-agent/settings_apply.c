@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "agent.h"
+#include "boot_word.h"
+#include "identity.h"
 #include "io.h"
 #include "log.h"
 #include "settings.h"
@@ -24,11 +26,9 @@
 #define BEGIN "# bramble begin\n"
 #define END "# bramble end\n"
 
-static const char *const boot_dirs[] = {"/boot/firmware", "/boot"};
-
 struct apply {
 	const char *root;
-	const char *boot; /* of boot_dirs: where bramble.txt is, or was looked for last */
+	char *path; /* bramble.txt, root and all */
 	struct settings old, now;
 };
 
@@ -318,15 +318,13 @@ static int write_taken(const struct apply *a, struct err *e)
 }
 
 /* In place and synced: a new file would leave the old one's clusters as they are. */
-static int blank_password(const struct apply *a, const char *path, struct buf *text, struct err *e)
+static int blank_password(const struct apply *a, struct buf *text, struct err *e)
 {
-	_cleanup_free_ char *full = below(a, path);
-
 	if (!text->len || !settings_blank_password(text->data, text->len))
 		return 0;
-	_cleanup_close_ int fd = open(full, O_WRONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(a->path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || io_pwrite_full(fd, text->data, text->len, 0) < 0 || fsync(fd) < 0)
-		return err_errno(e, "%s: wifi_password cannot be erased", full);
+		return err_errno(e, "%s: wifi_password cannot be erased", a->path);
 	return 0;
 }
 
@@ -339,46 +337,71 @@ static int take_over(struct apply *a, struct err *e)
 	return write_taken(a, e);
 }
 
-static int read_and_apply(struct apply *a, struct err *e)
+/*
+ * Which node a card is was settled when it first booted (assign.c), and so is whose its store is: a
+ * line about it can only agree. A card that is nobody's yet has other settings taken over, to be
+ * reached.
+ */
+static int check_node(const struct apply *a, struct err *e)
 {
-	_cleanup_free_ char *path = xasprintf("%s/bramble.txt", a->boot);
-	_cleanup_(wipe) struct buf text = {0};
+	static struct identity id;
+	_cleanup_free_ char *conf = below(a, "/etc/bramble/node.conf");
 
-	if (!exists(a, path)) /* perhaps p1 is not mounted */
+	if (!a->now.node[0] || access(conf, F_OK) < 0)
 		return 0;
-	if (read_file(a, path, &text, e) < 0 || read_taken(a, e) < 0 ||
-		settings_parse(path, buf_str(&text), text.len, &a->now, e) < 0 ||
-		settings_check_password(path, buf_str(&text), text.len, &a->now, e) < 0 ||
-		take_over(a, e) < 0)
+	if (identity_load_root(a->root, &id, e) < 0)
 		return -1;
-	return blank_password(a, path, &text, e);
+	const char *self = identity_self(&id)->name;
+	if (strcmp(self, a->now.node) == 0)
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"%s: node \"%s\": this card is %s's, and so is what is on it; flash it anew to "
+		"make it another's",
+		a->path, a->now.node, self);
 }
 
-/* Beside bramble.txt, where the person who wrote it can read it on the same PC. */
+static int read_and_apply(struct apply *a, struct err *e)
+{
+	_cleanup_(wipe) struct buf text = {0};
+
+	if (access(a->path, F_OK) < 0) /* perhaps p1 is not mounted */
+		return 0;
+	if (io_read_file(a->path, FILE_MAX, &text, e) < 0 || read_taken(a, e) < 0 ||
+		settings_parse(a->path, buf_str(&text), text.len, &a->now, e) < 0 ||
+		check_node(a, e) < 0 ||
+		settings_check_password(a->path, buf_str(&text), text.len, &a->now, e) < 0 ||
+		take_over(a, e) < 0)
+		return -1;
+	return blank_password(a, &text, e);
+}
+
+/*
+ * Beside bramble.txt, where the person who wrote it can read it on the same PC; and for the agent
+ * to tell.
+ */
 static void tell(const struct apply *a, const char *why)
 {
-	_cleanup_free_ char *path = xasprintf("%s/bramble-error.txt", a->boot);
+	_cleanup_free_ char *path =
+		xasprintf("%.*s-error.txt", (int)(strlen(a->path) - 4), a->path);
 	_cleanup_buf_ struct buf text = {0};
 	struct err e;
 
+	boot_word_set(a->root, BOOT_WORD_SETTINGS, why);
 	buf_printf(&text, "Nothing of bramble.txt was taken over:\r\n%s\r\n", why ? why : "");
-	if (why ? write_file(a, path, &text, 0600, &e) < 0 : remove_file(a, path, &e) < 0)
+	if (!why && unlink(path) < 0 && errno != ENOENT)
+		log_warn("%s: %s", path, strerror(errno));
+	else if (why && io_write_atomic(path, text.data, text.len, 0600, &e) < 0)
 		log_warn("%s", e.msg);
 }
 
 int agent_settings(const struct agent_options *o, struct err *e)
 {
-	struct apply a = {.root = o->root};
+	struct apply a = {.root = o->root, .path = settings_path(o->root)};
 
-	for (size_t i = 0; i < ARRAY_SIZE(boot_dirs); i++) {
-		_cleanup_free_ char *path = xasprintf("%s/bramble.txt", boot_dirs[i]);
-		a.boot = boot_dirs[i];
-		if (exists(&a, path))
-			break;
-	}
 	int r = read_and_apply(&a, e);
 	tell(&a, r < 0 ? e->msg : NULL);
 	sodium_memzero(&a.old, sizeof(a.old));
 	sodium_memzero(&a.now, sizeof(a.now));
+	free(a.path);
 	return r;
 }

@@ -23,7 +23,7 @@ settings() { # the text of bramble.txt on standard input
   cat >card/boot/firmware/bramble.txt
   "$agent" --root card settings 2>said
 }
-all() { (cd card && find . -type f -exec sha256sum {} + | sort -k2); }
+all() { (cd card && find . -path ./run -prune -o -type f -exec sha256sum {} + | sort -k2); }
 
 card networkd
 before=$(all)
@@ -43,6 +43,7 @@ settings <<<'hostname = "Kitchen"'
 is $? 3 "a wrong host name is refused"
 like "$(cat card/boot/firmware/bramble-error.txt)" 'hostname "Kitchen" is not a name' "the reason is beside it"
 is "$(all | grep -v firmware)" "$(grep -v firmware <<<"$then")" "and the card is as it was"
+like "$(cat card/run/bramble-boot/settings)" 'hostname "Kitchen" is not a name' "the agent is told, too"
 mv card/boot/firmware card/boot/not
 "$agent" --root card settings
 is "$(all | grep -v boot)" "$(grep -v boot <<<"$then")" "so it is without p1"
@@ -51,6 +52,8 @@ settings </dev/null
 is "$(all | grep -v bramble.txt | grep -v /built/)" "$before" "without a word all is as it was built"
 [[ ! -e card/boot/firmware/bramble-error.txt ]]
 ok $? "and the complaint is gone"
+[[ ! -e card/run/bramble-boot/settings ]]
+ok $? "also for the agent"
 printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' | settings
 is $? 3 "Wi-Fi by networkd is refused: $(cat said)"
 like "$(cat card/boot/firmware/bramble.txt)" 12345678 "what is refused is not erased"
