@@ -102,9 +102,15 @@ static int build(int argc, char **argv, struct err *e)
 	if (build_cluster(c, &q.o, e) < 0)
 		return -1;
 	_cleanup_free_ char *dir = q.o.out ? xstrdup(q.o.out) : cluster_images_dir(c);
-	printf("%s: %zu images in %s (%.1f s); they hold the cluster's secrets: keep them like "
-	       "keys\n",
-		c->name, c->nnodes, dir, (double)(boottime_ms() - start) / 1000);
+	double seconds = (double)(boottime_ms() - start) / 1000;
+	if (c->identical_images)
+		printf("%s: one image for all %zu nodes in %s (%.1f s); it holds the secrets of "
+		       "all of them: keep it like a key\n",
+			c->name, c->nnodes, dir, seconds);
+	else
+		printf("%s: %zu images in %s (%.1f s); they hold the cluster's secrets: keep them "
+		       "like keys\n",
+			c->name, c->nnodes, dir, seconds);
 	return 0;
 }
 

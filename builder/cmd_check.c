@@ -57,6 +57,16 @@ static void print_port_notes(const struct cluster *c)
 	}
 }
 
+static void print_serial_notes(const struct cluster *c)
+{
+	for (size_t i = 0; c->identical_images && i < c->nnodes; i++) {
+		if (!*c->nodes[i].serial)
+			printf("note: %s: has no serial: its card must be told by node = \"%s\" "
+			       "in bramble.txt\n",
+				c->nodes[i].name, c->nodes[i].name);
+	}
+}
+
 static void print_plan(const struct build *b)
 {
 	const struct cluster *c = b->cluster;
@@ -78,6 +88,7 @@ static void print_plan(const struct build *b)
 	}
 	neo4j_conf_notes(b, stdout);
 	print_port_notes(c);
+	print_serial_notes(c);
 	if (!c->access.ssh_key)
 		printf("note: access has no ssh_key, so nobody can log in over the network\n");
 }

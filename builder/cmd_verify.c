@@ -71,8 +71,8 @@ static int verify_all(const struct cluster *c, struct tally *t, struct err *e)
 {
 	_cleanup_free_ char *dir = cluster_images_dir(c);
 
-	for (size_t i = 0; i < c->nnodes; i++) {
-		_cleanup_free_ char *image = xasprintf("%s/%s.img", dir, c->nodes[i].name);
+	for (size_t i = 0; i < cluster_nimages(c); i++) {
+		_cleanup_free_ char *image = xasprintf("%s/%s.img", dir, cluster_image(c, i)->name);
 		if (verify_and_count(image, c, t, e) < 0)
 			return -1;
 	}

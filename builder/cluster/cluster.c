@@ -178,12 +178,27 @@ static int read_address(struct cluster *c, cfg_t *sec, struct node *n, struct er
 	return 0;
 }
 
+static int read_serial(cfg_t *sec, struct node *n, struct err *e)
+{
+	const char *s = cfg_getstr(sec, "serial");
+
+	if (!s || (serial_take(s, strlen(s), n->serial) && strlen(n->serial) == strlen(s)))
+		return 0;
+	return err_code(e, EXIT_CONFIG,
+		"serial \"%s\" is no board's serial number, like 10000000abcdef01: the Pi tells it "
+		"in /proc/cpuinfo, and on its console when it is nobody's",
+		s);
+}
+
 static int check_unique(const struct cluster *c, const struct node *n, struct err *e)
 {
 	for (const struct node *o = c->nodes; o < n; o++) {
 		if (*n->address && strcmp(o->address, n->address) == 0)
 			return err_code(
 				e, EXIT_CONFIG, "address %s is already %s's", n->address, o->name);
+		if (*n->serial && strcmp(o->serial, n->serial) == 0)
+			return err_code(
+				e, EXIT_CONFIG, "serial %s is already %s's", n->serial, o->name);
 		if (n->id && o->id == n->id)
 			return err_code(e, EXIT_CONFIG, "id %u is already %s's", n->id, o->name);
 	}
@@ -219,8 +234,9 @@ static int read_node(struct cluster *c, cfg_t *cluster, cfg_t *sec, struct err *
 		return err_code(e, EXIT_CONFIG,
 			"the name must be a host name: a-z, 0-9 and \"-\", at most 63 characters, "
 			"neither a number nor localhost");
-	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_address(c, sec, n, e) < 0 ||
-		read_board(cluster, sec, n, e) < 0 || cluster_neo4j_read_node(n, sec, e) < 0)
+	if (read_roles(sec, n, e) < 0 || read_id(sec, n, e) < 0 || read_serial(sec, n, e) < 0 ||
+		read_address(c, sec, n, e) < 0 || read_board(cluster, sec, n, e) < 0 ||
+		cluster_neo4j_read_node(n, sec, e) < 0)
 		return -1;
 	return check_unique(c, n, e);
 }
@@ -511,6 +527,23 @@ static int read_tls(struct cluster *c, cfg_t *sec, struct err *e)
 	return cluster_tls_read(c, tls, e) < 0 ? err_prefix(e, "%s: tls", config_where(tls)) : 0;
 }
 
+static int read_identical(struct cluster *c, cfg_t *sec, struct err *e)
+{
+	c->identical_images = cfg_getbool(sec, "identical_images");
+	if (!c->identical_images)
+		return 0;
+	if (cluster_node(c, c->name))
+		return err_code(e, EXIT_CONFIG,
+			"%s: identical_images: the one image is named like the cluster, and so is "
+			"a node: rename one of them",
+			config_where(sec));
+	c->all = (struct node){
+		.name = c->name, .address = (char *)"", .memory_mb = MEMORY_DEFAULT_MB};
+	for (size_t i = 0; i < c->nnodes; i++)
+		c->all.roles |= c->nodes[i].roles;
+	return 0;
+}
+
 static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 {
 	c->name = xstrdup(cfg_title(sec));
@@ -528,7 +561,8 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 			return err_prefix(e, "%s: %s", config_where(part), parts[i].name);
 	}
 	read_packages(c, sec);
-	if (read_nodes(c, sec, e) < 0 || read_vip(c, sec, e) < 0 || read_tls(c, sec, e) < 0)
+	if (read_nodes(c, sec, e) < 0 || read_identical(c, sec, e) < 0 || read_vip(c, sec, e) < 0 ||
+		read_tls(c, sec, e) < 0)
 		return -1;
 	return overlays_read(c, sec, e);
 }
@@ -539,6 +573,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR_LIST("roles", (char *)"{}", CFGF_NONE),
 		CFG_BOOL("proxy", cfg_false, CFGF_NONE),
 		CFG_STR("address", NULL, CFGF_NONE),
+		CFG_STR("serial", NULL, CFGF_NONE),
 		CFG_INT("id", 0, CFGF_NONE),
 		CFG_STR("board", NULL, CFGF_NONE),
 		CFG_INT("memory_mb", 0, CFGF_NONE),
@@ -585,6 +620,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 		CFG_STR_LIST("neo4j_settings", (char *)"{}", CFGF_NONE),
 		CFG_STR("java", "base", CFGF_NONE),
 		CFG_STR_LIST("packages", (char *)"{}", CFGF_NONE),
+		CFG_BOOL("identical_images", cfg_false, CFGF_NONE),
 		CFG_STR("size", "16GB", CFGF_NONE),
 		CFG_STR("root_size", NULL, CFGF_NONE),
 		CFG_STR("data_size", "512MiB", CFGF_NONE),
@@ -655,6 +691,8 @@ const char *node_place(const struct cluster *c, const struct node *n)
 		[NETCONF_LINKLOCAL] = "link-local",
 	};
 
+	if (node_is_all(c, n))
+		return "whichever the serial number says";
 	return c->network.mode == NETCONF_STATIC ? n->address : places[c->network.mode];
 }
 
@@ -665,6 +703,23 @@ size_t cluster_count(const struct cluster *c, enum role role)
 	for (size_t i = 0; i < c->nnodes; i++)
 		n += (c->nodes[i].roles & role) != 0;
 	return n;
+}
+
+size_t cluster_nimages(const struct cluster *c)
+{
+	return c->identical_images ? 1 : c->nnodes;
+}
+
+const struct node *cluster_image(const struct cluster *c, size_t i)
+{
+	return c->identical_images ? &c->all : &c->nodes[i];
+}
+
+const struct node *cluster_image_of(const struct cluster *c, const char *name)
+{
+	if (!c->identical_images)
+		return cluster_node(c, name);
+	return strcmp(c->all.name, name) == 0 ? &c->all : NULL;
 }
 
 static char *beside(const struct cluster *c, const char *suffix)

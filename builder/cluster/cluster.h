@@ -9,6 +9,7 @@
 #include "neo4j_extra.h"
 #include "netconf.h"
 #include "pi.h"
+#include "serial.h"
 #include "util.h"
 
 /*
@@ -28,9 +29,10 @@ struct node {
 	unsigned roles;
 	unsigned
 		id; /* ha.server_id of data nodes and arbiters; 0 for a node that is only a proxy */
-	char *address;          /* dotted IPv4; "" where the network gives it */
-	const struct pi *board; /* NULL: not said */
-	unsigned memory_mb;     /* what it has: as said, else the board's smallest, else 1024 */
+	char serial[SERIAL_TEXT]; /* of its board; "": not said */
+	char *address;            /* dotted IPv4; "" where the network gives it */
+	const struct pi *board;   /* NULL: not said */
+	unsigned memory_mb;       /* what it has: as said, else the board's smallest, else 1024 */
 	struct neo4j_extras neo4j_settings; /* before the cluster's */
 };
 
@@ -107,6 +109,13 @@ struct cluster {
 	} tls;
 	struct node *nodes;
 	size_t nnodes;
+	/*
+	 * One image for all cards: which node a card is its board's serial number says, at its
+	 * first boot. `all` stands for every node then: it has the cluster's name, all roles and no
+	 * address.
+	 */
+	bool identical_images;
+	struct node all;
 	char **packages; /* .deb files and folders of them, as written */
 	size_t npackages;
 	struct overlay *overlays;
@@ -125,6 +134,16 @@ static inline void cleanup_cluster(struct cluster **c)
 const char *node_place(const struct cluster *c, const struct node *n);
 
 const struct node *cluster_node(const struct cluster *c, const char *name);
+
+/* The images of a cluster: one for each node, or the one for all. NULL: none of that name. */
+size_t cluster_nimages(const struct cluster *c);
+const struct node *cluster_image(const struct cluster *c, size_t i);
+const struct node *cluster_image_of(const struct cluster *c, const char *name);
+static inline bool node_is_all(const struct cluster *c, const struct node *n)
+{
+	return n == &c->all;
+}
+
 size_t cluster_count(const struct cluster *c, enum role role);
 
 /* "data", "proxy", "data,proxy": the roles as written in files and tables. Static storage. */

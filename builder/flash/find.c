@@ -39,7 +39,9 @@ static char *find_node_image(const char *node, const struct cluster *c, struct e
 	static const char *const suffixes[] = {"img", "img.zst", "img.xz"};
 	_cleanup_free_ char *dir = cluster_images_dir(c);
 
-	if (!cluster_node(c, node)) {
+	if (c->identical_images && cluster_node(c, node))
+		node = c->all.name; /* the card finds out */
+	if (!cluster_image_of(c, node)) {
 		err_code(e, EXIT_USAGE, "%s: has no node \"%s\"", c->path, node);
 		return NULL;
 	}

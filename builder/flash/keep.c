@@ -108,8 +108,8 @@ static int check_identity(const struct card *card, const struct card *image, str
 	const struct agreement agreements[] = {
 		{same(card->data.cluster_id, image->data.cluster_id), "cluster id",
 			card->data.cluster_id, image->data.cluster_id},
-		{same(card->data.node, image->data.node), "node", card->data.node,
-			image->data.node},
+		{same(card->data.node, image->data.node) || card_is_for_all(image), "node",
+			card->data.node, image->data.node},
 		{c->disk_id == i->disk_id, "disk id", id[0], id[1]},
 		{same(start[0], start[1]), "start of p3", start[0], start[1]},
 		{same(cf->label, LABEL) && same(jf->label, LABEL), "label of p3", cf->label,

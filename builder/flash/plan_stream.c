@@ -63,7 +63,8 @@ static int look_beside(struct plan *p, struct err *e)
 	_cleanup_beside_ struct beside b = {0};
 
 	beside_read(&b, p->name);
-	p->nobody_told = !b.node && p->card.table.part[CARD_DATA].at.size;
+	p->card.identity.of_all = b.for_all;
+	p->nobody_told = !b.node && !b.for_all && p->card.table.part[CARD_DATA].at.size;
 	p->card.identity.node = steal(&b.node);
 	p->card.identity.cluster = steal(&b.cluster);
 	p->card.data.cluster_id = b.cluster_id ? xstrdup(b.cluster_id) : NULL;

@@ -322,6 +322,7 @@ int ext4_rewrite(struct ext4 *x, const char *path, const void *p, size_t n, stru
 	if (rc)
 		return ext4_fail(x, path, rc, e);
 	x->file_path = xstrdup(path);
+	tell_watch(x, path);
 	return ext4_file_add(x, p, n, e) < 0 ? -1 : ext4_file_end(x, e);
 }
 

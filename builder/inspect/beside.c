@@ -59,7 +59,8 @@ void beside_read(struct beside *b, const char *image)
 		return;
 	json_int_t size = json_integer_value(json_object_get(node, "size"));
 	b->size = size > 0 ? (uint64_t)size : 0;
-	b->node = get_text(node, "name");
+	b->for_all = json_is_true(json_object_get(node, "for_all"));
+	b->node = b->for_all ? NULL : get_text(node, "name");
 	b->sha256 = get_text(node, "sha256");
 	b->cluster = get_text(manifest, "cluster");
 	b->cluster_id = get_text(manifest, "id");

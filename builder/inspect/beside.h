@@ -14,6 +14,7 @@ struct beside {
 	bool there;
 	char *trouble; /* it cannot be read */
 	char *node, *cluster, *cluster_id;
+	bool for_all;  /* the image is for all nodes; node is NULL then */
 	char *sha256;  /* of the uncompressed image, in hex */
 	uint64_t size; /* of that too */
 };

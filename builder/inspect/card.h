@@ -43,6 +43,7 @@ struct card_identity {
 	unsigned roles;
 	unsigned server_id;
 	long generation; /* 0: unknown */
+	size_t of_all;   /* of identical images: how many nodes it can become; it is none then */
 	char *trouble;
 };
 
@@ -88,6 +89,11 @@ void card_free(struct card *c);
 
 /* Does node.conf say that this is a node of a bramble cluster? */
 bool card_is_node(const struct card *c);
+/* Is it for all nodes, and none yet (common/identical.h)? */
+static inline bool card_is_for_all(const struct card *c)
+{
+	return !c->identity.node && c->identity.of_all;
+}
 
 /* The filesystems, for whoever wants to read more; NULL and the error when they cannot be read. */
 struct ext4 *card_open_ext4(const struct card *c, size_t part, struct err *e);
@@ -97,6 +103,7 @@ struct fat *card_open_fat(const struct card *c, struct err *e);
 void card_read_root(struct card *c, struct ext4 *fs);
 void card_read_data(struct card *c, struct ext4 *fs);
 void card_read_node_conf(struct card_identity *id, const char *text);
+void card_read_identical(struct card_identity *id, const char *text);
 void card_read_marker(struct card_data *d, const char *text);
 
 #endif

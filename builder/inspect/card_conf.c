@@ -6,6 +6,7 @@
 #include <confuse.h>
 #include <string.h>
 #include "card.h"
+#include "identical.h"
 
 #define UNKNOWN CFG_STR("__unknown", NULL, CFGF_NONE)
 
@@ -87,6 +88,30 @@ void card_read_node_conf(struct card_identity *id, const char *text)
 	take(&id->neo4j_profile, cfg_getsec(cfg, "neo4j"), "profile");
 	id->generation = cfg_getint(cfg_getsec(cfg, "cluster"), "generation");
 	take_own_member(id, cfg);
+}
+
+static void take_text(char **to, const char *text)
+{
+	if (text && *text && !*to)
+		*to = xstrdup(text);
+}
+
+void card_read_identical(struct card_identity *id, const char *text)
+{
+	static struct identical all; /* too large for the stack */
+	struct err e = {0};
+
+	if (identical_parse(text, strlen(text), &all, &e) < 0) {
+		id->trouble = xasprintf(IDENTICAL_LIST ": %s", e.msg);
+		return;
+	}
+	take_text(&id->cluster, all.cluster);
+	take_text(&id->cluster_id, all.list.cluster);
+	take_text(&id->neo4j_version, all.list.neo4j);
+	take_text(&id->neo4j_profile, all.profile);
+	id->generation = (long)all.list.number;
+	id->of_all = all.n;
+	identical_close(&all);
 }
 
 void card_read_marker(struct card_data *d, const char *text)

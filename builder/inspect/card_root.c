@@ -3,6 +3,7 @@
 #include <string.h>
 #include "card.h"
 #include "elf_look.h"
+#include "identical.h"
 #include "release/release.h"
 
 /* A whole file as a text, or NULL. */
@@ -73,8 +74,13 @@ static void read_identity(struct card_identity *id, struct ext4 *fs)
 
 	id->hostname = first_line(fs, "/etc/hostname");
 	id->machine_id = first_line(fs, "/etc/machine-id");
-	if (conf)
+	if (conf) {
 		card_read_node_conf(id, conf);
+		return;
+	}
+	_cleanup_free_ char *list = read_text(fs, IDENTICAL_LIST);
+	if (list)
+		card_read_identical(id, list);
 }
 
 /* "Package: openjdk-17-jre-headless" ... "Version: 17.0.1": the newest one installed. */

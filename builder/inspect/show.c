@@ -88,7 +88,12 @@ static void show_identity(const struct card *c, FILE *f)
 {
 	const struct card_identity *id = &c->identity;
 
-	if (!card_is_node(c)) {
+	if (card_is_for_all(c)) {
+		fprintf(f, "node     one of %zu, by the board's serial number,", id->of_all);
+		say(f, " of cluster ", id->cluster);
+		say(f, " ", id->cluster_id);
+		fprintf(f, ", generation %ld\n", id->generation);
+	} else if (!card_is_node(c)) {
 		fputs("node     none: not a card of bramble's\n", f);
 		say(f, "         ", id->trouble);
 		fputs(id->trouble ? "\n" : "", f);
@@ -130,7 +135,7 @@ static void show_data(const struct card_data *d, FILE *f)
 	}
 	if (!d->node)
 		return;
-	say(f, "data     of ", d->node);
+	say(f, "data     of ", *d->node ? d->node : "nobody yet");
 	say(f, ", ", d->state);
 	fprintf(f, ", layout %ld, %.1f MiB of Neo4j's", d->layout, mib(d->store_size));
 	say(f, ", store format ", d->store_format);

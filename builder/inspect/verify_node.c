@@ -11,6 +11,8 @@ static bool is_no_node(struct verify *v, enum verdict *verdict)
 {
 	if (!v->root)
 		*verdict = verify_not_checked(v, "the root filesystem cannot be read");
+	else if (card_is_for_all(v->card))
+		*verdict = verify_not_checked(v, "it is no node's before its first boot");
 	else if (!card_is_node(v->card))
 		*verdict = verify_not_checked(v, "no card of bramble's: it has no node.conf");
 	return !v->root || !card_is_node(v->card);
@@ -108,6 +110,8 @@ enum verdict check_identity(struct verify *v)
 		return verify_not_checked(v, "the root filesystem cannot be read");
 	if (id->trouble)
 		return verify_failed(v, "%s", id->trouble);
+	if (card_is_for_all(v->card))
+		return VERDICT_OK; /* its list is whole, or it were none */
 	if (!card_is_node(v->card))
 		return verify_failed(v, "no card of bramble's: it has no node.conf");
 	if (!id->hostname || strcmp(id->hostname, id->node) != 0)

@@ -77,7 +77,7 @@ static enum verdict check_other_secrets(struct verify *v)
 
 enum verdict check_secrets(struct verify *v)
 {
-	if (!v->root || !card_is_node(v->card))
+	if (!v->root || (!card_is_node(v->card) && !card_is_for_all(v->card)))
 		return verify_not_checked(v, "no node to look at");
 	for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
 		enum verdict verdict = check_secret(v, &secrets[i]);

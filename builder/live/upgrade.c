@@ -256,6 +256,11 @@ static int run(struct job *j, struct err *e)
 {
 	struct live_task t = {.remote = &j->remote, .kind = "upgrade"};
 
+	if (j->remote.cluster->identical_images && !j->images)
+		return err_code(e, EXIT_CONFIG,
+			"upgrade takes what each node gets from an image of its own: build these "
+			"with "
+			"identical_images = false and name their folder with --images");
 	if (for_all(j, check_node, e) < 0)
 		return -1;
 	if (live_task_look(&t, e) < 0)

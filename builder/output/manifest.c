@@ -26,12 +26,14 @@ static void add_file(json_t *list, const struct file_sum *f)
 	json_array_append_new(list, o);
 }
 
-static json_t *node_entry(const struct node_made *n)
+static json_t *node_entry(const struct made *m, const struct node_made *n)
 {
 	json_t *o = json_pack("{ss ss ss ss}", "name", n->node->name, "image", n->image.name,
 		"roles", roles_text(n->node->roles), "address", n->node->address);
 	json_t *files = json_array();
 
+	if (node_is_all(m->b->cluster, n->node))
+		json_object_set_new(o, "for_all", json_true());
 	set_sum(o, &n->image);
 	add_file(files, &n->compressed);
 	add_file(files, &n->bmap);
@@ -85,7 +87,7 @@ int manifest_write(const struct made *m, struct err *e)
 	for (size_t i = 0; i < m->ninputs; i++)
 		json_array_append_new(inputs, input_entry(&m->inputs[i]));
 	for (size_t i = 0; i < m->nnodes; i++)
-		json_array_append_new(nodes, node_entry(&m->nodes[i]));
+		json_array_append_new(nodes, node_entry(m, &m->nodes[i]));
 	add_file(files, &m->os_list);
 	add_file(files, &m->sbom);
 	json_object_set_new(root, "release", release_entry(&b->inputs.release));

@@ -150,9 +150,9 @@ static void list_nodes(struct made *m)
 {
 	const struct build *b = m->b;
 
-	m->nodes = xcalloc(b->cluster->nnodes, sizeof(*m->nodes));
-	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		const struct node *n = &b->cluster->nodes[i];
+	m->nodes = xcalloc(cluster_nimages(b->cluster), sizeof(*m->nodes));
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++) {
+		const struct node *n = cluster_image(b->cluster, i);
 		if (!pipeline_wants(b, n))
 			continue;
 		struct node_made *one = &m->nodes[m->nnodes++];
@@ -209,9 +209,10 @@ void outputs_list_stale(const struct build *b, struct buf *names)
 {
 	static const char *const files[] = {"os_list.json", "sbom.spdx.json", "sbom.cdx.json"};
 
-	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		if (pipeline_wants(b, &b->cluster->nodes[i]))
-			list_beside(b, &b->cluster->nodes[i], names);
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++) {
+		const struct node *n = cluster_image(b->cluster, i);
+		if (pipeline_wants(b, n))
+			list_beside(b, n, names);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		list_unmade(b, files[i], names);

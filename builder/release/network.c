@@ -57,8 +57,11 @@ int patch_network(struct edit *x, struct err *e)
 	};
 	const struct cluster *c = x->cluster;
 	char gateway[INET_ADDRSTRLEN] = "";
+	/* A card of identical images has no address before it is somebody's: it takes what it gets.
+	 */
+	bool nobody = c->network.mode == NETCONF_STATIC && !*x->node->address;
 	const struct netconf n = {
-		.mode = c->network.mode,
+		.mode = nobody ? NETCONF_DHCP : c->network.mode,
 		.interface = x->wifi ? "wlan0" : "eth0",
 		.address = x->node->address,
 		.prefix = c->network.prefix,

@@ -7,22 +7,22 @@
 
 /* Wi-Fi comes behind the network: it says on which interface the address is. */
 const struct patch patches[] = {
-	{"first-boot", patch_first_boot},
-	{"cmdline", patch_cmdline},
-	{"fstab", patch_fstab},
-	{"hostname", patch_hostname},
-	{"hosts", patch_hosts},
-	{"machine-id", patch_machine_id},
-	{"network", patch_network},
-	{"wifi", patch_wifi},
-	{"password", patch_password},
-	{"user", patch_user},
-	{"ssh-key", patch_ssh_key},
-	{"ssh", patch_ssh},
-	{"host-keys", patch_host_keys},
-	{"swap", patch_swap},
-	{"logs", patch_logs},
-	{"units", patch_units},
+	{"first-boot", patch_first_boot, false},
+	{"cmdline", patch_cmdline, false},
+	{"fstab", patch_fstab, false},
+	{"hostname", patch_hostname, .own = true},
+	{"hosts", patch_hosts, .own = true},
+	{"machine-id", patch_machine_id, .own = true},
+	{"network", patch_network, .own = true},
+	{"wifi", patch_wifi, false},
+	{"password", patch_password, false},
+	{"user", patch_user, false},
+	{"ssh-key", patch_ssh_key, false},
+	{"ssh", patch_ssh, false},
+	{"host-keys", patch_host_keys, false},
+	{"swap", patch_swap, false},
+	{"logs", patch_logs, false},
+	{"units", patch_units, false},
 	{0},
 };
 
@@ -67,13 +67,18 @@ int patch_block(struct edit *x, const char *path, const char *lines, bool at_sta
 	return ext4_rewrite(x->root, path, new.data, new.len, e);
 }
 
-static int run_patches(struct edit *x, struct err *e)
+static int run_patches(struct edit *x, bool own_only, struct err *e)
 {
 	for (const struct patch *p = patches; p->name; p++) {
-		if (p->run(x, e) < 0)
+		if ((p->own || !own_only) && p->run(x, e) < 0)
 			return err_prefix(e, "patch %s", p->name);
 	}
 	return 0;
+}
+
+int patch_own(struct edit *x, struct err *e)
+{
+	return run_patches(x, true, e);
 }
 
 int patch_all(struct edit *x, struct err *e)
@@ -85,7 +90,7 @@ int patch_all(struct edit *x, struct err *e)
 		return -1;
 	x->cmdline = (struct buf){0};
 	buf_add(&x->cmdline, before.data, before.len);
-	int rc = run_patches(x, e);
+	int rc = run_patches(x, false, e);
 	if (rc == 0 && strcmp(buf_str(&before), buf_str(&x->cmdline)) != 0)
 		rc = fat_write(b->image, b->offset, "cmdline.txt", &x->cmdline, e);
 	buf_free(&x->cmdline);

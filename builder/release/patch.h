@@ -28,6 +28,7 @@ struct edit {
 struct patch {
 	const char *name;
 	int (*run)(struct edit *x, struct err *e);
+	bool own; /* what it leaves differs from node to node of one cluster and one disk id */
 };
 
 /* In the order they run, up to one without a name. */
@@ -35,6 +36,8 @@ extern const struct patch patches[];
 
 /* Runs them all. x->cmdline is the callee's to fill and to free. */
 MUST_CHECK int patch_all(struct edit *x, struct err *e);
+/* Those that are a node's own, on what all of them have left for another. cmdline.txt stays. */
+MUST_CHECK int patch_own(struct edit *x, struct err *e);
 
 /* disk.c */
 MUST_CHECK int patch_first_boot(struct edit *x, struct err *e);

@@ -170,15 +170,29 @@ struct stage {
 extern const struct stage stage_base, stage_os, stage_java, stage_neo4j;
 
 /* Turns a copy of a stage's image into the node's own. */
-#define NODE_VERSION 2 /* as a stage's */
+#define NODE_VERSION 3 /* as a stage's */
 MUST_CHECK int node_finish(struct build *b, const struct node *n, const char *image, struct err *e);
 
+/* What node_finish puts onto p2, by what it is for. */
+enum painting {
+	PAINT_CARD = 1 << 0, /* all, onto a node's own image */
+	PAINT_ALL = 1 << 1,  /* what all nodes have, onto the image for all */
+	PAINT_NODE = 1 << 2, /* what makes a card of that one a node's */
+	PAINT_LIVE = 1 << 3, /* only what a live node can take over (`bramble apply`) */
+};
+
 /*
- * Puts only what a live node can take over onto p2 of a copy of a stage's image, as node_finish
- * does; fn hears of each path.
+ * Puts PAINT_LIVE onto p2 of a copy of a stage's image, or PAINT_NODE onto one of the image for
+ * all, as node_finish does; fn hears of each path.
  */
 MUST_CHECK int node_render(struct build *b, const struct node *n, struct ext4 *fs,
-	ext4_watch_fn *fn, void *arg, struct err *e);
+	enum painting what, ext4_watch_fn *fn, void *arg, struct err *e);
+
+/*
+ * Puts the files of all nodes into the image for all (common/identical.h), which has PAINT_ALL
+ * already.
+ */
+MUST_CHECK int identical_put(struct build *b, const char *image, struct err *e);
 
 /*
  * What cluster.conf says of a node that cannot change while it lives, by the names live/fixed.c has

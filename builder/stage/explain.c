@@ -55,8 +55,8 @@ static int explain_uncached(const struct build *b)
 	explain_step(b, 0);
 	for (size_t i = 1; i < STEPS; i++)
 		printf("%-10s runs: depends on base\n", stages_name(i));
-	for (size_t i = 0; i < b->cluster->nnodes; i++)
-		printf("%-10s runs: depends on base\n", b->cluster->nodes[i].name);
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++)
+		printf("%-10s runs: depends on base\n", cluster_image(b->cluster, i)->name);
 	return 0;
 }
 
@@ -70,8 +70,8 @@ static int explain_all(struct build *b, struct err *e)
 		return -1;
 	for (size_t i = 0; i < STEPS; i++)
 		explain_step(b, i);
-	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		if (explain_node(b, &b->cluster->nodes[i], e) < 0)
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++) {
+		if (explain_node(b, cluster_image(b->cluster, i), e) < 0)
 			return -1;
 	}
 	return 0;

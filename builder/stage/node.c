@@ -251,7 +251,16 @@ static int put_settings_template(struct paint *p, struct err *e)
 		"# seeds = {\"192.168.7.12\", \"192.168.7.13\"}\r\n";
 	_cleanup_buf_ struct buf b = {0};
 
-	buf_printf(&b, "# bramble: cluster %s, node %s\r\n", p->b->cluster->name, p->node->name);
+	if (node_is_all(p->b->cluster, p->node))
+		buf_printf(&b,
+			"# bramble: cluster %s. Which node this card is the board's serial "
+			"number\r\n"
+			"# says, when it boots first; or this line, instead:\r\n"
+			"# node = \"%s\"\r\n\r\n",
+			p->b->cluster->name, p->b->cluster->nodes[0].name);
+	else
+		buf_printf(&b, "# bramble: cluster %s, node %s\r\n", p->b->cluster->name,
+			p->node->name);
 	buf_puts(&b, lines);
 	if (!buf_ok(&b))
 		return err_set(e, "bramble.txt: out of memory");
@@ -293,14 +302,31 @@ static const struct unit enabled_units[] = {
 	{"bramble-addresses.path", "multi-user.target", ROLE_PROXY},
 };
 
-static int enable_units(struct paint *p, struct err *e)
+/* On a card that is to become one node's. */
+static const struct unit first_units[] = {
+	{"bramble-assign.service", "multi-user.target", ~0u},
+	{"bramble-settings.service", "multi-user.target", ~0u},
+	{"bramble-helper.socket", "sockets.target", ~0u},
+	{"bramble-agent.service", "multi-user.target", ~0u},
+};
+
+static int enable_list(struct paint *p, const struct unit *list, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(enabled_units); i++) {
-		const struct unit *u = &enabled_units[i];
+	for (const struct unit *u = list; u < list + n; u++) {
 		if ((u->roles & p->node->roles) && enable_unit(p, u->target, u->name, e) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+static int enable_units(struct paint *p, struct err *e)
+{
+	return enable_list(p, enabled_units, ARRAY_SIZE(enabled_units), e);
+}
+
+static int enable_first_units(struct paint *p, struct err *e)
+{
+	return enable_list(p, first_units, ARRAY_SIZE(first_units), e);
 }
 
 static struct wifi wifi_of(const struct paint *p)
@@ -351,53 +377,60 @@ static int put_hosts(struct paint *p, struct err *e)
 	return patch_hosts(&x, e);
 }
 
+static int patch_node(struct paint *p, struct err *e)
+{
+	struct wifi wifi = wifi_of(p);
+	struct edit x = edit_of(p, &wifi);
+
+	return patch_own(&x, e);
+}
+
 static int put_overlays(struct paint *p, struct err *e)
 {
 	return overlay_put(p->b, p->node, p->fs, e);
 }
 
-/* What a live node can take over (`bramble apply`) is put by painters of its own. */
 struct painter {
 	unsigned roles;
-	bool live;
+	unsigned what; /* enum painting: when it runs */
 	int (*run)(struct paint *p, struct err *e);
 };
 
+#define OF_ALL (PAINT_CARD | PAINT_ALL)
+#define OF_NODE (PAINT_CARD | PAINT_NODE)
+
 static const struct painter painters[] = {
-	{~0u, false, patch_system},
-	{~0u, false, put_version},
-	{~0u, false, put_secret},
-	{~0u, false, put_apply_key},
-	{~0u, false, put_fixed},
-	{~0u, true, put_hosts},
-	{~0u, true, put_node_conf},
-	{RUNS_NEO4J, true, put_neo4j},
-	{ROLE_DATA, false, put_neo4j_password},
-	{ROLE_PROXY, true, put_proxy_conf},
-	{ROLE_PROXY, true, put_tls},
-	{ROLE_PROXY, false, put_stats_password},
-	{~0u, false, put_avahi_service},
-	{~0u, false, put_settings_template},
-	{~0u, false, enable_units},
-	{~0u, true, put_overlays},
+	{~0u, OF_ALL, patch_system},
+	{~0u, PAINT_NODE, patch_node},
+	{~0u, OF_ALL, put_version},
+	{~0u, OF_ALL, put_secret},
+	{~0u, OF_ALL, put_apply_key},
+	{~0u, OF_NODE, put_fixed},
+	{~0u, OF_NODE | PAINT_LIVE, put_hosts},
+	{~0u, OF_NODE | PAINT_LIVE, put_node_conf},
+	{RUNS_NEO4J, OF_NODE | PAINT_LIVE, put_neo4j},
+	{ROLE_DATA, OF_NODE, put_neo4j_password},
+	{ROLE_PROXY, OF_NODE | PAINT_LIVE, put_proxy_conf},
+	{ROLE_PROXY, OF_NODE | PAINT_LIVE, put_tls},
+	{ROLE_PROXY, OF_NODE, put_stats_password},
+	{~0u, OF_NODE, put_avahi_service},
+	{~0u, OF_ALL, put_settings_template},
+	{~0u, PAINT_ALL, enable_first_units},
+	{~0u, OF_NODE, enable_units},
+	{~0u, OF_NODE | PAINT_LIVE, put_overlays},
 };
 
-static int run_painter(struct paint *p, const struct painter *painter, struct err *e)
+static bool is_live(const struct painter *painter)
 {
-	return painter->roles & p->node->roles ? painter->run(p, e) : 0;
+	return painter->what & PAINT_LIVE;
 }
 
-int node_render(struct build *b, const struct node *n, struct ext4 *fs, ext4_watch_fn *fn,
-	void *arg, struct err *e)
+static int run_painter(
+	struct paint *p, const struct painter *painter, enum painting what, struct err *e)
 {
-	struct paint p = {.b = b, .node = n, .fs = fs};
+	bool wanted = (painter->what & what) && (painter->roles & p->node->roles);
 
-	ext4_watch(fs, fn, arg);
-	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
-		if (painters[i].live && run_painter(&p, &painters[i], e) < 0)
-			return -1;
-	}
-	return 0;
+	return wanted ? painter->run(p, e) : 0;
 }
 
 /*
@@ -407,15 +440,20 @@ int node_render(struct build *b, const struct node *n, struct ext4 *fs, ext4_wat
 struct record {
 	struct ext4 *fs;
 	json_t *files; /* by path */
+	bool live;     /* what is put now is of it */
+	ext4_watch_fn *fn;
+	void *arg; /* who wants to hear of all paths; NULL: nobody */
 };
 
 static void record_path(void *arg, const char *path)
 {
 	struct record *r = arg;
-	_cleanup_free_ char *real = overlay_real_path(r->fs, path);
+	_cleanup_free_ char *real = r->live ? overlay_real_path(r->fs, path) : NULL;
 
 	if (real && ext4_kind(r->fs, real) != EXT4_DIR)
 		json_object_set_new(r->files, real, json_true());
+	if (r->fn)
+		r->fn(r->arg, path);
 }
 
 /* Of a link, and of what is too large for ext4_read, there is none. */
@@ -455,15 +493,33 @@ static int put_record(struct paint *p, const struct record *r, struct err *e)
 	return ext4_write(p->fs, "/var/lib/bramble/installed.json", dump, strlen(dump), owner, e);
 }
 
-static int paint_all(struct paint *p, struct record *r, struct err *e)
+static int paint(struct paint *p, struct record *r, enum painting what, struct err *e)
 {
+	ext4_watch(p->fs, record_path, r);
 	for (size_t i = 0; i < ARRAY_SIZE(painters); i++) {
-		ext4_watch(p->fs, painters[i].live ? record_path : NULL, r);
-		if (run_painter(p, &painters[i], e) < 0)
+		r->live = is_live(&painters[i]);
+		if (run_painter(p, &painters[i], what, e) < 0)
 			return -1;
 	}
-	ext4_watch(p->fs, NULL, NULL);
-	return put_record(p, r, e);
+	r->live = false;
+	return what & OF_NODE ? put_record(p, r, e) : 0;
+}
+
+int node_render(struct build *b, const struct node *n, struct ext4 *fs, enum painting what,
+	ext4_watch_fn *fn, void *arg, struct err *e)
+{
+	struct paint p = {.b = b, .node = n, .fs = fs};
+	struct record r = {.fs = fs, .files = json_object(), .fn = fn, .arg = arg};
+	int rc = paint(&p, &r, what, e);
+
+	json_decref(r.files);
+	ext4_watch(fs, NULL, NULL);
+	return rc;
+}
+
+static enum painting painting_of(const struct paint *p)
+{
+	return node_is_all(p->b->cluster, p->node) ? PAINT_ALL : PAINT_CARD;
 }
 
 static int edit_root(struct paint *p, struct err *e)
@@ -474,7 +530,7 @@ static int edit_root(struct paint *p, struct err *e)
 		return -1;
 	p->fs = fs;
 	struct record r = {.fs = fs, .files = json_object()};
-	int rc = paint_all(p, &r, e);
+	int rc = paint(p, &r, painting_of(p), e);
 	json_decref(r.files);
 	return rc < 0 ? -1 : ext4_close(&fs, e);
 }
@@ -498,7 +554,8 @@ static int make_data_partition(struct paint *p, struct err *e)
 	if (!fs)
 		return -1;
 	buf_printf(&marker, "cluster = \"%s\"\nnode = \"%s\"\nlayout = 1\nstate = \"%s\"\n",
-		p->b->state.id, p->node->name, restored ? "restore" : "virgin");
+		p->b->state.id, painting_of(p) == PAINT_ALL ? "" : p->node->name,
+		restored ? "restore" : "virgin");
 	if (ext4_mkdir(fs, "/.", top, e) < 0 ||
 		ext4_write(fs, "/bramble.marker", marker.data, marker.len, agent, e) < 0)
 		return -1;
@@ -521,6 +578,8 @@ int node_finish(struct build *b, const struct node *n, const char *image, struct
 	t.disk_id |= 1; /* 0 means "none" to the kernel */
 	struct paint p = {.b = b, .node = n, .image = image, .disk_id = t.disk_id};
 	if (table_write(image, &t, e) < 0 || edit_root(&p, e) < 0)
+		return -1;
+	if (painting_of(&p) == PAINT_ALL && identical_put(b, image, e) < 0)
 		return -1;
 	return make_data_partition(&p, e);
 }

@@ -172,8 +172,8 @@ int nodes_build(struct build *b, struct err *e)
 	struct workers w = {.max = b->jobs};
 	struct task t = {.b = b};
 
-	for (size_t i = 0; i < b->cluster->nnodes; i++) {
-		t.node = &b->cluster->nodes[i];
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++) {
+		t.node = cluster_image(b->cluster, i);
 		if (pipeline_wants(b, t.node) && build_node(&w, &t, e) < 0) {
 			workers_stop(&w);
 			return -1;

@@ -35,7 +35,8 @@ int pipeline_begin(
 		.restore = o->restore,
 		.cache = CACHE_NONE};
 	b->jobs = o->jobs ? o->jobs : workers_processors();
-	progress_begin(&b->progress, o->quiet ? NULL : stderr, STEPS + (unsigned)c->nnodes);
+	progress_begin(
+		&b->progress, o->quiet ? NULL : stderr, STEPS + (unsigned)cluster_nimages(c));
 	/* A twin's base is bramble's own. */
 	b->inputs.force_release = o->twin ? NULL : o->force_release;
 	return inputs_find(c, o->twin, &b->inputs, e) < 0 ? -1 : restore_store_look(b, e);

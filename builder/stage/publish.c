@@ -131,7 +131,7 @@ int publish_images(struct build *b, struct err *e)
 	return publish_sync(b->out, e) < 0 ? -1 : finish_publishing(b->out, set, e);
 }
 
-/* "pi1.img" and ".pi1.recipe" of a node there is; all else in .build was half-made. */
+/* "pi1.img" and ".pi1.recipe" of an image there is; all else in .build was half-made. */
 static bool may_be_finished(const struct cluster *c, const char *file)
 {
 	_cleanup_free_ char *name = xstrdup(file[0] == '.' ? file + 1 : file);
@@ -140,7 +140,7 @@ static bool may_be_finished(const struct cluster *c, const char *file)
 	if (!dot || strcmp(dot, file[0] == '.' ? RECIPE : ".img") != 0)
 		return false;
 	*dot = '\0';
-	return cluster_node(c, name);
+	return cluster_image_of(c, name);
 }
 
 static int clear_work(const struct build *b, struct err *e)
@@ -193,7 +193,7 @@ static char *departed_node(const struct cluster *c, const char *file)
 	if (file[0] != '.' || !str_ends(file, RECIPE))
 		return NULL;
 	_cleanup_free_ char *name = xstrndup(file + 1, strlen(file) - 1 - strlen(RECIPE));
-	return cluster_node(c, name) ? NULL : steal(&name);
+	return cluster_image_of(c, name) ? NULL : steal(&name);
 }
 
 int publish_departed(const struct build *b, bool prune, bool quiet, struct err *e)

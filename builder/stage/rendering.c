@@ -60,8 +60,8 @@ static int take_content(struct ext4 *fs, struct rendered_file *f, uint64_t size,
 {
 	if (size > RENDERED_MAX)
 		return err_code(e, EXIT_CONFIG,
-			"%s: files of overlays over %u MiB are not sent to a live node; flash its "
-			"card anew",
+			"%s: files of overlays over %u MiB are not sent to a live node, nor are "
+			"they in identical images; flash its card anew, with an image of its own",
 			f->path, RENDERED_MAX >> 20);
 	if (ext4_read(fs, f->path, &f->bytes, e) < 0)
 		return -1;
@@ -130,25 +130,41 @@ static void free_noted(struct noted *noted)
 	free(noted->paths);
 }
 
-static int render_node(
-	struct build *b, const struct node *node, struct rendered_node *to, struct err *e)
+static int take_painted(struct build *b, struct rendered_node *to, const char *image,
+	enum painting what, struct err *e)
 {
-	_cleanup_free_ char *image = cache_temporary(&b->cache, node->name);
 	_cleanup_(free_noted) struct noted noted = {0};
-
-	to->node = node;
-	to->fixed = node_fixed(b, node);
-	if (sparse_copy_file(stages_last(b, node->roles)->image, image, e) < 0)
-		return -1;
 	_cleanup_ext4_ struct ext4 *fs = ext4_open(image, b->table.part[1].start, e);
+
 	noted.fs = fs;
-	int rc = fs ? node_render(b, node, fs, note_path, &noted, e) : -1;
+	if (!fs || node_render(b, to->node, fs, what, note_path, &noted, e) < 0)
+		return -1;
+	return take_noted(to, &noted, e);
+}
+
+int rendering_add(struct rendering *r, struct build *b, const struct node *node, const char *image,
+	enum painting what, struct err *e)
+{
+	struct rendered_node *to = &r->nodes[r->n++];
+	_cleanup_free_ char *copy = cache_temporary(&b->cache, node->name);
+
+	*to = (struct rendered_node){.node = node, .fixed = node_fixed(b, node)};
+	int rc = sparse_copy_file(image, copy, e);
 	if (rc == 0)
-		rc = take_noted(to, &noted, e);
-	if (rc == 0 && (node->roles & (ROLE_DATA | ROLE_ARBITER)))
-		rc = take_plugins(b, to, e);
-	unlink(image);
+		rc = take_painted(b, to, copy, what, e);
+	unlink(copy);
 	return rc;
+}
+
+static int render_live(struct rendering *r, struct build *b, const struct node *node, struct err *e)
+{
+	const char *image = stages_last(b, node->roles)->image;
+
+	if (rendering_add(r, b, node, image, PAINT_LIVE, e) < 0)
+		return -1;
+	if (!(node->roles & (ROLE_DATA | ROLE_ARBITER)))
+		return 0;
+	return take_plugins(b, &r->nodes[r->n - 1], e);
 }
 
 /* --- all of them */
@@ -168,7 +184,7 @@ int rendering_make(
 	snprintf(r->neo4j, sizeof(r->neo4j), "%s", b.inputs.neo4j_version);
 	int rc = stages_run(&b, 1, STEPS, e);
 	for (size_t i = 0; i < c->nnodes && rc == 0; i++)
-		rc = render_node(&b, &c->nodes[i], &r->nodes[r->n++], e);
+		rc = render_live(r, &b, &c->nodes[i], e);
 	sodium_memzero(&b.state, sizeof(b.state));
 	return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "cluster/state.h"
 #include "generation.h"
+#include "stage/build.h"
 
 /*
  * What `bramble apply` sends: the files of every node that can change while it lives, made by the
@@ -42,6 +43,13 @@ struct rendering {
 /* For the generation s says. r is large, and points into c. */
 MUST_CHECK int rendering_make(
 	const struct cluster *c, const struct state *s, struct rendering *r, struct err *e);
+
+/*
+ * Adds one node's files, as painters of that kind put them onto a copy of image. r begins with its
+ * cluster and Neo4j's version alone.
+ */
+MUST_CHECK int rendering_add(struct rendering *r, struct build *b, const struct node *node,
+	const char *image, enum painting what, struct err *e);
 void rendering_free(struct rendering *r);
 
 /* The list of generation.h; the caller's reference. */

@@ -48,6 +48,11 @@ int restore_store_look(struct build *b, struct err *e)
 			"%s: the members of a causal cluster are restored one by one, by "
 			"neo4j-admin",
 			b->cluster->path);
+	if (b->cluster->identical_images)
+		return err_code(e, EXIT_CONFIG,
+			"%s: an image for all nodes has no node's store; start the cluster and use "
+			"bramble restore",
+			b->cluster->path);
 	if (backup_check(b->restore, &b->backup, e) < 0 || check_version(b, e) < 0)
 		return -1;
 	return check_room(b, e);

@@ -50,8 +50,10 @@ static unsigned wanted_roles(const struct build *b)
 {
 	unsigned roles = 0;
 
-	for (size_t i = 0; i < b->cluster->nnodes; i++)
-		roles |= pipeline_wants(b, &b->cluster->nodes[i]) ? b->cluster->nodes[i].roles : 0;
+	for (size_t i = 0; i < cluster_nimages(b->cluster); i++) {
+		const struct node *n = cluster_image(b->cluster, i);
+		roles |= pipeline_wants(b, n) ? n->roles : 0;
+	}
 	return roles;
 }
 

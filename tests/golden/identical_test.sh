@@ -1,0 +1,113 @@
+#!/bin/bash
+# identical_images = true: one image for all cards, with the files of each node put aside for its first
+# boot. No root, no network.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/golden/fixture.sh
+. "$(dirname "$0")/fixture.sh"
+
+command -v mcopy >/dev/null || skip_all "mtools is not installed"
+export BRAMBLE_CACHE=$scratch/cache
+fixture
+cd "$scratch" || exit 1
+mkdir -p over && echo 'for ${node.name} of ${cluster.name}' >over/motd && echo same >over/same
+sed -i -e 's/^  root_size/  identical_images = true\n  neo4j_auth = "password"\n&/' \
+  -e 's/node "n1" {/& serial = "10000000ABCDEF01"/' -e 's/node "n2" {/& serial = "10000000abcdef02"/' \
+  -e 's/^}$/  overlay "over" { dest = "\/etc\/extra" }\n}/' c.conf
+image=c.images/golden.img
+nodes=/usr/lib/bramble/nodes
+
+out=$("$bramble" build c.conf 2>build.log)
+ok $? "one image is built" "$(cat build.log)"
+like "$out" 'one image for all 4 nodes in c.images .* secrets of all' "the summary says whose secrets it holds"
+is "$(cd c.images && echo *.img)" golden.img "it is named like the cluster"
+is "$(stat -c %a $image)" 600 "and 0600"
+for p in 2 3; do
+  log=$(fsck_partition $image $p)
+  ok $? "e2fsck -fn of p$p is clean" "$log"
+done
+id=$(sfdisk -J $image | sed -n 's/.*"id": *"0x\([0-9a-f]*\)".*/\1/p')
+like "$(card_cat $image /etc/fstab)" "PARTUUID=$id-02 / ext4" "fstab names the image's own p2"
+is "$(card_cat $image /etc/bramble/node.conf)" "" "it is no node's"
+is "$(card_cat $image /etc/hostname)" golden "and called like the cluster"
+like "$(card_cat $image /etc/systemd/network/10-bramble.network)" 'DHCP=' "before it is somebody's it takes the address it gets"
+like "$(card_stat $image /etc/systemd/system/multi-user.target.wants/bramble-assign.service)" 'Type: symlink' "bramble-assign is enabled"
+[[ $(card_stat $image /etc/systemd/system/multi-user.target.wants/bramble-proxy.service) != *symlink* ]]
+ok $? "and bramble-proxy is not"
+like "$(card_stat $image $nodes)" 'Mode:  0700' "the nodes' files are root's alone"
+like "$(mcopy -i "$image@@4M" ::bramble.txt -)" '# node = "n1"' "bramble.txt tells how to name a node"
+
+# What the agent would put in place is what each node's own image holds.
+card_cat $image $nodes/list.json >list.json
+is "$(python3 -c '
+import json
+l = json.load(open("list.json"))
+print(sorted(l["nodes"]), sorted(l["serials"].items()), l["name"])')" \
+  "['n1', 'n2', 'n3', 'n4'] [('n1', '10000000abcdef01'), ('n2', '10000000abcdef02')] golden" "all nodes and the serial numbers"
+sed 's/identical_images = true/identical_images = false/' c.conf >own.conf
+cp -r c.state own.state
+"$bramble" build own.conf >/dev/null 2>own.log
+ok $? "images of the nodes' own are built" "$(cat own.log)"
+files() { # NODE: path, mode, uid, gid, digest or target of each of its files
+  python3 -c '
+import json, sys
+for f in json.load(open("list.json"))["nodes"][sys.argv[1]]:
+    if "dir" not in f and not f["path"].endswith(("fixed.json", "installed.json")):
+        print(f["path"], f.get("link") or f["digest"])' "$1"
+}
+differ=0
+for n in n1 n2 n3 n4; do
+  while read -r path what; do
+    if [[ $what == /* ]]; then
+      [[ $(card_stat own.images/$n.img "$path") == *"Fast link dest: \"$what\""* ]] || { echo "# $n: $path is no link to $what"; differ=1; }
+    elif ! diff <(card_cat $image "$nodes/$what") <(card_cat own.images/$n.img "$path") >diff.log; then
+      # The generation of the two clusters' files differs; nothing else.
+      sed -e 's/generation = [0-9]*//' diff.log | grep '^[<>]' | cut -c 3- | sort | uniq -u | grep -q . &&
+        { echo "# $n: $path differs"; sed 's/^/#   /' diff.log; differ=1; }
+    fi
+  done < <(files $n)
+done
+is $differ 0 "each node's files are those of its own image"
+like "$(files n2 | cut -d ' ' -f 1 | paste -sd ' ')" '/etc/bramble/node.conf .*/etc/bramble/stats.password .*/etc/extra/motd .*/etc/hostname .*/etc/machine-id .*/opt/neo4j-3.5.9/conf/neo4j.conf' \
+  "among them what makes it n2"
+[[ $(files n4) != *neo4j.conf* && $(files n1) != *proxy.conf* ]]
+ok $? "and each has what its roles need"
+is "$(files n1 | grep /etc/extra/same | cut -d ' ' -f 2)" "$(files n4 | grep /etc/extra/same | cut -d ' ' -f 2)" "what they share lies there once"
+
+like "$("$bramble" inspect $image)" 'one of 4, by the board.s serial number, of cluster golden' "inspect knows what it is"
+out=$("$bramble" verify $image 2>&1)
+ok $? "verify finds nothing wrong" "$out"
+like "$out" 'no node.s before its first boot' "and says what it cannot check yet"
+like "$("$bramble" check c.conf)" 'note: n3: has no serial.*note: n4: has no serial' "check tells who has no serial number"
+
+# --- flashing
+truncate -s 1G a.card b.card
+out=$("$bramble" flash --yes --cluster c.conf golden a.card b.card 2>&1)
+ok $? "it goes onto as many cards as there are" "$out"
+out=$("$bramble" flash --yes --cluster c.conf n1 a.card 2>&1)
+ok $? "a node's name means it too" "$out"
+# A card that has become n2's, with a store: p3 is its own, whoever flashes.
+partition a.card 3
+dd if=a.card of=p3 bs=1M iflag=skip_bytes,count_bytes skip=$part_start count=$part_size status=none
+debugfs -w -R 'dump /bramble.marker marker' p3 2>/dev/null
+sed -i 's/node = ""/node = "n2"/; s/virgin/served/' marker && echo 'neo4j = "3.5.9"' >>marker
+debugfs -w -f - p3 >/dev/null 2>&1 <<<$'rm /bramble.marker\nwrite marker bramble.marker'
+dd if=p3 of=a.card bs=1M oflag=seek_bytes seek=$part_start conv=notrunc status=none
+out=$("$bramble" flash --yes --keep-data --cluster c.conf golden a.card 2>&1)
+ok $? "a card that is n2's keeps its data" "$out"
+like "$("$bramble" inspect a.card)" 'data     of n2, served' "and stays n2's"
+sed 's/identical_images = true/identical_images = false/; s/node "n1"/node "golden"/' c.conf >clash.conf
+sed -i 's/identical_images = false/identical_images = true/' clash.conf
+fails 3 'the one image is named like the cluster, and so is a node' "a node called like the cluster is refused" "$bramble" check clash.conf
+for bad in 'n1" { serial = "x"' 'n1" { serial = ""' 'n1" { serial = "0000"' 'n3" { serial = "10000000abcdef02"'; do
+  sed "s/node \"${bad%%\"*}\" {\( serial = \"[^\"]*\"\)*/node \"$bad/" c.conf >bad.conf
+  fails 3 'serial' "refused: node \"$bad" "$bramble" check bad.conf
+done
+
+# --- again
+mv $image before.img
+rm -rf c.images "$BRAMBLE_CACHE"
+(umask 077 && TZ=Asia/Tokyo "$bramble" build --jobs 1 c.conf >/dev/null 2>again.log) || cat again.log
+cmp before.img $image
+ok $? "built again it is the same, byte for byte"
+done_testing
