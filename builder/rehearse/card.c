@@ -2,6 +2,8 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
 #include <linux/loop.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -116,4 +118,32 @@ int card_mount(const char *file, const char *dir, bool readonly, struct err *e)
 		    readonly ? "noload" : NULL) < 0)
 		return err_errno(e, "%s: cannot be mounted as ext4", file);
 	return 0;
+}
+
+static bool has_loop(const char *file)
+{
+	glob_t found;
+	bool has = false;
+
+	if (glob("/sys/block/loop*/loop/backing_file", 0, NULL, &found) != 0)
+		return false;
+	for (size_t i = 0; i < found.gl_pathc && !has; i++) {
+		_cleanup_buf_ struct buf name = {0};
+		struct err gone;
+		if (io_read_file(found.gl_pathv[i], PATH_MAX, &name, &gone) == 0)
+			has = strcspn(buf_str(&name), "\n") == strlen(file) &&
+			      str_starts(buf_str(&name), file);
+	}
+	globfree(&found);
+	return has;
+}
+
+int card_wait_free(const char *file, struct err *e)
+{
+	for (int i = 0; i < 500; i++) {
+		if (!has_loop(file))
+			return 0;
+		usleep(10000);
+	}
+	return err_set(e, "%s: is still mounted", file);
 }

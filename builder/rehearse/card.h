@@ -21,4 +21,10 @@ MUST_CHECK int card_copy(
  */
 MUST_CHECK int card_mount(const char *file, const char *dir, bool readonly, struct err *e);
 
+/*
+ * Waits, for seconds at most, until no loop device has the file: the kernel unmounts what a machine
+ * that is gone had mounted in its own time, and until then nobody else may mount it.
+ */
+MUST_CHECK int card_wait_free(const char *file, struct err *e);
+
 #endif

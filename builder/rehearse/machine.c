@@ -12,6 +12,7 @@
 #include "cgroup.h"
 #include "io.h"
 #include "machine.h"
+#include "netns.h"
 #include "run.h"
 
 static int mount_card(const struct rehearsal *r, const struct machine *m, const char *root,
@@ -43,14 +44,26 @@ static int open_console(const char *path, struct err *e)
 	return 0;
 }
 
-static void exec_nspawn(const char *root, const char *data, const char *name, struct err *e)
+/* The board's serial number, where the agent looks for that of a machine without a device tree. */
+static int write_serial(const char *path, const char *serial, struct err *e)
 {
-	_cleanup_free_ char *machine = xasprintf("--machine=%s", name);
+	_cleanup_free_ char *line = xasprintf("%s\n", serial);
+
+	return io_write_atomic(path, line, strlen(line), 0644, e);
+}
+
+static void exec_nspawn(const struct machine *m, const char *root, const char *data,
+	const char *serial, struct err *e)
+{
+	_cleanup_free_ char *machine = xasprintf("--machine=%s", m->name);
 	_cleanup_free_ char *bind = xasprintf("--bind=%s:/srv/bramble", data);
+	_cleanup_free_ char *board =
+		*m->serial ? xasprintf("--bind-ro=%s:/run/bramble-board/serial-number", serial)
+			   : NULL;
 	const char *const argv[] = {"systemd-nspawn", "--quiet", "-D", root, machine, bind,
 		"--boot", "--register=no", "--keep-unit", "--network-bridge=" BRIDGE,
 		"--console=read-only", "--resolv-conf=off", "--timezone=off", "--link-journal=no",
-		NULL};
+		board, NULL};
 	static const char *const environment[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
 
@@ -65,6 +78,7 @@ static void become_machine(
 	_cleanup_free_ char *root = machine_path(r, m, "p2");
 	_cleanup_free_ char *data = machine_path(r, m, "p3");
 	_cleanup_free_ char *console = machine_path(r, m, "console");
+	_cleanup_free_ char *serial = machine_path(r, m, "serial");
 	sigset_t none;
 
 	sigemptyset(&none);
@@ -78,8 +92,8 @@ static void become_machine(
 		return;
 	}
 	if (cgroup_enter(r->netns, m->node, e) == 0 && mount_card(r, m, root, data, e) == 0 &&
-		open_console(console, e) == 0)
-		exec_nspawn(root, data, m->name, e);
+		write_serial(serial, m->serial, e) == 0 && open_console(console, e) == 0)
+		exec_nspawn(m, root, data, serial, e);
 }
 
 /* The pipe closes on exec: an empty one means that the machine runs. */
@@ -123,6 +137,17 @@ int machine_boot(const struct rehearsal *r, struct machine *m, struct err *e)
 	m->booted_ms = m->off_ms = 0;
 	m->off_why[0] = '\0';
 	return 0;
+}
+
+/* What the one before had is let go by the kernel in its own time. */
+int machine_boot_again(const struct rehearsal *r, struct machine *m, struct err *e)
+{
+	_cleanup_free_ char *root = machine_path(r, m, "root");
+	_cleanup_free_ char *data = machine_path(r, m, "data");
+
+	if (netns_drop_port(m, e) < 0 || card_wait_free(root, e) < 0 || card_wait_free(data, e) < 0)
+		return err_prefix(e, "%s", m->node);
+	return machine_boot(r, m, e);
 }
 
 /* Is it process 1 of a process namespace below ours? Then NSpid ends in 1. */

@@ -58,10 +58,14 @@ static int choose_gateway(
 	return 0;
 }
 
-static void machine_init(struct machine *m, const struct node *n, size_t i, unsigned hash)
+static void machine_init(struct machine *m, const struct cluster *c, size_t i)
 {
+	const struct node *n = &c->nodes[i];
+
 	*m = (struct machine){
 		.node = xstrdup(n->name),
+		.image = xstrdup(c->identical_images ? c->all.name : n->name),
+		.serial = xstrdup(n->serial),
 		.address = xstrdup(n->address),
 		.roams = !*n->address,
 		.roles = n->roles,
@@ -70,8 +74,8 @@ static void machine_init(struct machine *m, const struct node *n, size_t i, unsi
 	 * The port's name may have 15 characters, three of them "vb-". Two digits always, else
 	 * the 11th node "pi1" and the first node "pi11" were the same.
 	 */
-	snprintf(
-		m->name, sizeof(m->name), "%.5s%02x-%04x", n->name, (unsigned)(i + 1) & 0xff, hash);
+	snprintf(m->name, sizeof(m->name), "%.5s%02x-%04x", n->name, (unsigned)(i + 1) & 0xff,
+		name_hash(c->name));
 }
 
 struct rehearsal *rehearsal_new(const struct cluster *c, bool twin, struct err *e)
@@ -94,7 +98,7 @@ struct rehearsal *rehearsal_new(const struct cluster *c, bool twin, struct err *
 		.events = xcalloc(EVENTS_MAX, sizeof(*r->events)),
 	};
 	for (size_t i = 0; i < c->nnodes; i++)
-		machine_init(&r->machines[i], &c->nodes[i], i, name_hash(c->name));
+		machine_init(&r->machines[i], c, i);
 	return r;
 }
 
@@ -105,6 +109,8 @@ void rehearsal_free(struct rehearsal *r)
 	for (size_t i = 0; i < r->nmachines; i++) {
 		free(r->machines[i].node);
 		free(r->machines[i].address);
+		free(r->machines[i].image);
+		free(r->machines[i].serial);
 	}
 	for (size_t i = 0; i < r->nforwards; i++) {
 		free(r->forwards[i].label);

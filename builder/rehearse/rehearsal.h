@@ -25,6 +25,8 @@
 
 struct machine {
 	char *node;    /* as in cluster.conf */
+	char *image;   /* what its card is copied from, without ".img" */
+	char *serial;  /* of its board, as in cluster.conf; "": not said */
 	char *address; /* "": not known yet, or no power so far */
 	bool roams;    /* the network gives it */
 	unsigned roles;

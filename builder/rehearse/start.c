@@ -61,19 +61,20 @@ int rehearse_check_host(struct err *e)
 
 /* --- images */
 
-static char *image_path(const char *dir, const char *node)
+static char *image_path(const char *dir, const char *image)
 {
-	return xasprintf("%s/%s.img", dir, node);
+	return xasprintf("%s/%s.img", dir, image);
 }
 
 static int check_images(const struct cluster *c, const char *dir, struct err *e)
 {
-	for (size_t i = 0; i < c->nnodes; i++) {
-		_cleanup_free_ char *path = image_path(dir, c->nodes[i].name);
+	for (size_t i = 0; i < cluster_nimages(c); i++) {
+		const char *name = cluster_image(c, i)->name;
+		_cleanup_free_ char *path = image_path(dir, name);
 		if (access(path, R_OK) < 0)
 			return err_code(e, EXIT_INPUT,
-				"no image of %s (%s: %s); `bramble build %s` makes it",
-				c->nodes[i].name, path, strerror(errno), c->path);
+				"no image of %s (%s: %s); `bramble build %s` makes it", name, path,
+				strerror(errno), c->path);
 	}
 	return 0;
 }
@@ -108,7 +109,7 @@ static int choose_images(const struct cluster *c, const struct start_options *o,
 	if (!o->twin) {
 		if (check_images(c, own, e) < 0)
 			return -1;
-		_cleanup_free_ char *first = image_path(own, c->nodes[0].name);
+		_cleanup_free_ char *first = image_path(own, cluster_image(c, 0)->name);
 		runs = card_runs_here(first, e);
 		if (runs < 0)
 			return -1;
@@ -149,7 +150,7 @@ static int copy_cards(const struct rehearsal *r, const char *images, struct err 
 	progress_begin(&p, stdout, (unsigned)r->nmachines);
 	for (size_t i = 0; i < r->nmachines && rc == 0; i++) {
 		const struct machine *m = &r->machines[i];
-		_cleanup_free_ char *image = image_path(images, m->node);
+		_cleanup_free_ char *image = image_path(images, m->image);
 		progress_step(&p, "copying the card of %s", m->node);
 		rc = card_copy(r, m, image, e);
 	}

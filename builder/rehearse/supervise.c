@@ -16,6 +16,7 @@
 #define TICK_MS 250
 #define STOP_GRACE_MS 10000
 #define JOBS_MAX 16
+#define NSPAWN_REBOOTS 133
 
 enum stopping { NOT_STOPPING, STOPPING_ORDERLY, STOPPING_NOW };
 
@@ -177,6 +178,21 @@ static bool has_ended(pid_t pid, int *status)
 	return pid > 0 && waitpid(pid, status, WNOHANG) == pid;
 }
 
+/* systemd-nspawn --keep-unit leaves it to whoever started it (EXIT_FORCE_RESTART). */
+static bool boots_again(struct supervisor *s, struct machine *m, int status)
+{
+	struct err e;
+
+	if (s->stopping || m->off_why[0] || !WIFEXITED(status) ||
+		WEXITSTATUS(status) != NSPAWN_REBOOTS)
+		return false;
+	event(s, "reboot", m->node);
+	if (machine_boot_again(s->r, m, &e) == 0)
+		return true;
+	snprintf(m->off_why, sizeof(m->off_why), "it boots no more: %.50s", e.msg);
+	return false;
+}
+
 static void reap_machine(struct supervisor *s, struct machine *m)
 {
 	int status;
@@ -184,6 +200,8 @@ static void reap_machine(struct supervisor *s, struct machine *m)
 	if (!has_ended(m->pid, &status))
 		return;
 	m->pid = 0;
+	if (boots_again(s, m, status))
+		return;
 	m->off_ms = boottime_ms();
 	/* Not by our hand: it was switched off from inside, or failed. */
 	if (!m->off_why[0]) {
