@@ -12,6 +12,7 @@
 #include "notify.h"
 #include "secrets.h"
 #include "store.h"
+#include "store_version.h"
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
@@ -55,6 +56,8 @@ static void check_marker(struct agent *a)
 	if (!a->p3 || check_pin(a, &e) < 0 || voter_begin(&a->voter, &e) < 0 ||
 		tasks_begin(&a->tasks, &e) < 0)
 		why_copy(a->held, e.msg);
+	else if (!task_rests(&a->tasks.task)) /* an upgrade is at it: Neo4j rests anyway */
+		store_version_fits(&a->marker, &a->id, a->held);
 }
 
 static size_t collect_peers(const struct agent *a, struct formation_peer *to)

@@ -31,6 +31,9 @@ MUST_CHECK int agent_check(const struct agent_options *o, struct err *e);
 /* Does to the store what the marker orders: before Neo4j starts, in neo4j.service, as its user. */
 MUST_CHECK int agent_prepare(const struct agent_options *o, struct err *e);
 
+/* The store was upgraded to this card's Neo4j, and says so: in bramble-upgrade.service, as root. */
+MUST_CHECK int agent_upgraded(const struct agent_options *o, struct err *e);
+
 /* Unpacks a store that is to be restored: bramble-unpack.service, as Neo4j's user. */
 MUST_CHECK int agent_unpack(const struct agent_options *o, struct err *e);
 

@@ -61,6 +61,7 @@ static const struct command commands[] = {
 	{USER_FILES_READ, user_files_read, "tell Neo4j's users, for `helper`"},
 	{USER_FILES_WRITE, user_files_write, "write Neo4j's users, for `helper`"},
 	{"prepare", agent_prepare, "make p3 fit for Neo4j's start, in neo4j.service"},
+	{"upgraded", agent_upgraded, "note whose the store is now, in bramble-upgrade.service"},
 	{"unpack", agent_unpack, "unpack a store to restore, in bramble-unpack.service"},
 	{"install", install_run, "install another Neo4j, in bramble-install.service"},
 	{"switch", switch_run, "take that one for this node's, in bramble-switch.service"},

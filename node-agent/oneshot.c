@@ -41,6 +41,17 @@ int agent_prepare(const struct agent_options *o, struct err *e)
 	return store_prepare(store, &m, e);
 }
 
+int agent_upgraded(const struct agent_options *o, struct err *e)
+{
+	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	struct identity id;
+	struct marker m;
+
+	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+		return -1;
+	return marker_set_neo4j(store, &m, id.neo4j, e);
+}
+
 int agent_unpack(const struct agent_options *o, struct err *e)
 {
 	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_STORE_VERSION_H
+#define BRAMBLE_STORE_VERSION_H
+
+#include "marker.h"
+#include "node_state.h"
+
+/*
+ * May this card's Neo4j be started on the store that p3 has kept? On one that another version wrote
+ * it may not start, or may put it beyond the way back: a card that was given another Neo4j and kept
+ * its p3 waits, held, until somebody has the store upgraded (`bramble upgrade`, or `flash
+ * --allow-store-upgrade`), or gives it the Neo4j that goes with it. A store that is given up, put
+ * aside or replaced at the next start, and an arbiter's, are nobody's concern.
+ *
+ * Pure. False: not, and why.
+ */
+bool store_version_fits(const struct marker *m, const struct identity *id, char why[WHY_SIZE]);
+
+#endif
