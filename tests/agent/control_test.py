@@ -373,7 +373,7 @@ def test_task(pc, nodes):
     ok(at_step(pi2, "rested") and len(pi2.starts()) == starts, "which by itself starts nothing")
     code, said = pc.run("task", "--back")
     ok(code == 0 and at_step(pi2, "back") and at_step(pi3, "back"), "then they do: " + repr(said))
-    ok(wait_for(lambda: len(pi2.starts()) > starts, 90), "and start again")
+    ok(wait_for(lambda: "rests for" not in pi2.why()), "and nothing keeps their Neo4js at rest: " + pi2.why())
 
 
 def restore_life(nodes):
