@@ -175,7 +175,7 @@ unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
 
 .PHONY: check check-fast check-builder check-pi check-cluster faults demo inputs lint bench deps clean help install
 check: deps
-	$(MAKE) --no-print-directory all unit-tests
+	$(MAKE) --no-print-directory -j"$$(nproc)" all unit-tests
 	tests/run all
 check-fast: all unit-tests
 	tests/run fast
