@@ -43,7 +43,7 @@ mkdir -p said/boot && tr -d '\r' <<<"$txt" | sed 's/^# \([a-z_]* = \)/\1/' >said
 mkdir -p said/etc/bramble said/etc/NetworkManager/system-connections
 printf 'n2\n' | tee said/etc/hostname said/etc/hosts >said/etc/NetworkManager/system-connections/bramble.nmconnection
 out=$("$agent" --root said settings 2>&1)
-is "$out" "bramble-agent: /boot/bramble.txt: wifi_password: holds no Wi-Fi passphrase: 8 to 63 characters, or 64 hexadecimal digits" \
+is "$out" "bramble-agent: said/boot/bramble.txt: wifi_password: holds no Wi-Fi passphrase: 8 to 63 characters, or 64 hexadecimal digits" \
   "its examples are right but for the password, which is none"
 
 # What the agent reads of it.
