@@ -64,14 +64,18 @@ def in_turns(args, roles, out):
     out["first_master"], begin = one_master(roles), time.monotonic()
     everywhere(args, "systemctl", "reload", "bramble-agent.service")
 
+    def same_process():
+        after = pids(args)
+        return [n for n in before if before[n] == after[n]]
+
+    # The last one's turn has begun, and what is known of roles may be a second old.
     def done():
         watch.look()
-        return len(watch.order) == len(args.data) and one_master(roles)
+        return len(watch.order) == len(args.data) and one_master(roles) and not same_process()
     wait_until("everybody's turn", 420, done)
     out["turns_s"] = time.monotonic() - begin
-    after = pids(args)
     out["order"], out["most_away"] = watch.order, watch.most
-    out["same_process"] = [n for n in before if before[n] == after[n]]
+    out["same_process"] = same_process()
 
 
 def at_once(args, roles, out):
