@@ -8,6 +8,7 @@
 version=3.5.0-beta03
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
 name=health
+net=192.168.87
 [[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
 for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-17-jre-headless-amd64.debs; do
   [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
@@ -20,31 +21,21 @@ cluster "$name" {
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-17-jre-headless"
   direct_access = true # this test reads each member itself
-  network { subnet = "192.168.87.0/24" gateway = "192.168.87.1" }
-  node "pi1" { roles = {"data"} address = "192.168.87.11" id = 1 }
-  node "pi2" { roles = {"data"} address = "192.168.87.12" id = 2 }
-  node "pi3" { roles = {"data"} address = "192.168.87.13" id = 3 }
+  network { subnet = "$net.0/24" gateway = "$net.1" }
+  node "pi1" { roles = {"data"} address = "$net.11" id = 1 }
+  node "pi2" { roles = {"data"} address = "$net.12" id = 2 }
+  node "pi3" { roles = {"data"} address = "$net.13" id = 3 }
 }
 END
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" >/dev/null 2>&1; }
-stop() { rehearse stop; }
-cleanup_hooks+=(stop)
+data=(1 2 3)
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
 inside() { "$bramble" rehearse exec --cluster "$name" "pi$1" -- "${@:2}"; } # NODE COMMAND...
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
-agent() { fetch "http://192.168.87.1$1:7470$2"; } # NODE PATH
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
+agent() { fetch "http://$net.1$1:7470$2"; } # NODE PATH
 master() { # which node is writable; - when it is not one
   local i got=
   for i in 1 2 3; do
-    [[ $(fetch -o /dev/null -w '%{http_code}' "http://192.168.87.1$i:7470/writable") != 200 ]] || got+=$i
+    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || got+=$i
   done
   echo "${got:--}"
 }
@@ -58,7 +49,7 @@ print(*(n[sys.argv[2]] for n in json.load(sys.stdin)["nodes"] if n["name"] == sy
 }
 cypher() { # NODE STATEMENT
   fetch -m 30 -H 'Content-Type: application/json' -d "{\"statements\":[{\"statement\":\"$2\"}]}" \
-    "http://192.168.87.1$1:7474/db/data/transaction/commit"
+    "http://$net.1$1:7474/db/data/transaction/commit"
 }
 # Writes one by one to whoever is writable, until the file $scratch/quiet is there or the test has
 # ended; the ids of the acknowledged ones go to $scratch/acked.

@@ -9,6 +9,7 @@
 version=3.5.0-beta03
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
 name=quorum
+net=192.168.78
 [[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
 for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-17-jre-headless-amd64.debs; do
   [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
@@ -21,42 +22,31 @@ cluster "$name" {
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-17-jre-headless"
   direct_access = true # this test reads each member itself
-  network { subnet = "192.168.78.0/24" gateway = "192.168.78.1" }
-  node "pi1" { roles = {"data"} address = "192.168.78.11" id = 1 }
-  node "pi2" { roles = {"data"} address = "192.168.78.12" id = 2 }
-  node "pi3" { roles = {"data", "proxy"} address = "192.168.78.13" id = 3 }
+  network { subnet = "$net.0/24" gateway = "$net.1" }
+  node "pi1" { roles = {"data"} address = "$net.11" id = 1 }
+  node "pi2" { roles = {"data"} address = "$net.12" id = 2 }
+  node "pi3" { roles = {"data", "proxy"} address = "$net.13" id = 3 }
 }
 EOF
-netns=bramble-$name
-rehearse() { "$bramble" rehearse "$1" --cluster "$name" "${@:2}" >/dev/null 2>&1; }
-stop() { rehearse stop; }
-cleanup_hooks+=(stop)
-fetch() { ip netns exec "$netns" curl -s -m 5 "$@"; }
-agent() { fetch "http://192.168.78.1$1:7470$2"; } # NODE PATH
-# For at most SECONDS.
-until_is() { # SECONDS WANT COMMAND...
-  local end=$((SECONDS + $1)) want=$2
-  shift 2
-  until [[ $("$@") == "$want" ]]; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.5
-  done
-}
+data=(1 2 3)
+# shellcheck source=tests/cluster/live.sh
+. "$(dirname "$0")/live.sh"
+agent() { fetch "http://$net.1$1:7470$2"; } # NODE PATH
 master() { # NODE...: which of them is writable
   local i
   for i in "$@"; do
-    [[ $(fetch -o /dev/null -w '%{http_code}' "http://192.168.78.1$i:7470/writable") != 200 ]] || echo -n "$i"
+    [[ $(fetch -o /dev/null -w '%{http_code}' "http://$net.1$i:7470/writable") != 200 ]] || echo -n "$i"
   done
 }
 has_master() { [[ -n $(master "$@") ]] && echo yes; }
 cypher() { # NODE STATEMENT
   fetch -m 30 -H 'Content-Type: application/json' -d "{\"statements\":[{\"statement\":\"$2\"}]}" \
-    "http://192.168.78.1$1:7474/db/data/transaction/commit"
+    "http://$net.1$1:7474/db/data/transaction/commit"
 }
 # shellcheck disable=SC2317 # called through until_is
 count() { cypher "$1" "MATCH (n:$2) RETURN count(n)" | grep -o '"row":\[[0-9]*\]'; } # NODE LABEL
 # shellcheck disable=SC2317
-answers() { fetch -o /dev/null -w '%{http_code}' "http://192.168.78.1$1:7474/db/manage/server/ha/available"; }
+answers() { fetch -o /dev/null -w '%{http_code}' "http://$net.1$1:7474/db/manage/server/ha/available"; }
 why() { agent "$1" /cluster | python3 -c '
 import json, sys
 print(*(n["why"] for n in json.load(sys.stdin)["nodes"] if n["name"] == "'"pi$1"'"))'; }
