@@ -87,3 +87,13 @@ int member_ask(const char *where, const struct sealed_key *key, json_t *request,
 		return err_errno(e, "%s", where);
 	return hear(&l, data, arg, e) < 0 ? err_prefix(e, "%s", where) : 0;
 }
+
+int member_collect(void *arg, const char *p, size_t n, struct err *e)
+{
+	const struct member_text *t = arg;
+
+	if (t->to->len + n > t->max)
+		return err_set(e, "%s", t->over);
+	buf_add(t->to, p, n);
+	return buf_ok(t->to) ? 0 : err_set(e, "out of memory");
+}

@@ -30,35 +30,43 @@ int agent_check(const struct agent_options *o, struct err *e)
 	return 0;
 }
 
+/* p3, if its marker is this node's. The caller frees *store. */
+static int find_own_store(const struct agent_options *o, struct identity *id, struct marker *m,
+	char **store, struct err *e)
+{
+	*store = xasprintf("%s/srv/bramble", o->root);
+	return identity_load_root(o->root, id, e) < 0 ? -1 : marker_check(*store, id, m, e);
+}
+
 int agent_prepare(const struct agent_options *o, struct err *e)
 {
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	_cleanup_free_ char *store = NULL;
 	struct identity id;
 	struct marker m;
 
-	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+	if (find_own_store(o, &id, &m, &store, e) < 0)
 		return -1;
 	return store_prepare(store, &m, e);
 }
 
 int agent_upgraded(const struct agent_options *o, struct err *e)
 {
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	_cleanup_free_ char *store = NULL;
 	struct identity id;
 	struct marker m;
 
-	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+	if (find_own_store(o, &id, &m, &store, e) < 0)
 		return -1;
 	return marker_set_neo4j(store, &m, id.neo4j, e);
 }
 
 int agent_unpack(const struct agent_options *o, struct err *e)
 {
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	_cleanup_free_ char *store = NULL;
 	struct identity id;
 	struct marker m;
 
-	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+	if (find_own_store(o, &id, &m, &store, e) < 0)
 		return -1;
 	return unpack_store(store, e);
 }
@@ -110,11 +118,11 @@ int agent_proxy(const struct agent_options *o, struct err *e)
 
 int agent_grow(const struct agent_options *o, struct err *e)
 {
-	_cleanup_free_ char *store = xasprintf("%s/srv/bramble", o->root);
+	_cleanup_free_ char *store = NULL;
 	struct identity id;
 	struct marker m;
 
-	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0)
+	if (find_own_store(o, &id, &m, &store, e) < 0)
 		return -1;
 	return grow_mounted(store, id.reserved_end, e);
 }

@@ -22,16 +22,6 @@ static int ask(
 	return member_ask(p->o->from, p->keys.control, request, data, arg, e);
 }
 
-static int take_list(void *arg, const char *bytes, size_t n, struct err *e)
-{
-	struct buf *sealed = arg;
-
-	if (sealed->len + n > GENERATION_LIST_MAX)
-		return err_set(e, "too long a list");
-	buf_add(sealed, bytes, n);
-	return buf_ok(sealed) ? 0 : err_set(e, "out of memory");
-}
-
 static int take_content(void *arg, const char *bytes, size_t n, struct err *e)
 {
 	return shelf_add(arg, bytes, n, e);
@@ -68,9 +58,10 @@ static int get_generation(const struct pull *p, uint64_t number, struct err *e)
 {
 	_cleanup_generation_ struct generation g = {0};
 	_cleanup_buf_ struct buf sealed = {0};
+	struct member_text list = {&sealed, GENERATION_LIST_MAX, "too long a list"};
 
 	if (ask(p, json_pack("{s:s, s:I}", "verb", "list", "generation", (json_int_t)number),
-		    take_list, &sealed, e) < 0)
+		    member_collect, &list, e) < 0)
 		return -1;
 	if (shelf_check(&p->shelf, &p->id, &sealed, &g, e) < 0)
 		return err_prefix(e, "%s", p->o->from);
