@@ -9,15 +9,43 @@ build=${BRAMBLE_BUILD:-build}/fuzz
 mkdir -p "$build"
 # What is asked for too much memory must get none, as it would on a small machine.
 export ASAN_OPTIONS=allocator_may_return_null=1
+export build
+
+uses() { # TARGET...: the sources on their lines "// use: FILE..."
+  sed -n 's,^// use: ,,p' "$@" | xargs -n 1
+}
+object() { # SOURCE
+  echo "$build/objects/${1//\//_}.o"
+}
+compile() { # SOURCE: a failure is told where the object is missed, with the reason beside it
+  gcc -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -DBRAMBLE_VERSION='"fuzz"' -I. -Icommon -Ibuilder -Iproxy -c "$1" -o "$(object "$1")" 2>"$(object "$1").log"
+}
+link() { # TARGET
+  local source objects=()
+  for source in "$1" tests/fuzz/replay.c $(uses "$1"); do
+    [[ -e $(object "$source") ]] || cat "$(object "$source").log"
+    objects+=("$(object "$source")")
+  done
+  gcc -fsanitize=address,undefined "${objects[@]}" "$build/objects/common.a" \
+    -lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -llzma \
+    -o "$build/$(basename "$1" _fuzz.c)"
+}
+export -f object compile
+
+# Each source once, whatever the number of targets that use it.
+rm -rf "$build/objects"
+mkdir "$build/objects"
+{ ls common/*.c tests/fuzz/*_fuzz.c tests/fuzz/replay.c && uses tests/fuzz/*_fuzz.c; } | sort -u |
+  xargs -P "$(nproc)" -I '{}' bash -c 'compile "$1"' compile '{}'
+for source in common/*.c; do object "$source"; done | xargs ar rcs "$build/objects/common.a"
+
 n=0 bad=0
 for source in tests/fuzz/*_fuzz.c; do
   name=$(basename "$source" _fuzz.c)
-  read -ra use < <(sed -n 's,^// use: ,,p' "$source" | xargs; echo)
   own=$(sed -n 's,^// mutations: ,,p' "$source")
   n=$((n + 1))
-  if log=$(gcc -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-    -DBRAMBLE_VERSION='"fuzz"' -I. -Icommon -Ibuilder -Iproxy "$source" tests/fuzz/replay.c "${use[@]}" common/*.c \
-    -lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -llzma -o "$build/$name" 2>&1) &&
+  if log=$(link "$source" 2>&1) &&
     log=$("$build/$name" -m "${MUTATIONS:-${own:-2000}}" "tests/fuzz/corpus/$name" 2>&1); then
     echo "ok $n - $name: $log"
   else
