@@ -7,8 +7,8 @@
 static void take_meter(struct stats_row *r, const struct meter *m, int64_t now_ms)
 {
 	r->meter = m;
-	r->rate = rate_per_s(&m->rate, now_ms);
-	r->rate_max = m->rate.max;
+	r->rate = r->request_rate = rate_per_s(&m->rate, now_ms);
+	r->rate_max = r->request_rate_max = m->rate.max;
 	r->client_aborts = m->client_aborts;
 	r->member_aborts = m->member_aborts;
 }
@@ -35,8 +35,6 @@ static struct stats_row frontend_row(const struct proxy *p, const struct bolt_co
 	};
 
 	take_meter(&r, bolt_meter(p), boottime_ms());
-	r.request_rate = r.rate;
-	r.request_rate_max = r.rate_max;
 	return r;
 }
 
