@@ -11,6 +11,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.d = *d,
 		.now_ms = now_ms,
 		.led_ms = now_ms,
+		.patience_ms = QUORUM_WEDGE_MS,
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
 		.overruled_ms = -1,
@@ -195,6 +196,22 @@ static void watch_hollow(struct quorum *q)
 		q->hollow_ms = q->now_ms;
 }
 
+/* It is over only with the process: then the next one gets more time. */
+static void watch_wedge(struct quorum *q)
+{
+	bool led = quorum_count_of(q, quorum_is_leading);
+
+	if (led)
+		q->patience_ms = QUORUM_WEDGE_MS;
+	else if (q->wedged && !q->mine.neo4j_run && q->patience_ms < QUORUM_WEDGE_MAX_MS)
+		q->patience_ms *= 2;
+	if (led || !q->mine.neo4j_run) {
+		q->led_ms = q->now_ms;
+		q->wedged = false;
+	} else if (q->now_ms - q->led_ms >= q->patience_ms)
+		q->wedged = true;
+}
+
 /* In no run of ours, with no store to be master of, without a majority, or wedged? NULL: it lives.
  */
 static const char *why_die(const struct quorum *q)
@@ -209,7 +226,7 @@ static const char *why_die(const struct quorum *q)
 		{is_hollow(q), "it is master with nothing in its store"},
 		{is_overruled(q), "the others follow another master"},
 		{is_orphan(q), "the master it was to follow is gone"},
-		{q->now_ms - q->led_ms >= QUORUM_WEDGE_MS, "it has had no master for too long"},
+		{q->wedged, "it has had no master for too long"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
@@ -358,8 +375,7 @@ void quorum_step(
 	quorum_follow(q);
 	quorum_touch(q, unseen);
 	finish_word(q);
-	if (!look->neo4j_run || quorum_count_of(q, quorum_is_leading))
-		q->led_ms = now_ms;
+	watch_wedge(q);
 	watch_overruled(q);
 	watch_hollow(q);
 	if (is_hollow(q))

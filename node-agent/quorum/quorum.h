@@ -55,9 +55,15 @@
 #define QUORUM_STOP_MS 3000
 #endif
 #define QUORUM_OVER_MS (3 * (QUORUM_LEASE_MS + QUORUM_STOP_MS))
-#define QUORUM_GRACE_MS 60000  /* for absent members, before a start without them */
-#define QUORUM_RANK_MS 2000    /* a proposer's head start over the next higher id */
-#define QUORUM_WEDGE_MS 180000 /* a Neo4j that runs so long below no master is begun again */
+#define QUORUM_GRACE_MS 60000 /* for absent members, before a start without them */
+#define QUORUM_RANK_MS 2000   /* a proposer's head start over the next higher id */
+/*
+ * A Neo4j that runs so long below no master is begun again; and each time that this was in vain it
+ * gets twice as long, up to QUORUM_WEDGE_MAX_MS. Boards on which four JVMs take minutes to elect
+ * somebody would otherwise be ended for ever just before they do.
+ */
+#define QUORUM_WEDGE_MS 180000
+#define QUORUM_WEDGE_MAX_MS (4 * QUORUM_WEDGE_MS)
 #define QUORUM_HOLLOW_MS 10000 /* how long a master may have nothing in its store */
 /*
  * A Neo4j that is neither master nor slave tells no length: its store is known by a bound only, and
@@ -71,7 +77,7 @@
 #define QUORUM_CAUGHT_UP_MS 10000
 /* An agent that was not here for longer does not know what its Neo4j did. */
 #define QUORUM_BLIND_MS 2000
-/* Outlasts a wedge, so that the next run is decided without it. */
+/* Outlasts a first wedge, so that the next run is decided without it. */
 #define QUORUM_SHY_MS (2 * QUORUM_WEDGE_MS)
 
 /*
@@ -152,6 +158,8 @@ struct quorum {
 	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, or at rest */
+	bool wedged;                /* this Neo4j was without a master for too long */
+	int64_t patience_ms;        /* how long is too long: QUORUM_WEDGE_MS, and more each time */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
 	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */
