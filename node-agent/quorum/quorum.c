@@ -196,19 +196,22 @@ static void watch_hollow(struct quorum *q)
 		q->hollow_ms = q->now_ms;
 }
 
-/* It is over only with the process: then the next one gets more time. */
+/* It is over only with the process; if there was no election the next one gets more time for it. */
 static void watch_wedge(struct quorum *q)
 {
-	bool led = quorum_count_of(q, quorum_is_leading);
+	bool led = quorum_count_of(q, quorum_is_leading), rests = !q->mine.neo4j_run;
+	bool begins = !q->elected && quorum_any_formed(q);
 
 	if (led)
 		q->patience_ms = QUORUM_WEDGE_MS;
-	else if (q->wedged && !q->mine.neo4j_run && q->patience_ms < QUORUM_WEDGE_MAX_MS)
+	else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS)
 		q->patience_ms *= 2;
-	if (led || !q->mine.neo4j_run) {
+	q->elected = !rests && (q->elected || begins);
+	if (led || rests || begins)
 		q->led_ms = q->now_ms;
+	if (led || rests)
 		q->wedged = false;
-	} else if (q->now_ms - q->led_ms >= q->patience_ms)
+	else if (q->now_ms - q->led_ms >= (q->elected ? QUORUM_WEDGE_MS : q->patience_ms))
 		q->wedged = true;
 }
 

@@ -58,9 +58,9 @@
 #define QUORUM_GRACE_MS 60000 /* for absent members, before a start without them */
 #define QUORUM_RANK_MS 2000   /* a proposer's head start over the next higher id */
 /*
- * A Neo4j that runs so long below no master is begun again; and each time that this was in vain it
- * gets twice as long, up to QUORUM_WEDGE_MAX_MS. Boards on which four JVMs take minutes to elect
- * somebody would otherwise be ended for ever just before they do.
+ * A Neo4j that runs so long below no master is begun again. While it waits for the first election
+ * it gets twice as long each time that this was in vain, up to QUORUM_WEDGE_MAX_MS: boards on which
+ * the JVMs take minutes to elect somebody would otherwise be ended for ever just before they do.
  */
 #define QUORUM_WEDGE_MS 180000
 #define QUORUM_WEDGE_MAX_MS (4 * QUORUM_WEDGE_MS)
@@ -159,7 +159,8 @@ struct quorum {
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, or at rest */
 	bool wedged;                /* this Neo4j was without a master for too long */
-	int64_t patience_ms;        /* how long is too long: QUORUM_WEDGE_MS, and more each time */
+	bool elected;               /* while it ran somebody's Neo4j formed */
+	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
 	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */

@@ -70,5 +70,8 @@ int main(void)
 		"a master is left alone");
 	is_int((long)life(&q, NEO4J_UNKNOWN, &now_ms, 4 * QUORUM_WEDGE_MAX_MS), QUORUM_WEDGE_MS,
 		"and after one the time is the first again");
+	for (int i = 0; i < 2; i++)
+		is_int((long)life(&q, NEO4J_SLAVE, &now_ms, 4 * QUORUM_WEDGE_MAX_MS),
+			QUORUM_WEDGE_MS, "below one that never leads it is always that");
 	return done();
 }
