@@ -2,6 +2,7 @@
 #ifndef PROXY_BOLT_BOLT_H
 #define PROXY_BOLT_BOLT_H
 
+#include "asked.h"
 #include "chunk.h"
 #include "front.h"
 #include "handshake.h"
@@ -45,6 +46,9 @@
  * failure leaves such a session BOUND: the member itself knows what ACK_FAILURE leaves of a
  * transaction. Its links are reset before anyone else gets them, whatever was made of its texts.
  *
+ * A member that speaks nothing later (Neo4j 3.0 to 3.4) is spoken to in its version below a session
+ * of version 3: its link converts (upconvert.h), and is reset before anyone else gets it, too.
+ *
  * As in proxy.h, nothing is freed in the middle of an event.
  */
 enum session_state {
@@ -65,17 +69,12 @@ enum session_state {
 #define LOOKAHEAD_MAX 65536     /* of a RUN, to find its mode: a longer one goes to the master */
 #define MESSAGE_MAX (32u << 20) /* of any message */
 #define SUMMARY_MAX 8192        /* of a SUCCESS or FAILURE that is looked into */
-#define ASKED_MAX 128           /* requests under way in one session */
 #define CLOSING_MS 5000         /* so long who is to be closed may take what is left for it */
 #define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
 #define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
 #define SHUN_MS 500        /* a member that refused a connection gets none so long */
 
-/* A ring of the requests that were sent and not answered yet, by their tags. */
-struct asked {
-	uint8_t tag[ASKED_MAX];
-	uint8_t first, n;
-};
+/* A session's requests that were sent and not answered yet are kept by their tags. */
 #define ASKED_IGNORED 0 /* no tag: we answer IGNORED when its turn comes */
 
 /* What became of the message whose first bytes are at the front of `in`. */
@@ -149,6 +148,8 @@ struct link {
 	struct chunks chunks; /* of the answer that is arriving */
 	bool split;           /* its first bytes went to the client already */
 	struct buf summary;   /* its data, unless it is a RECORD */
+	struct upconvert
+		*up; /* the member speaks an early version, the session does not; or NULL */
 	int64_t idle_since_ms;
 };
 
@@ -172,6 +173,7 @@ struct bolt_member {
 	struct list busy;         /* links that are not idle */
 	size_t tunnels;           /* connections as a whole: tunnel.h */
 	uint64_t last_tx;         /* the highest it is known to have */
+	bool early;               /* the last link to it speaks version 1 or 2 */
 	int64_t shunned_until_ms; /* after it refused a link */
 	struct bolt_member_counters counters;
 	struct meter meter; /* of transactions */

@@ -86,9 +86,9 @@ int handshake_manifest_choice(const uint8_t *p, size_t len, const struct bolt_ve
 	return -1;
 }
 
-void handshake_put_proposal(struct buf *to, struct bolt_version v)
+void handshake_put_proposals(struct buf *to, const struct bolt_version *v, size_t n)
 {
 	buf_add(to, HANDSHAKE_MAGIC, 4);
-	handshake_put_version(to, v);
-	buf_add(to, "\0\0\0\0\0\0\0\0\0\0\0\0", 12);
+	for (size_t i = 0; i < 4; i++)
+		handshake_put_version(to, i < n ? v[i] : (struct bolt_version){0});
 }

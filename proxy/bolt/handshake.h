@@ -42,9 +42,9 @@ void handshake_put_manifest(struct buf *to, const struct bolt_version *have, siz
 int handshake_manifest_choice(const uint8_t *p, size_t len, const struct bolt_version *have,
 	size_t n, struct bolt_version *chosen);
 
-/* What a client sends that speaks only v. */
 /* Takes the wish for a manifest out of a client's handshake: an older server would not know it. */
 void handshake_drop_manifest(uint8_t client[static HANDSHAKE_SIZE]);
-void handshake_put_proposal(struct buf *to, struct bolt_version v);
+/* What a client sends that speaks these, four at most, and likes the first one best. */
+void handshake_put_proposals(struct buf *to, const struct bolt_version *v, size_t n);
 
 #endif

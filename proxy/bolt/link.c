@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
 #include "link.h"
@@ -7,12 +8,21 @@
 #include "members/member.h"
 #include "principal.h"
 #include "session.h"
+#include "upconvert.h"
 
 #define RESET_MS 5000
 
 static const char *name_of(const struct link *l)
 {
 	return l->member->member->conf->name;
+}
+
+static void drop_upconvert(struct link *l)
+{
+	if (l->up)
+		stream_free(&l->up->in.bytes);
+	free(l->up);
+	l->up = NULL;
 }
 
 void link_close(struct link *l)
@@ -29,6 +39,7 @@ void link_close(struct link *l)
 	stream_wipe(&l->out); /* HELLO may still be in it */
 	stream_free(&l->in);
 	buf_free(&l->summary);
+	drop_upconvert(l);
 	list_append(&l->front->gone_links, &l->node);
 	principal_release_link(l->principal);
 	front_kick(l->front);
@@ -75,20 +86,34 @@ static void become_idle(struct link *l)
 	front_kick(l->front);
 }
 
+int link_convert(struct link *l, const void *data, size_t n)
+{
+	return upconvert_request(l->up, data, n, &l->out.b);
+}
+
+void link_put_request(struct link *l, enum bolt_tag tag)
+{
+	const uint8_t data[] = {0xb0, (uint8_t)tag};
+
+	if (!l->up || link_convert(l, data, sizeof(data)) < 0)
+		bolt_put_request(&l->out.b, tag);
+}
+
 void link_release(struct link *l, bool reset)
 {
 	l->session->link = NULL;
 	l->session = NULL;
-	if (stream_len(&l->in)) { /* it said more than it was asked */
+	/* It said more than it was asked. */
+	if (stream_len(&l->in) || (l->up && !upconvert_calm(l->up))) {
 		link_close(l);
 		return;
 	}
-	if (!reset) {
+	if (!reset && !l->up) {
 		become_idle(l);
 		return;
 	}
 	l->state = LINK_RESETTING;
-	bolt_put_request(&l->out.b, BOLT_RESET);
+	link_put_request(l, BOLT_RESET);
 	(void)loop_timer_set(l->front->proxy->loop, &l->timer, RESET_MS);
 	link_watch(l);
 }
@@ -108,30 +133,56 @@ void link_bind(struct link *l, struct session *s)
 	l->member->counters.transactions++;
 }
 
+/* Sessions of an early version are not converted: nothing but that version will do. */
+static size_t wanted(const struct link *l)
+{
+	size_t i = 0;
+
+	while (bolt_spoken_versions[i].major != l->principal->version.major)
+		i++;
+	return i;
+}
+
 static void greet(struct link *l)
 {
 	l->state = LINK_HANDSHAKE;
-	handshake_put_proposal(&l->out.b, l->principal->version);
+	handshake_put_proposals(
+		&l->out.b, &bolt_spoken_versions[wanted(l)], wanted(l) ? 1 : BOLT_SPOKEN_VERSIONS);
+}
+
+/* INIT instead of HELLO, and so on. */
+static int say_early_hello(struct link *l)
+{
+	_cleanup_buf_ struct buf init = {0};
+
+	l->up = calloc(1, sizeof(*l->up));
+	int r = l->up ? upconvert_hello(l->principal->hello, l->principal->hello_n, &init) : -1;
+	if (r == 0 && buf_ok(&init))
+		r = link_convert(l, init.data, init.len);
+	if (init.data)
+		sodium_memzero(init.data, init.cap);
+	return r;
 }
 
 /* Four bytes: the version it chose. */
 static void shake(struct link *l)
 {
 	const struct bolt_version v = l->principal->version;
-	const uint8_t want[4] = {0, 0, v.minor, v.major};
 	char why[64];
 
-	if (stream_len(&l->in) < sizeof(want))
+	if (stream_len(&l->in) < 4)
 		return;
-	bool same = memcmp(stream_bytes(&l->in), want, sizeof(want)) == 0;
-	stream_take(&l->in, sizeof(want));
-	if (!same) {
-		snprintf(why, sizeof(why), "it does not speak Bolt %u (Neo4j 3.5 does)", v.major);
-		link_lost(l, why);
-		return;
-	}
+	const uint8_t *p = stream_bytes(&l->in);
+	uint8_t major = p[0] || p[1] || p[2] ? 0 : p[3];
+	stream_take(&l->in, 4);
 	l->state = LINK_HELLO;
-	chunk_message(&l->out.b, l->principal->hello, l->principal->hello_n);
+	if (major == v.major) {
+		chunk_message(&l->out.b, l->principal->hello, l->principal->hello_n);
+	} else if (!major || major > v.major || stream_len(&l->in) || say_early_hello(l) < 0) {
+		snprintf(why, sizeof(why), "it does not speak Bolt %u", v.major);
+		link_lost(l, why);
+	}
+	l->member->early = major < 3;
 }
 
 /* One whole answer into l->summary: 1 when it is there, 0 when not yet, -1 when it is too long. */
@@ -217,7 +268,11 @@ static void link_read(struct link *l)
 		link_lost(l, "closed");
 		return;
 	}
-	int n = stream_recv(&l->in, l->source.fd, &ignored);
+	int n = stream_recv(l->up ? &l->up->in.bytes : &l->in, l->source.fd, &ignored);
+	if (n > 0 && l->up && upconvert_answers(l->up, &l->in.b) < 0) {
+		link_lost(l, "the member broke the protocol");
+		return;
+	}
 	if (n < 0) {
 		link_lost(l, "the connection to the member broke");
 		return;

@@ -16,6 +16,10 @@ MUST_CHECK struct link *link_open(struct bolt_member *m, struct session *s);
 void link_bind(struct link *l, struct session *s);
 /* Its session needs it no more: it waits for the next one. With `reset` it is reset first. */
 void link_release(struct link *l, bool reset);
+/* A request without fields goes to the member. */
+void link_put_request(struct link *l, enum bolt_tag tag);
+/* A whole message's data, to be converted for l->up. -1: it cannot be. */
+MUST_CHECK int link_convert(struct link *l, const void *data, size_t n);
 /* Closes it; what it was doing at the member ends there. The session is not told. */
 void link_close(struct link *l);
 /* Closes it and tells the session, if it has one. */

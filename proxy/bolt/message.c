@@ -4,6 +4,9 @@
 #include "chunk.h"
 #include "message.h"
 
+const struct bolt_version bolt_spoken_versions[BOLT_SPOKEN_VERSIONS] = {
+	{.major = 3}, {.major = 2}, {.major = 1}};
+
 static const struct {
 	uint8_t tag;
 	uint8_t first, last; /* versions in which a client sends it */
@@ -159,6 +162,11 @@ static uint8_t early_tag(struct slice text)
 			return words[i].tag;
 	}
 	return BOLT_RUN;
+}
+
+bool bolt_is_early_word(struct slice text)
+{
+	return early_tag(text) != BOLT_RUN;
 }
 
 /* The head of a RUN of versions 1 and 2: its text; the reader is at its parameters then. */

@@ -2,6 +2,7 @@
 #ifndef PROXY_BOLT_MESSAGE_H
 #define PROXY_BOLT_MESSAGE_H
 
+#include "handshake.h"
 #include "pack.h"
 
 /* Bolt's messages, as far as a proxy has to understand them. All functions are pure. */
@@ -22,6 +23,10 @@ enum bolt_tag {
 	BOLT_IGNORED = 0x7e,
 	BOLT_FAILURE = 0x7f,
 };
+
+/* What is spoken with clients, the best first. */
+#define BOLT_SPOKEN_VERSIONS 3
+extern const struct bolt_version bolt_spoken_versions[BOLT_SPOKEN_VERSIONS];
 
 /* "RUN", or "?" for a tag no message has. */
 const char *bolt_tag_name(uint8_t tag);
@@ -45,6 +50,8 @@ MUST_CHECK int bolt_read_demand(const void *data, size_t n, struct bolt_demand *
  * more are needed, or it is malformed.
  */
 uint8_t bolt_read_early_tag(const void *data, size_t n);
+/* Is this statement one of the three? */
+bool bolt_is_early_word(struct slice text);
 /* As bolt_read_demand, of a whole RUN of versions 1 and 2; nothing there says that it reads. */
 MUST_CHECK int bolt_read_early_demand(const void *data, size_t n, struct bolt_demand *d);
 

@@ -30,9 +30,14 @@ static struct bolt_member *master(struct front *f)
 	return m && takes_bolt(&f->members[m->index]) ? &f->members[m->index] : NULL;
 }
 
-static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_t mark)
+/*
+ * It is very likely there after a while, and a member makes its transaction wait for it. An early
+ * version has no bookmarks without BEGIN: then it must be known (`sure`).
+ */
+static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_t mark, bool sure)
 {
-	return m->last_tx >= mark || marks_settled(&f->marks, mark, boottime_ms());
+	return m->last_tx >= mark ||
+	       ((!sure || !m->early) && marks_settled(&f->marks, mark, boottime_ms()));
 }
 
 static bool less_loaded(const struct bolt_member *a, const struct bolt_member *b)
@@ -42,13 +47,13 @@ static bool less_loaded(const struct bolt_member *a, const struct bolt_member *b
 }
 
 /* Starts behind the last one chosen, so that equals take turns. */
-static struct bolt_member *reader(struct front *f, uint64_t mark)
+static struct bolt_member *reader(struct front *f, uint64_t mark, bool sure)
 {
 	struct bolt_member *best = NULL;
 
 	for (size_t i = 0; i < f->proxy->nmembers; i++) {
 		struct bolt_member *m = &f->members[(f->next_read + i) % f->proxy->nmembers];
-		if (!m->member->weight || !fit(m) || !has_room(m) || !has_mark(f, m, mark))
+		if (!m->member->weight || !fit(m) || !has_room(m) || !has_mark(f, m, mark, sure))
 			continue;
 		if (!best || less_loaded(m, best))
 			best = m;
@@ -58,9 +63,9 @@ static struct bolt_member *reader(struct front *f, uint64_t mark)
 	return best;
 }
 
-static struct bolt_member *next_reader(struct front *f, uint64_t mark)
+static struct bolt_member *next_reader(struct front *f, uint64_t mark, bool sure)
 {
-	struct bolt_member *m = reader(f, mark);
+	struct bolt_member *m = reader(f, mark, sure);
 
 	if (m)
 		f->next_read = (size_t)(m - f->members) + 1;
@@ -73,7 +78,7 @@ static struct bolt_member *choose(struct front *f, const struct session *s)
 	struct bolt_member *m = NULL;
 
 	if (login || s->demand.read)
-		m = next_reader(f, login ? 0 : s->demand.mark);
+		m = next_reader(f, login ? 0 : s->demand.mark, !s->explicit_tx);
 	if (!m && !login)
 		m = master(f);
 	return m && has_room(m) ? m : NULL;
@@ -81,7 +86,7 @@ static struct bolt_member *choose(struct front *f, const struct session *s)
 
 struct bolt_member *place_tunnel(struct front *f, bool read)
 {
-	struct bolt_member *m = read ? next_reader(f, 0) : NULL;
+	struct bolt_member *m = read ? next_reader(f, 0, false) : NULL;
 
 	return m ? m : master(f);
 }

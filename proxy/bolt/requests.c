@@ -11,8 +11,6 @@
 
 #define INVALID "Neo.ClientError.Request.Invalid"
 
-static const struct bolt_version spoken[] = {{.major = 3}, {.major = 2}, {.major = 1}};
-
 /* What came of looking at the message at the front. */
 enum step {
 	STEP_ON,    /* it is dealt with, or its fate is known */
@@ -48,8 +46,8 @@ static enum step sniff(struct session *s)
 		tunnel_take(s);
 		return STEP_ON;
 	}
-	enum handshake_answer answer = handshake_choose(
-		stream_bytes(&s->in.bytes), spoken, ARRAY_SIZE(spoken), &s->version);
+	enum handshake_answer answer = handshake_choose(stream_bytes(&s->in.bytes),
+		bolt_spoken_versions, BOLT_SPOKEN_VERSIONS, &s->version);
 	if (answer != HANDSHAKE_CHOSEN)
 		s->version = (struct bolt_version){0};
 	stream_take(&s->in.bytes, HANDSHAKE_SIZE);
@@ -347,7 +345,7 @@ bool session_find_reset(struct session *s)
 			asked_push(&s->asked, ASKED_IGNORED);
 		asked_push(&s->asked, BOLT_RESET);
 		s->ending = s->recovering = true;
-		bolt_put_request(&s->link->out.b, BOLT_RESET);
+		link_put_request(s->link, BOLT_RESET);
 		return true;
 	}
 	if (s->link)
@@ -402,6 +400,20 @@ static void too_long(struct session *s)
 	session_end_transaction(s, INVALID, why);
 }
 
+/* For a member of an early version: the message as a whole, converted. */
+static enum step convert(struct session *s)
+{
+	_cleanup_buf_ struct buf data = {0};
+
+	if (!s->in.ended)
+		return STEP_MORE;
+	inbox_data(&s->in, &data);
+	if (!buf_ok(&data) || link_convert(s->link, data.data, data.len) < 0)
+		return invalid(s);
+	next_message(s);
+	return STEP_ON;
+}
+
 /* Bytes of a message whose fate is known leave `in` as they come. */
 static enum step move(struct session *s)
 {
@@ -412,6 +424,8 @@ static enum step move(struct session *s)
 	if (s->fate == FATE_FORWARD && s->link) {
 		if (stream_len(&s->link->out) >= STREAM_HIGH)
 			return STEP_STALL;
+		if (s->link->up)
+			return convert(s);
 		buf_add(&s->link->out.b, stream_bytes(&s->in.bytes), s->in.seen);
 	}
 	if (s->in.ended) {

@@ -126,6 +126,8 @@ void session_leave(struct session *s)
 /* How much may lie in `in`: what waits to be understood, or for room in the link. */
 static size_t in_max(const struct session *s)
 {
+	if (s->link && s->link->up) /* what is to be converted must be there as a whole */
+		return MESSAGE_MAX + STREAM_READ;
 	return s->state > SESSION_AUTH ? LOOKAHEAD_MAX + STREAM_READ : HELLO_MAX * 2;
 }
 
@@ -250,18 +252,4 @@ struct session *session_new(struct front *f, int fd)
 	f->counters.sessions++;
 	session_enter(s, SESSION_SNIFF);
 	return s;
-}
-
-void asked_push(struct asked *a, uint8_t tag)
-{
-	a->tag[(a->first + a->n++) % ASKED_MAX] = tag;
-}
-
-uint8_t asked_pop(struct asked *a)
-{
-	uint8_t tag = a->tag[a->first];
-
-	a->first = (uint8_t)((a->first + 1) % ASKED_MAX);
-	a->n--;
-	return tag;
 }

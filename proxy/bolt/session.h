@@ -44,8 +44,4 @@ static inline bool session_early(const struct session *s)
 	return s->version.major < 3;
 }
 
-/* Of asked: */
-void asked_push(struct asked *a, uint8_t tag);
-uint8_t asked_pop(struct asked *a);
-
 #endif

@@ -94,8 +94,9 @@ def read_message(reader):
 
 
 class BoltMember(FakeMember):
-    def __init__(self, name, role="slave", password="pw"):
+    def __init__(self, name, role="slave", password="pw", latest=3, server="Neo4j/3.5.0"):
         self.password, self.tx, self.messages, self.logins = password, 1, [], 0
+        self.latest, self.server = latest, server  # of Bolt's versions, and what it calls itself
         self.hanging = threading.Event()
         self.links, self.versions = [], []
         super().__init__(name, role)
@@ -128,9 +129,11 @@ class BoltMember(FakeMember):
         reader = Reader(sock)
         try:
             proposals = reader.exactly(20)
-            assert proposals[:4] == MAGIC and 1 <= proposals[7] <= 3
-            version = proposals[7]
-            sock.sendall(proposals[4:8])
+            assert proposals[:4] == MAGIC
+            version = next((v for v in proposals[7::4] if 1 <= v <= self.latest), 0)
+            sock.sendall(bytes([0, 0, 0, version]))
+            if not version:
+                return
             tag, fields = read_message(reader)
             assert len(fields) == (1 if version == 3 else 2), "HELLO of another version"
             hello = fields[-1]
@@ -140,7 +143,7 @@ class BoltMember(FakeMember):
                                                "message": "wrong"}))
                 return
             self.logins += 1
-            sock.sendall(message(SUCCESS, {"server": "Neo4j/3.5.0", "connection_id": "bolt-1"}))
+            sock.sendall(message(SUCCESS, {"server": self.server, "connection_id": "bolt-1"}))
             self.converse(sock, reader) if version == 3 else self.converse_early(sock, reader)
         except (ConnectionError, OSError):
             pass
@@ -210,7 +213,7 @@ class BoltMember(FakeMember):
                 failed = text == "FAIL" or (text in ("COMMIT", "ROLLBACK") and not open_tx)
                 open_tx = text == "BEGIN" or (open_tx and text not in ("COMMIT", "ROLLBACK"))
                 sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"})
-                             if failed else message(SUCCESS, {"fields": ["x"]}))
+                             if failed else message(SUCCESS, {"fields": ["x"], "result_available_after": 5}))
             elif tag in (PULL, DISCARD):
                 words = text in ("BEGIN", "COMMIT", "ROLLBACK")
                 self.tx += text == "COMMIT"
@@ -222,6 +225,8 @@ class BoltMember(FakeMember):
         """The names of the fields and the records; None: it fails."""
         return ["x"], [[self.name]]
 
+    consumed = "t_last"
+
     def stream(self, sock, text, rows):
         words = text.split()
         if words[0] == "RECORDS":
@@ -232,7 +237,7 @@ class BoltMember(FakeMember):
         else:
             for i in range(0, len(rows), 500):
                 sock.sendall(b"".join(message(RECORD, row) for row in rows[i:i + 500]))
-        sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r"}))
+        sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r", self.consumed: 7}))
 
 
 def certificate(folder, name, kind="DNS"):
