@@ -68,8 +68,10 @@ enum session_state {
 #define HELLO_MAX 8192          /* bytes of a HELLO */
 #define LOOKAHEAD_MAX 65536     /* of a RUN, to find its mode: a longer one goes to the master */
 #define MESSAGE_MAX (32u << 20) /* of any message */
-#define SUMMARY_MAX 8192        /* of a SUCCESS or FAILURE that is looked into */
-#define CLOSING_MS 5000         /* so long who is to be closed may take what is left for it */
+#define CONVERTED_MAX \
+	(MESSAGE_MAX + (1u << 20)) /* of one that is converted, with its chunks' lengths */
+#define SUMMARY_MAX 8192           /* of a SUCCESS or FAILURE that is looked into */
+#define CLOSING_MS 5000            /* so long who is to be closed may take what is left for it */
 #define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
 #define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
 #define SHUN_MS 500        /* a member that refused a connection gets none so long */

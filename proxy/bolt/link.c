@@ -11,6 +11,7 @@
 #include "upconvert.h"
 
 #define RESET_MS 5000
+#define EARLIEST_SERVER "Neo4j/3.0.0" /* what it is if it does not say: later ones do */
 
 static const char *name_of(const struct link *l)
 {
@@ -182,7 +183,9 @@ static void shake(struct link *l)
 		snprintf(why, sizeof(why), "it does not speak Bolt %u", v.major);
 		link_lost(l, why);
 	}
-	l->member->early = major < 3;
+	if (l->state == LINK_HELLO &&
+		v.major >= 3) /* asked for an early one it says nothing of later ones */
+		l->member->early = l->up != NULL;
 }
 
 /* One whole answer into l->summary: 1 when it is there, 0 when not yet, -1 when it is too long. */
@@ -215,6 +218,10 @@ static void hello_answered(struct link *l)
 		link_lost(l, "its answer to HELLO is malformed");
 	} else if (tag == BOLT_SUCCESS) {
 		l->member->counters.links++;
+		if (l->up &&
+			!summary.server.n) /* drivers give up whom does not say that it is Neo4j */
+			summary.server =
+				(struct slice){EARLIEST_SERVER, sizeof(EARLIEST_SERVER) - 1};
 		principal_verified(l->principal, summary.server);
 		s->link = NULL;
 		become_idle(l);

@@ -417,7 +417,9 @@ static enum step convert(struct session *s)
 /* Bytes of a message whose fate is known leave `in` as they come. */
 static enum step move(struct session *s)
 {
-	if (s->fate == FATE_FORWARD && s->in.chunks.bytes > MESSAGE_MAX) {
+	bool long_chunks = s->link && s->link->up && s->in.seen >= CONVERTED_MAX;
+
+	if (s->fate == FATE_FORWARD && (s->in.chunks.bytes > MESSAGE_MAX || long_chunks)) {
 		too_long(s);
 		return STEP_ON;
 	}

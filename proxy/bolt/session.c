@@ -126,8 +126,9 @@ void session_leave(struct session *s)
 /* How much may lie in `in`: what waits to be understood, or for room in the link. */
 static size_t in_max(const struct session *s)
 {
-	if (s->link && s->link->up) /* what is to be converted must be there as a whole */
-		return MESSAGE_MAX + STREAM_READ;
+	/* What is to be converted must be there as a whole; chunks may be small. */
+	if (s->state == SESSION_BOUND && s->fate == FATE_FORWARD && s->link && s->link->up)
+		return CONVERTED_MAX;
 	return s->state > SESSION_AUTH ? LOOKAHEAD_MAX + STREAM_READ : HELLO_MAX * 2;
 }
 

@@ -57,13 +57,17 @@ int upconvert_hello(const void *hello, size_t n, struct buf *init)
 {
 	struct entries who = {0};
 	struct pack r = pack_of(hello, n);
+	/* Memory that grows would leave the password where it was before. */
+	(void)buf_reserve(&who.pairs, 2 * n);
+	(void)buf_reserve(init, 3 * n + sizeof("bramble-proxy"));
 	int result = bolt_read_identity(hello, n, 3, add_entry, &who);
 
 	(void)pack_next(&r);
-	struct slice agent = find_value(r, "user_agent");
+	struct slice raw = find_value(r, "user_agent");
+	struct pack agent = pack_of(raw.p, raw.n);
 	pack_put_struct(init, 2, BOLT_HELLO);
-	if (agent.n)
-		put_raw(init, agent);
+	if (raw.n && pack_next(&agent).type == PACK_STRING)
+		put_raw(init, raw);
 	else
 		pack_put_text(init, "bramble-proxy");
 	pack_put_map(init, who.n);
@@ -102,10 +106,12 @@ static void put_word(struct buf *to, const char *word, struct slice bookmarks)
 
 	pack_put_struct(&b, 2, BOLT_RUN);
 	pack_put_text(&b, word);
-	pack_put_map(&b, one.n ? 2 : 0);
+	pack_put_map(&b, (one.n != 0) + (bookmarks.n != 0));
 	if (one.n) {
 		pack_put_text(&b, "bookmark");
 		put_raw(&b, one);
+	}
+	if (bookmarks.n) {
 		pack_put_text(&b, "bookmarks");
 		put_raw(&b, bookmarks);
 	}
@@ -122,12 +128,13 @@ static void put_text(struct buf *to, struct slice text)
 	static const char comment[] = " //";
 	struct buf b = {0};
 
+	if (!bolt_is_early_word(text)) {
+		pack_put_string(to, text.p, text.n);
+		return;
+	}
 	put_raw(&b, text);
 	buf_add(&b, comment, sizeof(comment) - 1);
-	if (bolt_is_early_word(text))
-		pack_put_string(to, buf_str(&b), b.len);
-	else
-		pack_put_string(to, text.p, text.n);
+	pack_put_string(to, buf_str(&b), b.len);
 	buf_free(&b);
 }
 
@@ -240,7 +247,25 @@ static int first_of_two(struct upconvert *u, struct buf *to)
 {
 	u->second = true;
 	u->told = inbox_tag(&u->in) == BOLT_FAILURE;
+	u->done = inbox_tag(&u->in) == BOLT_SUCCESS;
 	return u->told ? pass(u, to) : 0;
+}
+
+/*
+ * A RESET may come between the two: then what the first one said is done, a COMMIT above all, and
+ * only its bookmark is not known.
+ */
+static int second_of_two(struct upconvert *u, struct buf *to)
+{
+	bool told = u->told, done = u->done;
+
+	u->second = u->told = u->done = false;
+	if (told)
+		return 0;
+	if (!done || inbox_tag(&u->in) != BOLT_IGNORED)
+		return pass(u, to);
+	bolt_put_success(to);
+	return 0;
 }
 
 /* The whole message at the front of u->in. */
@@ -253,10 +278,8 @@ static int answer(struct upconvert *u, struct buf *to)
 		return two ? -1 : pass(u, to);
 	if (two && !u->second)
 		return first_of_two(u, to);
-	bool told = two && u->told;
-	u->second = u->told = false;
 	(void)asked_pop(&u->asked);
-	return told ? 0 : pass(u, to);
+	return two ? second_of_two(u, to) : pass(u, to);
 }
 
 int upconvert_answers(struct upconvert *u, struct buf *to)
@@ -274,5 +297,7 @@ int upconvert_answers(struct upconvert *u, struct buf *to)
 
 bool upconvert_calm(const struct upconvert *u)
 {
-	return !u->asked.n && !stream_len(&u->in.bytes);
+	/* Of a pair whose first one failed the other may still come: it is IGNORED, and nobody's.
+	 */
+	return u->asked.n <= (u->second && u->told) && !stream_len(&u->in.bytes);
 }

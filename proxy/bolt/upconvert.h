@@ -14,6 +14,7 @@
  *	COMMIT, ROLLBACK             RUN "COMMIT" {}, PULL_ALL
  *	RUN text parameters {...}    RUN text parameters
  *	t_first, t_last              result_available_after, result_consumed_after
+ *	server                       Neo4j 3.0 does not say it: "Neo4j/3.0.0"
  *
  * Of two answers to one request the client gets one. What early versions have no place for is left
  * out: tx_timeout and tx_metadata always, bookmarks of a transaction without BEGIN (whoever sends
@@ -23,7 +24,8 @@ struct upconvert {
 	struct inbox in; /* what came from the member */
 	struct asked asked;
 	bool second; /* of two answers to one request the first has come ... */
-	bool told;   /* ... and was passed on */
+	bool told;   /* ... and, a FAILURE, was passed on */
+	bool done;   /* ... and was a SUCCESS */
 };
 
 /* The INIT for a HELLO (whole messages' data), as data: with a password in it. -1: malformed. */
@@ -35,7 +37,7 @@ MUST_CHECK int upconvert_hello(const void *hello, size_t n, struct buf *init);
 MUST_CHECK int upconvert_request(struct upconvert *u, const void *data, size_t n, struct buf *to);
 /* Appends the answers for what has come whole to u->in. -1: the member broke the protocol. */
 MUST_CHECK int upconvert_answers(struct upconvert *u, struct buf *to);
-/* Nothing is under way. */
+/* Nothing is under way that anybody waits for. */
 bool upconvert_calm(const struct upconvert *u);
 
 #endif

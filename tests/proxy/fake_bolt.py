@@ -143,7 +143,7 @@ class BoltMember(FakeMember):
                                                "message": "wrong"}))
                 return
             self.logins += 1
-            sock.sendall(message(SUCCESS, {"server": self.server, "connection_id": "bolt-1"}))
+            sock.sendall(message(SUCCESS, {"server": self.server, "connection_id": "bolt-1"} if self.server else {}))
             self.converse(sock, reader) if version == 3 else self.converse_early(sock, reader)
         except (ConnectionError, OSError):
             pass

@@ -22,8 +22,8 @@ class EarlyMember(BoltMember):
     """It speaks no version 3."""
     consumed = "result_consumed_after"
 
-    def __init__(self, name, role="slave", latest=2):
-        super().__init__(name, role, latest=latest, server="Neo4j/3.4.10")
+    def __init__(self, name, role="slave", latest=2, server="Neo4j/3.4.10"):
+        super().__init__(name, role, latest=latest, server=server)
 
     def texts(self):
         return [f[0] for f in self.did(RUN)]
@@ -154,6 +154,13 @@ def test_bookmarks():
     down(members)
 
 
+def test_server():
+    members = cluster(1, latest=1, server=None)
+    with BoltProxy(members) as proxy:
+        same(proxy.client().hello[1][0]["server"], "Neo4j/3.0.0", "one that does not say what it is is the first one")
+    down(members)
+
+
 def in_transaction(c, mark):
     c.send((BEGIN, {"mode": "r", "bookmarks": [mark]}), (RUN, "WHO", {}, {}), (PULL,), (ROLLBACK,))
     return [f[0] for t, f in c.answers(5) if t == RECORD]
@@ -166,6 +173,23 @@ def test_mixed():
         c = proxy.client()
         same({tuple(c.run("WHO", mode="r")[0]) for _ in range(6)}, {("pi1", False), ("pi2",)}, "each in its version")
         same({v for m in members for v in m.versions}, {2, 3}, "2 and 3")
+    down(members)
+
+
+def test_beside_early():
+    """A client of version 2 says nothing of what its member could speak besides."""
+    members = [BoltMember("pi1", "master"), BoltMember("pi2")]
+    with BoltProxy(members) as proxy:
+        c = proxy.client()
+        for _ in range(4):
+            c.run("WHO", mode="r")
+        for _ in range(4):
+            proxy.client(proposals=bytes([0, 0, 0, 2]) + bytes(12), login="pw")
+        members[0].tx = 41
+        c.send((BEGIN, {}), (RUN, "WHO", {}, {}), (PULL,), (COMMIT,))
+        mark = c.answers(5)[-1][1][0]["bookmark"]
+        eventually(lambda: c.run("WHO", mode="r", bookmarks=[mark])[0][0] == "pi2",
+                   "reads with a bookmark still go to slaves that very likely have it")
     down(members)
 
 
