@@ -1,23 +1,24 @@
 #!/bin/bash
 # The whole matrix of drivers on a rehearsed cluster: three cards with Neo4j 3.5, one with the proxy.
-#   matrix.sh [--causal | --neo4j VERSION] [--only REGEX] [--no-failover] [--results FILE] [--table FILE]   as of matrix_test.py
+#   matrix.sh [--causal | --neo4j VERSION JAVA] [--only REGEX] [--no-failover] [--results FILE] [--table FILE]   as of matrix_test.py
 # About half an hour; in parts, with one FILE of results: --only js-1 --no-failover, ..., --only none.
 # --causal: three cores of a causal cluster instead of HA, and the proxy in mode "port".
-# --neo4j: another one than 3.5, of HA; up to 3.4.10 it knows no Bolt but 1 and 2, and runs on Java 11.
+# --neo4j: another one than 3.5, of HA, on a Java of the inputs. Up to 3.4.10 it knows no Bolt but 1 and 2, and wants a
+# Java 8, which Debian has not.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 cache=${BRAMBLE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/bramble}
 name=matrix net=192.168.79 data=(1 2 3)
 # shellcheck source=tests/cluster/live.sh
 . "$top/tests/cluster/live.sh"
-version=3.5.0-beta03 java=17 kind=ha bolt=auto
+version=3.5.0-beta03 java=openjdk-17-jre-headless kind=ha bolt=auto
 case ${1:-} in
   --causal) kind=causal bolt=port && shift ;;
-  --neo4j) version=$2 java=11 && shift 2 ;;
+  --neo4j) version=$2 java=$3 && shift 3 ;;
 esac
 [[ $(id -u) -eq 0 ]] || skip_all "rehearsals need root"
-for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz openjdk-$java-jre-headless-amd64.debs; do
-  [[ -e $cache/inputs/$f ]] || skip_all "input $f could not be had"
+for f in bookworm-amd64.img.zst neo4j-enterprise-$version.tar.gz "$java*"; do
+  compgen -G "$cache/inputs/$f" >/dev/null || skip_all "input $f could not be had"
 done
 "$top/tests/drivers/get.sh" || skip_all "drivers could not be had"
 
@@ -26,7 +27,7 @@ cat >"$conf" <<EOT
 cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
-  java = "openjdk-$java-jre-headless"
+  java = "$java"
   neo4j_mode = "$kind"
   neo4j_auth = "password"
   proxy { bolt = "$bolt" }
