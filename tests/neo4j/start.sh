@@ -39,7 +39,7 @@ write() { # CURL-OPTION...
 }
 
 got=
-for _ in $(seq 100); do
+for _ in $(seq 300); do
   got=$(role)
   [[ $got == master || $got == 200 ]] && break
   kill -0 $server 2>/dev/null || break
