@@ -68,10 +68,9 @@ enum session_state {
 #define HELLO_MAX 8192          /* bytes of a HELLO */
 #define LOOKAHEAD_MAX 65536     /* of a RUN, to find its mode: a longer one goes to the master */
 #define MESSAGE_MAX (32u << 20) /* of any message */
-#define CONVERTED_MAX \
-	(MESSAGE_MAX + (1u << 20)) /* of one that is converted, with its chunks' lengths */
-#define SUMMARY_MAX 8192           /* of a SUCCESS or FAILURE that is looked into */
-#define CLOSING_MS 5000            /* so long who is to be closed may take what is left for it */
+#define CONVERTED_MAX (MESSAGE_MAX + (1u << 20)) /* with chunks' lengths: of one to convert */
+#define SUMMARY_MAX 8192                         /* of a SUCCESS or FAILURE that is looked into */
+#define CLOSING_MS 5000    /* so long who is to be closed may take what is left for it */
 #define TRUST_MS 10000     /* so long a member's word on a password is taken for new sessions */
 #define LINK_IDLE_MS 60000 /* a link that nobody used for so long is closed */
 #define SHUN_MS 500        /* a member that refused a connection gets none so long */
@@ -150,8 +149,7 @@ struct link {
 	struct chunks chunks; /* of the answer that is arriving */
 	bool split;           /* its first bytes went to the client already */
 	struct buf summary;   /* its data, unless it is a RECORD */
-	struct upconvert
-		*up; /* the member speaks an early version, the session does not; or NULL */
+	struct upconvert *up; /* NULL unless only the member speaks an early version */
 	int64_t idle_since_ms;
 };
 

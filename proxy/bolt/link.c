@@ -135,20 +135,15 @@ void link_bind(struct link *l, struct session *s)
 }
 
 /* Sessions of an early version are not converted: nothing but that version will do. */
-static size_t wanted(const struct link *l)
-{
-	size_t i = 0;
-
-	while (bolt_spoken_versions[i].major != l->principal->version.major)
-		i++;
-	return i;
-}
-
 static void greet(struct link *l)
 {
+	const struct bolt_version *v = &l->principal->version;
+
 	l->state = LINK_HANDSHAKE;
-	handshake_put_proposals(
-		&l->out.b, &bolt_spoken_versions[wanted(l)], wanted(l) ? 1 : BOLT_SPOKEN_VERSIONS);
+	if (v->major == bolt_spoken_versions[0].major)
+		handshake_put_proposals(&l->out.b, bolt_spoken_versions, BOLT_SPOKEN_VERSIONS);
+	else
+		handshake_put_proposals(&l->out.b, v, 1);
 }
 
 /* INIT instead of HELLO, and so on. */
@@ -183,8 +178,8 @@ static void shake(struct link *l)
 		snprintf(why, sizeof(why), "it does not speak Bolt %u", v.major);
 		link_lost(l, why);
 	}
-	if (l->state == LINK_HELLO &&
-		v.major >= 3) /* asked for an early one it says nothing of later ones */
+	/* Asked for an early one it says nothing of later ones. */
+	if (l->state == LINK_HELLO && v.major >= 3)
 		l->member->early = l->up != NULL;
 }
 
@@ -218,8 +213,8 @@ static void hello_answered(struct link *l)
 		link_lost(l, "its answer to HELLO is malformed");
 	} else if (tag == BOLT_SUCCESS) {
 		l->member->counters.links++;
-		if (l->up &&
-			!summary.server.n) /* drivers give up whom does not say that it is Neo4j */
+		/* Drivers give up on one that does not say that it is Neo4j. */
+		if (l->up && !summary.server.n)
 			summary.server =
 				(struct slice){EARLIEST_SERVER, sizeof(EARLIEST_SERVER) - 1};
 		principal_verified(l->principal, summary.server);

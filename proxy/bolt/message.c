@@ -287,7 +287,7 @@ int bolt_read_identity(const void *data, size_t n, uint8_t major,
 	return scheme && r.p == r.end ? 0 : -1;
 }
 
-static void finish(struct buf *to, struct buf *message)
+void bolt_put_message(struct buf *to, struct buf *message)
 {
 	if (!buf_ok(message))
 		to->failed = true;
@@ -315,7 +315,7 @@ void bolt_put_failure(struct buf *to, const char *code, const char *message)
 	pack_put_text(&b, code);
 	pack_put_text(&b, "message");
 	pack_put_text(&b, message);
-	finish(to, &b);
+	bolt_put_message(to, &b);
 }
 
 void bolt_put_hello_success(
@@ -335,7 +335,7 @@ void bolt_put_hello_success(
 		pack_put_text(&b, "credentials_expired");
 		pack_put_bool(&b, true);
 	}
-	finish(to, &b);
+	bolt_put_message(to, &b);
 }
 
 void bolt_put_request(struct buf *to, enum bolt_tag tag)

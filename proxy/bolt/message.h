@@ -77,6 +77,7 @@ MUST_CHECK int bolt_read_identity(const void *data, size_t n, uint8_t major,
 uint64_t bolt_bookmark(struct slice text);
 
 /* Whole messages, in chunks. */
+void bolt_put_message(struct buf *to, struct buf *message); /* its data, which are freed */
 void bolt_put_success(struct buf *to);
 void bolt_put_ignored(struct buf *to);
 void bolt_put_failure(struct buf *to, const char *code, const char *message);

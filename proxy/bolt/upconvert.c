@@ -11,14 +11,6 @@ enum asks {
 
 /* --- requests */
 
-static void put_message(struct buf *to, struct buf *message)
-{
-	if (!buf_ok(message))
-		to->failed = true;
-	chunk_message(to, buf_str(message), message->len);
-	buf_free(message);
-}
-
 static void put_raw(struct buf *to, struct slice raw)
 {
 	buf_add(to, raw.p, raw.n);
@@ -115,7 +107,7 @@ static void put_word(struct buf *to, const char *word, struct slice bookmarks)
 		pack_put_text(&b, "bookmarks");
 		put_raw(&b, bookmarks);
 	}
-	put_message(to, &b);
+	bolt_put_message(to, &b);
 	bolt_put_request(to, BOLT_PULL);
 }
 
@@ -148,7 +140,7 @@ static int put_run(struct buf *to, const void *data, size_t n)
 	pack_put_struct(&b, 2, BOLT_RUN);
 	put_text(&b, d.text);
 	put_raw(&b, d.parameters);
-	put_message(to, &b);
+	bolt_put_message(to, &b);
 	return 0;
 }
 
@@ -226,7 +218,7 @@ static int put_success(struct buf *to, const struct buf *data)
 		pack_put_string(&b, name ? name : key.p, name ? strlen(name) : key.n);
 		put_raw(&b, raw);
 	}
-	put_message(to, &b);
+	bolt_put_message(to, &b);
 	return 0;
 }
 
@@ -297,7 +289,6 @@ int upconvert_answers(struct upconvert *u, struct buf *to)
 
 bool upconvert_calm(const struct upconvert *u)
 {
-	/* Of a pair whose first one failed the other may still come: it is IGNORED, and nobody's.
-	 */
+	/* Of a pair whose first one failed the other, IGNORED, may still come: it is nobody's. */
 	return u->asked.n <= (u->second && u->told) && !stream_len(&u->in.bytes);
 }

@@ -16,14 +16,12 @@ import tempfile
 import time
 
 import harness
-from fake_bolt import (ACK_FAILURE, BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL,
-                       RECORD, RESET, ROLLBACK, RUN, SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, certificate,
-                       message)
+from fake_bolt import (ACK_FAILURE, BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, INVALID, LOST,
+                       MAGIC, PULL, RECORD, RESET, ROLLBACK, RUN, SUCCESS, SYNTAX, BoltClient, BoltMember,
+                       BoltProxy, WebSocket, certificate, message)
 from harness import Conn, eventually, ok, same
 
-LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
 NOBODY = "Neo.TransientError.General.DatabaseUnavailable"
-INVALID = "Neo.ClientError.Request.Invalid"
 
 
 def cluster(n=3, master=0):
@@ -161,7 +159,6 @@ def test_reset():
     members[0].down()
 
 
-SYNTAX = "Neo.ClientError.Statement.SyntaxError"
 BROWSER = bytes.fromhex("00000002000000010000000000000000")  # of Neo4j 3.5
 
 
@@ -737,13 +734,4 @@ def test_hostile():
     members[0].down()
 
 
-def main():
-    for name, f in list(globals().items()):
-        if name.startswith("test_") and (len(sys.argv) < 2 or any(a in name for a in sys.argv[1:])):
-            print(f"# {name}", flush=True)
-            f()
-    print(f"1..{harness.count}")
-    return harness.failed > 0
-
-
-sys.exit(main())
+sys.exit(harness.main(globals()))

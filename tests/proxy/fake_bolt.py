@@ -23,6 +23,9 @@ HELLO, GOODBYE, ACK_FAILURE, RESET, RUN, BEGIN, COMMIT, ROLLBACK, DISCARD, PULL 
     0x01, 0x02, 0x0E, 0x0F, 0x10, 0x11, 0x12, 0x13, 0x2F, 0x3F)
 SUCCESS, RECORD, IGNORED, FAILURE = 0x70, 0x71, 0x7E, 0x7F
 BOOKMARK = "neo4j:bookmark:v1:tx"
+LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
+INVALID = "Neo.ClientError.Request.Invalid"
+SYNTAX = "Neo.ClientError.Statement.SyntaxError"
 
 
 def pack(v):
@@ -164,7 +167,7 @@ class BoltMember(FakeMember):
                 sock.sendall(message(IGNORED))
             elif tag == RUN and fields[0] == "FAIL":
                 failed = True
-                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError",
+                sock.sendall(message(FAILURE, {"code": SYNTAX,
                                                "message": "no"}))
             elif tag == RUN and fields[0] == "HANG":
                 self.hanging.set()
@@ -177,7 +180,7 @@ class BoltMember(FakeMember):
                 text = fields[0]
                 answer = self.answer_run(*fields)
                 failed = answer is None
-                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"})
+                sock.sendall(message(FAILURE, {"code": SYNTAX, "message": "no"})
                              if failed else message(SUCCESS, {"fields": answer[0]}))
                 rows = answer and answer[1]
             elif tag in (PULL, DISCARD):
@@ -212,7 +215,7 @@ class BoltMember(FakeMember):
                     return
                 failed = text == "FAIL" or (text in ("COMMIT", "ROLLBACK") and not open_tx)
                 open_tx = text == "BEGIN" or (open_tx and text not in ("COMMIT", "ROLLBACK"))
-                sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Statement.SyntaxError", "message": "no"})
+                sock.sendall(message(FAILURE, {"code": SYNTAX, "message": "no"})
                              if failed else message(SUCCESS, {"fields": ["x"], "result_available_after": 5}))
             elif tag in (PULL, DISCARD):
                 words = text in ("BEGIN", "COMMIT", "ROLLBACK")

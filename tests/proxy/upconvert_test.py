@@ -9,13 +9,10 @@ members. Prints TAP.
 import sys
 
 import harness
-from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, HELLO, IGNORED, PULL, RECORD, RESET, ROLLBACK, RUN,
-                       SUCCESS, BoltMember, BoltProxy)
+from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, HELLO, IGNORED, INVALID, LOST, PULL, RECORD, RESET,
+                       ROLLBACK, RUN, SUCCESS, SYNTAX, BoltMember, BoltProxy)
 from harness import eventually, ok, same
 
-LOST = "Neo.TransientError.Transaction.InstanceStateChanged"
-INVALID = "Neo.ClientError.Request.Invalid"
-SYNTAX = "Neo.ClientError.Statement.SyntaxError"
 
 
 class EarlyMember(BoltMember):
@@ -193,13 +190,4 @@ def test_beside_early():
     down(members)
 
 
-def main():
-    for name, f in list(globals().items()):
-        if name.startswith("test_") and (len(sys.argv) < 2 or any(a in name for a in sys.argv[1:])):
-            print(f"# {name}", flush=True)
-            f()
-    print(f"1..{harness.count}")
-    return harness.failed > 0
-
-
-sys.exit(main())
+sys.exit(harness.main(globals()))
