@@ -2,6 +2,7 @@
 """Headless Chromium over its debugging pipe (descriptors 3 and 4, JSON with NULs between)."""
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -28,8 +29,8 @@ class Page:
         there_in, here_out = os.pipe()
         log = open(os.path.join(self.home.name, "log"), "w")
 
-        def wire():  # above 4 first, so that neither overwrites the other
-            a, b = os.dup(there_in), os.dup(there_out)
+        def wire():  # far above 4 first: neither overwrites the other, and dup2() onto itself would leave it close-on-exec
+            a, b = (fcntl.fcntl(fd, fcntl.F_DUPFD, 10) for fd in (there_in, there_out))
             os.dup2(a, 3)
             os.dup2(b, 4)
 
@@ -50,6 +51,8 @@ class Page:
         self.call("Network.setExtraHTTPHeaders", headers={"Authorization": "Basic " + token})
 
     def close(self):
+        os.close(self.out)
+        self.into.close()
         self.process.kill()
         self.process.wait()
         self.home.cleanup()
