@@ -296,13 +296,28 @@ static void take_turn(struct agent *a)
 	service_stop(&a->service);
 }
 
+/* Without a quorum nobody knows. */
+static bool others_have_master(const struct agent *a)
+{
+	if (a->id.mode != NEO4J_HA)
+		return true;
+	for (size_t i = 0; i < a->peers.n; i++) {
+		const struct peer *p = &a->peers.peer[i];
+		if (peer_present(p) && voter_leads(&p->last))
+			return true;
+	}
+	return false;
+}
+
 /* One that joins for ever is ended, and formation starts it again. */
 static void break_wedge(struct agent *a)
 {
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
+	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
-		.joins = runs && (a->now.state == NODE_STARTING || a->now.state == NODE_JOINING),
+		.joins = runs && joins && others_have_master(a),
+		.pid = a->service.main_pid,
 		.serves = a->now.state == NODE_SERVING,
 		.space = wedge_space(a->store),
 		.cpu_ms = wedge_cpu_ms(a->service.main_pid),

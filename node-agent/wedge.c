@@ -32,8 +32,9 @@ bool wedge_step(struct wedge *w, const struct wedge_look *look)
 		w->since_ms = 0;
 		return false;
 	}
-	if (!w->since_ms || got_somewhere(w, look)) {
+	if (!w->since_ms || w->pid != look->pid || got_somewhere(w, look)) {
 		w->since_ms = look->now_ms;
+		w->pid = look->pid;
 		w->space = look->space;
 		w->cpu_ms = look->cpu_ms;
 	}

@@ -7,11 +7,11 @@
 
 /*
  * A Neo4j that runs, and joins for ever: seen after three restarted at one moment (3.5: "Attempting
- * to join" and no more). quorum.h begins the whole run again when there is no master; this is for
- * the one that hangs while the others have one. It is ended, to be started again, when for a
- * while it has neither become master or slave nor got anywhere: it did not copy the store, for the
- * space taken stayed the same, and it did not recover it, for it computed nothing. Whatever wedged
- * it may last, so each time it gets longer. Pure.
+ * to join" and no more). quorum.h begins the whole run again when there is no master, and then
+ * waiting is all that can be done; this is for the one that hangs while the others have one. It is
+ * ended, to be started again, when for a while it has neither become master or slave nor got
+ * anywhere: it did not copy the store, for the space taken stayed the same, and it did not recover
+ * it, for it computed nothing. Whatever wedged it may last, so each time it gets longer. Pure.
  */
 #define WEDGE_MS 300000
 #define WEDGE_MAX_MS (8 * WEDGE_MS)
@@ -20,7 +20,9 @@
 
 struct wedge_look {
 	int64_t now_ms;
-	bool joins; /* Neo4j runs and is neither master nor slave */
+	bool joins; /* Neo4j runs and is neither master nor slave, though the others have a master
+		     */
+	long pid;   /* its process: time is counted for each anew */
 	bool serves;
 	uint64_t space; /* bytes taken on p3 */
 	int64_t cpu_ms; /* that its process has computed; -1: unknown, which is no progress */
@@ -29,6 +31,7 @@ struct wedge_look {
 /* Zeroed at start. */
 struct wedge {
 	int64_t since_ms; /* when it last got somewhere; 0: it does not join */
+	long pid;         /* of whom the rest tells */
 	uint64_t space;   /* then */
 	int64_t cpu_ms;
 	unsigned times; /* it was ended in a row */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include "quorum/quorum_private.h"
 #include "world.h"
 
 /* xorshift64* (Vigna, 2016): small, fast, good enough to draw schedules. */
@@ -296,7 +297,9 @@ static void break_wedge(struct world *w, unsigned id)
 	struct node *n = &w->node[id];
 	bool serves = n->neo4j.role == NEO4J_SLAVE || n->neo4j.role == NEO4J_MASTER;
 	struct wedge_look look = {.now_ms = w->now_ms,
-		.joins = n->neo4j.phase != NEO4J_OFF && !serves && !n->arbiter,
+		.joins = n->neo4j.phase != NEO4J_OFF && !serves && !n->arbiter &&
+			 quorum_count_of(&n->quorum, quorum_is_leading),
+		.pid = (long)n->neo4j.run,
 		.serves = serves};
 
 	if (wedge_step(&n->wedge, &look))

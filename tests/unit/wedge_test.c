@@ -35,6 +35,16 @@ int main(void)
 	is_int(ended_after(&w, 0, 3), 40, "and no longer than that");
 	ok(!wedge_step(&w, &serves), "one that serves");
 	is_int(ended_after(&w, 0, 3), 5, "has made good");
+	struct wedge_look look = {.now_ms = 1000, .joins = true, .pid = 7};
+	w = (struct wedge){0};
+	ok(!wedge_step(&w, &look), "it joins");
+	look.now_ms += WEDGE_MS - 1000;
+	look.pid = 8;
+	ok(!wedge_step(&w, &look), "one that was ended and started again");
+	look.now_ms += WEDGE_MS - 1000;
+	ok(!wedge_step(&w, &look), "has its own five minutes");
+	look.now_ms += 1000;
+	ok(wedge_step(&w, &look), "and no more");
 	ok(wedge_space("/") > 0, "space taken: %llu", (unsigned long long)wedge_space("/"));
 	ok(wedge_cpu_ms(getpid()) >= 0, "time computed: %lld", (long long)wedge_cpu_ms(getpid()));
 	is_int(wedge_cpu_ms(0), -1, "of no process: unknown");
