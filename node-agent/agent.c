@@ -44,6 +44,15 @@ static int check_pin(struct agent *a, struct err *e)
 	return r;
 }
 
+/* While an upgrade is at the store Neo4j rests anyway. */
+static void check_version(struct agent *a)
+{
+	a->awaits[0] = '\0';
+	if (a->p3 && !task_rests(&a->tasks.task))
+		store_version_fits(&a->marker, &a->id, a->awaits);
+	a->tasks.awaits = a->awaits[0] ? a->marker.neo4j : "";
+}
+
 static void check_marker(struct agent *a)
 {
 	struct err e;
@@ -56,8 +65,7 @@ static void check_marker(struct agent *a)
 	if (!a->p3 || check_pin(a, &e) < 0 || voter_begin(&a->voter, &e) < 0 ||
 		tasks_begin(&a->tasks, &e) < 0)
 		why_copy(a->held, e.msg);
-	else if (!task_rests(&a->tasks.task)) /* an upgrade is at it: Neo4j rests anyway */
-		store_version_fits(&a->marker, &a->id, a->held);
+	check_version(a);
 }
 
 static size_t collect_peers(const struct agent *a, struct formation_peer *to)
@@ -115,7 +123,7 @@ static void start_neo4j(struct agent *a, enum marker_state order)
 	struct err e;
 
 	check_marker(a);
-	if (a->held[0])
+	if (a->held[0] || a->awaits[0])
 		return;
 	if (order == MARKER_VIRGIN)
 		order = MARKER_USED;
@@ -355,7 +363,7 @@ static void take_node_conf(struct agent *a)
 static void apply(struct agent *a, const struct formation_input *in)
 {
 	struct apply_look look = {
-		.there = !a->held[0],
+		.there = !in->held[0],
 		.turn = a->restart.turn.word.stage == TURN_HOLDS,
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.serves = a->now.state == NODE_SERVING,
@@ -396,8 +404,10 @@ static void follow_task(struct agent *a)
 		.process = a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid};
 
-	if (!a->held[0] && runs_neo4j(a))
+	a->tasks.there = !a->held[0] && runs_neo4j(a);
+	if (a->tasks.there)
 		tasks_step(&a->tasks, &look);
+	check_version(a);
 	if (a->tasks.switched)
 		loop_stop(a->loop);
 }
@@ -422,7 +432,7 @@ static void step(struct agent *a)
 		.now_ms = boottime_ms(),
 		.voter = runs_neo4j(a),
 		.arbiter = is_arbiter(a),
-		.held = a->held,
+		.held = a->held[0] ? a->held : a->awaits,
 		.rest = rest_of(a),
 		.wait = a->time.now.ready ? "" : a->time.now.why,
 		.store = a->marker.state,

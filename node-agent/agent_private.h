@@ -56,7 +56,8 @@ struct agent {
 	struct users users;
 	struct apply apply;
 	struct decision now;
-	char held[WHY_SIZE];          /* why the store is out of bounds; "" when it is not */
+	char held[WHY_SIZE];   /* why p3 is out of bounds; "" when it is not */
+	char awaits[WHY_SIZE]; /* why Neo4j must not have the store until it is upgraded; or "" */
 	char refused[BOOT_WORD_SIZE]; /* why nothing of bramble.txt was taken over; "" when it was
 				       */
 	bool mute;                    /* what this node should say could not be written down */

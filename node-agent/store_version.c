@@ -35,9 +35,8 @@ bool store_version_fits(const struct marker *m, const struct identity *id, char 
 			m->neo4j, id->neo4j);
 	else if (!opens_as_it_is(m->neo4j, id))
 		snprintf(why, WHY_SIZE,
-			"its store is of Neo4j %.20s, this card has %.20s: waits for an upgrade of "
-			"the "
-			"store",
+			"its store is of Neo4j %.20s, this card has %.20s: waits for "
+			"`bramble upgrade`",
 			m->neo4j, id->neo4j);
 	return !why[0];
 }

@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <string.h>
 #include "cmd.h"
-#include "remote.h"
+#include "task.h"
 
 #define LOOK_AGAIN_MS 500
 #define PATIENCE 120 /* times */
@@ -30,11 +30,10 @@ static void take(char *to, size_t size, const json_t *answer, const char *key)
 static void ask_one(const struct remote *r, const struct node *n, struct word *w)
 {
 	_cleanup_json_ json_t *answer = NULL;
-	json_t *request = json_pack("{s:s}", "verb", "task-status");
 	struct err e;
 
 	*w = (struct word){.reached = true};
-	if (remote_ask(r, n, request, NULL, &answer, NULL, &e) < 0) {
+	if (live_task_status(r, n, &answer, &e) < 0) {
 		w->reached = false;
 		snprintf(w->why, sizeof(w->why), "%.150s", e.msg);
 		return;

@@ -52,8 +52,7 @@ static int check_version(const struct job *j, const struct live_task *t, struct 
 	_cleanup_json_ json_t *answer = NULL;
 	bool alone;
 
-	if (remote_ask(&j->remote, t->keeper, json_pack("{s:s}", "verb", "task-status"), NULL,
-		    &answer, NULL, e) < 0)
+	if (live_task_status(&j->remote, t->keeper, &answer, e) < 0)
 		return -1;
 	const char *neo4j = json_string_value(json_object_get(answer, "neo4j"));
 	if (!neo4j)

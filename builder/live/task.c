@@ -8,27 +8,72 @@
 #define PATIENCE 7200 /* times: a store of some GB on a slow card takes its time */
 #define RUNS_NEO4J (ROLE_DATA | ROLE_ARBITER)
 
+struct seen {
+	const struct node *master, *last; /* who is it; who was it, where nobody is */
+	unsigned held;                    /* how many wait for an upgrade */
+	struct err waits;                 /* who waits for something: perhaps for those */
+};
+
+static bool is_held(const struct live_task *t, const struct node *n, struct seen *seen)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	struct err none;
+
+	if (strcmp(t->kind, "upgrade") != 0 || live_task_status(t->remote, n, &answer, &none) < 0)
+		return false;
+	if (json_is_true(json_object_get(answer, "was_last")))
+		seen->last = n;
+	const char *awaits = json_string_value(json_object_get(answer, "awaits"));
+	bool held = awaits && awaits[0];
+	seen->held += held;
+	return held;
+}
+
+static int see(const struct live_task *t, const struct node *n, struct seen *seen, struct err *e)
+{
+	struct remote_status s;
+
+	if (remote_status(t->remote, n, &s, e) < 0)
+		return -1;
+	if (s.writable)
+		seen->master = n;
+	if (is_held(t, n, seen) || strcmp(s.state, "serving") == 0)
+		return 0;
+	err_set(e, "%s is %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
+	if (strcmp(s.state, "waiting") != 0)
+		return -1;
+	seen->waits = *e;
+	return 0;
+}
+
 int live_task_look(struct live_task *t, struct err *e)
 {
 	const struct cluster *c = t->remote->cluster;
+	struct seen seen = {0};
 	uint8_t id[8];
 
 	randombytes_buf(id, sizeof(id));
 	hex_encode(t->id, id, sizeof(id));
 	for (size_t i = 0; i < c->nnodes; i++) {
-		const struct node *n = &c->nodes[i];
-		struct remote_status s;
-		if (!(n->roles & RUNS_NEO4J))
-			continue;
-		if (remote_status(t->remote, n, &s, e) < 0)
+		if ((c->nodes[i].roles & RUNS_NEO4J) && see(t, &c->nodes[i], &seen, e) < 0)
 			return -1;
-		if (strcmp(s.state, "serving") != 0)
-			return err_set(
-				e, "%s is %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
-		if (s.writable)
-			t->keeper = n;
 	}
-	return t->keeper ? 0 : err_set(e, "nobody is master by the grant of a majority");
+	if (!seen.held && seen.waits.msg[0]) {
+		*e = seen.waits;
+		return -1;
+	}
+	t->keeper = seen.master || !seen.held ? seen.master : seen.last;
+	if (t->keeper)
+		return 0;
+	return seen.held ? err_set(e,
+				   "whose store is the latest is not known: none of those that are "
+				   "here was master last")
+			 : err_set(e, "nobody is master by the grant of a majority");
+}
+
+int live_task_status(const struct remote *r, const struct node *n, json_t **answer, struct err *e)
+{
+	return remote_ask(r, n, json_pack("{s:s}", "verb", "task-status"), NULL, answer, NULL, e);
 }
 
 int live_task_stage(const struct live_task *t, const struct node *n, bool sends, struct err *e)
@@ -60,8 +105,7 @@ static int look_at(const struct live_task *t, const struct node *n, char *shown,
 	struct remote_status s;
 	struct err none;
 
-	if (remote_ask(t->remote, n, json_pack("{s:s}", "verb", "task-status"), NULL, &answer, NULL,
-		    &none) < 0 ||
+	if (live_task_status(t->remote, n, &answer, &none) < 0 ||
 		remote_status(t->remote, n, &s, &none) < 0)
 		return check_interrupted(e);
 	const char *step = json_string_value(json_object_get(answer, "step"));

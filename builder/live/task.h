@@ -21,8 +21,14 @@ struct live_task {
 	void *arg;
 };
 
-/* Every data node serves, below one master, which becomes the keeper. */
+/*
+ * Every data node serves, below one master, which becomes the keeper. For an upgrade they may also
+ * be held because their stores wait for it; then it is whoever was master last.
+ */
 MUST_CHECK int live_task_look(struct live_task *t, struct err *e);
+/* What n says of its task and its store (docs/CONTROL.md, task-status). *answer: to be freed. */
+MUST_CHECK int live_task_status(
+	const struct remote *r, const struct node *n, json_t **answer, struct err *e);
 /* Tells n of it, and sends what there is to send if sends. */
 MUST_CHECK int live_task_stage(
 	const struct live_task *t, const struct node *n, bool sends, struct err *e);

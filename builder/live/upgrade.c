@@ -2,7 +2,8 @@
 /*
  * Another Neo4j for a live cluster, as the manual has it for HA, which knows no rolling upgrade: a
  * backup, all stop, the master's store is upgraded alone, the others copy it. What each node gets
- * is taken out of its image, so that it is what a flashed card would have.
+ * is taken out of its image, so that it is what a flashed card would have; one that was flashed
+ * has it, and its store waits.
  */
 #include <getopt.h>
 #include <string.h>
@@ -23,7 +24,9 @@ struct job {
 	const char *images, *backup;
 	bool no_backup;
 	struct remote remote;
-	char neo4j[32]; /* what comes */
+	char neo4j[32];              /* what comes */
+	bool has[CLUSTER_MAX_NODES]; /* whose cards hold it already: at most their stores wait */
+	bool needed;                 /* by anybody */
 };
 
 /* --- what one node gets: its image's /opt/neo4j, node.conf, and the configuration of the one run
@@ -97,7 +100,7 @@ static void render_alone(struct source *s, const char *version, const char *conf
 	}
 }
 
-static int source_open(struct source *s, const struct card *card, struct err *e)
+static int source_open(struct source *s, const struct card *card, bool program, struct err *e)
 {
 	_cleanup_buf_ struct buf neo4j = {0};
 
@@ -107,7 +110,7 @@ static int source_open(struct source *s, const struct card *card, struct err *e)
 		return -1;
 	render_alone(s, card->identity.neo4j_version, buf_str(&neo4j));
 	s->bytes += s->conf.len + s->alone.len;
-	return list_tree(s, "", e);
+	return program ? list_tree(s, "", e) : 0;
 }
 
 static void put_whole(
@@ -123,7 +126,8 @@ static void put_confs(struct source *s, struct buf *out)
 	put_whole(s, "node.conf", 0644, &s->conf, out);
 	pack_dir(&s->pack, "alone", 0755, out);
 	put_whole(s, "alone/neo4j.conf", 0644, &s->alone, out);
-	pack_dir(&s->pack, "neo4j", 0755, out);
+	if (s->n)
+		pack_dir(&s->pack, "neo4j", 0755, out);
 	s->begun = true;
 }
 
@@ -181,31 +185,42 @@ static int read_card(const struct job *j, const struct node *n, struct card *car
 	return 0;
 }
 
-/* All images have the same Neo4j, and it can take over the store of what the node runs. */
+/* All images have the same Neo4j. */
+static int check_image(struct job *j, const struct card *card, struct err *e)
+{
+	const char *to = card->identity.neo4j_version;
+
+	if (strlen(to) >= sizeof(j->neo4j))
+		return err_set(e, "%s: no Neo4j has a version like %s", card->name, to);
+	if (j->neo4j[0] && strcmp(j->neo4j, to) != 0)
+		return err_code(e, EXIT_INPUT, "the images hold Neo4j %s and %s: build them anew",
+			j->neo4j, to);
+	memcpy(j->neo4j, to, strlen(to) + 1);
+	return 0;
+}
+
+/* It can take over the store of what the node runs, or ran before it was flashed. */
 static int check_node(struct job *j, const struct node *n, struct err *e)
 {
 	_cleanup_card_ struct card card = {0};
 	_cleanup_json_ json_t *answer = NULL;
 	bool alone;
 
-	if (read_card(j, n, &card, e) < 0 ||
-		remote_ask(&j->remote, n, json_pack("{s:s}", "verb", "task-status"), NULL, &answer,
-			NULL, e) < 0)
+	if (read_card(j, n, &card, e) < 0 || check_image(j, &card, e) < 0 ||
+		live_task_status(&j->remote, n, &answer, e) < 0)
 		return -1;
-	const char *to = card.identity.neo4j_version;
-	const char *from = json_string_value(json_object_get(answer, "neo4j"));
-	if (!from || strlen(to) >= sizeof(j->neo4j))
+	const char *has = json_string_value(json_object_get(answer, "neo4j"));
+	const char *awaits = json_string_value(json_object_get(answer, "awaits"));
+	if (!has)
 		return err_set(e, "%s: does not tell its Neo4j's version", n->name);
-	if (j->neo4j[0] && strcmp(j->neo4j, to) != 0)
-		return err_code(e, EXIT_INPUT, "the images hold Neo4j %s and %s: build them anew",
-			j->neo4j, to);
-	memcpy(j->neo4j, to, strlen(to) + 1);
-	if (strcmp(from, to) == 0)
-		return err_set(e,
-			"%s runs Neo4j %s already, and that is what the images hold: name another "
-			"one in %s and build",
-			n->name, to, j->remote.cluster->path);
-	return neo4j_upgrade_find(from, to, card.identity.neo4j_profile, &alone, e);
+	bool *same = &j->has[n - j->remote.cluster->nodes];
+	*same = strcmp(has, j->neo4j) == 0;
+	if (awaits && awaits[0])
+		has = awaits;
+	else if (*same)
+		return 0;
+	j->needed = true;
+	return neo4j_upgrade_find(has, j->neo4j, card.identity.neo4j_profile, &alone, e);
 }
 
 static int for_all(
@@ -228,7 +243,8 @@ static int stage(
 	_cleanup_card_ struct card card = {0};
 	_cleanup_(source_close) struct source s = {0};
 
-	if (read_card(j, n, &card, e) < 0 || source_open(&s, &card, e) < 0)
+	bool has = j->has[n - j->remote.cluster->nodes];
+	if (read_card(j, n, &card, e) < 0 || source_open(&s, &card, !has, e) < 0)
 		return -1;
 	struct live_task mine = *t;
 	mine.bytes = s.bytes;
@@ -236,7 +252,7 @@ static int stage(
 	mine.arg = &s;
 	if (live_task_stage(&mine, n, true, e) < 0)
 		return -1;
-	printf("%s: has Neo4j %s beside its own\n", n->name, j->neo4j);
+	printf("%s: has Neo4j %s%s\n", n->name, j->neo4j, has ? "" : " beside its own");
 	fflush(stdout);
 	return 0;
 }
@@ -263,6 +279,11 @@ static int run(struct job *j, struct err *e)
 			"identical_images = false and name their folder with --images");
 	if (for_all(j, check_node, e) < 0)
 		return -1;
+	if (!j->needed)
+		return err_set(e,
+			"all nodes have Neo4j %s, and that is what the images hold: name another "
+			"one in %s and build",
+			j->neo4j, j->remote.cluster->path);
 	if (live_task_look(&t, e) < 0)
 		return err_prefix(e, "only a whole cluster is upgraded");
 	t.neo4j = j->neo4j;
@@ -318,6 +339,7 @@ const struct command upgrade_command = {
 		"and build first. Each gets it beside its own; then all stop, the master last, a "
 		"copy\n"
 		"of its store is upgraded, and the others copy that. Nothing is served meanwhile.\n"
+		"Nodes whose cards were flashed with it, and whose stores wait for it, take part.\n"
 		"Should the upgrade fail, all start again as they were. Once it has begun the "
 		"nodes\n"
 		"finish it by themselves.",

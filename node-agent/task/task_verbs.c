@@ -100,7 +100,7 @@ static const char *cannot_stage(const struct verbs *v, const struct stage *s)
 
 	if (!(identity_self(v->id)->roles & ROLE_VOTER))
 		return "this node runs no Neo4j";
-	if (!v->tasks->begun || v->self.state == NODE_HELD)
+	if (!v->tasks->begun || !v->tasks->there)
 		return "its data partition is not there, or not this node's";
 	if (task_is_busy(now) && now->id != s->task.id)
 		return "another restore or upgrade is under way";
@@ -369,10 +369,11 @@ static void status_begin(struct call *c, const json_t *request)
 
 	(void)request;
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)t->id);
-	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "task", id, "kind",
+	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "task", id, "kind",
 			     task_kind_name(t->kind), "step", task_step_name(t->step), "keeper",
 			     keeper ? keeper->name : "", "neo4j", v->id->neo4j, "to", t->neo4j,
-			     "why", t->why));
+			     "why", t->why, "awaits", v->tasks->awaits ? v->tasks->awaits : "",
+			     "was_last", v->tasks->begun && voter_was_last_master(v->voter)));
 }
 
 const struct verb task_call_verb = {.name = "task-call", .begin = call_begin};

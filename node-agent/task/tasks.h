@@ -11,8 +11,10 @@
 
 /* This node's part in a task (task.h), tied to p3, its marker and its quorum. */
 struct tasks {
-	const char *store; /* where p3 is mounted */
-	bool begun;        /* p3 was there, and the task on it was read */
+	const char *store;  /* where p3 is mounted */
+	bool begun;         /* p3 was there, and the task on it was read */
+	bool there;         /* it still is, and this node's */
+	const char *awaits; /* whose store this node's Neo4j must not have as it is; "": nobody's */
 	struct task task;
 	char why[WHY_SIZE]; /* why Neo4j rests; "" */
 	bool receives;      /* what a task takes comes, into files that all tasks share */

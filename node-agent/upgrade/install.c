@@ -19,15 +19,18 @@ static bool is_name(const char *version)
 	return *version && version[strspn(version, good)] == '\0';
 }
 
-static int check_new(const char *root, const struct identity *new, struct err *e)
+static int check_new(
+	const char *root, const char *from, const struct identity *new, bool *here, struct err *e)
 {
+	_cleanup_free_ char *program = xasprintf("%s/neo4j", from);
 	struct identity now;
 
 	if (identity_load_root(root, &now, e) < 0)
 		return -1;
 	if (!is_name(new->neo4j))
 		return err_set(e, "what came is no Neo4j");
-	if (strcmp(new->neo4j, now.neo4j) == 0)
+	*here = strcmp(new->neo4j, now.neo4j) == 0;
+	if (*here && access(program, F_OK) == 0)
 		return err_set(e, "Neo4j %s is what this node has", now.neo4j);
 	if (memcmp(new->cluster_id, now.cluster_id, CLUSTER_ID_SIZE) != 0 ||
 		strcmp(identity_self(new)->name, identity_self(&now)->name) != 0)
@@ -38,20 +41,29 @@ static int check_new(const char *root, const struct identity *new, struct err *e
 }
 
 /* The tree goes to where it stays; one of the same version that is not in use is replaced. */
-static int put_tree(const char *root, const char *new, const char *version, struct err *e)
+static int put_tree(const char *from, const char *to, struct err *e)
 {
-	_cleanup_free_ char *from = xasprintf("%s/neo4j", new);
 	_cleanup_free_ char *program = xasprintf("%s/bin/neo4j", from);
-	_cleanup_free_ char *to = xasprintf("%s/opt/neo4j-%s", root, version);
-	_cleanup_free_ char *link = xasprintf("%s/program", new);
-	_cleanup_free_ char *target = xasprintf("../neo4j-%s", version);
 
 	if (access(program, X_OK) < 0)
 		return err_errno(e, "%s", program);
 	if (io_remove_tree(to, e) < 0)
 		return -1;
-	if (rename(from, to) < 0 || symlink(target, link) < 0)
-		return err_errno(e, "%s", to);
+	return rename(from, to) < 0 ? err_errno(e, "%s", to) : 0;
+}
+
+static int put_program(
+	const char *root, const char *new, const char *version, bool here, struct err *e)
+{
+	_cleanup_free_ char *from = xasprintf("%s/neo4j", new);
+	_cleanup_free_ char *to = xasprintf("%s/opt/neo4j-%s", root, version);
+	_cleanup_free_ char *link = xasprintf("%s/program", new);
+	_cleanup_free_ char *target = xasprintf("../neo4j-%s", version);
+
+	if (!here && put_tree(from, to, e) < 0)
+		return -1;
+	if (symlink(target, link) < 0)
+		return err_errno(e, "%s", link);
 	sync();
 	return 0;
 }
@@ -61,11 +73,12 @@ static int install(const char *root, const char *from, struct err *e)
 	_cleanup_free_ char *new = xasprintf("%s" INSTALL_NEW, root);
 	_cleanup_free_ char *conf = xasprintf("%s/node.conf", new);
 	struct identity id;
+	bool here = false;
 
 	if (unpack(from, new, e) < 0 || identity_load(conf, &id, e) < 0 ||
-		check_new(root, &id, e) < 0)
+		check_new(root, new, &id, &here, e) < 0)
 		return -1;
-	return put_tree(root, new, id.neo4j, e);
+	return put_program(root, new, id.neo4j, here, e);
 }
 
 int install_run(const struct agent_options *o, struct err *e)

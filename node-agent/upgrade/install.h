@@ -13,8 +13,9 @@
  *	/opt/bramble-new/program -> ../neo4j-VERSION
  *	/opt/neo4j-VERSION			with this node's configuration
  *
- * It came as a pack with node.conf, alone/neo4j.conf and neo4j/. What is in it belongs to root and
- * runs as Neo4j's user only.
+ * It came as a pack with node.conf, alone/neo4j.conf and neo4j/; the latter does not come to a card
+ * that was flashed with that version, and only has a store of an older one (store_version.h). What
+ * is in it belongs to root and runs as Neo4j's user only.
  */
 #define INSTALL_NEW "/opt/bramble-new"
 #define INSTALL_RESULT "/opt/bramble-new.result" /* as UNPACK_RESULT */

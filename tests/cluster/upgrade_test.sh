@@ -1,7 +1,7 @@
 #!/bin/bash
 # A live cluster gets another Neo4j, on real machines with real servers: every acknowledged write of
 # the old one must be there under the new one, on all nodes. First an upgrade that fails leaves all
-# as it was.
+# as it was. In the end the same stores on cards that were flashed with the new one and held them.
 #   upgrade_test.sh [FROM TO]
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -57,19 +57,40 @@ is "$(versions)" "$from" "all with Neo4j $from"
 begin_writes Before
 until_is 30 yes is_written 2 Before
 must $? "which writes"
-fails 1 "runs Neo4j $from already" "there is nothing to upgrade to yet" \
+fails 1 "all nodes have Neo4j $from" "there is nothing to upgrade to yet" \
   ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf"
 write_conf "$to"
 log=$("$bramble" build "$conf" 2>&1)
 ok $? "the images are built again, with $to" "$log"
 fails 2 'no-backup' "a backup, or the word that there is none" ip netns exec "$netns" "$bramble" upgrade "$conf"
 
-# --- one that fails: the run that upgrades the copy does not start
+# --- one that fails: the run that upgrades the copy does not start. While all rest, and every store is
+# closed, their cards' p3 are copied for later.
+other=$writer
+begin_writes Kept
+sleep 3
+end_writes
+writer=$other
+image_of() { find "$scratch" -name "$1.$2" -size +1M; } # NODE root|data: what its machine runs on
 for i in pi1 pi2 pi3; do
-  on $i 'printf "#!/bin/sh\nexit 1\n" >/tmp/fail; chmod +x /tmp/fail; mount --bind /tmp/fail /usr/lib/bramble/upgrade-store'
+  on $i 'printf "#!/bin/sh\nuntil [ -e /run/copied ]; do sleep 0.2; done\nexit 1\n" >/tmp/fail; chmod +x /tmp/fail
+    mount --bind /tmp/fail /usr/lib/bramble/upgrade-store'
 done
-fails 1 'all is as before' "an upgrade that fails says so" \
-  ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf"
+ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" >"$scratch/fails" 2>&1 &
+upgrade=$!
+# shellcheck disable=SC2317 # called through until_is
+is_at_work() { for i in pi1 pi2 pi3; do on $i 'pgrep -f "[u]pgrade-store" >/dev/null && echo yes'; done; }
+until_is 120 yes is_at_work
+must $? "the work on the store begins when all rest"
+for i in pi1 pi2 pi3; do
+  on $i 'fsfreeze -f /srv/bramble'
+  cp --sparse=always "$(image_of $i data)" "$scratch/$i.kept"
+  on $i 'fsfreeze -u /srv/bramble; touch /run/copied'
+  debugfs -w -R 'rm bramble.task' "$scratch/$i.kept" 2>/dev/null
+done
+wait "$upgrade"
+is $? 1 "an upgrade that fails is an error"
+like "$(cat "$scratch/fails")" 'all is as before' "and says what it left"
 for i in pi1 pi2 pi3; do on $i 'umount /usr/lib/bramble/upgrade-store'; done
 until_is 120 "3 1" standing
 must $? "and all three serve again"
@@ -90,6 +111,33 @@ end_writes
 none_missing After 1 2 3
 tar -tf "$scratch/store.backup" >/dev/null
 ok $? "and there is a backup of before"
+
+# --- those stores again, on cards that were flashed with the new one: what `flash --keep-data` does
+for i in pi1 pi2 pi3; do rehearse cut $i; done
+for i in pi1 pi2 pi3; do
+  read -r first sectors < <(partx -b -g -n 2 -o START,SECTORS "$scratch/$name.images/$i.img")
+  dd if="$scratch/$name.images/$i.img" of="$(image_of $i root)" bs=1M conv=sparse \
+    iflag=fullblock,skip_bytes,count_bytes skip=$((first * 512)) count=$((sectors * 512)) status=none
+  cp --sparse=always "$scratch/$i.kept" "$(image_of $i data)"
+done
+for i in pi1 pi2 pi3; do rehearse boot $i; done
+why() { # what holds each of them
+  fetch "http://$net.11:7470/cluster" | python3 -c '
+import json, sys
+print(*sorted({n["state"] + ": " + n["why"] for n in json.load(sys.stdin)["nodes"]}), sep="; ")' 2>/dev/null
+}
+until_is 60 "held: its store is of Neo4j $from, this card has $to: waits for \`bramble upgrade\`" why
+must $? "cards with Neo4j $to and stores of $from are held: $(why)"
+fails 1 'nothing has changed: the backup' "no slave can be asked for a backup" \
+  ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/none" "$conf"
+start=$SECONDS
+said=$(timeout 180 ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" 2>&1)
+must $? "upgraded in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
+[[ $said != *"beside its own"* ]]
+ok $? "no card is brought what it has"
+until_is 60 "3 1" standing
+must $? "all three serve"
+none_missing Kept 1 2 3
 stop
 ok $? "the rehearsal stops"
 done_testing

@@ -171,7 +171,11 @@ set_marker card served 3.6.0
 refused 4 'store of Neo4j 3.6.0, which the image.s 3.5.9 cannot open' "a newer store" \
   --yes --keep-data --allow-store-upgrade n1 card
 set_marker card used 3.4.17
-refused 4 'store of Neo4j 3.4.17' "an older store" --yes --keep-data n1 card
+cp --sparse=always card old
+out=$(flash --keep-data n1 old)
+ok $? "an older store" "$out"
+like "$out" 'its store waits for .bramble upgrade.' "says what must follow"
+is "$(card_cat old /etc/bramble/upgrade/neo4j.conf)" "" "nothing will upgrade it before"
 out=$(flash --keep-data --allow-store-upgrade n1 card)
 ok $? "an older store with --allow-store-upgrade" "$out"
 like "$out" 'its store is upgraded at its first boot' "says what will happen"

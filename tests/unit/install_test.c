@@ -46,7 +46,7 @@ static const char *get(const char *path)
 	return io_read_file(whole, 10000, &text, &e) < 0 ? "-" : buf_str(&text);
 }
 
-/* What came, and then it is installed. program NULL: without one. */
+/* What came, and then it is installed. program "": its folder is empty; NULL: no folder. */
 static int install(const char *conf, const char *program)
 {
 	_cleanup_free_ char *path = xasprintf("%s/srv/bramble/" UNPACK_FROM, root);
@@ -57,9 +57,10 @@ static int install(const char *conf, const char *program)
 	pack_begin(&p, &b);
 	pack_file(&p, "node.conf", 0644, strlen(conf), &b);
 	pack_data(&p, conf, strlen(conf), &b);
-	pack_dir(&p, "neo4j", 0755, &b);
-	pack_dir(&p, "neo4j/bin", 0755, &b);
-	if (program) {
+	if (program)
+		pack_dir(&p, "neo4j", 0755, &b);
+	if (program && *program) {
+		pack_dir(&p, "neo4j/bin", 0755, &b);
 		pack_file(&p, "neo4j/bin/neo4j", 0755, strlen(program), &b);
 		pack_data(&p, program, strlen(program), &b);
 	}
@@ -78,7 +79,9 @@ static void test_refused(void)
 	is_int(install(CONF(ID, "pi1", "3.5.0", "3.x-causal"), "x"), -1, "another mode's");
 	is_int(install(CONF(ID, "pi1", "../x", "3.x-ha"), "x"), -1, "a version that is a path");
 	is_int(install("nonsense", "x"), -1, "what is no node.conf");
+	is_int(install(before, ""), -1, "with or without its files");
 	is_int(install(after, NULL), -1, "what has no program");
+	is_int(install(after, ""), -1, "or an empty one");
 	ok(strstr(get(INSTALL_RESULT), "bin/neo4j") != NULL, "and why is told");
 	is_str(get("/opt/neo4j/bin/neo4j"), "old", "the one there is stays");
 	ok(!switch_is_done(root, "3.5.0"), "nothing has switched");
@@ -100,6 +103,15 @@ static void test_switch(void)
 	is_str(get("/etc/bramble/node.conf"), after, "node.conf says so");
 	ok(switch_is_done(root, "3.5.0") && !switch_is_done(root, "2.3.1"), "it is done");
 	is_int(switch_run(&options, &e), 0, "twice");
+}
+
+/* A card that was flashed with it is brought no more than the configurations. */
+static void test_here(void)
+{
+	is_int(install(after, NULL), 0, "the version it has, without a program");
+	ok(str_ends(get(INSTALL_RESULT), UNPACK_OK), "which is told");
+	is_str(get(INSTALL_NEW "/program/bin/neo4j"), "new", "the program is the one there is");
+	ok(switch_is_done(root, "3.5.0"), "nothing is left to switch");
 }
 
 static void test_line(void)
@@ -126,6 +138,7 @@ int main(void)
 		return 1;
 	test_refused();
 	test_switch();
+	test_here();
 	test_line();
 	is_int(io_remove_tree(root, &e), 0, "cleaned up");
 	return done();

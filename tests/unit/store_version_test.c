@@ -18,9 +18,9 @@ struct kept {
 static const struct kept cases[] = {
 	{"3.5.0", "3.5.0", MARKER_SERVED, NEO4J_HA, D, NULL},
 	{"", "3.5.0", MARKER_SERVED, NEO4J_HA, D, NULL},
-	{"2.3.1", "3.5.0", MARKER_SERVED, NEO4J_HA, D, "waits for an upgrade of the store"},
-	{"3.4.1", "3.5.0", MARKER_USED, NEO4J_HA, D, "waits for an upgrade of the store"},
-	{"3.5.0-beta03", "3.5.0", MARKER_SERVED, NEO4J_HA, D, "waits for an upgrade of the store"},
+	{"2.3.1", "3.5.0", MARKER_SERVED, NEO4J_HA, D, "waits for `bramble upgrade`"},
+	{"3.4.1", "3.5.0", MARKER_USED, NEO4J_HA, D, "waits for `bramble upgrade`"},
+	{"3.5.0-beta03", "3.5.0", MARKER_SERVED, NEO4J_HA, D, "waits for `bramble upgrade`"},
 	{"3.5.0", "3.4.1", MARKER_SERVED, NEO4J_HA, D, "which this card's 3.4.1 cannot open"},
 	{"5.26.0", "4.4.0", MARKER_SERVED, NEO4J_SINGLE, D, "cannot open"},
 	{"2.3.0", "2.3.1", MARKER_SERVED, NEO4J_HA, D, NULL}, /* a patch release of 2.x reads it */
