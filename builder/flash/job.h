@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include "decode.h"
 #include "device.h"
+#include "keep.h"
 
 /*
  * One card's way, in a thread of its own:
@@ -30,7 +31,8 @@ struct job {
 	struct feed *feed; /* of a streamed image, */
 	size_t seat;       /* and its place there */
 	bool discard;
-	bool keep;        /* p3 stays: */
+	bool keep; /* p3 stays: */
+	enum keep_store store;
 	struct extent p3; /* where it lies on the card */
 
 	/* Written by the thread, read by whoever shows it. */

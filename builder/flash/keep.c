@@ -46,8 +46,35 @@ static const char *store_version(const struct card *card)
 	return card->data.neo4j ? card->data.neo4j : card->identity.neo4j_version;
 }
 
+/* An older one's, or nobody's who is known. */
+static int check_older(const struct card *card, const struct card *image, bool allow_upgrade,
+	enum keep_store *kept, struct err *e)
+{
+	const char *store = store_version(card), *ours = image->identity.neo4j_version;
+	bool alone;
+
+	if (neo4j_upgrade_find(store, ours, image->identity.neo4j_profile, &alone, e) < 0)
+		return err_prefix(e, "%s", card->name);
+	if (alone && card->fs[CARD_DATA].dirt)
+		return err_code(e, EXIT_INPUT,
+			"%s was not powered off in order (%s), and only the Neo4j of its store can "
+			"close that: put it back, let it serve, take it out after `bramble "
+			"poweroff`",
+			card->name, card->fs[CARD_DATA].dirt);
+	if (allow_upgrade)
+		*kept = alone ? KEEP_UPGRADES : KEEP_OPENS;
+	else if (alone && card->data.neo4j)
+		*kept = KEEP_WAITS;
+	else
+		return err_code(e, EXIT_INPUT,
+			"%s has a store of Neo4j %s, and there is no way back once the image's %s "
+			"has opened it; take a backup, then add --allow-store-upgrade",
+			card->name, store, ours);
+	return 0;
+}
+
 static int check_store(const struct card *card, const struct card *image, bool allow_upgrade,
-	bool *upgrade, struct err *e)
+	enum keep_store *kept, struct err *e)
 {
 	const char *store = store_version(card), *ours = image->identity.neo4j_version;
 	bool virgin = card->data.state && strcmp(card->data.state, "virgin") == 0;
@@ -71,16 +98,7 @@ static int check_store(const struct card *card, const struct card *image, bool a
 			"%s "
 			"or later",
 			card->name, store, ours, store);
-	if (order < 0 && !allow_upgrade)
-		return err_code(e, EXIT_INPUT,
-			"%s has a store of Neo4j %s, and there is no way back once the image's %s "
-			"has opened it; take a backup, then add --allow-store-upgrade",
-			card->name, store, ours);
-	if (order == 0 && store)
-		return 0;
-	return neo4j_upgrade_find(store, ours, image->identity.neo4j_profile, upgrade, e) < 0
-		       ? err_prefix(e, "%s", card->name)
-		       : 0;
+	return order == 0 && store ? 0 : check_older(card, image, allow_upgrade, kept, e);
 }
 
 static bool same(const char *a, const char *b)
@@ -161,14 +179,14 @@ static int check_layout(const struct card *card, const struct card *image, struc
 	return 0;
 }
 
-int keep_check(const struct card *card, const struct card *image, bool allow_upgrade, bool *upgrade,
-	struct err *e)
+int keep_check(const struct card *card, const struct card *image, bool allow_upgrade,
+	enum keep_store *store, struct err *e)
 {
-	*upgrade = false;
+	*store = KEEP_OPENS;
 	if (check_readable(card, e) < 0 || check_identity(card, image, e) < 0 ||
 		check_layout(card, image, e) < 0)
 		return -1;
-	return check_store(card, image, allow_upgrade, upgrade, e);
+	return check_store(card, image, allow_upgrade, store, e);
 }
 
 static void put_le32(uint8_t *p, uint64_t v)

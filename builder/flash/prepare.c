@@ -46,10 +46,9 @@ static int check_keep(const struct flash *f, struct plan *p, struct job *j, stru
 		return 0;
 	if (card_read(&card, j->device.path, j->device.path, e) < 0)
 		return err_prefix(e, "its data cannot be kept");
-	bool upgrade;
-	if (keep_check(&card, &p->card, f->options->allow_store_upgrade, &upgrade, e) < 0)
+	if (keep_check(&card, &p->card, f->options->allow_store_upgrade, &j->store, e) < 0)
 		return -1;
-	p->upgrade = p->upgrade || upgrade;
+	p->upgrade = p->upgrade || j->store == KEEP_UPGRADES;
 	j->keep = true;
 	j->p3 = card.table.part[CARD_DATA].at;
 	return 0;
@@ -121,16 +120,26 @@ static void warn_of_data(const struct job *j, FILE *out)
 		ours ? "; --keep-data keeps it" : "");
 }
 
+static const char *what_becomes(const struct job *j)
+{
+	static const char *const of_store[] = {
+		[KEEP_OPENS] = "its data are kept",
+		[KEEP_WAITS] = "its data are kept, its store waits for `bramble upgrade`",
+		[KEEP_UPGRADES] = "its data are kept, its store is upgraded at its first boot",
+	};
+
+	if (!j->keep)
+		return "all that is on it is erased";
+	return of_store[j->plan->upgrade ? KEEP_UPGRADES : j->store];
+}
+
 static void list_cards(const struct flash *f, FILE *out)
 {
 	for (size_t i = 0; i < f->njobs; i++) {
 		const struct job *j = &f->jobs[i];
 		_cleanup_free_ char *about = device_describe(&j->device);
 		fprintf(out, "%s (%s) becomes %s, %s\n", j->device.path, about, j->plan->label,
-			!j->keep ? "all that is on it is erased"
-			: j->plan->upgrade
-				? "its data are kept, its store is upgraded at its first boot"
-				: "its data are kept");
+			what_becomes(j));
 		for (size_t m = 0; m < j->device.nmounts; m++)
 			fprintf(out, "  %s is unmounted\n", j->device.mounts[m]);
 		warn_of_data(j, out);

@@ -33,6 +33,7 @@ struct step {
 	void (*change)(struct card *card, struct card *image);
 	bool upgrade;
 	const char *refused; /* NULL: kept */
+	enum keep_store store;
 };
 
 #define CHANGE(name, what)                                      \
@@ -57,6 +58,11 @@ CHANGE(shrunk, card->table.size = 8000 * MIB)
 CHANGE(root_larger, image->table.part[CARD_ROOT].at.size += 1)
 CHANGE(newer_store, card->data.neo4j = TEXT("3.5.1"))
 CHANGE(older_store, card->data.neo4j = TEXT("3.4.9"))
+CHANGE(older_cut, (older_store(card, image), card->fs[CARD_DATA].dirt = "cut"))
+CHANGE(same_cut, card->fs[CARD_DATA].dirt = "cut")
+CHANGE(older_by_root, (card->data.neo4j = NULL, card->identity.neo4j_version = TEXT("3.4.9")))
+CHANGE(older_store_of_5,
+	(card->data.neo4j = TEXT("5.1.0"), image->identity.neo4j_version = TEXT("5.26.0")))
 CHANGE(store_of_3,
 	(card->data.neo4j = TEXT("3.5.9"), image->identity.neo4j_version = TEXT("4.4.0")))
 CHANGE(beta_store, card->data.neo4j = TEXT("3.5.0-beta03"))
@@ -84,13 +90,20 @@ static const struct step steps[] = {
 	{"a larger p2", root_larger, false, "p2 ends behind"},
 	{"a newer store", newer_store, false, "3.5.1, which the image's 3.5.0 cannot open"},
 	{"a newer store, whatever is allowed", newer_store, true, "cannot open"},
-	{"an older store", older_store, false, "--allow-store-upgrade"},
-	{"an older store, allowed", older_store, true, NULL},
+	{"an older store", older_store, false, NULL, KEEP_WAITS},
+	{"an older store after a power cut", older_cut, false, "bramble poweroff"},
+	{"whatever is allowed", older_cut, true, "bramble poweroff"},
+	{"a power cut with the same Neo4j", same_cut, false, NULL},
+	{"an older store only p2 tells", older_by_root, false, "--allow-store-upgrade"},
+	{"an older store, allowed", older_store, true, NULL, KEEP_UPGRADES},
+	{"one that would be opened as it is", older_store_of_5, false, "--allow-store-upgrade"},
+	{"which is allowed", older_store_of_5, true, NULL},
+	{"an older store no newer one reads", store_of_3, false, "opens no store"},
 	{"a store no newer one reads", store_of_3, true,
 		"Neo4j 4.4.0 opens no store of Neo4j 3.5.9"},
-	{"a beta's store", beta_store, false, "--allow-store-upgrade"},
+	{"a beta's store", beta_store, false, NULL, KEEP_WAITS},
 	{"nobody tells the store's version", untold, false, "does not tell"},
-	{"nobody tells, allowed", untold, true, NULL},
+	{"nobody tells, allowed", untold, true, NULL, KEEP_UPGRADES},
 	{"p2 tells it", by_root, true, "4.4.0, which"},
 	{"a virgin p3 has no store", virgin, false, NULL},
 	{"a store, and a node without Neo4j", proxy_image, false, "role data"},
@@ -104,11 +117,11 @@ static void test_keep(void)
 		struct card card = make(false), image = make(true);
 		struct err e = {0};
 		s->change(&card, &image);
-		bool alone;
-		int rc = keep_check(&card, &image, s->upgrade, &alone, &e);
+		enum keep_store store;
+		int rc = keep_check(&card, &image, s->upgrade, &store, &e);
 		ok(rc == (s->refused ? -1 : 0) && (!s->refused || strstr(e.msg, s->refused)),
 			"%s: %s", s->name, e.msg[0] ? e.msg : "kept");
-		is_int(alone, rc == 0 && s->upgrade, "and upgrades its store, or not");
+		is_int(store, s->store, "what becomes of its store");
 	}
 }
 
