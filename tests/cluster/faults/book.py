@@ -12,6 +12,7 @@ import time
 
 from client import NOT_SENT, cypher, values
 from machines import Inside, wait_until
+from watch import longest_silence
 
 PAUSE_S = 0.15
 TIMEOUT_S = 60
@@ -40,9 +41,7 @@ class Book:
 
     def longest_gap(self, since, until):
         """Seconds without an acknowledged write."""
-        times = [since] + sorted(t for t, _, _ in list(self.acked.values())
-                                 if since < t < until) + [until]
-        return max(b - a for a, b in zip(times, times[1:]))
+        return longest_silence(sorted(t for t, _, _ in list(self.acked.values())), since, until)
 
 
 class Clients:

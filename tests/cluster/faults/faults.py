@@ -3,6 +3,8 @@
 
     faults.py [--rounds N] [--fault NAME,...] [--seed S]     plays what is not in the results yet
     faults.py --tap ...                                      prints TAP and records nothing
+    faults.py --nodes 4 ...                                  four data nodes
+    faults.py --quick ...                                    faults last no longer than they must
     faults.py --page                                         writes docs/RESULTS.md anew
 
 The seed of a round is that of the run, its fault and its number, so a round can be played again.
@@ -17,14 +19,15 @@ import sys
 import tempfile
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 sys.path.insert(1, os.path.join(TOP, "tests", "cluster"))
 
 import book as books  # noqa: E402 (client.py is in the folder above)
 import results  # noqa: E402
 from machines import Machines, missing_input, wait_until  # noqa: E402
 from table import FAULTS  # noqa: E402
-from watch import Watch, seconds_without, two_at_once  # noqa: E402
+from watch import Watch, longest_silence, seconds_without, two_at_once  # noqa: E402
 
 SERVE_S = 300      # from healing until all serve and writes are acknowledged
 WRITES = 20        # acknowledged before a fault strikes, and again afterwards
@@ -35,7 +38,7 @@ class Round:
         self.lab, self.machines, self.watch, self.fault = lab, lab.machines, lab.watch, fault
         self.number, self.seed, self.notes, self.drawer = number, seed, [], {}
         self.rng = random.Random("%d %s %d" % (seed, fault.name, number))
-        self.victim = None
+        self.victim, self.quick = None, lab.quick
 
     def note(self, text):
         self.notes.append(text)
@@ -54,7 +57,8 @@ class Round:
             self.fault.name, self.victim or "all", self.watch.master()))
         begin = time.monotonic()
         self.fault.strike(self)
-        time.sleep(self.rng.uniform(*self.fault.seconds))
+        least, most = self.fault.seconds
+        time.sleep(least if self.quick else self.rng.uniform(least, most))
         self.note("before it heals: " + self.watch.why())
         self.fault.heal(self)
         healed = time.monotonic()
@@ -78,6 +82,8 @@ class Round:
         return {
             "fault": self.fault.name, "round": self.number, "seed": self.seed,
             "commit": self.lab.tested, "date": time.strftime("%Y-%m-%d"),
+            "nodes": len(self.machines.nodes),
+            "no_vip_s": round(longest_silence(self.watch.at_vip, begin, end), 1),
             "no_master_s": round(seconds_without(self.watch.history, begin, end), 1),
             "no_write_s": round(self.lab.book.longest_gap(begin, end), 1),
             "acked": acked, "unknown": unknown, "refused": refused, "lost": lost,
@@ -89,8 +95,9 @@ class Round:
 class Lab:
     """The cluster all rounds share, and the book of all it has acknowledged."""
 
-    def __init__(self, bramble, folder, tested, say):
-        self.machines, self.tested, self.say = Machines(bramble, folder), tested, say
+    def __init__(self, bramble, folder, tested, say, args):
+        self.machines = Machines(bramble, folder, count=args.nodes)
+        self.tested, self.say, self.quick = tested, say, args.quick
         self.watch = self.book = None
 
     def open(self):
@@ -153,8 +160,9 @@ def play(lab, fault, number, seed):
     begin = time.monotonic()
     result = r.result()
     lab.say("  %s %d: %s" % (fault.name, number, ", ".join(
-        "%s %s" % (k, result[k]) for k in ("no_master_s", "no_write_s", "acked", "unknown",
-                                           "refused", "lost", "two_masters", "wedged"))))
+        "%s %s" % (k, result[k]) for k in ("no_master_s", "no_write_s", "no_vip_s", "acked",
+                                           "unknown", "refused", "lost", "two_masters",
+                                           "wedged"))))
     if not results.good(result):
         keep_logs(lab, r, int(time.monotonic() - begin) + 5)
     if result["wedged"]:
@@ -178,7 +186,7 @@ def run(args, lab, faults):
     good = True
     for number in range(1, args.rounds + 1):
         for i, fault in enumerate(faults, 1):
-            if results.played(done, fault.name, number, args.seed, lab.tested):
+            if results.played(done, fault.name, number, args.seed, lab.tested, args.nodes):
                 continue
             if not lab.watch:
                 lab.open()
@@ -205,8 +213,10 @@ def parse():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--fault", help="NAME,...; all")
     p.add_argument("--tap", action="store_true")
+    p.add_argument("--nodes", type=int, default=3, choices=range(3, 8))
+    p.add_argument("--quick", action="store_true")
     p.add_argument("--page", action="store_true")
-    p.add_argument("--results", default=os.path.join(TOP, "build", "faults", "results.jsonl"))
+    p.add_argument("--results", default=os.path.join(HERE, "rounds.jsonl"))
     args = p.parse_args()
     names = args.fault.split(",") if args.fault else [f.name for f in FAULTS]
     unknown = set(names) - {f.name for f in FAULTS}
@@ -224,7 +234,6 @@ def main():
     args, faults = parse()
     for s in signal.SIGINT, signal.SIGTERM:
         signal.signal(s, interrupted)
-    os.makedirs(os.path.dirname(args.results), exist_ok=True)
     if args.page:
         return write_page(args)
     lack = "root" if os.geteuid() != 0 else missing_input()
@@ -235,7 +244,7 @@ def main():
     say = (lambda text: None) if args.tap else lambda text: print(text, flush=True)
     bramble = os.environ.get("BRAMBLE") or os.path.join(
         os.environ.get("BRAMBLE_BUILD") or os.path.join(TOP, "build"), "bramble")
-    lab = Lab(bramble, folder, results.commit(TOP), say)
+    lab = Lab(bramble, folder, results.commit(TOP), say, args)
     good = False
     try:
         good = run(args, lab, faults)

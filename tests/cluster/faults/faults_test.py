@@ -12,7 +12,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import results  # noqa: E402 (their folders come first)
 from book import Book  # noqa: E402
 from table import FAULTS  # noqa: E402
-from watch import seconds_without, spans, two_at_once  # noqa: E402
+from watch import longest_silence, seconds_without, spans, two_at_once  # noqa: E402
 
 count = failed = 0
 
@@ -60,6 +60,12 @@ def test_book():
     same(book.longest_gap(9, 20), 6, "the longest time without an acknowledged write")
 
 
+def test_silence():
+    same(longest_silence([1, 2, 5, 6], 0, 7), 3, "the longest silence")
+    same(longest_silence([1, 2], 0, 9), 7, "until the end")
+    same(longest_silence([], 0, 9), 9, "nobody ever answers")
+
+
 def test_results():
     r = {"fault": "power-cut", "round": 1, "seed": 1, "commit": "abc", "date": "2024-01-01",
          "no_master_s": 3.0, "no_write_s": 4.0, "acked": 10, "unknown": 1, "refused": 2, "lost": 0,
@@ -71,14 +77,20 @@ def test_results():
     same(results.played([r], "power-cut", 1, 1, "abc"), True, "played")
     same(results.played([r], "power-cut", 1, 1, "def"), False, "not with these programs")
     page = results.page([r, bad], FAULTS)
-    same("| 2 | 4.0, 5.0 | 4.0, 4.0 | 20 | 2 | 1 | 0 | 0 | 0 |" in page, True,
+    same("| 2 | 4.0, 5.0 | 4.0, 4.0 |  | 20 | 2 | 1 | 0 | 0 | 0 |" in page, True,
          "a row: median and worst, and sums")
+    four = {**r, "nodes": 4, "no_vip_s": 3.5}
+    page = results.page([r, bad, four], FAULTS)
+    same("in turn, 4 nodes | 1 | 3.0, 3.0 | 4.0, 4.0 | 3.5, 3.5 | 10 |" in page, True,
+         "a cluster of four has a row of its own")
+    same(results.played([r], "power-cut", 1, 1, "abc", 4), False, "one of three is none of four")
     same("- power-cut, round 2: a/b" in page, True, "and what was seen when it was not good")
     same(len({f.name for f in FAULTS}), len(FAULTS), "every fault has a name of its own")
 
 
 test_watch()
 test_book()
+test_silence()
 test_results()
 print("1..%d" % count)
 sys.exit(failed != 0)

@@ -1,4 +1,4 @@
-"""The rehearsed cluster that is hurt: three data nodes, each with a proxy of its own."""
+"""The rehearsed cluster that is hurt: data nodes, each with a proxy of its own."""
 import json
 import os
 import subprocess
@@ -12,6 +12,7 @@ CONF = """cluster "{name}" {{
   neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
   java = "openjdk-17-jre-headless"
   direct_access = true # the rounds read each member themselves
+  vip = "{subnet}.50"
   network {{ subnet = "{subnet}.0/24" gateway = "{subnet}.1" }}
 {nodes}}}
 """
@@ -29,10 +30,11 @@ def missing_input():
 
 
 class Machines:
-    def __init__(self, bramble, folder, name="faults", subnet="192.168.85"):
+    def __init__(self, bramble, folder, name="faults", subnet="192.168.85", count=3):
         self.bramble, self.folder, self.name = bramble, folder, name
         self.netns = "bramble-" + name
-        self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in (1, 2, 3)}
+        self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in range(1, count + 1)}
+        self.vip = subnet + ".50"
         self.nodes = list(self.address)
         self.conf = os.path.join(folder, name + ".conf")
         self.leaders = {}  # node -> process 1 of the machine; missing: not known, or no power

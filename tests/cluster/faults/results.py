@@ -7,14 +7,16 @@ import subprocess
 HEAD = """# Rounds of faults
 
 `make faults ROUNDS=20` plays them, and this page is made from what it recorded. One rehearsed
-cluster: the built images of three data nodes with real Neo4j 3.5.0-beta03, each node with a proxy;
-a client on every node writes through its own node's proxy all the while. After each fault the
-cluster must serve again by itself, and every acknowledged write must be on every member exactly
-once. The faults and how each is made: tests/cluster/faults/table.py. Times
-are those of a machine of two cores that did other things as well.
+cluster: the built images of three data nodes, or as many as the row says, with real Neo4j
+3.5.0-beta03, each node with a proxy; a client on every node writes through its own node's proxy all
+the while. After each fault the cluster must serve again by itself, and every acknowledged write
+must be on every member exactly once. The faults and how each is made: tests/cluster/faults/table.py;
+what each round came to: tests/cluster/faults/rounds.jsonl. Times are those of a machine of two cores
+that did other things as well.
 
 - **without a master**: seconds of the round in which no agent called its node writable.
 - **no write**: the longest time between two acknowledged writes.
+- **no address**: the longest time without a proxy that answers at the cluster's floating address.
 - **unknown**: writes without an answer, or with 502; they may or may not be there, and are not lost.
 - **lost**: acknowledged writes that a member does not have after all serve again.
 - **twice**: writes of which a member has two.
@@ -22,8 +24,8 @@ are those of a machine of two cores that did other things as well.
 - **wedged**: rounds after which the cluster did not serve within 300 s by itself.
 """
 TABLE = """
-| fault | rounds | without a master, s (median, worst) | no write, s (median, worst) | acknowledged | unknown | lost | twice | two masters | wedged |
-|---|---|---|---|---|---|---|---|---|---|
+| fault | rounds | without a master, s (median, worst) | no write, s (median, worst) | no address, s (median, worst) | acknowledged | unknown | lost | twice | two masters | wedged |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 PROGRAMS = ["node-agent", "common", "proxy", "overlays", "builder"]
 
@@ -51,27 +53,34 @@ def add(path, result):
         os.fsync(f.fileno())
 
 
-def played(results, fault, number, seed, tested):
-    return any((r["fault"], r["round"], r["seed"], r["commit"]) == (fault, number, seed, tested)
-               for r in results)
+def nodes(r):
+    return r.get("nodes", 3)
+
+
+def played(results, fault, number, seed, tested, count=3):
+    return any((r["fault"], r["round"], r["seed"], r["commit"], nodes(r)) == (
+        fault, number, seed, tested, count) for r in results)
 
 
 def good(r):
     return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"])
 
 
-def pair(numbers):
-    return "%.1f, %.1f" % (statistics.median(numbers), max(numbers))
+def pair(rounds, key):
+    """Of what was measured in them; rounds of before there was an address have none."""
+    numbers = [r[key] for r in rounds if key in r]
+    return "%.1f, %.1f" % (statistics.median(numbers), max(numbers)) if numbers else ""
 
 
 def row(fault, rounds):
     def total(key):
         return sum(r[key] for r in rounds)
 
-    return "| %s: %s | %d | %s | %s | %d | %d | %d | %d | %d | %d |\n" % (
-        fault.name, fault.what, len(rounds), pair([r["no_master_s"] for r in rounds]),
-        pair([r["no_write_s"] for r in rounds]), total("acked"), total("unknown"), total("lost"),
-        total("doubled"), total("two_masters"), total("wedged"))
+    many = ", %d nodes" % nodes(rounds[0]) if nodes(rounds[0]) != 3 else ""
+    return "| %s: %s%s | %d | %s | %s | %s | %d | %d | %d | %d | %d | %d |\n" % (
+        fault.name, fault.what, many, len(rounds), pair(rounds, "no_master_s"),
+        pair(rounds, "no_write_s"), pair(rounds, "no_vip_s"), total("acked"), total("unknown"),
+        total("lost"), total("doubled"), total("two_masters"), total("wedged"))
 
 
 def page(results, faults):
@@ -81,8 +90,9 @@ def page(results, faults):
         out += "\n## Programs of commit %s, %s\n" % (tested, of[-1]["date"])
         out += "\nSeed %s.\n" % ", ".join(sorted({str(r["seed"]) for r in of})) + TABLE
         for fault in faults:
-            rounds = [r for r in of if r["fault"] == fault.name]
-            out += row(fault, rounds) if rounds else ""
+            for count in sorted({nodes(r) for r in of}):
+                rounds = [r for r in of if r["fault"] == fault.name and nodes(r) == count]
+                out += row(fault, rounds) if rounds else ""
         out += notes(of)
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "found.md")) as f:
         return out + f.read()

@@ -1,9 +1,10 @@
-"""Asks every agent, from inside its own machine, what it is: five times a second."""
+"""Asks every agent, from inside its own machine, what it is: five times a second; and, from outside,
+whether a proxy answers at the floating address."""
 import json
 import threading
 import time
 
-from client import request
+from client import enter, request
 from machines import Inside
 
 PAUSE_S = 0.2
@@ -14,8 +15,10 @@ class Watch:
         self.machines, self.stop = machines, threading.Event()
         self.now = {n: {} for n in machines.nodes}      # the node's row of its own /cluster
         self.history = {n: [] for n in machines.nodes}  # (asked, answered, is it writable?)
+        self.at_vip = []  # moments at which a proxy answered there
         for n in machines.nodes:
             threading.Thread(target=self.ask, args=(n,), daemon=True).start()
+        threading.Thread(target=self.ask_vip, daemon=True).start()
 
     def ask(self, node):
         inside = Inside(self.machines, node)
@@ -26,8 +29,17 @@ class Watch:
             self.history[node].append((begin, time.monotonic(), bool(row.get("writable"))))
             time.sleep(PAUSE_S)
 
+    def ask_vip(self):
+        """As a client of the cluster that is on none of its nodes: at the bridge."""
+        enter("/run/netns/" + self.machines.netns)
+        while not self.stop.is_set():
+            if request(self.machines.vip, 8080, "GET", "/health", timeout=1)[0]:
+                self.at_vip.append(time.monotonic())
+            time.sleep(PAUSE_S)
+
     def begin(self):
         """A new round: what was is forgotten."""
+        self.at_vip = []
         for n in self.machines.nodes:
             self.history[n] = []
 
@@ -88,3 +100,9 @@ def seconds_without(history, since, until):
         total += max(0.0, min(begin, until) - at)
         at = max(at, min(end, until))
     return total + max(0.0, until - at)
+
+
+def longest_silence(moments, since, until):
+    """Seconds between two of them, or the ends."""
+    times = [since] + [t for t in moments if since < t < until] + [until]
+    return max(b - a for a, b in zip(times, times[1:]))
