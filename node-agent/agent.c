@@ -366,6 +366,7 @@ static void apply(struct agent *a, const struct formation_input *in)
 		.there = !in->held[0],
 		.turn = a->restart.turn.word.stage == TURN_HOLDS,
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.master = a->neo4j.role == NEO4J_MASTER,
 		.serves = a->now.state == NODE_SERVING,
 		.failures = a->formation.failures,
 	};

@@ -46,7 +46,7 @@ struct apply {
 /* What the agent sees. */
 struct apply_look {
 	bool there; /* p3 may be written to, where the node needs one */
-	bool turn, process, serves;
+	bool turn, process, master, serves;
 	unsigned failures;
 };
 

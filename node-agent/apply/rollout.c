@@ -52,6 +52,9 @@ static bool is_free(struct rollout *r, const struct rollout_look *look)
 			look->spoiler);
 	else if (!look->ready)
 		say(r->why, "generation %llu: %s", (unsigned long long)look->goal, look->obstacle);
+	else if (look->before)
+		say(r->why, "generation %llu: the master is the last, and %s does not run it yet",
+			(unsigned long long)look->goal, look->before);
 	else if (!look->voter && !look->all_run)
 		say(r->why, "generation %llu comes when all members run it",
 			(unsigned long long)look->goal);

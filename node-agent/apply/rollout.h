@@ -62,11 +62,12 @@ struct rollout_look {
 	bool ready;      /* the goal is on the shelf, and fits this node; else why tells */
 	const char *obstacle;
 	const char *spoiler; /* of another node that could not bring the goal up; NULL: none */
-	bool all_run;        /* all voters have come up with it */
-	bool neo4j_changes;  /* what the goal has of Neo4j's is not what is there */
-	bool elsewhere;      /* another member has come up with it */
-	bool turn;           /* it is this node's */
-	bool process;        /* Neo4j may run */
+	const char *before; /* a slave that is to run it before this node, the master; NULL: none */
+	bool all_run;       /* all voters have come up with it */
+	bool neo4j_changes; /* what the goal has of Neo4j's is not what is there */
+	bool elsewhere;     /* another member has come up with it */
+	bool turn;          /* it is this node's */
+	bool process;       /* Neo4j may run */
 	bool serves;
 	unsigned failures; /* ends of Neo4j in a row */
 	uint64_t serial;   /* for an order, never used before */

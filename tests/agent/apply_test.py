@@ -186,7 +186,7 @@ def test_setting(pc, nodes, top):
     ok(all("timeout=77s" in n.conf() for n in data), "on every data node")
     ok(all(len(n.read("stops").splitlines()) == 1 for n in data), "each was restarted once")
     times = sorted((os.stat(os.path.join(n.root, "stops")).st_mtime, n.name) for n in data)
-    ok(times[-1][1] == master.name, "the master last: " + ", ".join(n for _, n in times))
+    ok(times[-1][1] == master.name, "the master, " + master.name + ", last: " + ", ".join(n for _, n in times))
     pc.run("build", "c.conf")
     ok([same_as_card(pc, n, top) for n in nodes] == [[]] * 4, "a card built now has the same bytes")
 

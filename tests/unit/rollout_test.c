@@ -80,6 +80,20 @@ static void test_turn(void)
 	ok(w.proven && !w.wants, "it serves: done");
 }
 
+static void test_master(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.before = "pi2";
+	ok(!step(&r, &look).wants && strstr(r.why, "pi2 does not run it yet"),
+		"a master wants no turn before the slaves run it: %s", r.why);
+	look.turn = true;
+	ok(!step(&r, &look).rests, "whatever turn it has");
+	look.before = NULL;
+	ok(step(&r, &look).rests, "and comes last");
+}
+
 static void test_quiet(void)
 {
 	struct rollout r = begin();
@@ -254,6 +268,7 @@ static void test_proxy(void)
 int main(void)
 {
 	test_turn();
+	test_master();
 	test_quiet();
 	test_failure();
 	test_slow();
