@@ -101,11 +101,12 @@ struct exchange {
 	struct buf head; /* the request's head as members get it */
 	struct relay request, response;
 	struct buf to_member, from_member;
-	bool answered;        /* the member sent a byte */
-	bool relayed;         /* the final answer's head is in the client's `out` */
-	bool passed_on;       /* some of it has left, there is no way back */
-	bool send_broken;     /* it takes no more of the request, but may have answered */
-	bool member_closed;   /* no more bytes will come from it */
+	bool answered;      /* the member sent a byte */
+	bool relayed;       /* the final answer's head is in the client's `out` */
+	bool passed_on;     /* some of it has left, there is no way back */
+	bool send_broken;   /* it takes no more of the request, but may have answered */
+	bool member_closed; /* no more bytes will come from it */
+	size_t pass; /* most of its body that is read at once, when it may pass; 0: not yet */
 	bool member_may_keep; /* it offered to keep the connection */
 };
 
@@ -238,7 +239,7 @@ struct proxy {
 	struct loop_timer history_timer;
 	struct access_log *access_log; /* NULL: none */
 
-	char scratch[HTTP_MAX_HEAD]; /* what was just read; nobody keeps anything there */
+	char scratch[RELAY_PASS_MAX]; /* what was just read; nobody keeps anything there */
 };
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, give free slots away. */

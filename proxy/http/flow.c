@@ -87,18 +87,57 @@ static enum flow push_request(struct client *c, const char **why)
 	return FLOW_GOING;
 }
 
+/* How much of the answer may go straight to the client; 0: none, it is looked at or waits. */
+static size_t may_pass(const struct client *c)
+{
+	const struct exchange *x = &c->x;
+
+	if (!x->relayed || x->from_member.len || c->out.len)
+		return 0;
+	return relay_passes(&x->response, x->pass ? x->pass : RELAY_FULL);
+}
+
+/*
+ * n bytes of the scratch space; most were asked for. What the client does not take now is kept for
+ * it, and then less is read at once: only who is quick is worth the room.
+ */
+static enum flow pass(struct client *c, size_t n, size_t most)
+{
+	struct exchange *x = &c->x;
+	const char *p = c->proxy->scratch;
+	ssize_t sent = send(c->source.fd, p, n, MSG_NOSIGNAL);
+
+	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+		return FLOW_CLIENT_GONE;
+	size_t taken = sent > 0 ? (size_t)sent : 0;
+	relay_passed(&x->response, n);
+	buf_add(&c->out, p + taken, n - taken);
+	c->proxy->bytes_out += taken;
+	x->passed_on |= taken > 0;
+	if (taken < n)
+		x->pass = RELAY_FULL;
+	else if (n == most && n < RELAY_PASS_MAX)
+		x->pass = n * 2 < RELAY_PASS_MAX ? n * 2 : RELAY_PASS_MAX;
+	return FLOW_GOING;
+}
+
 static enum flow read_member(struct client *c, const char **why)
 {
 	struct exchange *x = &c->x;
-	ssize_t n = receive_some(c->proxy, x->upstream->source.fd, &x->from_member);
+	int fd = x->upstream->source.fd;
+	size_t passing = may_pass(c);
+	ssize_t n = passing ? recv(fd, c->proxy->scratch, passing, 0)
+			    : receive_some(c->proxy, fd, &x->from_member);
 
 	if (n > 0) {
 		x->answered = true;
 		x->upstream->member->bytes_out += (uint64_t)n;
+		if (passing)
+			return pass(c, (size_t)n, passing);
 	} else if (n == 0) {
 		x->member_closed = true;
 		loop_del(&x->upstream->source);
-	} else if (errno != EAGAIN) {
+	} else if (errno != EAGAIN && errno != EINTR) {
 		*why = strerror(errno);
 		return FLOW_BROKEN;
 	}

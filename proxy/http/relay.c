@@ -86,6 +86,20 @@ int relay_move(struct relay *r, struct buf *in, struct buf *out)
 	return 0;
 }
 
+size_t relay_passes(const struct relay *r, size_t max)
+{
+	if (r->done || r->from != HTTP_BODY_LENGTH || r->to != HTTP_BODY_LENGTH || r->tx)
+		return 0;
+	return r->left < max ? (size_t)r->left : max;
+}
+
+void relay_passed(struct relay *r, size_t n)
+{
+	r->bytes += n;
+	r->left -= n;
+	r->done = !r->left;
+}
+
 int relay_close(struct relay *r, struct buf *out)
 {
 	if (r->from != HTTP_BODY_UNTIL_CLOSE)

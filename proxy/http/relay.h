@@ -23,6 +23,9 @@ struct relay {
 	struct tx_body *tx; /* rewrites the data; NULL: it passes as it is. Not with a length */
 };
 
+/* Of such a body that stays as it is: who is quick gets it in pieces that grow up to this size. */
+#define RELAY_PASS_MAX 65536
+
 /*
  * to may be HTTP_BODY_LENGTH only with a `from` of the same; HTTP_BODY_UNTIL_CLOSE stands for
  * bytes without any framing.
@@ -30,6 +33,10 @@ struct relay {
 void relay_start(struct relay *r, enum http_framing from, uint64_t length, enum http_framing to);
 /* Moves what it can from in to out. -1: the sender's framing is malformed. */
 int relay_move(struct relay *r, struct buf *in, struct buf *out);
+/* How many of its next bytes may go from socket to socket, unchanged; 0: none. */
+size_t relay_passes(const struct relay *r, size_t max);
+/* They did: n of them, no more than that. */
+void relay_passed(struct relay *r, size_t n);
 /* The sender closed. 0: that ends the body properly (done is set); -1: it is cut short. */
 int relay_close(struct relay *r, struct buf *out);
 

@@ -240,7 +240,8 @@ def download_slowly(c, kind, proxy):
     c.request(target=f"/{kind}/{SIZE}")
     time.sleep(0.5)  # nobody reads: the proxy must not collect it meanwhile
     rss = proxy.rss_kb()
-    return len(c.answer().body), rss
+    body = c.answer().body
+    return (len(body), hashlib.sha256(body).hexdigest()), rss
 
 
 def test_large_bodies():
@@ -253,10 +254,15 @@ def test_large_bodies():
             got = upload(c, chunked)
             same((got["size"], got["digest"]), want, f"64 MB up, {'chunked' if chunked else 'length'}")
         for kind in ("big", "chunked"):
-            size, rss = download_slowly(c, kind, proxy)
-            same(size, SIZE, f"64 MB down, {kind}")
+            got, rss = download_slowly(c, kind, proxy)
+            same(got, want, f"64 MB down, {kind}")
             ok(rss < before + 4096 or "sanitize" in PROXY,
                f"{kind}: memory stays bounded while nobody reads: {before} -> {rss} kB")
+        for n in 1, 16383, 16384, 16385, 65537, 300001:  # around what is passed on at once
+            c.send(f"GET /big/{n} HTTP/1.1\r\nHost: a\r\n\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+            body, after = c.answer().body, c.answer()
+            same((len(body), hashlib.sha256(body).hexdigest(), after.status), (n, digest_of_pattern(n), 200),
+                 f"{n} bytes down, and what follows")
         c.close()
 
 
