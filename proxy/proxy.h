@@ -239,7 +239,7 @@ struct proxy {
 	struct loop_timer history_timer;
 	struct access_log *access_log; /* NULL: none */
 
-	char scratch[RELAY_PASS_MAX]; /* what was just read; nobody keeps anything there */
+	char scratch[RELAY_PASS_MAX + 1]; /* what was just read; nobody keeps anything there */
 };
 
 /* Has the sweep run as soon as the loop comes round: free what is gone, give free slots away. */

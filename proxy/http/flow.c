@@ -126,14 +126,18 @@ static enum flow read_member(struct client *c, const char **why)
 	struct exchange *x = &c->x;
 	int fd = x->upstream->source.fd;
 	size_t passing = may_pass(c);
-	ssize_t n = passing ? recv(fd, c->proxy->scratch, passing, 0)
+	/* One byte behind the end is asked for, too: what it has there is nobody's next answer. */
+	bool last = passing && passing == x->response.left;
+	ssize_t n = passing ? recv(fd, c->proxy->scratch, passing + last, 0)
 			    : receive_some(c->proxy, fd, &x->from_member);
 
 	if (n > 0) {
 		x->answered = true;
 		x->upstream->member->bytes_out += (uint64_t)n;
-		if (passing)
-			return pass(c, (size_t)n, passing);
+		if (!passing)
+			return FLOW_GOING;
+		x->member_may_keep &= (size_t)n <= passing;
+		return pass(c, (size_t)n <= passing ? (size_t)n : passing, passing);
 	} else if (n == 0) {
 		x->member_closed = true;
 		loop_del(&x->upstream->source);
@@ -277,11 +281,19 @@ enum flow flow_run(struct client *c, bool client_readable, bool member_readable,
 		f = read_client(c);
 	if (f == FLOW_GOING)
 		f = push_request(c, why);
-	/* A member that reset the connection while there was no room is not watched any more. */
-	if (f == FLOW_GOING && wants_answer(c) && (member_readable || !x->upstream->source.loop))
-		f = read_member(c, why);
-	if (f == FLOW_GOING)
-		f = pull_answer(c, why);
+	/* A member that reset the connection while there was no room is not watched any more: as
+	 * long as there is room, all it has said is read. */
+	const struct member *m = x->upstream->member;
+	bool unwatched;
+	uint64_t before;
+	do {
+		unwatched = !x->upstream->source.loop;
+		before = m->bytes_out;
+		if (f == FLOW_GOING && wants_answer(c) && (member_readable || unwatched))
+			f = read_member(c, why);
+		if (f == FLOW_GOING)
+			f = pull_answer(c, why);
+	} while (f == FLOW_GOING && unwatched && m->bytes_out > before && wants_answer(c));
 	if (f == FLOW_GOING && (!buf_ok(&c->in) || !buf_ok(&c->out) || !buf_ok(&x->to_member) ||
 				       !buf_ok(&x->from_member))) {
 		*why = "out of memory";

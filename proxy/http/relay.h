@@ -8,8 +8,8 @@
 
 /*
  * One body on its way through: read as its sender framed it, framed anew for its receiver. out
- * never grows much beyond RELAY_FULL; what does not fit stays in `in`, and what does not fit
- * there stays in the sender's socket.
+ * never grows much beyond RELAY_FULL, but see RELAY_PASS_MAX; what does not fit stays in `in`, and
+ * what does not fit there stays in the sender's socket.
  */
 #define RELAY_FULL 16384
 #define RELAY_IN_FULL HTTP_MAX_HEAD /* of `in`: it also receives heads */
@@ -23,7 +23,10 @@ struct relay {
 	struct tx_body *tx; /* rewrites the data; NULL: it passes as it is. Not with a length */
 };
 
-/* Of such a body that stays as it is: who is quick gets it in pieces that grow up to this size. */
+/*
+ * A body of a length that stays as it is goes from socket to socket. Who is quick gets it in pieces
+ * that grow up to this size; who then is not has as much in its `out`, once.
+ */
 #define RELAY_PASS_MAX 65536
 
 /*

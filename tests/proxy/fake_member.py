@@ -9,6 +9,7 @@ everything else by the first part of the path:
     /hang       nothing, until the test lets go (release())
     /close      closes without an answer
     /big/N      N bytes with a length; /chunked/N in chunks; /until-close/N until close
+    /surplus/N  N bytes with a length, and behind them an answer nobody has asked for
     /cut        closes in the middle of the body
     /raw/NAME   the bytes of RAW[NAME], then closes
     /streamed   the same in a chunk
@@ -247,6 +248,12 @@ class FakeMember:
         size, digest = self.read_body(reader, fields)
         if kind == "big":
             return self.send_big(sock, int(rest), "Content-Length: " + rest)
+        if kind == "surplus":
+            n = int(rest)
+            body = (PATTERN * (n // len(PATTERN) + 1))[:n]
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (n, body) +
+                         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            return True
         if kind == "chunked":
             return self.send_big(sock, int(rest), "Transfer-Encoding: chunked")
         if kind == "until-close":

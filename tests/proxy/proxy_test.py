@@ -266,6 +266,20 @@ def test_large_bodies():
         c.close()
 
 
+def test_surplus():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        for n in 2, 16384, 20000, 65536, 100000:
+            for _ in range(20):
+                c.send(f"GET /surplus/{n} HTTP/1.1\r\nHost: a\r\n\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
+                first, second = c.answer().body, c.answer().body
+                if len(first) != n or b"evil" in second:
+                    break
+            same((len(first), b"evil" in second), (n, False), f"what comes behind {n} bytes is nobody's answer")
+        c.close()
+
+
 def test_held_write():
     members = cluster(3)
     with Proxy(members) as proxy:
