@@ -82,7 +82,7 @@ class Round:
         return {
             "fault": self.fault.name, "round": self.number, "seed": self.seed,
             "commit": self.lab.tested, "date": time.strftime("%Y-%m-%d"),
-            "nodes": len(self.machines.nodes),
+            "nodes": len(self.machines.nodes), "quick": self.quick,
             "no_vip_s": round(longest_silence(self.watch.at_vip, begin, end), 1),
             "no_master_s": round(seconds_without(self.watch.history, begin, end), 1),
             "no_write_s": round(self.lab.book.longest_gap(begin, end), 1),
@@ -186,7 +186,7 @@ def run(args, lab, faults):
     good = True
     for number in range(1, args.rounds + 1):
         for i, fault in enumerate(faults, 1):
-            if results.played(done, fault.name, number, args.seed, lab.tested, args.nodes):
+            if results.played(done, fault.name, number, args.seed, lab.tested, args.nodes, args.quick):
                 continue
             if not lab.watch:
                 lab.open()

@@ -22,6 +22,7 @@ that did other things as well.
 - **twice**: writes of which a member has two.
 - **two masters**: polls at which two nodes were writable at once.
 - **wedged**: rounds after which the cluster did not serve within 300 s by itself.
+- **quick**: faults lasted the least time of their row in the table; power came back within 40 s, links flapped for 10 s.
 """
 TABLE = """
 | fault | rounds | without a master, s (median, worst) | no write, s (median, worst) | no address, s (median, worst) | acknowledged | unknown | lost | twice | two masters | wedged |
@@ -57,9 +58,14 @@ def nodes(r):
     return r.get("nodes", 3)
 
 
-def played(results, fault, number, seed, tested, count=3):
-    return any((r["fault"], r["round"], r["seed"], r["commit"], nodes(r)) == (
-        fault, number, seed, tested, count) for r in results)
+def kind(r):
+    """How many nodes, and whether the fault lasted no longer than it must."""
+    return nodes(r), r.get("quick", False)
+
+
+def played(results, fault, number, seed, tested, count=3, quick=False):
+    return any((r["fault"], r["round"], r["seed"], r["commit"], *kind(r)) == (
+        fault, number, seed, tested, count, quick) for r in results)
 
 
 def good(r):
@@ -76,7 +82,8 @@ def row(fault, rounds):
     def total(key):
         return sum(r[key] for r in rounds)
 
-    many = ", %d nodes" % nodes(rounds[0]) if nodes(rounds[0]) != 3 else ""
+    count, quick = kind(rounds[0])
+    many = (", %d nodes" % count if count != 3 else "") + (", quick" if quick else "")
     return "| %s: %s%s | %d | %s | %s | %s | %d | %d | %d | %d | %d | %d |\n" % (
         fault.name, fault.what, many, len(rounds), pair(rounds, "no_master_s"),
         pair(rounds, "no_write_s"), pair(rounds, "no_vip_s"), total("acked"), total("unknown"),
@@ -90,8 +97,8 @@ def page(results, faults):
         out += "\n## Programs of commit %s, %s\n" % (tested, of[-1]["date"])
         out += "\nSeed %s.\n" % ", ".join(sorted({str(r["seed"]) for r in of})) + TABLE
         for fault in faults:
-            for count in sorted({nodes(r) for r in of}):
-                rounds = [r for r in of if r["fault"] == fault.name and nodes(r) == count]
+            for k in sorted({kind(r) for r in of}):
+                rounds = [r for r in of if r["fault"] == fault.name and kind(r) == k]
                 out += row(fault, rounds) if rounds else ""
         out += notes(of)
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "found.md")) as f:
