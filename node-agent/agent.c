@@ -13,6 +13,7 @@
 #include "secrets.h"
 #include "store.h"
 #include "store_version.h"
+#include "upgrade/install.h"
 
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
@@ -113,6 +114,16 @@ static int set_version(struct agent *a)
 	return -1;
 }
 
+/* An upgrade that was called off when its switch had been asked for: then the agent begins anew. */
+static bool has_switched(struct agent *a)
+{
+	if (!switch_is_begun(a->root, a->id.neo4j))
+		return false;
+	log_info("%s: has another Neo4j now; ends, to begin anew", identity_self(&a->id)->name);
+	loop_stop(a->loop);
+	return true;
+}
+
 /*
  * The marker is looked at again right before, and must not be virgin any more when Neo4j writes
  * to p3. An order to store_prepare stays in it until Neo4j is seen running (follow_store).
@@ -123,7 +134,7 @@ static void start_neo4j(struct agent *a, enum marker_state order)
 	struct err e;
 
 	check_marker(a);
-	if (a->held[0] || a->awaits[0])
+	if (a->held[0] || a->awaits[0] || has_switched(a))
 		return;
 	if (order == MARKER_VIRGIN)
 		order = MARKER_USED;
@@ -232,6 +243,7 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 	a->mute = true;
 	if (!a->held[0])
 		why_copy(a->held, e.msg);
+	in->held = a->held;
 }
 
 /* Who may come in to Neo4j, and whether anybody may now. */
@@ -304,27 +316,15 @@ static void take_turn(struct agent *a)
 	service_stop(&a->service);
 }
 
-/* Without a quorum nobody knows. */
-static bool others_have_master(const struct agent *a)
-{
-	if (a->id.mode != NEO4J_HA)
-		return true;
-	for (size_t i = 0; i < a->peers.n; i++) {
-		const struct peer *p = &a->peers.peer[i];
-		if (peer_present(p) && voter_leads(&p->last))
-			return true;
-	}
-	return false;
-}
-
 /* One that joins for ever is ended, and formation starts it again. */
 static void break_wedge(struct agent *a)
 {
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
 	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
+	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
-		.joins = runs && joins && others_have_master(a),
+		.joins = runs && joins && led,
 		.pid = a->service.main_pid,
 		.serves = a->now.state == NODE_SERVING,
 		.space = wedge_space(a->store),

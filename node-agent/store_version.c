@@ -26,7 +26,7 @@ bool store_version_fits(const struct marker *m, const struct identity *id, char 
 	bool stays = m->state == MARKER_USED || m->state == MARKER_SERVED;
 
 	why[0] = '\0';
-	if (!(identity_self(id)->roles & ROLE_DATA) || !stays || !m->neo4j[0] ||
+	if (!(identity_self(id)->roles & ROLE_VOTER) || !stays || !m->neo4j[0] ||
 		strcmp(m->neo4j, id->neo4j) == 0)
 		return true;
 	if (is_newer(m->neo4j, id->neo4j))

@@ -372,6 +372,15 @@ bool voter_leads(const struct hello *h)
 	       w->basis.term == w->claim.term && w->basis.id == w->claim.id;
 }
 
+bool voter_peer_leads(const struct peers *peers)
+{
+	for (size_t i = 0; i < peers->n; i++) {
+		if (peer_present(&peers->peer[i]) && voter_leads(&peers->peer[i].last))
+			return true;
+	}
+	return false;
+}
+
 bool voter_is_removed(const struct voter *v)
 {
 	const struct manifest *m = &v->quorum.d.manifest;

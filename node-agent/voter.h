@@ -110,7 +110,8 @@ bool voter_belongs(const struct voter *v, const struct member *m);
  * is it master?
  */
 bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role);
-/* The same of a peer, by its own word. */
+/* The same of a peer, by its own word; and does one of those that are heard say so? */
 bool voter_leads(const struct hello *h);
+bool voter_peer_leads(const struct peers *peers);
 
 #endif

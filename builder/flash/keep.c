@@ -61,6 +61,12 @@ static int check_older(const struct card *card, const struct card *image, bool a
 			"close that: put it back, let it serve, take it out after `bramble "
 			"poweroff`",
 			card->name, card->fs[CARD_DATA].dirt);
+	const char *state = card->data.state;
+	if (alone && state && strcmp(state, "used") != 0 && strcmp(state, "served") != 0)
+		return err_code(e, EXIT_INPUT,
+			"%s: what was ordered of its store (%s) is not done yet: put it back, let "
+			"it serve, take it out after `bramble poweroff`",
+			card->name, state);
 	if (allow_upgrade)
 		*kept = alone ? KEEP_UPGRADES : KEEP_OPENS;
 	else if (alone && card->data.neo4j)

@@ -14,33 +14,60 @@ struct seen {
 	struct err waits;                 /* who waits for something: perhaps for those */
 };
 
-static bool is_held(const struct live_task *t, const struct node *n, struct seen *seen)
-{
-	_cleanup_json_ json_t *answer = NULL;
-	struct err none;
+/* What matters of one node's task-status. */
+struct part {
+	bool held;      /* its store waits for an upgrade */
+	bool has;       /* it has the Neo4j that comes */
+	bool last;      /* it was master last */
+	bool under_way; /* it has begun a task that is not over */
+};
 
-	if (strcmp(t->kind, "upgrade") != 0 || live_task_status(t->remote, n, &answer, &none) < 0)
-		return false;
-	if (json_is_true(json_object_get(answer, "was_last")))
-		seen->last = n;
+static int look_closer(
+	const struct live_task *t, const struct node *n, struct part *part, struct err *e)
+{
+	static const char *const steps[] = {"called", "rests", "rested", "ready"};
+	_cleanup_json_ json_t *answer = NULL;
+
+	if (live_task_status(t->remote, n, &answer, e) < 0)
+		return -1;
+	const char *step = json_string_value(json_object_get(answer, "step"));
 	const char *awaits = json_string_value(json_object_get(answer, "awaits"));
-	bool held = awaits && awaits[0];
-	seen->held += held;
-	return held;
+	const char *has = json_string_value(json_object_get(answer, "neo4j"));
+	for (size_t i = 0; step && i < ARRAY_SIZE(steps); i++)
+		part->under_way |= strcmp(step, steps[i]) == 0;
+	part->held = awaits && awaits[0];
+	part->has = has && t->neo4j && strcmp(has, t->neo4j) == 0;
+	part->last = json_is_true(json_object_get(answer, "was_last"));
+	return 0;
+}
+
+/* One that does not serve may do so for those that are held, or because it is too new for them. */
+static bool may_wait(const char *state, const struct part *part)
+{
+	bool begins = strcmp(state, "starting") == 0 || strcmp(state, "joining") == 0;
+
+	return strcmp(state, "waiting") == 0 || (begins && part->has);
 }
 
 static int see(const struct live_task *t, const struct node *n, struct seen *seen, struct err *e)
 {
+	struct part part = {0};
 	struct remote_status s;
 
-	if (remote_status(t->remote, n, &s, e) < 0)
+	if (remote_status(t->remote, n, &s, e) < 0 ||
+		(strcmp(t->kind, "upgrade") == 0 && look_closer(t, n, &part, e) < 0))
 		return -1;
+	if (part.under_way)
+		return err_set(e, "%s has begun another task: see bramble task", n->name);
+	seen->held += part.held;
 	if (s.writable)
 		seen->master = n;
-	if (is_held(t, n, seen) || strcmp(s.state, "serving") == 0)
+	if (part.last)
+		seen->last = n;
+	if (part.held || strcmp(s.state, "serving") == 0)
 		return 0;
 	err_set(e, "%s is %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
-	if (strcmp(s.state, "waiting") != 0)
+	if (!may_wait(s.state, &part))
 		return -1;
 	seen->waits = *e;
 	return 0;
@@ -62,13 +89,16 @@ int live_task_look(struct live_task *t, struct err *e)
 		*e = seen.waits;
 		return -1;
 	}
+	t->held = seen.held;
 	t->keeper = seen.master || !seen.held ? seen.master : seen.last;
 	if (t->keeper)
 		return 0;
-	return seen.held ? err_set(e,
-				   "whose store is the latest is not known: none of those that are "
-				   "here was master last")
-			 : err_set(e, "nobody is master by the grant of a majority");
+	return seen.held
+		       ? err_set(e,
+				 "nobody here was master last, so whose store is the latest is not "
+				 "known: flash the old Neo4j again (--keep-data), let the cluster "
+				 "serve, and upgrade that")
+		       : err_set(e, "nobody is master by the grant of a majority");
 }
 
 int live_task_status(const struct remote *r, const struct node *n, json_t **answer, struct err *e)

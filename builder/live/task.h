@@ -16,6 +16,7 @@ struct live_task {
 	const struct node *keeper; /* the master */
 	uint64_t bytes;
 	const char *neo4j; /* of an upgrade: what comes; else "" */
+	unsigned held;     /* of an upgrade: how many wait for it, their cards were flashed */
 	/* What is sent to n: 1: more was appended to out; 0: that was all. NULL: nothing is. */
 	int (*feed)(void *arg, struct buf *out, struct err *e);
 	void *arg;

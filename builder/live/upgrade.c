@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <string.h>
 #include "cmd.h"
+#include "flash/keep.h"
 #include "image/ext4_look.h"
 #include "inspect/card.h"
 #include "live/backup.h"
@@ -220,6 +221,10 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 	else if (*same)
 		return 0;
 	j->needed = true;
+	if (version_compare(has, j->neo4j) > 0)
+		return err_code(e, EXIT_INPUT,
+			"%s has a store of Neo4j %s, which the images' %s cannot open", n->name,
+			has, j->neo4j);
 	return neo4j_upgrade_find(has, j->neo4j, card.identity.neo4j_profile, &alone, e);
 }
 
@@ -284,9 +289,15 @@ static int run(struct job *j, struct err *e)
 			"all nodes have Neo4j %s, and that is what the images hold: name another "
 			"one in %s and build",
 			j->neo4j, j->remote.cluster->path);
+	t.neo4j = j->neo4j;
 	if (live_task_look(&t, e) < 0)
 		return err_prefix(e, "only a whole cluster is upgraded");
-	t.neo4j = j->neo4j;
+	if (j->backup && t.held)
+		return err_set(e,
+			"nothing has changed: no slave rests for a backup while %u of the nodes "
+			"are "
+			"held; with --no-backup each keeps its old store aside all the same",
+			t.held);
 	if (j->backup && live_backup(&j->remote, j->backup, e) < 0)
 		return err_prefix(e, "nothing has changed: the backup before it failed");
 	/* The backup had a slave restart. */

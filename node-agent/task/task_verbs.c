@@ -360,6 +360,17 @@ static void back_begin(struct call *c, const json_t *request)
 	change(c, request, call_it_off);
 }
 
+/* Of one that is not heard nobody knows what its store holds. */
+static bool was_last(const struct verbs *v)
+{
+	for (size_t i = 0; i < v->peers->n; i++) {
+		const struct peer *p = &v->peers->peer[i];
+		if (voter_votes(v->voter, p->member) && !peer_present(p))
+			return false;
+	}
+	return v->tasks->begun && voter_was_last_master(v->voter);
+}
+
 static void status_begin(struct call *c, const json_t *request)
 {
 	const struct verbs *v = verbs_of(c);
@@ -373,7 +384,7 @@ static void status_begin(struct call *c, const json_t *request)
 			     task_kind_name(t->kind), "step", task_step_name(t->step), "keeper",
 			     keeper ? keeper->name : "", "neo4j", v->id->neo4j, "to", t->neo4j,
 			     "why", t->why, "awaits", v->tasks->awaits ? v->tasks->awaits : "",
-			     "was_last", v->tasks->begun && voter_was_last_master(v->voter)));
+			     "was_last", was_last(v)));
 }
 
 const struct verb task_call_verb = {.name = "task-call", .begin = call_begin};

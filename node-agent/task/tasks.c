@@ -109,6 +109,10 @@ static int order_store(const struct tasks *t, const struct task *next,
 	if (order == MARKER_RESTORE &&
 		(new_store(t, &n, e) < 0 || voter_restored(look->voter, n.last_tx, e) < 0))
 		return -1;
+	/* An arbiter's marker only tells which Neo4j it was, and it would wait for what was done.
+	 */
+	if (next->kind == TASK_UPGRADE && !(identity_self(look->id)->roles & ROLE_DATA))
+		return marker_set_neo4j(t->store, look->marker, next->neo4j, e);
 	return marker_set(t->store, look->marker, order, e);
 }
 

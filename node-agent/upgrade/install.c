@@ -158,6 +158,14 @@ int switch_run(const struct agent_options *o, struct err *e)
 	return switch_conf(o->root, e) < 0 ? -1 : switch_link(o->root, id.neo4j, e);
 }
 
+bool switch_is_begun(const char *root, const char *known)
+{
+	struct identity id;
+	struct err ignored;
+
+	return identity_load_root(root, &id, &ignored) == 0 && strcmp(id.neo4j, known) != 0;
+}
+
 bool switch_is_done(const char *root, const char *version)
 {
 	_cleanup_free_ char *link = xasprintf("%s/opt/neo4j", root);

@@ -32,6 +32,9 @@ MUST_CHECK int switch_run(const struct agent_options *o, struct err *e);
 /* Is version this node's Neo4j, by both? */
 bool switch_is_done(const char *root, const char *version);
 
+/* Does node.conf name another version than the one that its agent knows? */
+bool switch_is_begun(const char *root, const char *known);
+
 /* Pure: node.conf with the line "neo4j {...}" of `from`. -1: one of them has none. */
 MUST_CHECK int switch_line(const char *conf, const char *from, struct buf *out);
 

@@ -128,7 +128,7 @@ print(*sorted({n["state"] + ": " + n["why"] for n in json.load(sys.stdin)["nodes
 }
 until_is 60 "held: its store is of Neo4j $from, this card has $to: waits for \`bramble upgrade\`" why
 must $? "cards with Neo4j $to and stores of $from are held: $(why)"
-fails 1 'nothing has changed: the backup' "no slave can be asked for a backup" \
+fails 1 'held; with --no-backup' "no slave can be asked for a backup" \
   ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/none" "$conf"
 start=$SECONDS
 said=$(timeout 180 ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" 2>&1)

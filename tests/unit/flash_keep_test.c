@@ -58,6 +58,7 @@ CHANGE(shrunk, card->table.size = 8000 * MIB)
 CHANGE(root_larger, image->table.part[CARD_ROOT].at.size += 1)
 CHANGE(newer_store, card->data.neo4j = TEXT("3.5.1"))
 CHANGE(older_store, card->data.neo4j = TEXT("3.4.9"))
+CHANGE(older_restore, (older_store(card, image), card->data.state = TEXT("restore")))
 CHANGE(older_cut, (older_store(card, image), card->fs[CARD_DATA].dirt = "cut"))
 CHANGE(same_cut, card->fs[CARD_DATA].dirt = "cut")
 CHANGE(older_by_root, (card->data.neo4j = NULL, card->identity.neo4j_version = TEXT("3.4.9")))
@@ -92,6 +93,7 @@ static const struct step steps[] = {
 	{"a newer store, whatever is allowed", newer_store, true, "cannot open"},
 	{"an older store", older_store, false, NULL, KEEP_WAITS},
 	{"an older store after a power cut", older_cut, false, "bramble poweroff"},
+	{"an older store that a backup shall replace", older_restore, false, "not done yet"},
 	{"whatever is allowed", older_cut, true, "bramble poweroff"},
 	{"a power cut with the same Neo4j", same_cut, false, NULL},
 	{"an older store only p2 tells", older_by_root, false, "--allow-store-upgrade"},

@@ -102,6 +102,8 @@ static void test_switch(void)
 	is_str(get("/opt/neo4j-2.3.1/bin/neo4j"), "old", "the old one is kept");
 	is_str(get("/etc/bramble/node.conf"), after, "node.conf says so");
 	ok(switch_is_done(root, "3.5.0") && !switch_is_done(root, "2.3.1"), "it is done");
+	ok(switch_is_begun(root, "2.3.1") && !switch_is_begun(root, "3.5.0"),
+		"an agent of before can tell");
 	is_int(switch_run(&options, &e), 0, "twice");
 }
 

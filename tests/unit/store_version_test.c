@@ -30,7 +30,8 @@ static const struct kept cases[] = {
 	{"2.3.1", "3.5.0", MARKER_DISCARD, NEO4J_HA, D, NULL},
 	{"2.3.1", "3.5.0", MARKER_ASIDE, NEO4J_HA, D, NULL},
 	{"2.3.1", "3.5.0", MARKER_RESTORE, NEO4J_HA, D, NULL},
-	{"2.3.1", "3.5.0", MARKER_SERVED, NEO4J_HA, ROLE_ARBITER, NULL},
+	{"2.3.1", "3.5.0", MARKER_USED, NEO4J_HA, ROLE_ARBITER, "waits for `bramble upgrade`"},
+	{"2.3.1", "3.5.0", MARKER_USED, NEO4J_HA, ROLE_PROXY, NULL},
 };
 
 int main(void)

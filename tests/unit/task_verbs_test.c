@@ -52,6 +52,19 @@ int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 
 static const char *given_up; /* whose card */
 
+bool voter_votes(const struct voter *v, const struct member *m)
+{
+	(void)v;
+	(void)m;
+	return true;
+}
+
+bool peer_present(const struct peer *p)
+{
+	(void)p;
+	return true;
+}
+
 bool voter_was_last_master(const struct voter *v)
 {
 	(void)v;
