@@ -23,7 +23,7 @@ def found():
 class Page:
     """One browser with one page. Everything it asked for and complained of is kept."""
 
-    def __init__(self, user, password):
+    def __init__(self, user=None, password=None):
         self.home = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         here_in, there_out = os.pipe()
         there_in, here_out = os.pipe()
@@ -47,8 +47,9 @@ class Page:
         self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log", "Accessibility", "DOM"):
             self.call(f"{domain}.enable")
-        token = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self.call("Network.setExtraHTTPHeaders", headers={"Authorization": "Basic " + token})
+        if user:
+            token = base64.b64encode(f"{user}:{password}".encode()).decode()
+            self.call("Network.setExtraHTTPHeaders", headers={"Authorization": "Basic " + token})
 
     def close(self):
         os.close(self.out)

@@ -97,7 +97,7 @@ filesystem_grown() {
 for attempt in 1 2 3; do
   answer='' code='' why='' blocks=0
   power_on
-  within 400 answers && within 120 waits && within 60 entry_grown && within 60 filesystem_grown && break
+  within 400 answers && within 300 waits && within 60 entry_grown && within 60 filesystem_grown && break
   emulation_failed || break
   echo "# attempt $attempt: the emulation failed: $(grep -hsm 1 -E 'hardware interrupt|handle kernel|Timed out' "$scratch"/uart?.log)"
   [[ $attempt -eq 3 ]] || kill_qemu
