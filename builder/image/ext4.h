@@ -69,7 +69,8 @@ MUST_CHECK int ext4_remove(struct ext4 *fs, const char *path, struct err *e);
 
 /*
  * A file written piece by piece (archives). size is what will come; one file at a time.
- * ext4_file_end must be called for each successful begin.
+ * Each successful begin wants an ext4_file_end, but after an error: then the next begin, or the end
+ * of it all, lets go of what is open.
  */
 MUST_CHECK int ext4_file_begin(
 	struct ext4 *fs, const char *path, uint64_t size, struct ext4_owner owner, struct err *e);

@@ -246,6 +246,10 @@ static errcode_t truncate_file(struct ext4 *x, ext2_ino_t ino)
 
 static errcode_t begin(struct ext4 *x, ext2_ino_t ino, uint64_t size)
 {
+	/* One that an error left open. */
+	if (x->file)
+		ext2fs_file_close(steal(&x->file));
+	free(steal(&x->file_path));
 	errcode_t rc = truncate_file(x, ino);
 
 	if (!rc)

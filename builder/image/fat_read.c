@@ -132,8 +132,12 @@ static void read_label(struct fat *f)
 
 	if (fat_folder_open(f, FAT_ROOT, &d, &ignored) == 0) {
 		while (fat_folder_next(f, &d, &en)) {
-			if (en.attributes & FAT_VOLUME)
-				memcpy(f->info.label, en.name, strnlen(en.name, 11) + 1);
+			if (!(en.attributes & FAT_VOLUME))
+				continue;
+			size_t n = strnlen(
+				en.name, sizeof(f->info.label) - 1); /* it may be a long one */
+			memcpy(f->info.label, en.name, n);
+			f->info.label[n] = '\0';
 		}
 	}
 	for (size_t n = strlen(f->info.label); n && f->info.label[n - 1] == ' '; n--)

@@ -133,10 +133,11 @@ static int find_missing(const struct dpkg *d, const struct dpkg_package *p, cons
 	struct buf *b, struct err *e)
 {
 	_cleanup_relation_ struct relation r = {0};
+	_cleanup_buf_ struct buf choice = {0};
 	bool met = false, more;
 	int rc = 0;
 
-	for (struct buf choice = {0}; list && (rc = relation_next(&list, &r, &more)) > 0;) {
+	while (list && (rc = relation_next(&list, &r, &more)) > 0) {
 		met |= anybody_meets(d, &r);
 		say_relation(&choice, choice.len ? " or " : "", &r);
 		if (more)

@@ -38,7 +38,7 @@ struct pack {
 
 static inline struct pack pack_of(const void *data, size_t n)
 {
-	return (struct pack){data, (const uint8_t *)data + n};
+	return (struct pack){data, n ? (const uint8_t *)data + n : data};
 }
 
 /* The value at the reader; of a collection only its head. After PACK_BAD nothing more comes. */

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	card_read_marker(&d, text);
 	must(!d.trouble || !d.node);
 	char *strings[] = {id.cluster, id.cluster_id, id.node, id.address, id.neo4j_version,
-		id.neo4j_profile, id.trouble, d.cluster_id, d.node, d.state, d.trouble};
+		id.neo4j_profile, id.trouble, d.cluster_id, d.node, d.state, d.neo4j, d.trouble};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);
 	return 0;
