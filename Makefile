@@ -6,6 +6,7 @@
 #   make check-fast unit and golden tests only: no root, no network, under a minute
 #   make check-builder the longer tests of images and of hostile input; no root either
 #   make faults     ROUNDS=20 [FAULT=NAME] [SEED=N]: hurt a rehearsed cluster; docs/RESULTS.md tells
+#   make fuzz       HOURS=1 [TARGET=NAME]: each parser by coverage until it has had so much CPU in all (clang-14)
 #   make check-pi   the arm64 card boots on an emulated Raspberry Pi 3
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
@@ -176,7 +177,7 @@ $(B)/preload/%.so: tests/preload/%.c
 .PHONY: unit-tests
 unit-tests: $(UNIT_BIN) $(PRELOAD_BIN)
 
-.PHONY: check check-fast check-builder check-pi check-cluster faults demo inputs lint bench deps clean help install
+.PHONY: check check-fast check-builder check-pi check-cluster faults fuzz demo inputs lint bench deps clean help install
 check: deps
 	$(MAKE) --no-print-directory -j"$$(nproc)" all unit-tests
 	tests/run all
@@ -189,6 +190,8 @@ check-cluster: all inputs
 faults: all
 	python3 tests/cluster/faults/faults.py --rounds $(or $(ROUNDS),20) \
 	  $(if $(FAULT),--fault $(FAULT)) $(if $(SEED),--seed $(SEED))
+fuzz:
+	tests/fuzz/run.sh $(or $(HOURS),1) $(TARGET)
 check-pi: all
 	tests/run pi
 inputs:
