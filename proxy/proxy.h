@@ -101,12 +101,12 @@ struct exchange {
 	struct buf head; /* the request's head as members get it */
 	struct relay request, response;
 	struct buf to_member, from_member;
-	bool answered;      /* the member sent a byte */
-	bool relayed;       /* the final answer's head is in the client's `out` */
-	bool passed_on;     /* some of it has left, there is no way back */
-	bool send_broken;   /* it takes no more of the request, but may have answered */
-	bool member_closed; /* no more bytes will come from it */
-	size_t pass; /* most of its body that is read at once, when it may pass; 0: not yet */
+	size_t pass;          /* most of the answer that passes at once; 0: not told yet */
+	bool answered;        /* the member sent a byte */
+	bool relayed;         /* the final answer's head is in the client's `out` */
+	bool passed_on;       /* some of it has left, there is no way back */
+	bool send_broken;     /* it takes no more of the request, but may have answered */
+	bool member_closed;   /* no more bytes will come from it */
 	bool member_may_keep; /* it offered to keep the connection */
 };
 

@@ -134,8 +134,8 @@ static void read_label(struct fat *f)
 		while (fat_folder_next(f, &d, &en)) {
 			if (!(en.attributes & FAT_VOLUME))
 				continue;
-			size_t n = strnlen(
-				en.name, sizeof(f->info.label) - 1); /* it may be a long one */
+			/* A long name may be before it. */
+			size_t n = strnlen(en.name, sizeof(f->info.label) - 1);
 			memcpy(f->info.label, en.name, n);
 			f->info.label[n] = '\0';
 		}

@@ -294,8 +294,7 @@ static int run(struct job *j, struct err *e)
 		return err_prefix(e, "only a whole cluster is upgraded");
 	if (j->backup && t.held)
 		return err_set(e,
-			"nothing has changed: no slave rests for a backup while %u of the nodes "
-			"are "
+			"nothing has changed: no slave rests for a backup while %u nodes are "
 			"held; with --no-backup each keeps its old store aside all the same",
 			t.held);
 	if (j->backup && live_backup(&j->remote, j->backup, e) < 0)

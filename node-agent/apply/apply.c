@@ -201,10 +201,7 @@ static bool all_run(const struct apply *a)
 	return true;
 }
 
-/*
- * A slave may have it later than the master, and ask for its turn later. What became of a master's
- * order of turns then was seen in tests/agent/apply_test.py.
- */
+/* A slave may have it later than the master, and so ask for its turn later. */
 static const char *runs_not_yet(const struct apply *a)
 {
 	for (size_t i = 0; i < a->peers->n; i++) {

@@ -20,18 +20,26 @@ static int send_some(int fd, struct buf *b, uint64_t *sent)
 	return 0;
 }
 
+/* Into the scratch space: the bytes read, 0 at the end, -1 with errno (EAGAIN: none now). */
+static ssize_t receive(struct proxy *p, int fd, size_t most)
+{
+	ssize_t n = recv(fd, p->scratch, most, 0);
+
+	if (n < 0 && errno == EINTR)
+		errno = EAGAIN;
+	return n;
+}
+
 /*
- * Fills b up to RELAY_IN_FULL: the bytes read, 0 at the end, -1 with errno (EAGAIN: none now). What
- * comes is mostly short: by way of the scratch space b grows no larger than it must.
+ * Fills b up to RELAY_IN_FULL. What comes is mostly short: by way of the scratch space b grows no
+ * larger than it must.
  */
 static ssize_t receive_some(struct proxy *p, int fd, struct buf *b)
 {
-	ssize_t n = recv(fd, p->scratch, RELAY_IN_FULL - b->len, 0);
+	ssize_t n = receive(p, fd, RELAY_IN_FULL - b->len);
 
 	if (n > 0)
 		buf_add(b, p->scratch, (size_t)n);
-	if (n < 0 && errno == EINTR)
-		errno = EAGAIN;
 	return n;
 }
 
@@ -128,7 +136,7 @@ static enum flow read_member(struct client *c, const char **why)
 	size_t passing = may_pass(c);
 	/* One byte behind the end is asked for, too: what it has there is nobody's next answer. */
 	bool last = passing && passing == x->response.left;
-	ssize_t n = passing ? recv(fd, c->proxy->scratch, passing + last, 0)
+	ssize_t n = passing ? receive(c->proxy, fd, passing + last)
 			    : receive_some(c->proxy, fd, &x->from_member);
 
 	if (n > 0) {
@@ -141,7 +149,7 @@ static enum flow read_member(struct client *c, const char **why)
 	} else if (n == 0) {
 		x->member_closed = true;
 		loop_del(&x->upstream->source);
-	} else if (errno != EAGAIN && errno != EINTR) {
+	} else if (errno != EAGAIN) {
 		*why = strerror(errno);
 		return FLOW_BROKEN;
 	}
@@ -272,6 +280,28 @@ static enum flow pull_answer(struct client *c, const char **why)
 	return x->member_closed ? finish_closed(c, why) : FLOW_GOING;
 }
 
+/*
+ * A member that reset the connection while there was no room is not watched any more: as long as
+ * there is room, all it has said is read.
+ */
+static enum flow take_answer(struct client *c, bool readable, const char **why)
+{
+	const struct upstream *u = c->x.upstream;
+	enum flow f = FLOW_GOING;
+	bool unwatched;
+	uint64_t before;
+
+	do {
+		unwatched = !u->source.loop;
+		before = u->member->bytes_out;
+		if (wants_answer(c) && (readable || unwatched))
+			f = read_member(c, why);
+		if (f == FLOW_GOING)
+			f = pull_answer(c, why);
+	} while (f == FLOW_GOING && unwatched && u->member->bytes_out > before && wants_answer(c));
+	return f;
+}
+
 enum flow flow_run(struct client *c, bool client_readable, bool member_readable, const char **why)
 {
 	struct exchange *x = &c->x;
@@ -281,19 +311,8 @@ enum flow flow_run(struct client *c, bool client_readable, bool member_readable,
 		f = read_client(c);
 	if (f == FLOW_GOING)
 		f = push_request(c, why);
-	/* A member that reset the connection while there was no room is not watched any more: as
-	 * long as there is room, all it has said is read. */
-	const struct member *m = x->upstream->member;
-	bool unwatched;
-	uint64_t before;
-	do {
-		unwatched = !x->upstream->source.loop;
-		before = m->bytes_out;
-		if (f == FLOW_GOING && wants_answer(c) && (member_readable || unwatched))
-			f = read_member(c, why);
-		if (f == FLOW_GOING)
-			f = pull_answer(c, why);
-	} while (f == FLOW_GOING && unwatched && m->bytes_out > before && wants_answer(c));
+	if (f == FLOW_GOING)
+		f = take_answer(c, member_readable, why);
 	if (f == FLOW_GOING && (!buf_ok(&c->in) || !buf_ok(&c->out) || !buf_ok(&x->to_member) ||
 				       !buf_ok(&x->from_member))) {
 		*why = "out of memory";

@@ -327,4 +327,5 @@ def main():
                              lambda ports: members_conf(d, ports, 300), PORTS, min(args.rounds, 3))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,19 +16,14 @@ import re
 import resource
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 
-BRAMBLE = os.path.abspath(os.environ.get("BRAMBLE_BUILD", "build") + "/bramble-proxy")
-MEMBERS, PORT = (17471, 17472, 17473), 18090
+from proxy import BRAMBLE, MEMBERS, ORIGIN, PORTS, die_with_parent, memory_kb, must_be_free, spawn, wait_for, write
+
+PORT = PORTS["bramble"]
 ROUND_S, WITHOUT_S = 20, 0.5
-ORIGIN = """worker_processes 1; daemon off; master_process off; pid %(dir)s/origin.pid; error_log /dev/null;
-events { worker_connections 20000; }
-http { access_log off; keepalive_requests 100000000; keepalive_timeout 600s; client_body_temp_path %(dir)s/b;
-%(servers)s }
-"""
 SERVER = """server { listen 127.0.0.1:%(port)d backlog=4096; default_type application/json;
   location = /db/manage/server/ha/available {
     if (-f %(dir)s/master.%(port)d) { return 200 master; }
@@ -49,16 +44,6 @@ function request() n = n + 1; if n %% 100 == 0 then return last end return going
 WRITES = """wrk.method = "POST" wrk.headers["X-Write"] = "1" wrk.body = '{"statements":[{"statement":"CREATE ()"}]}'"""
 
 
-def spawn(core, argv, **kwargs):
-    return subprocess.Popen(["taskset", "-c", str(core), *argv], stdin=subprocess.DEVNULL, **kwargs)
-
-
-def write(path, text):
-    with open(path, "w") as f:
-        f.write(text)
-    return path
-
-
 def configure(d):
     servers = "".join(SERVER % {"port": port, "dir": d, "body": "x" * 200} for port in MEMBERS)
     write(d + "/origin.conf", ORIGIN % {"dir": d, "servers": servers})
@@ -69,29 +54,17 @@ def configure(d):
           f"members {{ maxconn = 300 check_interval_ms = 500 }}\n{members}\n")
 
 
-def wait_for(port):
-    for _ in range(500):
-        try:
-            return socket.create_connection(("127.0.0.1", port), 1).close()
-        except OSError:
-            time.sleep(0.02)
-    raise SystemExit(f"nobody listens on {port}")
-
-
 def looks(pid):
     """(kB resident, of these nobody else's, open descriptors)"""
-    with open(f"/proc/{pid}/smaps_rollup") as f:
-        text = f.read()
-    kb = [sum(int(v) for v in re.findall(rf"^{k}: +(\d+) kB", text, re.M)) for k in ("Rss", "Private_Dirty")]
-    return (*kb, len(os.listdir(f"/proc/{pid}/fd")))
+    return (*memory_kb(pid), len(os.listdir(f"/proc/{pid}/fd")))
 
 
 class Load:
     """Readers and writers for ROUND_S."""
 
     def __init__(self, d):
-        self.wrks = [spawn(1, ["wrk", "-t1", f"-c{conns}", f"-d{ROUND_S}s", "--timeout", "30s", "-s", f"{d}/{lua}.lua",
-                               f"http://127.0.0.1:{PORT}/"], stdout=subprocess.PIPE, text=True)
+        self.wrks = [subprocess.Popen(["taskset", "-c", "1", "wrk", "-t1", f"-c{conns}", f"-d{ROUND_S}s", "--timeout", "30s", "-s", f"{d}/{lua}.lua",
+                               f"http://127.0.0.1:{PORT}/"], stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
                      for conns, lua in ((96, "read"), (32, "write"))]
 
     def runs(self):
@@ -149,6 +122,7 @@ def main():
     args.expected_s = max(ROUND_S, args.requests / 85000)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    must_be_free([*MEMBERS, PORT])
     with tempfile.TemporaryDirectory() as d:
         os.chmod(d, 0o755)
         configure(d)
@@ -158,7 +132,7 @@ def main():
         try:
             for port in MEMBERS:
                 wait_for(port)
-            processes.append(spawn(0, [BRAMBLE, "-f", d + "/proxy.conf"], cwd=d, stderr=open(d + "/log", "w")))
+            processes.append(spawn(0, [BRAMBLE, "-f", d + "/proxy.conf"], cwd=d))
             wait_for(PORT)
             time.sleep(1)
             table(*soak(d, processes[1].pid, args))

@@ -14,7 +14,6 @@ from fake_bolt import (BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, HELLO, IGNORED
 from harness import eventually, ok, same
 
 
-
 class EarlyMember(BoltMember):
     """It speaks no version 3."""
     consumed = "result_consumed_after"

@@ -54,13 +54,9 @@ def add(path, result):
         os.fsync(f.fileno())
 
 
-def nodes(r):
-    return r.get("nodes", 3)
-
-
 def kind(r):
     """How many nodes, and whether the fault lasted no longer than it must."""
-    return nodes(r), r.get("quick", False)
+    return r.get("nodes", 3), r.get("quick", False)
 
 
 def played(results, fault, number, seed, tested, count=3, quick=False):
