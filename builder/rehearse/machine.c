@@ -109,7 +109,7 @@ static int read_failure(int fd, struct err *e)
 	return err_set(e, "%.*s", (int)n, text);
 }
 
-int machine_boot(const struct rehearsal *r, struct machine *m, struct err *e)
+static int power_on(const struct rehearsal *r, struct machine *m, struct err *e)
 {
 	int fds[2];
 	pid_t self = getpid();
@@ -140,14 +140,14 @@ int machine_boot(const struct rehearsal *r, struct machine *m, struct err *e)
 }
 
 /* What the one before had is let go by the kernel in its own time. */
-int machine_boot_again(const struct rehearsal *r, struct machine *m, struct err *e)
+int machine_boot(const struct rehearsal *r, struct machine *m, struct err *e)
 {
 	_cleanup_free_ char *root = machine_path(r, m, "root");
 	_cleanup_free_ char *data = machine_path(r, m, "data");
 
 	if (netns_drop_port(m, e) < 0 || card_wait_free(root, e) < 0 || card_wait_free(data, e) < 0)
 		return err_prefix(e, "%s", m->node);
-	return machine_boot(r, m, e);
+	return power_on(r, m, e);
 }
 
 /* Is it process 1 of a process namespace below ours? Then NSpid ends in 1. */

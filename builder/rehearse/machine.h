@@ -13,9 +13,6 @@
 /* Switches it on: returns once systemd-nspawn runs, m->pid is then its child process. */
 MUST_CHECK int machine_boot(const struct rehearsal *r, struct machine *m, struct err *e);
 
-/* The same for one that has left it to us to let it boot again. */
-MUST_CHECK int machine_boot_again(const struct rehearsal *r, struct machine *m, struct err *e);
-
 /* The machine's process 1 as seen from here; -1 when it is off. */
 MUST_CHECK pid_t machine_leader(const struct machine *m, struct err *e);
 

@@ -187,7 +187,7 @@ static bool boots_again(struct supervisor *s, struct machine *m, int status)
 		WEXITSTATUS(status) != NSPAWN_REBOOTS)
 		return false;
 	event(s, "reboot", m->node);
-	if (machine_boot_again(s->r, m, &e) == 0)
+	if (machine_boot(s->r, m, &e) == 0)
 		return true;
 	snprintf(m->off_why, sizeof(m->off_why), "it boots no more: %.50s", e.msg);
 	return false;
