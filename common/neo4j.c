@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include "neo4j.h"
 #include "util.h"
@@ -34,6 +36,34 @@ int neo4j_version_parse(const char *text, unsigned *version)
 		(text[end] && text[end] != '.' && text[end] != '-'))
 		return -1;
 	*version = NEO4J_VERSION(major, minor);
+	return 0;
+}
+
+/* Where two versions part: nothing is more than "-beta03", and less than ".1". */
+static int rank(const char *s)
+{
+	if (!*s)
+		return 1;
+	return *s == '.' ? 2 : 0;
+}
+
+int neo4j_version_compare(const char *a, const char *b)
+{
+	while (*a || *b) {
+		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
+			char *end_a, *end_b;
+			unsigned long x = strtoul(a, &end_a, 10), y = strtoul(b, &end_b, 10);
+			if (x != y)
+				return x < y ? -1 : 1;
+			a = end_a;
+			b = end_b;
+		} else if (*a != *b) {
+			return rank(a) != rank(b) ? rank(a) - rank(b) : *a - *b;
+		} else {
+			a++;
+			b++;
+		}
+	}
 	return 0;
 }
 

@@ -24,6 +24,12 @@ MUST_CHECK int neo4j_mode_parse(const char *name, enum neo4j_mode *mode);
 MUST_CHECK int neo4j_version_parse(const char *text, unsigned *version);
 
 /*
+ * Less than, equal to or greater than 0, as of two versions of Neo4j: numbers by value, and what is
+ * not released yet ("3.5.0-beta03") in front of what is.
+ */
+int neo4j_version_compare(const char *a, const char *b);
+
+/*
  * The role in the cluster. Of a causal cluster, the leader and a follower of the database neo4j; a
  * single Neo4j is its own master.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <ctype.h>
 #include <string.h>
 #include "keep.h"
+#include "neo4j.h"
 #include "neo4j_upgrade.h"
 
 /* The MBR's table: 4 entries of 16 bytes; start and length in sectors are its last 8 bytes. */
@@ -11,34 +11,6 @@
 #define ENTRY_SECTORS 12
 
 #define LABEL "bramble-data"
-
-/* Where two versions part: nothing is more than "-beta03", and less than ".1". */
-static int rank(const char *s)
-{
-	if (!*s)
-		return 1;
-	return *s == '.' ? 2 : 0;
-}
-
-int version_compare(const char *a, const char *b)
-{
-	while (*a || *b) {
-		if (isdigit((unsigned char)*a) && isdigit((unsigned char)*b)) {
-			char *end_a, *end_b;
-			unsigned long x = strtoul(a, &end_a, 10), y = strtoul(b, &end_b, 10);
-			if (x != y)
-				return x < y ? -1 : 1;
-			a = end_a;
-			b = end_b;
-		} else if (*a != *b) {
-			return rank(a) != rank(b) ? rank(a) - rank(b) : *a - *b;
-		} else {
-			a++;
-			b++;
-		}
-	}
-	return 0;
-}
 
 /* What was last started on the store; of an older bramble's card, what p2 would have started. */
 static const char *store_version(const struct card *card)
@@ -97,7 +69,7 @@ static int check_store(const struct card *card, const struct card *image, bool a
 			"%s does not tell which Neo4j wrote its store; --allow-store-upgrade if it "
 			"was no newer one than %s",
 			card->name, ours);
-	int order = store ? version_compare(store, ours) : 0;
+	int order = store ? neo4j_version_compare(store, ours) : 0;
 	if (order > 0)
 		return err_code(e, EXIT_INPUT,
 			"%s has a store of Neo4j %s, which the image's %s cannot open; build with "

@@ -26,12 +26,6 @@ enum keep_store {
 MUST_CHECK int keep_check(const struct card *card, const struct card *image, bool allow_upgrade,
 	enum keep_store *store, struct err *e);
 
-/*
- * Less than, equal to or greater than 0, as of two versions of Neo4j: numbers by value, and what is
- * not released yet ("3.5.0-beta03") in front of what is.
- */
-int version_compare(const char *a, const char *b);
-
 /* Puts the card's own entry of p3, grown or not, into the image's MBR. */
 void keep_entry(uint8_t *mbr, const struct extent *p3);
 

@@ -8,10 +8,10 @@
 #include <getopt.h>
 #include <string.h>
 #include "cmd.h"
-#include "flash/keep.h"
 #include "image/ext4_look.h"
 #include "inspect/card.h"
 #include "live/backup.h"
+#include "neo4j.h"
 #include "neo4j_upgrade.h"
 #include "pack.h"
 #include "task.h"
@@ -221,7 +221,7 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 	else if (*same)
 		return 0;
 	j->needed = true;
-	if (version_compare(has, j->neo4j) > 0)
+	if (neo4j_version_compare(has, j->neo4j) > 0)
 		return err_code(e, EXIT_INPUT,
 			"%s has a store of Neo4j %s, which the images' %s cannot open", n->name,
 			has, j->neo4j);

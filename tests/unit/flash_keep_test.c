@@ -75,41 +75,44 @@ CHANGE(proxies, image->identity.neo4j_version = NULL; card->data.store_size = 0;
 	card->data.state = TEXT("used"))
 
 static const struct step steps[] = {
-	{"the same", nothing, false, NULL},
-	{"another disk id", other_disk, false, "disk id is 0000caff"},
-	{"another cluster", other_cluster, false, "cluster id is ffff"},
-	{"no cluster", no_cluster, false, "cluster id is not told"},
-	{"another node", other_node, false, "node is pi2, the image's pi1"},
-	{"an image of no node", image_of_none, false, "the image's not told"},
-	{"p3 elsewhere", moved, false, "start of p3"},
-	{"another label", relabelled, false, "label of p3 is data"},
-	{"p3 cannot be read", unreadable, false, "bad magic number"},
-	{"no marker", marker_gone, false, "no bramble.marker"},
-	{"a bad marker", marker_bad, false, "cannot be parsed"},
-	{"no p3", no_p3, false, "no third partition"},
-	{"p3 behind the end", shrunk, false, "copy of a larger card"},
-	{"a larger p2", root_larger, false, "p2 ends behind"},
-	{"a newer store", newer_store, false, "3.5.1, which the image's 3.5.0 cannot open"},
-	{"a newer store, whatever is allowed", newer_store, true, "cannot open"},
+	{"the same", nothing, false, NULL, KEEP_OPENS},
+	{"another disk id", other_disk, false, "disk id is 0000caff", KEEP_OPENS},
+	{"another cluster", other_cluster, false, "cluster id is ffff", KEEP_OPENS},
+	{"no cluster", no_cluster, false, "cluster id is not told", KEEP_OPENS},
+	{"another node", other_node, false, "node is pi2, the image's pi1", KEEP_OPENS},
+	{"an image of no node", image_of_none, false, "the image's not told", KEEP_OPENS},
+	{"p3 elsewhere", moved, false, "start of p3", KEEP_OPENS},
+	{"another label", relabelled, false, "label of p3 is data", KEEP_OPENS},
+	{"p3 cannot be read", unreadable, false, "bad magic number", KEEP_OPENS},
+	{"no marker", marker_gone, false, "no bramble.marker", KEEP_OPENS},
+	{"a bad marker", marker_bad, false, "cannot be parsed", KEEP_OPENS},
+	{"no p3", no_p3, false, "no third partition", KEEP_OPENS},
+	{"p3 behind the end", shrunk, false, "copy of a larger card", KEEP_OPENS},
+	{"a larger p2", root_larger, false, "p2 ends behind", KEEP_OPENS},
+	{"a newer store", newer_store, false, "3.5.1, which the image's 3.5.0 cannot open",
+		KEEP_OPENS},
+	{"a newer store, whatever is allowed", newer_store, true, "cannot open", KEEP_OPENS},
 	{"an older store", older_store, false, NULL, KEEP_WAITS},
-	{"an older store after a power cut", older_cut, false, "bramble poweroff"},
-	{"an older store that a backup shall replace", older_restore, false, "not done yet"},
-	{"whatever is allowed", older_cut, true, "bramble poweroff"},
-	{"a power cut with the same Neo4j", same_cut, false, NULL},
-	{"an older store only p2 tells", older_by_root, false, "--allow-store-upgrade"},
+	{"an older store after a power cut", older_cut, false, "bramble poweroff", KEEP_OPENS},
+	{"an older store that a backup shall replace", older_restore, false, "not done yet",
+		KEEP_OPENS},
+	{"whatever is allowed", older_cut, true, "bramble poweroff", KEEP_OPENS},
+	{"a power cut with the same Neo4j", same_cut, false, NULL, KEEP_OPENS},
+	{"an older store only p2 tells", older_by_root, false, "--allow-store-upgrade", KEEP_OPENS},
 	{"an older store, allowed", older_store, true, NULL, KEEP_UPGRADES},
-	{"one that would be opened as it is", older_store_of_5, false, "--allow-store-upgrade"},
-	{"which is allowed", older_store_of_5, true, NULL},
-	{"an older store no newer one reads", store_of_3, false, "opens no store"},
+	{"one that would be opened as it is", older_store_of_5, false, "--allow-store-upgrade",
+		KEEP_OPENS},
+	{"which is allowed", older_store_of_5, true, NULL, KEEP_OPENS},
+	{"an older store no newer one reads", store_of_3, false, "opens no store", KEEP_OPENS},
 	{"a store no newer one reads", store_of_3, true,
-		"Neo4j 4.4.0 opens no store of Neo4j 3.5.9"},
+		"Neo4j 4.4.0 opens no store of Neo4j 3.5.9", KEEP_OPENS},
 	{"a beta's store", beta_store, false, NULL, KEEP_WAITS},
-	{"nobody tells the store's version", untold, false, "does not tell"},
+	{"nobody tells the store's version", untold, false, "does not tell", KEEP_OPENS},
 	{"nobody tells, allowed", untold, true, NULL, KEEP_UPGRADES},
-	{"p2 tells it", by_root, true, "4.4.0, which"},
-	{"a virgin p3 has no store", virgin, false, NULL},
-	{"a store, and a node without Neo4j", proxy_image, false, "role data"},
-	{"a node without Neo4j and store", proxies, false, NULL},
+	{"p2 tells it", by_root, true, "4.4.0, which", KEEP_OPENS},
+	{"a virgin p3 has no store", virgin, false, NULL, KEEP_OPENS},
+	{"a store, and a node without Neo4j", proxy_image, false, "role data", KEEP_OPENS},
+	{"a node without Neo4j and store", proxies, false, NULL, KEEP_OPENS},
 };
 
 static void test_keep(void)
@@ -125,19 +128,6 @@ static void test_keep(void)
 			"%s: %s", s->name, e.msg[0] ? e.msg : "kept");
 		is_int(store, s->store, "what becomes of its store");
 	}
-}
-
-static void test_versions(void)
-{
-	static const char *const ascending[] = {"1.9", "2.3.1", "3.5.0-alpha1", "3.5.0-beta2",
-		"3.5.0-beta03", "3.5.0", "3.5.9", "3.5.10", "4.0.0", "5.26.0", "2025.01.0"};
-
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(ascending); i++) {
-		const char *a = ascending[i], *b = ascending[i + 1];
-		ok(version_compare(a, b) < 0 && version_compare(b, a) > 0, "%s before %s", a, b);
-	}
-	is_int(version_compare("3.5.0-beta03", "3.5.0-beta03"), 0, "the same");
-	is_int(version_compare("", ""), 0, "nothing");
 }
 
 static void test_mbr(void)
@@ -161,7 +151,6 @@ static void test_mbr(void)
 int main(void)
 {
 	test_keep();
-	test_versions();
 	test_mbr();
 	return done();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
+#include "neo4j.h"
 #include "neo4j_upgrade.h"
 #include "tap.h"
 
@@ -64,8 +65,22 @@ static void test_render(void)
 		"3.2 has another name for it");
 }
 
+static void test_versions(void)
+{
+	static const char *const ascending[] = {"1.9", "2.3.1", "3.5.0-alpha1", "3.5.0-beta2",
+		"3.5.0-beta03", "3.5.0", "3.5.9", "3.5.10", "4.0.0", "5.26.0", "2025.01.0"};
+
+	for (size_t i = 0; i + 1 < ARRAY_SIZE(ascending); i++) {
+		const char *a = ascending[i], *b = ascending[i + 1];
+		ok(neo4j_version_compare(a, b) < 0 && neo4j_version_compare(b, a) > 0, "%s before %s", a, b);
+	}
+	is_int(neo4j_version_compare("3.5.0-beta03", "3.5.0-beta03"), 0, "the same");
+	is_int(neo4j_version_compare("", ""), 0, "nothing");
+}
+
 int main(void)
 {
+	test_versions();
 	test_moves();
 	test_render();
 	return done();
