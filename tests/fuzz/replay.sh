@@ -7,19 +7,16 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 build=${BRAMBLE_BUILD:-build}/fuzz
 mkdir -p "$build"
-# What is asked for too much memory must get none, as it would on a small machine.
-export ASAN_OPTIONS=allocator_may_return_null=1
 export build
+# shellcheck source=tests/fuzz/flags.sh
+. tests/fuzz/flags.sh
 
-uses() { # TARGET...: the sources on their lines "// use: FILE..."
-  sed -n 's,^// use: ,,p' "$@" | xargs -n 1
-}
 object() { # SOURCE
   echo "$build/objects/${1//\//_}.o"
 }
+# shellcheck disable=SC2317 # called through xargs
 compile() { # SOURCE: a failure is told where the object is missed, with the reason beside it
-  gcc -std=gnu17 -D_GNU_SOURCE -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-    -DBRAMBLE_VERSION='"fuzz"' -I. -Icommon -Ibuilder -Iproxy -c "$1" -o "$(object "$1")" 2>"$(object "$1").log"
+  gcc "${flags[@]}" -c "$1" -o "$(object "$1")" 2>"$(object "$1").log"
 }
 link() { # TARGET
   local source objects=()
@@ -27,8 +24,7 @@ link() { # TARGET
     [[ -e $(object "$source") ]] || cat "$(object "$source").log"
     objects+=("$(object "$source")")
   done
-  gcc -fsanitize=address,undefined "${objects[@]}" "$build/objects/common.a" \
-    -lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -llzma \
+  gcc -fsanitize=address,undefined "${objects[@]}" "$build/objects/common.a" "${libs[@]}" \
     -o "$build/$(basename "$1" _fuzz.c)"
 }
 export -f object compile
@@ -36,8 +32,9 @@ export -f object compile
 # Each source once, whatever the number of targets that use it.
 rm -rf "$build/objects"
 mkdir "$build/objects"
+# shellcheck disable=SC2016 # it is the inner shell's
 { ls common/*.c tests/fuzz/*_fuzz.c tests/fuzz/replay.c && uses tests/fuzz/*_fuzz.c; } | sort -u |
-  xargs -P "$(nproc)" -I '{}' bash -c 'compile "$1"' compile '{}'
+  xargs -P "$(nproc)" -I '{}' bash -c '. tests/fuzz/flags.sh && compile "$1"' compile '{}'
 for source in common/*.c; do object "$source"; done | xargs ar rcs "$build/objects/common.a"
 
 n=0 bad=0

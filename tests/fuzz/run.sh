@@ -20,17 +20,17 @@ command -v "$clang" >/dev/null || {
   exit 1
 }
 mkdir -p "$build" "$broken" "$corpora"
-# As in replay.sh.
-export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1
-sanitize="address,undefined"
-flags=(-std=gnu17 -D_GNU_SOURCE -O1 -g "-fsanitize=$sanitize" -fno-sanitize-recover=all
-  '-DBRAMBLE_VERSION="fuzz"' -I. -Icommon -Ibuilder -Iproxy)
-libs=(-lconfuse -ljansson -lsodium -lfdisk -larchive -lext2fs -le2p -lcom_err -lexpat -lcrypto -llzma)
+exec 9>"$build/lock"
+flock -n 9 || {
+  echo "run.sh: another one runs; two would miscount what a target has had" >&2
+  exit 1
+}
+# shellcheck source=tests/fuzz/flags.sh
+. tests/fuzz/flags.sh
 
 targets=("$@")
 [[ ${#targets[@]} -gt 0 ]] || mapfile -t targets < <(basename -a -s _fuzz.c tests/fuzz/*_fuzz.c)
 
-uses() { sed -n 's,^// use: ,,p' "$1" | xargs -n 1; }
 object() { echo "$build/${1//\//_}.o"; }
 # shellcheck disable=SC2016 # it is the inner shell's
 compile() { # SOURCE...: those that are newer than what was made of them
@@ -49,7 +49,7 @@ link() { # NAME
   done
   "$clang" -fsanitize=fuzzer,address,undefined "${objects[@]}" "${libs[@]}" -o "$build/$1"
 }
-had() { awk -F '\t' -v n="$1" '$1 == n { print $2 }' "$record" 2>/dev/null; } # NAME: seconds
+had() { awk -F '\t' -v n="$1" '$1 == n { s = $2 } END { print s + 0 }' < <(cat "$record" 2>/dev/null); } # NAME: seconds
 add() { # NAME SECONDS RUNS
   { cat "$record" 2>/dev/null || printf '# target\tCPU seconds\truns\n'; } | awk -F '\t' -v OFS='\t' -v n="$1" -v s="$2" -v r="$3" '
     $1 == n { print n, $2 + s, $3 + r; done = 1; next }
@@ -80,11 +80,11 @@ compile "${sources[@]}" common/*.c || exit
 for t in "${targets[@]}"; do link "$t" || exit; done
 
 bad=() due=()
+is_broken() { [[ " ${bad[*]} " == *" $1 "* ]]; } # NAME
 while :; do
   mapfile -t due < <(for t in "${targets[@]}"; do
-    [[ " ${bad[*]} " == *" $t "* ]] || echo "$(had "$t") $t"
-  done | awk -v most="$hours" '{ t = NF == 2 ? $2 : $1; s = NF == 2 ? $1 : 0 } s < most * 3600 { print s, t }' |
-    sort -n | head -n "$jobs" | cut -d ' ' -f 2)
+    is_broken "$t" || echo "$(had "$t") $t"
+  done | awk -v most="$hours" '$1 < most * 3600' | sort -n | head -n "$jobs" | cut -d ' ' -f 2)
   [[ ${#due[@]} -gt 0 ]] || break
   for t in "${due[@]}"; do fuzz "$t" & done
   wait
