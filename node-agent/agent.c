@@ -211,6 +211,7 @@ static struct voter_look look_at_self(const struct agent *a, const struct format
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,
 		.last_tx = a->neo4j.last_tx,
+		.copies = a->copy.copies,
 	};
 
 	/* It has no store to miss anything in, and tells nothing: it has joined when it stays up.
@@ -322,15 +323,17 @@ static void break_wedge(struct agent *a)
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
 	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
 	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
+	uint64_t space = wedge_space(a->store);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
 		.joins = runs && joins && led,
 		.pid = a->service.main_pid,
 		.serves = a->now.state == NODE_SERVING,
-		.space = wedge_space(a->store),
+		.space = space,
 		.cpu_ms = wedge_cpu_ms(a->service.main_pid),
 	};
 
+	copy_watch_step(&a->copy, space, look.now_ms);
 	if (!wedge_step(&a->wedge, &look))
 		return;
 	log_error("%s: Neo4j gets nowhere: it is ended, to be started again",

@@ -44,6 +44,7 @@ struct agent {
 	struct timekeeper time;
 	struct restart restart;
 	struct wedge wedge;
+	struct copy_watch copy;
 	bool p3; /* there, and this node's, when it was last looked at */
 	struct card card;
 	struct banner banner;

@@ -36,6 +36,7 @@ struct voter_look {
 	bool process; /* one may exist */
 	enum neo4j_role role;
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
+	bool copies;                   /* it writes a store */
 	uint64_t last_tx;              /* TX_UNKNOWN */
 	uint64_t stored, failed, runs; /* generations, as in a word (quorum.h) */
 };

@@ -14,14 +14,19 @@ static int64_t patience_ms(const struct wedge *w)
 	return ms < WEDGE_MAX_MS ? ms : WEDGE_MAX_MS;
 }
 
+static bool has_moved(uint64_t from, uint64_t to)
+{
+	return (to > from ? to - from : from - to) >= WEDGE_SPACE;
+}
+
 static bool got_somewhere(const struct wedge *w, const struct wedge_look *look)
 {
-	uint64_t moved = look->space > w->space ? look->space - w->space : w->space - look->space;
 	int64_t busy_ms = (look->now_ms - w->since_ms) * WEDGE_BUSY_PERCENT / 100;
 
 	/* Too short a while tells nothing of how busy it is: a second's garbage collection is no
 	 * work. */
-	return moved >= WEDGE_SPACE || (busy_ms >= 10000 && look->cpu_ms - w->cpu_ms >= busy_ms);
+	return has_moved(w->space, look->space) ||
+	       (busy_ms >= 10000 && look->cpu_ms - w->cpu_ms >= busy_ms);
 }
 
 bool wedge_step(struct wedge *w, const struct wedge_look *look)
@@ -43,6 +48,17 @@ bool wedge_step(struct wedge *w, const struct wedge_look *look)
 	w->times++;
 	w->since_ms = 0;
 	return true;
+}
+
+void copy_watch_step(struct copy_watch *c, uint64_t space, int64_t now_ms)
+{
+	bool moved = c->space && space && has_moved(c->space, space);
+
+	if (moved)
+		c->moved_ms = now_ms;
+	if (moved || !c->space)
+		c->space = space;
+	c->copies = c->moved_ms && now_ms - c->moved_ms < COPY_QUIET_MS;
 }
 
 uint64_t wedge_space(const char *store)

@@ -40,6 +40,20 @@ struct wedge {
 /* To be called now and then. true: Neo4j is to be ended. */
 bool wedge_step(struct wedge *w, const struct wedge_look *look);
 
+/*
+ * Does p3 fill, or empty? So it does while Neo4j copies a store, however slow the link: a copy that
+ * moves less than WEDGE_SPACE in that time is none. Zeroed at start. Pure.
+ */
+#define COPY_QUIET_MS 60000
+
+struct copy_watch {
+	uint64_t space; /* when it last moved; 0: nobody has looked */
+	int64_t moved_ms;
+	bool copies;
+};
+
+void copy_watch_step(struct copy_watch *c, uint64_t space, int64_t now_ms);
+
 /* What the kernel says. */
 uint64_t wedge_space(const char *store);
 int64_t wedge_cpu_ms(long pid);

@@ -196,6 +196,29 @@ static void watch_hollow(struct quorum *q)
 		q->hollow_ms = q->now_ms;
 }
 
+static bool runs_here(const struct quorum *q, unsigned id)
+{
+	return quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+}
+
+static bool is_coming(const struct quorum *q, unsigned id)
+{
+	return runs_here(q, id) && !quorum_said(q, id)->formed;
+}
+
+static bool copies(const struct quorum *q, unsigned id)
+{
+	return runs_here(q, id) && quorum_said(q, id)->copies;
+}
+
+static int64_t patience(const struct quorum *q)
+{
+	if (!q->elected)
+		return q->patience_ms;
+	return q->settled && !quorum_count_of(q, is_coming) ? QUORUM_REELECT_MS : QUORUM_WEDGE_MS;
+}
+
 /* It is over only with the process; if there was no election the next one gets more time for it. */
 static void watch_wedge(struct quorum *q)
 {
@@ -207,11 +230,12 @@ static void watch_wedge(struct quorum *q)
 	else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS)
 		q->patience_ms *= 2;
 	q->elected = !rests && (q->elected || begins);
-	if (led || rests || begins)
+	q->settled = !rests && (q->settled || (led && q->formed));
+	if (led || rests || begins || quorum_count_of(q, copies))
 		q->led_ms = q->now_ms;
 	if (led || rests)
 		q->wedged = false;
-	else if (q->now_ms - q->led_ms >= (q->elected ? QUORUM_WEDGE_MS : q->patience_ms))
+	else if (q->now_ms - q->led_ms >= patience(q))
 		q->wedged = true;
 }
 
@@ -325,6 +349,7 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.neo4j_run = look->neo4j_run,
 		.role = look->neo4j_run ? look->role : NEO4J_DOWN,
 		.formed = q->formed,
+		.copies = look->neo4j_run && look->copies && !q->formed,
 		.whole = look->whole,
 		.fit = look->fit && q->now_ms >= q->shy_ms,
 		.last_tx = look->last_tx,

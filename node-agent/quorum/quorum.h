@@ -61,9 +61,17 @@
  * A Neo4j that runs so long below no master is begun again. While it waits for the first election
  * it gets twice as long each time that this was in vain, up to QUORUM_WEDGE_MAX_MS: boards on which
  * the JVMs take minutes to elect somebody would otherwise be ended for ever just before they do.
+ * While somebody copies a store nobody is ended: of two that are left one may have to, for longer
+ * than this, before the other has a majority.
  */
 #define QUORUM_WEDGE_MS 180000
 #define QUORUM_WEDGE_MAX_MS (4 * QUORUM_WEDGE_MS)
+/*
+ * A master was lost, and all that run have been master or slave: they need only elect, which took
+ * 9 to 16 s, and 23 to 29 s with 15 % of a core each (3.5). A member and an arbiter were once seen
+ * to elect nobody for minutes.
+ */
+#define QUORUM_REELECT_MS 90000
 #define QUORUM_HOLLOW_MS 10000 /* how long a master may have nothing in its store */
 /*
  * A Neo4j that is neither master nor slave tells no length: its store is known by a bound only, and
@@ -130,6 +138,7 @@ struct word {
 	enum neo4j_role role;
 	unsigned master; /* whom its Neo4j takes for it; 0: nobody */
 	bool formed;     /* its Neo4j has been master or slave in that run */
+	bool copies;     /* it has not, but copies a store: never with formed */
 	bool whole;      /* its store is neither empty nor half-made; an arbiter says true */
 	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
 	bool lease;
@@ -157,9 +166,10 @@ struct quorum {
 	int64_t now_ms, learned_ms; /* when this manifest's run was learned */
 	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
 	int64_t retry_ms;           /* no proposal before that */
-	int64_t led_ms;             /* when last below a master, or at rest */
+	int64_t led_ms;             /* when last below a master, at rest, or a store was copied */
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
+	bool settled;               /* and it itself, below one that led or as that one */
 	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
@@ -184,6 +194,7 @@ struct quorum_look {
 	/* Of an agent before this one in the same boot, from /run; else zero. */
 	bool formed;      /* that Neo4j has been master or slave */
 	int64_t lease_ms; /* verdict.lease_ms */
+	bool copies;      /* it writes a store */
 	enum neo4j_role role;
 	unsigned master; /* the id of whom its Neo4j takes for the master; 0: nobody */
 	uint64_t last_tx;

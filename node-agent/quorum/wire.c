@@ -56,6 +56,15 @@ static void flag(struct wire *w, bool *v)
 	*v = within(w, *v, 0, 1);
 }
 
+/* Has its Neo4j formed (1), does it copy a store before that (2), or neither? */
+static void stage(struct wire *w, struct word *x)
+{
+	unsigned v = within(w, x->formed ? 1 : x->copies ? 2 : 0, 0, 2);
+
+	x->formed = v == 1;
+	x->copies = v == 2;
+}
+
 static void mastership(struct wire *w, struct mastership *m)
 {
 	u64(w, &m->term);
@@ -83,7 +92,7 @@ void wire_word(struct wire *w, struct word *x)
 	u64(w, &x->last_tx);
 	x->role = (enum neo4j_role)within(w, x->role, NEO4J_DOWN, NEO4J_MASTER);
 	x->master = within(w, x->master, 0, MANIFEST_MAX);
-	flag(w, &x->formed);
+	stage(w, x);
 	flag(w, &x->whole);
 	flag(w, &x->fit);
 	flag(w, &x->lease);

@@ -23,33 +23,61 @@ static void begin(struct quorum *q)
 }
 
 /*
- * Neo4j is started as the quorum says and is in that role until the quorum has it killed, which is
- * where *now_ms stands then: how long it has lived. 0: longer than most_ms.
+ * Neo4j is started as the quorum says, is master for leads_ms and then in look's role until the
+ * quorum has it killed, which is where *now_ms stands then: how long that took. 0: longer than
+ * most_ms.
  */
-static int64_t life(struct quorum *q, enum neo4j_role role, int64_t *now_ms, int64_t most_ms)
+static int64_t life_of(struct quorum *q, struct quorum_look *look, int64_t leads_ms,
+	int64_t *now_ms, int64_t most_ms)
 {
-	struct quorum_look look = {.whole = true, .fit = true, .role = role, .last_tx = 5};
+	struct quorum_look rests = {.whole = true, .fit = true, .last_tx = 5};
+	enum neo4j_role then = look->role;
 	struct verdict v;
 
 	for (;; *now_ms += STEP_MS) {
-		quorum_step(q, &(struct quorum_look){.whole = true, .fit = true, .last_tx = 5},
-			*now_ms, &v);
+		quorum_step(q, &rests, *now_ms, &v);
 		if (v.neo4j == NEO4J_START)
 			break;
 	}
-	look.neo4j_run = v.run;
+	look->neo4j_run = v.run;
 	for (int64_t from_ms = *now_ms; *now_ms - from_ms <= most_ms; *now_ms += STEP_MS) {
-		quorum_step(q, &look, *now_ms, &v);
+		look->role = *now_ms - from_ms < leads_ms ? NEO4J_MASTER : then;
+		quorum_step(q, look, *now_ms, &v);
 		if (v.neo4j != NEO4J_KILL)
 			continue;
 		is_str(v.why, "it has had no master for too long", "it is ended");
 		/* The word stands until the process is gone. */
 		*now_ms += STEP_MS;
-		quorum_step(q, &look, *now_ms, &v);
+		quorum_step(q, look, *now_ms, &v);
 		is_int(v.neo4j, NEO4J_KILL, "until it is gone");
-		return *now_ms - STEP_MS - from_ms;
+		return *now_ms - STEP_MS - from_ms - leads_ms;
 	}
 	return 0;
+}
+
+static int64_t life(struct quorum *q, enum neo4j_role role, int64_t *now_ms, int64_t most_ms)
+{
+	struct quorum_look look = {.whole = true, .fit = true, .role = role, .last_tx = 5};
+
+	return life_of(q, &look, 0, now_ms, most_ms);
+}
+
+/* Of a run that had a master: to elect another one takes less than to begin. */
+static void test_lost_master(struct quorum *q, int64_t *now_ms)
+{
+	struct quorum_look look = {.whole = true, .fit = true, .role = NEO4J_UNKNOWN, .last_tx = 5};
+
+	is_int((long)life_of(q, &look, 60000, now_ms, 4 * QUORUM_WEDGE_MAX_MS),
+		QUORUM_REELECT_MS - STEP_MS, "one that was master waits less for another one");
+}
+
+static void test_copy(struct quorum *q, int64_t *now_ms)
+{
+	struct quorum_look look = {
+		.whole = true, .fit = true, .role = NEO4J_UNKNOWN, .last_tx = 5, .copies = true};
+
+	is_int((long)life_of(q, &look, 0, now_ms, 4 * QUORUM_WEDGE_MAX_MS), 0,
+		"one that copies a store has all the time it takes");
 }
 
 int main(void)
@@ -73,5 +101,7 @@ int main(void)
 	for (int i = 0; i < 2; i++)
 		is_int((long)life(&q, NEO4J_SLAVE, &now_ms, 4 * QUORUM_WEDGE_MAX_MS),
 			QUORUM_WEDGE_MS, "below one that never leads it is always that");
+	test_lost_master(&q, &now_ms);
+	test_copy(&q, &now_ms);
 	return done();
 }

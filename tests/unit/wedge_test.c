@@ -45,6 +45,19 @@ int main(void)
 	ok(!wedge_step(&w, &look), "has its own five minutes");
 	look.now_ms += 1000;
 	ok(wedge_step(&w, &look), "and no more");
+	struct copy_watch c = {0};
+	copy_watch_step(&c, 50 << 20, 1000);
+	ok(!c.copies, "who has looked once knows of no copy");
+	copy_watch_step(&c, 51 << 20, 6000);
+	ok(c.copies, "a store that grows is copied");
+	for (int64_t t = 11000; t < 3600000; t += 5000)
+		copy_watch_step(&c, (51u << 20) + (uint64_t)(t * 20), t);
+	ok(c.copies, "and one that grows by 20 kB/s, for an hour");
+	copy_watch_step(&c, 0, 3600000);
+	ok(c.copies, "no answer is none");
+	for (int64_t t = 3600000; t < 3700000; t += 5000)
+		copy_watch_step(&c, (51u << 20) + (uint64_t)(3600000 * 20), t);
+	ok(!c.copies, "one that grows no more is not");
 	ok(wedge_space("/") > 0, "space taken: %llu", (unsigned long long)wedge_space("/"));
 	ok(wedge_cpu_ms(getpid()) >= 0, "time computed: %lld", (long long)wedge_cpu_ms(getpid()));
 	is_int(wedge_cpu_ms(0), -1, "of no process: unknown");
