@@ -26,7 +26,8 @@ char *buf_reserve(struct buf *b, size_t n)
 
 void buf_add(struct buf *b, const void *p, size_t n)
 {
-	char *dst = buf_reserve(b, n);
+	bool fits = !b->failed && n < b->cap - b->len;
+	char *dst = fits ? b->data + b->len : buf_reserve(b, n);
 
 	if (!dst)
 		return;

@@ -10,25 +10,58 @@
 #include "util.h"
 
 /* Characters of a token, RFC 9110 5.6.2. */
-static bool is_token_char(unsigned char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+static const bool token_chars[256] = {
+	['0' ... '9'] = true,
+	['a' ... 'z'] = true,
+	['A' ... 'Z'] = true,
+	['!'] = true,
+	['#'] = true,
+	['$'] = true,
+	['%'] = true,
+	['&'] = true,
+	['\''] = true,
+	['*'] = true,
+	['+'] = true,
+	['-'] = true,
+	['.'] = true,
+	['^'] = true,
+	['_'] = true,
+	['`'] = true,
+	['|'] = true,
+	['~'] = true,
+};
 
 bool http_is_token(struct slice s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (!is_token_char((unsigned char)s.p[i]))
+		if (!token_chars[(unsigned char)s.p[i]])
 			return false;
 	}
 	return s.n > 0;
 }
 
+/*
+ * Are all of these eight bytes neither below 0x20 nor 0x7f? Each is looked at in its own byte of
+ * one number; what a byte borrows from the next one can only make that one look worse.
+ */
+static bool is_plain(const char *p)
+{
+	const uint64_t ones = UINT64_MAX / 0xff, high = ones * 0x80;
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	uint64_t del = v ^ ones * 0x7f;
+	return !(((v - ones * 0x20) & ~v & high) | ((del - ones) & ~del & high));
+}
+
 /* Text of a field value or a reason: no control character but the tab. */
 static bool is_text(struct slice s)
 {
-	for (size_t i = 0; i < s.n; i++) {
+	size_t i = 0;
+
+	while (i + sizeof(uint64_t) <= s.n && is_plain(s.p + i))
+		i += sizeof(uint64_t);
+	for (; i < s.n; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		if ((c < 0x20 && c != '\t') || c == 0x7f)
 			return false;
@@ -48,6 +81,21 @@ static struct slice trim(struct slice s)
 	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
 		s.n--;
 	return s;
+}
+
+static bool list_has(struct slice value, struct slice token)
+{
+	const char *p = value.p, *end = value.p + value.n;
+
+	while (p < end) {
+		const char *comma = memchr(p, ',', (size_t)(end - p));
+		const char *stop = comma ? comma : end;
+		struct slice member = trim(slice_from(p, stop));
+		if (member.n == token.n && strncasecmp(member.p, token.p, token.n) == 0)
+			return true;
+		p = stop + 1;
+	}
+	return false;
 }
 
 /*
@@ -153,14 +201,17 @@ static int parse_field(struct slice line, struct http_head *h, int bad)
 
 	if (!colon)
 		return bad;
+	struct slice name = slice_from(line.p, colon);
 	struct http_field f = {
-		.name = slice_from(line.p, colon),
+		.name = name,
 		.value = trim(slice_from(colon + 1, line.p + line.n)),
+		.is = http_name_of(name),
 	};
-	if (!http_is_token(f.name) || !is_text(f.value))
+	if ((f.is == FIELD_OTHER && !http_is_token(name)) || !is_text(f.value))
 		return bad;
 	if (h->nfields == HTTP_MAX_FIELDS)
 		return bad == -400 ? -431 : bad;
+	h->names |= FIELD_BIT(f.is);
 	h->fields[h->nfields++] = f;
 	return 0;
 }
@@ -187,12 +238,12 @@ static int parse_fields(const char *p, size_t n, size_t pos, struct http_head *h
 }
 
 /* The only field of that name: 1, 0 when there is none, -1 when there are more. */
-static int find_single(const struct http_head *h, const char *name, struct slice *value)
+static int find_single(const struct http_head *h, enum http_name name, struct slice *value)
 {
 	int found = 0;
 
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (!slice_ieq(h->fields[i].name, name))
+	for (size_t i = 0; http_has(h, FIELD_BIT(name)) && i < h->nfields; i++) {
+		if (h->fields[i].is != name)
 			continue;
 		if (found)
 			return -1;
@@ -234,9 +285,9 @@ static int check_coding(struct slice te)
 /* RFC 9112 6.3, with every ambiguity refused. 0 or the negative status of a request. */
 static int find_framing(struct http_head *h)
 {
-	struct slice cl, te;
-	int has_cl = find_single(h, "Content-Length", &cl);
-	int has_te = find_single(h, "Transfer-Encoding", &te);
+	struct slice cl = {0}, te = {0};
+	int has_cl = find_single(h, FIELD_CONTENT_LENGTH, &cl);
+	int has_te = find_single(h, FIELD_TRANSFER_ENCODING, &te);
 
 	if (has_cl < 0 || has_te < 0 || (has_cl && has_te) || (has_te && h->minor == 0))
 		return -400;
@@ -252,11 +303,10 @@ static int find_framing(struct http_head *h)
 	return 0;
 }
 
-static bool connection_has(const struct http_head *h, const char *option)
+bool http_connection_has(const struct http_head *h, struct slice option)
 {
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (slice_ieq(h->fields[i].name, "Connection") &&
-			http_list_has(h->fields[i].value, option))
+	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_CONNECTION)) && i < h->nfields; i++) {
+		if (h->fields[i].is == FIELD_CONNECTION && list_has(h->fields[i].value, option))
 			return true;
 	}
 	return false;
@@ -264,10 +314,10 @@ static bool connection_has(const struct http_head *h, const char *option)
 
 static void find_keep_alive(struct http_head *h)
 {
-	if (connection_has(h, "close"))
+	if (http_connection_has(h, SLICE("close")))
 		h->keep_alive = false;
 	else
-		h->keep_alive = h->minor >= 1 || connection_has(h, "keep-alive");
+		h->keep_alive = h->minor >= 1 || http_connection_has(h, SLICE("keep-alive"));
 }
 
 static bool is_host_char(unsigned char c)
@@ -304,7 +354,7 @@ static bool authority_ok(struct slice s)
 static int check_host(const struct http_head *h)
 {
 	struct slice host, authority = http_target_authority(h->target);
-	int found = find_single(h, "Host", &host);
+	int found = find_single(h, FIELD_HOST, &host);
 
 	if (found < 0 || (found == 0 && h->minor >= 1) || (found && !authority_ok(host)))
 		return -400;
@@ -314,7 +364,7 @@ static int check_host(const struct http_head *h)
 static int check_expect(struct http_head *h)
 {
 	struct slice expect;
-	int found = find_single(h, "Expect", &expect);
+	int found = find_single(h, FIELD_EXPECT, &expect);
 
 	if (found == 0 || h->minor == 0)
 		return 0;
@@ -376,37 +426,18 @@ int http_parse_response(const char *p, size_t n, struct slice method, struct htt
 	return (int)h->len;
 }
 
-const struct http_field *http_find(const struct http_head *h, const char *name)
+const struct http_field *http_find(const struct http_head *h, enum http_name name)
 {
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (slice_ieq(h->fields[i].name, name))
+	for (size_t i = 0; http_has(h, FIELD_BIT(name)) && i < h->nfields; i++) {
+		if (h->fields[i].is == name)
 			return &h->fields[i];
 	}
 	return NULL;
 }
 
-bool slice_eq(struct slice s, const char *text)
-{
-	return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
-}
-
-bool slice_ieq(struct slice s, const char *text)
-{
-	return s.n == strlen(text) && strncasecmp(s.p, text, s.n) == 0;
-}
-
 bool http_list_has(struct slice value, const char *token)
 {
-	const char *p = value.p, *end = value.p + value.n;
-
-	while (p < end) {
-		const char *comma = memchr(p, ',', (size_t)(end - p));
-		const char *stop = comma ? comma : end;
-		if (slice_ieq(trim(slice_from(p, stop)), token))
-			return true;
-		p = stop + 1;
-	}
-	return false;
+	return list_has(value, (struct slice){token, strlen(token)});
 }
 
 static const struct {

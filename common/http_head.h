@@ -5,16 +5,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "http_field.h"
+#include "slice.h"
 
 /*
  * HTTP/1.1 message heads and chunked framing (RFC 9112), strict: what a neighbour could read in
  * two ways is refused (facts: RFC 9112 2.2, 5.1, 5.2, 6.1, 6.3, 7.1; RFC 9110 7.6.1). Zero-copy:
  * slices point into the caller's bytes and live as long as those stay where they are.
  */
-struct slice {
-	const char *p;
-	size_t n;
-};
 
 #define HTTP_MAX_FIELDS 64
 #define HTTP_MAX_HEAD                                                              \
@@ -23,6 +21,7 @@ struct slice {
 
 struct http_field {
 	struct slice name, value; /* value without surrounding white space */
+	enum http_name is;
 };
 
 enum http_framing {
@@ -37,6 +36,7 @@ struct http_head {
 	unsigned status;             /* responses */
 	struct slice reason;
 	unsigned minor; /* HTTP/1.minor: 0 or 1 */
+	uint32_t names; /* the set of those there are, by FIELD_BIT */
 	size_t nfields;
 	size_t len; /* bytes of the head, its empty line included */
 	enum http_framing framing;
@@ -57,13 +57,18 @@ struct http_head {
 int http_parse_request(const char *p, size_t n, struct http_head *h);
 int http_parse_response(const char *p, size_t n, struct slice method, struct http_head *h);
 
-/* The first field of that name (case-insensitive), or NULL. */
-const struct http_field *http_find(const struct http_head *h, const char *name);
+/* Is there a field of one of these names (FIELD_BIT)? */
+static inline bool http_has(const struct http_head *h, uint32_t names)
+{
+	return h->names & names;
+}
+/* The first field of that name, which is not FIELD_OTHER, or NULL. */
+const struct http_field *http_find(const struct http_head *h, enum http_name name);
 /* The authority of an absolute-form target ("http://host:port/..."); n = 0 for other forms. */
 struct slice http_target_authority(struct slice target);
 bool http_is_token(struct slice s);
-bool slice_eq(struct slice s, const char *text);
-bool slice_ieq(struct slice s, const char *text);
+/* Does a Connection field list this option, or name this field (RFC 9110 7.6.1)? */
+bool http_connection_has(const struct http_head *h, struct slice option);
 /* Is token one of the comma-separated members of this list field (case-insensitive)? */
 bool http_list_has(struct slice value, const char *token);
 

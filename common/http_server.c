@@ -362,7 +362,7 @@ static bool equal_in_constant_time(struct slice a, struct slice b)
 
 bool http_basic_auth_ok(const struct http_head *h, const char *user, const char *password)
 {
-	const struct http_field *f = http_find(h, "Authorization");
+	const struct http_field *f = http_find(h, FIELD_AUTHORIZATION);
 	_cleanup_buf_ struct buf plain = {0};
 	char want[1024];
 

@@ -19,7 +19,7 @@ enum opcode {
 #define FIN 0x80
 #define MASKED 0x80
 
-static bool field_has(const struct http_head *h, const char *name, const char *token)
+static bool field_has(const struct http_head *h, enum http_name name, const char *token)
 {
 	const struct http_field *f = http_find(h, name);
 
@@ -28,16 +28,16 @@ static bool field_has(const struct http_head *h, const char *name, const char *t
 
 bool websocket_asked(const struct http_head *h)
 {
-	const struct http_field *key = http_find(h, "Sec-WebSocket-Key");
+	const struct http_field *key = http_find(h, FIELD_SEC_WEBSOCKET_KEY);
 
 	return slice_eq(h->method, "GET") && h->minor >= 1 &&
-	       field_has(h, "Upgrade", "websocket") && field_has(h, "Connection", "Upgrade") &&
-	       field_has(h, "Sec-WebSocket-Version", "13") && key && key->value.n == KEY_SIZE;
+	       field_has(h, FIELD_UPGRADE, "websocket") && field_has(h, FIELD_CONNECTION, "Upgrade") &&
+	       field_has(h, FIELD_SEC_WEBSOCKET_VERSION, "13") && key && key->value.n == KEY_SIZE;
 }
 
 int websocket_put_accept(struct buf *to, const struct http_head *h)
 {
-	const struct http_field *key = http_find(h, "Sec-WebSocket-Key");
+	const struct http_field *key = http_find(h, FIELD_SEC_WEBSOCKET_KEY);
 	char text[KEY_SIZE + sizeof(GUID)], accept[64];
 	unsigned char hash[SHA_DIGEST_LENGTH];
 

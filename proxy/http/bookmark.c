@@ -5,7 +5,7 @@
 #include <string.h>
 #include "http/bookmark.h"
 
-#define FIELD "X-Bramble-Bookmark"
+#define NAME "X-Bramble-Bookmark"
 #define COOKIE "bramble-bookmark="
 
 void bookmark_format(uint32_t id, int64_t since_ms, char token[static BOOKMARK_MAX])
@@ -50,14 +50,13 @@ static bool find_cookie(struct slice field, struct slice *value)
 
 struct bookmark bookmark_read(const struct http_head *h, uint32_t id, int64_t now_ms)
 {
-	const struct http_field *field = http_find(h, FIELD);
+	const struct http_field *field = http_find(h, FIELD_X_BRAMBLE_BOOKMARK);
 	struct slice value;
 
 	if (field)
 		return (struct bookmark){BOOKMARK_FIELD, time_of(field->value, id, now_ms)};
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (slice_ieq(h->fields[i].name, "Cookie") &&
-			find_cookie(h->fields[i].value, &value))
+	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_COOKIE)) && i < h->nfields; i++) {
+		if (h->fields[i].is == FIELD_COOKIE && find_cookie(h->fields[i].value, &value))
 			return (struct bookmark){BOOKMARK_COOKIE, time_of(value, id, now_ms)};
 	}
 	return (struct bookmark){BOOKMARK_NONE, 0};
@@ -65,7 +64,7 @@ struct bookmark bookmark_read(const struct http_head *h, uint32_t id, int64_t no
 
 void bookmark_put(enum bookmark_by by, const char *token, struct buf *out)
 {
-	buf_printf(out, FIELD ": %s\r\n", token);
+	buf_printf(out, NAME ": %s\r\n", token);
 	if (by == BOOKMARK_COOKIE)
 		buf_printf(
 			out, "Set-Cookie: " COOKIE "%s; Path=/; HttpOnly; SameSite=Lax\r\n", token);

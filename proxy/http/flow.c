@@ -167,7 +167,7 @@ static enum http_framing framing_for(const struct client *c, enum http_framing f
 /* Starts to rewrite the body if it tells the client how to go on with its transaction. */
 static bool rewrite_body(struct exchange *x, const struct http_head *h)
 {
-	if (!x->tx || h->framing == HTTP_BODY_NONE || http_find(h, "Content-Encoding"))
+	if (!x->tx || h->framing == HTTP_BODY_NONE || http_has(h, FIELD_BIT(FIELD_CONTENT_ENCODING)))
 		return false;
 	tx_body_start(&x->tx->body, x->tx->api, x->upstream->member->conf->id, x->tx->origin);
 	return true;

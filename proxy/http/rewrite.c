@@ -5,51 +5,20 @@
 #include "tx.h"
 #include "util.h"
 
+/* Room for the fields we add, most often. */
+#define OURS 240
+
 /* Between two neighbours only, or written by us. */
-static const char *const hop_by_hop[] = {
-	"Connection",
-	"Keep-Alive",
-	"Proxy-Connection",
-	"Proxy-Authenticate",
-	"TE",
-	"Trailer",
-	"Transfer-Encoding",
-	"Upgrade",
-	"Content-Length",
-};
+static const uint32_t hop_by_hop = FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_KEEP_ALIVE) |
+				   FIELD_BIT(FIELD_PROXY_CONNECTION) |
+				   FIELD_BIT(FIELD_PROXY_AUTHENTICATE) | FIELD_BIT(FIELD_TE) |
+				   FIELD_BIT(FIELD_TRAILER) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |
+				   FIELD_BIT(FIELD_UPGRADE) | FIELD_BIT(FIELD_CONTENT_LENGTH);
 
-static const char *const request_only[] = {
-	"Host",
-	"X-Forwarded-For",
-	"X-Forwarded-Host",
-	"X-Forwarded-Proto",
-};
-
-static bool is_one_of(struct slice name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (slice_ieq(name, names[i]))
-			return true;
-	}
-	return false;
-}
-
-/* Does a Connection field name this one? */
-static bool named_by_connection(const struct http_head *h, struct slice name)
-{
-	char text[128];
-
-	if (name.n >= sizeof(text))
-		return false;
-	memcpy(text, name.p, name.n);
-	text[name.n] = '\0';
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (slice_ieq(h->fields[i].name, "Connection") &&
-			http_list_has(h->fields[i].value, text))
-			return true;
-	}
-	return false;
-}
+/* Of a request, also written by us. */
+static const uint32_t of_requests = FIELD_BIT(FIELD_HOST) | FIELD_BIT(FIELD_X_FORWARDED_FOR) |
+				    FIELD_BIT(FIELD_X_FORWARDED_HOST) |
+				    FIELD_BIT(FIELD_X_FORWARDED_PROTO);
 
 static void put_field(struct buf *out, const char *name, struct slice value)
 {
@@ -66,26 +35,33 @@ static void put_location(struct slice value, const struct rewrite_as *as, struct
 	buf_puts(out, "\r\n");
 }
 
-/* as: of a response; NULL for a request, which is asked for plainly or not. */
+/* All lines end in CRLF (http_head.h), so most fields are there as they are to be written. */
+static void copy_field(const struct http_field *f, struct buf *out)
+{
+	const char *colon = f->name.p + f->name.n, *end = f->value.p + f->value.n;
+
+	if (f->value.p == colon + 2 && colon[1] == ' ' && *end == '\r') {
+		buf_add(out, f->name.p, (size_t)(end + 2 - f->name.p));
+		return;
+	}
+	buf_add(out, f->name.p, f->name.n);
+	buf_puts(out, ": ");
+	buf_add(out, f->value.p, f->value.n);
+	buf_puts(out, "\r\n");
+}
+
+/* as: of a response; NULL for a request. */
 static void copy_fields(
-	const struct http_head *h, const struct rewrite_as *as, bool plain, struct buf *out)
+	const struct http_head *h, const struct rewrite_as *as, uint32_t but, struct buf *out)
 {
 	for (size_t i = 0; i < h->nfields; i++) {
 		const struct http_field *f = &h->fields[i];
-		if (is_one_of(f->name, hop_by_hop, ARRAY_SIZE(hop_by_hop)) ||
-			(!as && is_one_of(f->name, request_only, ARRAY_SIZE(request_only))) ||
-			named_by_connection(h, f->name))
+		if (FIELD_BIT(f->is) & but || http_connection_has(h, f->name))
 			continue;
-		if (plain && slice_ieq(f->name, "Accept-Encoding"))
-			continue;
-		if (as && as->origin && slice_ieq(f->name, "Location")) {
+		if (as && as->origin && f->is == FIELD_LOCATION)
 			put_location(f->value, as, out);
-			continue;
-		}
-		buf_add(out, f->name.p, f->name.n);
-		buf_puts(out, ": ");
-		buf_add(out, f->value.p, f->value.n);
-		buf_puts(out, "\r\n");
+		else
+			copy_field(f, out);
 	}
 }
 
@@ -106,16 +82,16 @@ static void put_forwarded(const struct http_head *h, const char *client, const c
 	struct slice host, struct buf *out)
 {
 	buf_puts(out, "X-Forwarded-For: ");
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (!slice_ieq(h->fields[i].name, "X-Forwarded-For") || !h->fields[i].value.n)
+	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_X_FORWARDED_FOR)) && i < h->nfields; i++) {
+		if (h->fields[i].is != FIELD_X_FORWARDED_FOR || !h->fields[i].value.n)
 			continue;
 		buf_add(out, h->fields[i].value.p, h->fields[i].value.n);
 		buf_puts(out, ", ");
 	}
 	buf_puts(out, client);
-	buf_puts(out, "\r\n");
-	put_field(out, "X-Forwarded-Host", host);
-	buf_puts(out, "X-Forwarded-Proto: ");
+	buf_puts(out, "\r\nX-Forwarded-Host: ");
+	buf_add(out, host.p, host.n);
+	buf_puts(out, "\r\nX-Forwarded-Proto: ");
 	buf_puts(out, scheme);
 	buf_puts(out, "\r\nVia: 1.1 bramble\r\n");
 }
@@ -134,7 +110,7 @@ static void put_framing(enum http_framing to, uint64_t length, struct buf *out)
 struct slice rewrite_authority(const struct http_head *h)
 {
 	struct slice authority = http_target_authority(h->target);
-	const struct http_field *field = http_find(h, "Host");
+	const struct http_field *field = http_find(h, FIELD_HOST);
 
 	if (authority.n)
 		return authority;
@@ -145,13 +121,16 @@ void rewrite_request(const struct http_head *h, const char *client, const char *
 	struct slice host, bool plain, struct buf *out)
 {
 	struct slice authority = http_target_authority(h->target);
+	uint32_t but = hop_by_hop | of_requests | (plain ? FIELD_BIT(FIELD_ACCEPT_ENCODING) : 0);
 
+	buf_reserve(out, h->len + OURS);
 	buf_add(out, h->method.p, h->method.n);
 	buf_puts(out, " ");
 	put_target(h, authority, out);
-	buf_puts(out, " HTTP/1.1\r\n");
-	put_field(out, "Host", host);
-	copy_fields(h, NULL, plain, out);
+	buf_puts(out, " HTTP/1.1\r\nHost: ");
+	buf_add(out, host.p, host.n);
+	buf_puts(out, "\r\n");
+	copy_fields(h, NULL, but, out);
 	put_forwarded(h, client, scheme, host, out);
 	put_framing(h->framing, h->content_length, out);
 	buf_puts(out, "\r\n");
@@ -160,7 +139,7 @@ void rewrite_request(const struct http_head *h, const char *client, const char *
 /* Answers without a body may still tell the length one would have: to HEAD, and 304. */
 static void put_length_of_none(const struct http_head *h, struct buf *out)
 {
-	const struct http_field *f = http_find(h, "Content-Length");
+	const struct http_field *f = http_find(h, FIELD_CONTENT_LENGTH);
 
 	if (f && h->status >= 200 && h->status != 204)
 		put_field(out, "Content-Length", f->value);
@@ -169,12 +148,13 @@ static void put_length_of_none(const struct http_head *h, struct buf *out)
 void rewrite_response(
 	const struct http_head *h, const char *member, const struct rewrite_as *as, struct buf *out)
 {
+	buf_reserve(out, h->len + OURS);
 	buf_puts(out, "HTTP/1.1 ");
 	buf_number(out, h->status);
 	buf_puts(out, " ");
 	buf_add(out, h->reason.p, h->reason.n);
 	buf_puts(out, "\r\n");
-	copy_fields(h, as, false, out);
+	copy_fields(h, as, hop_by_hop, out);
 	buf_puts(out, "Via: 1.1 bramble (");
 	buf_puts(out, member);
 	buf_puts(out, ")\r\n");

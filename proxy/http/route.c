@@ -16,11 +16,11 @@ static const struct {
 
 bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t)
 {
-	for (size_t i = 0; i < h->nfields; i++) {
-		if (slice_ieq(h->fields[i].name, "X-Write") && slice_eq(h->fields[i].value, "1"))
+	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_X_WRITE)) && i < h->nfields; i++) {
+		if (h->fields[i].is == FIELD_X_WRITE && slice_eq(h->fields[i].value, "1"))
 			return true;
 	}
-	const struct http_field *mode = http_find(h, "access-mode");
+	const struct http_field *mode = http_find(h, FIELD_ACCESS_MODE);
 	if (mode)
 		return slice_ieq(mode->value, "WRITE");
 	return !dialect_slaves_write(p->dialect) && (t->kind == TX_BEGIN || t->one_shot);

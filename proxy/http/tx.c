@@ -24,7 +24,7 @@ static const struct form {
 };
 
 /* The next character of a segment, its percent-encoding undone. */
-static char next_char(struct slice *s)
+static inline char next_char(struct slice *s)
 {
 	char c = s->p[0];
 	size_t used = 1;
@@ -39,12 +39,11 @@ static char next_char(struct slice *s)
 
 static bool segment_is(struct slice s, const char *text)
 {
-	for (; s.n; text++) {
-		char c = next_char(&s);
-		if (!*text || c != *text)
+	for (; s.n && *text; text++) {
+		if (next_char(&s) != *text)
 			return false;
 	}
-	return !*text;
+	return !s.n && !*text;
 }
 
 /* Without its parameters: Jetty looks for them after a raw ";". */

@@ -245,9 +245,14 @@ static void test_lookup(void)
 	struct http_head h;
 
 	ok(http_parse_request(text, sizeof(text) - 1, &h) > 0, "parsed");
-	const struct http_field *f = http_find(&h, "x-write");
+	const struct http_field *f = http_find(&h, FIELD_X_WRITE);
 	ok(f && slice_eq(f->value, "1"), "a field is found in any case, its value trimmed");
-	ok(!http_find(&h, "X-Writ"), "not by a part of its name");
+	ok(!http_find(&h, FIELD_COOKIE), "not one that is not there");
+	is_int(http_name_of(SLICE("X-Writ")), FIELD_OTHER, "a part of a name is another");
+	is_int(http_name_of(SLICE("X-Writes")), FIELD_OTHER, "and so is a longer one");
+	is_int(http_name_of(SLICE("sec-websocket-version")), FIELD_SEC_WEBSOCKET_VERSION, "the longest");
+	is_int(http_name_of(SLICE("te")), FIELD_TE, "the shortest");
+	is_int(http_name_of(SLICE("")), FIELD_OTHER, "none");
 	ok(slice_eq(http_target_authority(h.target), "H:1"), "authority of an absolute target");
 	struct slice list = {"gzip, Chunked ,x", 16};
 	ok(http_list_has(list, "chunked") && http_list_has(list, "x"), "list members");
