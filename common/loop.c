@@ -162,10 +162,8 @@ void loop_timer_del(struct loop_timer *t)
  * Most timers are deadlines that are put off again and again and never come: one that is put off
  * keeps its place, and takes the new one when the old one comes up.
  */
-int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms)
+int loop_timer_at(struct loop *l, struct loop_timer *t, int64_t at_ms)
 {
-	int64_t at_ms = boottime_ms() + (ms > 0 ? ms : 0);
-
 	if (t->heap_index >= 0 && at_ms >= t->key_ms) {
 		t->at_ms = at_ms;
 		return 0;
@@ -183,6 +181,11 @@ int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms)
 	t->at_ms = t->key_ms = at_ms;
 	heap_up(l, l->timers++, t);
 	return 0;
+}
+
+int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms)
+{
+	return loop_timer_at(l, t, boottime_ms() + (ms > 0 ? ms : 0));
 }
 
 static void signal_ready(struct loop_source *s, uint32_t events)

@@ -51,6 +51,8 @@ void loop_timer_init(struct loop_timer *t, void (*fire)(struct loop_timer *t));
 /* (Re)arms t to fire once, ms from now. O(log n), O(1) when it is put off. -1 only when memory for
  * it is gone. */
 int loop_timer_set(struct loop *l, struct loop_timer *t, int64_t ms);
+/* The same at a boottime_ms(): who counts from loop_now_ms need not ask for the time. */
+int loop_timer_at(struct loop *l, struct loop_timer *t, int64_t at_ms);
 void loop_timer_del(struct loop_timer *t);
 
 /* Delivers signal signo as a callback instead; blocks it for the process. */

@@ -30,31 +30,32 @@ static const struct {
 static int64_t deadline_ms(const struct client *c)
 {
 	const struct proxy_conf *conf = c->proxy->conf;
+	int64_t now_ms = loop_now_ms(c->proxy->loop);
 
 	switch (c->state) {
 	case CLIENT_HEAD:
-		return HEAD_MS;
+		return now_ms + HEAD_MS;
 	case CLIENT_WAITING:
-		return c->x.deadline_ms - boottime_ms();
+		return c->x.deadline_ms;
 	case CLIENT_CONNECTING:
-		return conf->connect_ms;
+		return now_ms + conf->connect_ms;
 	case CLIENT_RUNNING:
-		return conf->server_ms;
+		return now_ms + conf->server_ms;
 	case CLIENT_LINGERING:
-		return LINGER_MS;
+		return now_ms + LINGER_MS;
 	case CLIENT_IDLE:
 	case CLIENT_FLUSHING:
 	case CLIENT_GONE:
 		break;
 	}
-	return conf->client_ms;
+	return now_ms + conf->client_ms;
 }
 
 void client_enter(struct client *c, enum client_state state)
 {
 	c->state = state;
 	if (!states[state].running) {
-		(void)loop_timer_set(c->proxy->loop, &c->timer, deadline_ms(c));
+		(void)loop_timer_at(c->proxy->loop, &c->timer, deadline_ms(c));
 		loop_mod(&c->source, states[state].events);
 	}
 	if (state == CLIENT_IDLE) {

@@ -167,7 +167,8 @@ static enum http_framing framing_for(const struct client *c, enum http_framing f
 /* Starts to rewrite the body if it tells the client how to go on with its transaction. */
 static bool rewrite_body(struct exchange *x, const struct http_head *h)
 {
-	if (!x->tx || h->framing == HTTP_BODY_NONE || http_has(h, FIELD_BIT(FIELD_CONTENT_ENCODING)))
+	if (!x->tx || h->framing == HTTP_BODY_NONE ||
+		http_has(h, FIELD_BIT(FIELD_CONTENT_ENCODING)))
 		return false;
 	tx_body_start(&x->tx->body, x->tx->api, x->upstream->member->conf->id, x->tx->origin);
 	return true;
@@ -335,6 +336,7 @@ void flow_watch(struct client *c)
 	loop_mod(&c->x.upstream->source,
 		(wants_answer(c) ? EPOLLIN : 0) |
 			(c->x.to_member.len && !c->x.send_broken ? EPOLLOUT : 0));
-	(void)loop_timer_set(c->proxy->loop, &c->timer,
-		flow_waits_for_client(c) ? conf->client_ms : conf->server_ms);
+	(void)loop_timer_at(c->proxy->loop, &c->timer,
+		loop_now_ms(c->proxy->loop) +
+			(flow_waits_for_client(c) ? conf->client_ms : conf->server_ms));
 }
