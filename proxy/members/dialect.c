@@ -98,14 +98,25 @@ static bool may_ask(enum dialect configured, enum dialect next)
 	       (configured == DIALECT_CAUSAL && (next == DIALECT_CORE || next == DIALECT_REPLICA));
 }
 
+/* 3.x wants a password for all that it does not know there, too: 401 is no answer. */
+static bool below_manage(enum dialect d)
+{
+	return d == DIALECT_HA || d == DIALECT_CAUSAL || d == DIALECT_CORE || d == DIALECT_REPLICA;
+}
+
 struct dialect_heard dialect_hear(
 	enum dialect d, enum dialect configured, bool alone, unsigned status, struct slice body)
 {
-	struct dialect_heard h = {.next = d};
+	struct dialect_heard h = {.role = NEO4J_UNKNOWN, .next = d};
 
-	if (role_of(d, alone, status, body, &h.role))
+	if (status == 401 && below_manage(d))
+		h.next = d == DIALECT_REPLICA ? configured : dialects[d].otherwise;
+	else if (role_of(d, alone, status, body, &h.role))
 		return h;
-	h.next = d == DIALECT_ASK && status == 200 ? by_version(body) : dialects[d].otherwise;
+	else if (d == DIALECT_ASK && status == 200)
+		h.next = by_version(body);
+	else
+		h.next = dialects[d].otherwise;
 	if (!may_ask(configured, h.next))
 		h.next = configured;
 	return h;

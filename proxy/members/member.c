@@ -253,6 +253,16 @@ static void understand(struct member *m, const struct http_result *r)
 		set_role(m, h.role);
 }
 
+/* How many bytes of it, at most `most`. */
+static int first_line(struct slice text, int most)
+{
+	int n = 0;
+
+	while (n < most && (size_t)n < text.n && (unsigned char)text.p[n] >= ' ')
+		n++;
+	return n;
+}
+
 static void probe_done(void *arg, const struct http_result *r)
 {
 	struct member *m = arg;
@@ -263,7 +273,7 @@ static void probe_done(void *arg, const struct http_result *r)
 	m->last_probe_ms = boottime_ms();
 	if (r->status) {
 		snprintf(m->last_why, sizeof(m->last_why), "%u %.*s", r->status,
-			r->body.n > 32 ? 32 : (int)r->body.n, r->body.p);
+			first_line(r->body, 32), r->body.p);
 		m->fails = 0;
 		understand(m, r);
 	} else {

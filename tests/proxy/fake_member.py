@@ -189,8 +189,10 @@ class FakeMember:
 
     def probe(self, target):
         """What real ones say: (status, body), or None for what is no probe. version is 3.5 in HA,
-        3.5-causal, 3.2-causal, 3.2-replica, 4.4, 5.26 (clusters) or 5.26-single; agent one's name."""
-        kind = self.version.partition("-")[2] or ("ha" if self.version < "4" else "database")
+        3.5-causal, 3.2-causal, 3.2-replica, 4.4, 5.26 (clusters) or 5.26-single; agent one's name. With
+        -password behind it 3.x wants one for what it does not know below /db/manage."""
+        kind, _, password = self.version.partition("-")[2].partition("-")
+        kind = kind or ("ha" if self.version < "4" else "database")
         if target == "/cluster" and self.agent:
             nodes = [{"id": i, "name": n, "address": h, "roles": ["data"]} for i, n, h in self.nodes or []]
             if self.agent not in [node["name"] for node in nodes]:
@@ -208,6 +210,8 @@ class FakeMember:
                 return 404, ""
             return 200, json.dumps([{"attributes": [{"name": "LastCommittedTxId", "value": self.last_tx}]}])
         if target.startswith("/db/manage/server/ha/"):
+            if kind != "ha" and password:
+                return 401, '{\n "errors": []\n}'
             if kind != "ha":
                 return (404, "") if self.version >= "4" else (403, "")
             asked = target.rpartition("/")[2]
@@ -218,9 +222,9 @@ class FakeMember:
             return (200, "true") if asked == self.role else (404, "false")
         writable = (200, "true") if self.role == "master" else (404, "false")
         if target.endswith("/causalclustering/writable"):
-            return writable if kind == "causal" and self.version >= "3.4" else (404, "")
+            return writable if kind == "causal" and self.version >= "3.4" else (401 if password else 404, "")
         if target.endswith("/core/writable"):
-            return writable if kind == "causal" else (403, "")
+            return writable if kind == "causal" else (401 if password else 403, "")
         if target.endswith("/read-replica/available"):
             return (200, "true") if kind == "replica" else (403, "")
         if target == "/db/neo4j/cluster/writable":

@@ -26,6 +26,9 @@ def versions(*names):
 def test_dialects():
     for names, dialect in ((("3.5", "3.5", "2.3"), "auto"), (("3.5-causal",) * 3, "auto"),
                            (("3.2-causal", "3.2-causal", "3.2-replica"), "auto"), (("4.4",) * 3, "auto"),
+                           (("3.5-causal-password",) * 3, "auto"),
+                           (("3.2-causal-password", "3.2-causal-password", "3.2-replica-password"), "auto"),
+                           (("3.2-causal-password", "3.2-replica-password"), "causal"),
                            (("5.26",) * 3, "auto"), (("3.5-causal",) * 3, "causal"), (("3.5",) * 2, "ha"),
                            (("4.4",) * 2, "neo4j4"), (("5.26",) * 2, "neo4j5"), (("5.26-single",), "auto")):
         members = versions(*names)

@@ -31,7 +31,11 @@ static void test_answers(void)
 		{DIALECT_HA, 200, "master", NEO4J_MASTER, DIALECT_HA},
 		{DIALECT_HA, 200, "slave", NEO4J_SLAVE, DIALECT_HA},
 		{DIALECT_HA, 404, "UNKNOWN", NEO4J_UNKNOWN, DIALECT_HA},
-		{DIALECT_HA, 401, "", NEO4J_UNKNOWN, DIALECT_HA},
+		{DIALECT_HA, 401, "", NEO4J_UNKNOWN, DIALECT_CAUSAL},
+		{DIALECT_CAUSAL, 401, "", NEO4J_UNKNOWN, DIALECT_CORE},
+		{DIALECT_CORE, 401, "", NEO4J_UNKNOWN, DIALECT_REPLICA},
+		{DIALECT_REPLICA, 401, "", NEO4J_UNKNOWN, DIALECT_ASK},
+		{DIALECT_NEO4J5, 401, "", NEO4J_UNKNOWN, DIALECT_NEO4J5},
 		{DIALECT_HA, 403, "", NEO4J_UNKNOWN, DIALECT_CAUSAL}, /* not in HA mode */
 		{DIALECT_HA, 404, "", NEO4J_UNKNOWN, DIALECT_CAUSAL}, /* Community */
 		{DIALECT_CAUSAL, 200, "true", NEO4J_MASTER, DIALECT_CAUSAL},
@@ -62,6 +66,7 @@ static void test_answers(void)
 static void test_configured(void)
 {
 	is_int(hear(DIALECT_HA, DIALECT_HA, 404, "").next, DIALECT_HA, "ha stays ha");
+	is_int(hear(DIALECT_HA, DIALECT_HA, 401, "").next, DIALECT_HA, "and waits for a password");
 	is_int(hear(DIALECT_CAUSAL, DIALECT_CAUSAL, 404, "").next, DIALECT_CORE,
 		"causal may be older");
 	is_int(hear(DIALECT_REPLICA, DIALECT_CAUSAL, 403, "").next, DIALECT_CAUSAL,
