@@ -162,6 +162,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
 		.last_tx = look->last_tx == TX_UNKNOWN ? v->watermark.bound : look->last_tx,
+		.told = look->last_tx != TX_UNKNOWN,
 		.stored = look->stored,
 		.failed = look->failed,
 		.runs = look->runs,
@@ -334,8 +335,9 @@ static void heard(void *arg, const struct member *from, const struct hello *h,
 		return;
 	const struct word *said = &v->quorum.seat[from->id].word, before = *said;
 	v->quorum.now_ms = boottime_ms();
-	quorum_hear(&v->quorum, from->id, &h->word, h->word.part == WORD_ALONE ? NULL : value,
-		proven_ms);
+	struct word word = h->word;
+	word.told = h->last_tx != TX_UNKNOWN;
+	quorum_hear(&v->quorum, from->id, &word, word.part == WORD_ALONE ? NULL : value, proven_ms);
 	if (v->news && is_news(&before, said))
 		v->news(v->news_arg);
 }

@@ -110,19 +110,37 @@ static void mark_tx(struct quorum *q)
 
 	if (!g->term || !mastership_equal(claim_of(q, g->id), g))
 		return;
+	if (!mastership_equal(&q->marked, g))
+		q->mark_told = false;
 	if (!mastership_equal(&q->marked, g) || tx < q->mark_tx)
 		q->mark_tx = tx;
+	q->mark_told |= quorum_said(q, g->id)->told;
 	q->marked = *g;
+}
+
+static bool both_told(const struct quorum *q)
+{
+	return q->mine.told && q->mark_told && mastership_equal(&q->marked, &q->d.granted);
 }
 
 /*
  * A Neo4j that was frozen takes itself for slave for a moment longer, of a master that has begun
- * another stint since, and lacks what that one took in between.
+ * another stint since, and lacks what that one took in between. Another one is slave and never
+ * gets that (QUORUM_STUCK_MS): time tells something only where the numbers are not known.
  */
 static bool has_caught_up(const struct quorum *q)
 {
-	return is_below_granted(q) &&
-	       (q->mine.last_tx >= q->mark_tx || q->now_ms - q->slave_ms >= QUORUM_CAUGHT_UP_MS);
+	if (!is_below_granted(q))
+		return false;
+	if (both_told(q))
+		return q->mine.last_tx >= q->mark_tx;
+	return q->now_ms - q->slave_ms >= QUORUM_CAUGHT_UP_MS;
+}
+
+bool quorum_lags(const struct quorum *q)
+{
+	return q->d.granted.id != q->self && is_below_granted(q) && both_told(q) &&
+	       q->mine.last_tx < q->mark_tx;
 }
 
 static bool follows_granted(const struct quorum *q)

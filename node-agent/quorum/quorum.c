@@ -11,6 +11,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.d = *d,
 		.now_ms = now_ms,
 		.led_ms = now_ms,
+		.lag_ms = now_ms,
 		.patience_ms = QUORUM_WEDGE_MS,
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
@@ -239,6 +240,15 @@ static void watch_wedge(struct quorum *q)
 		q->wedged = true;
 }
 
+/* A store that is written (copies) moves, though one large transaction may take minutes. */
+static void watch_lag(struct quorum *q, const struct quorum_look *look)
+{
+	if (!quorum_lags(q) || look->copies || q->mine.last_tx != q->lag_tx)
+		q->lag_ms = q->now_ms;
+	q->lag_tx = q->mine.last_tx;
+	q->stuck |= q->now_ms - q->lag_ms >= QUORUM_STUCK_MS;
+}
+
 /* In no run of ours, with no store to be master of, without a majority, or wedged? NULL: it lives.
  */
 static const char *why_die(const struct quorum *q)
@@ -254,6 +264,7 @@ static const char *why_die(const struct quorum *q)
 		{is_overruled(q), "the others follow another master"},
 		{is_orphan(q), "the master it was to follow is gone"},
 		{q->wedged, "it has had no master for too long"},
+		{q->stuck, "it does not get what its master has"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
@@ -338,6 +349,8 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 {
 	bool in_run = look->neo4j_run && look->neo4j_run == q->mine.neo4j_run;
 
+	if (look->neo4j_run && !q->mine.neo4j_run)
+		q->stuck = false;
 	q->formed =
 		look->neo4j_run && ((in_run && q->formed) || look->formed ||
 					   look->role == NEO4J_MASTER || look->role == NEO4J_SLAVE);
@@ -353,6 +366,7 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.whole = look->whole,
 		.fit = look->fit && q->now_ms >= q->shy_ms,
 		.last_tx = look->last_tx,
+		.told = look->neo4j_run && look->told,
 		.master = look->master,
 		.granted = q->d.granted,
 		.basis = q->d.basis,
@@ -404,6 +418,7 @@ void quorum_step(
 	quorum_touch(q, unseen);
 	finish_word(q);
 	watch_wedge(q);
+	watch_lag(q, look);
 	watch_overruled(q);
 	watch_hollow(q);
 	if (is_hollow(q))

@@ -83,6 +83,12 @@
 #define QUORUM_OVERRULED_MS 15000
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
+/*
+ * A slave that was away for longer than the master keeps its log may ask for what is not there any
+ * more, and stay as it was, slave all the same (3.5, with an empty store). One that lacks what its
+ * master had for so long, and moves nothing, is ended, and copies the whole store next.
+ */
+#define QUORUM_STUCK_MS 60000
 /* An agent that was not here for longer does not know what its Neo4j did. */
 #define QUORUM_BLIND_MS 2000
 /* Outlasts a first wedge, so that the next run is decided without it. */
@@ -134,7 +140,8 @@ struct word {
 	struct mastership granted, basis, followed, touched;
 	struct mastership claim; /* its own, while its Neo4j is master; term 0: none */
 	uint64_t neo4j_run;      /* the run its Neo4j was started for; 0: no process */
-	uint64_t last_tx;        /* of its store; at rest an upper bound */
+	uint64_t last_tx;        /* of its store; an upper bound where Neo4j has not told it: */
+	bool told;               /* that word is no part of it in a hello, which has its own */
 	enum neo4j_role role;
 	unsigned master; /* whom its Neo4j takes for it; 0: nobody */
 	bool formed;     /* its Neo4j has been master or slave in that run */
@@ -180,7 +187,11 @@ struct quorum {
 	uint64_t ran;       /* the run its Neo4j last lived in, or may have ... */
 	int64_t ran_ms;     /* ... and when */
 	struct mastership marked; /* the granted master ... */
-	uint64_t mark_tx;         /* ... and its last_tx when it claimed */
+	uint64_t mark_tx;         /* ... its last_tx when it claimed, or more ... */
+	bool mark_told;           /* ... and did its Neo4j ever tell one? */
+	int64_t lag_ms;           /* since when its Neo4j lacks some of that, and moves nothing */
+	uint64_t lag_tx;          /* its last_tx then */
+	bool stuck;               /* for too long: until the next one runs */
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */
@@ -196,8 +207,9 @@ struct quorum_look {
 	int64_t lease_ms; /* verdict.lease_ms */
 	bool copies;      /* it writes a store */
 	enum neo4j_role role;
-	unsigned master; /* the id of whom its Neo4j takes for the master; 0: nobody */
-	uint64_t last_tx;
+	unsigned master;  /* the id of whom its Neo4j takes for the master; 0: nobody */
+	uint64_t last_tx; /* as in a word, with told */
+	bool told;
 	uint64_t stored, failed, runs; /* as in a word */
 };
 

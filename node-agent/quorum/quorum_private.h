@@ -73,6 +73,8 @@ bool quorum_is_released(const struct quorum *q);
 void quorum_claim(struct quorum *q);
 void quorum_grant(struct quorum *q);
 void quorum_follow(struct quorum *q);
+/* Is its Neo4j slave of the granted master, and lacks, by both their words, what that one had? */
+bool quorum_lags(const struct quorum *q);
 /* unseen: a Neo4j may have lived and died since this agent's last step. */
 void quorum_touch(struct quorum *q, bool unseen);
 void quorum_decide_ports(const struct quorum *q, struct verdict *v);

@@ -110,6 +110,7 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 		v->aside = false;
 		return;
 	}
+	v->aside |= q->stuck;
 	if (v->aside)
 		quorum_forget_store(q);
 	v->neo4j = NEO4J_START;

@@ -314,7 +314,8 @@ static void round_of(struct world *w, unsigned id)
 	struct quorum_look look = {.fit = true,
 		.neo4j_run = running ? n->neo4j.run : 0,
 		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
-		.last_tx = n->card.store.n};
+		.last_tx = n->card.store.n,
+		.told = running};
 
 	/* What is at rest is not known exactly: the agent has seen it last a moment before its end.
 	 */

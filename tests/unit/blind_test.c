@@ -44,6 +44,7 @@ static void hear_master(struct quorum *q, const struct mastership *claim, int64_
 		.role = NEO4J_MASTER,
 		.master = 1,
 		.last_tx = 100,
+		.told = true,
 		.granted = *claim,
 		.basis = *claim,
 		.followed = *claim,
@@ -81,7 +82,8 @@ static const struct quorum_look slave_of_1 = {.whole = true,
 	.formed = true,
 	.role = NEO4J_SLAVE,
 	.master = 1,
-	.last_tx = 100};
+	.last_tx = 100,
+	.told = true};
 static const struct quorum_look ended = {.whole = true, .fit = true, .last_tx = 100};
 
 /* 3 is there, 1 is not, and this node's Neo4j is ended: what becomes of its store? */
@@ -202,9 +204,59 @@ static void test_frozen(void)
 
 	q = begin(&first_of_1);
 	thawed.last_tx = 90;
+	thawed.told = false;
 	t = 0;
-	ok(follows(q, &thawed, &t, 2 * QUORUM_CAUGHT_UP_MS), "or has been slave for long");
+	ok(follows(q, &thawed, &t, 2 * QUORUM_CAUGHT_UP_MS),
+		"or, where nobody tells, has been slave for long");
 	ok(t >= QUORUM_CAUGHT_UP_MS, "not before");
+}
+
+/* It lives as slave of 1 for ms, and gets a transaction now and then or none. */
+static struct verdict lag(struct quorum *q, struct quorum_look look, int64_t ms, bool moves)
+{
+	struct verdict v = {.why = ""};
+
+	for (int64_t t = 0; t < ms && v.neo4j != NEO4J_KILL; t += 500) {
+		hear_master(q, &second_of_1, t);
+		look.last_tx += moves && t % 30000 == 0;
+		quorum_step(q, &look, t, &v);
+	}
+	return v;
+}
+
+/* The master's log does not go back to where it was when it went away: slave all the same. */
+static void test_stuck(void)
+{
+	struct quorum *q = begin(&first_of_1);
+	struct quorum_look behind = slave_of_1, copies;
+	struct verdict v;
+
+	behind.last_tx = 1;
+	is_int(lag(q, behind, 300000, true).neo4j, NEO4J_AS_IT_IS, "one that gets more lives");
+	q = begin(&first_of_1);
+	copies = behind;
+	copies.copies = true;
+	is_int(lag(q, copies, 300000, false).neo4j, NEO4J_AS_IT_IS, "and one that writes");
+	q = begin(&first_of_1);
+	v = lag(q, behind, QUORUM_STUCK_MS - 500, false);
+	is_int(v.neo4j, NEO4J_AS_IT_IS, "one that gets nothing waits for a while");
+	ok(!mastership_equal(&q->d.basis, &second_of_1), "and is nobody's majority");
+	q = begin(&first_of_1);
+	v = lag(q, behind, QUORUM_STUCK_MS + 2000, false);
+	is_int(v.neo4j, NEO4J_KILL, "then it is ended: %s", v.why);
+	struct quorum_look rests = {.whole = true, .fit = true, .last_tx = 1};
+	int64_t t = QUORUM_STUCK_MS + 2000;
+	for (int i = 0; i < 3; i++, t += 500) {
+		hear_master(q, &second_of_1, t);
+		quorum_step(q, &rests, t, &v);
+		is_int(v.neo4j, NEO4J_START, "and started again: %s", v.why);
+		ok(v.aside, "without what it had");
+	}
+	behind.whole = false;
+	behind.role = NEO4J_UNKNOWN;
+	hear_master(q, &second_of_1, t);
+	quorum_step(q, &behind, t, &v);
+	is_int(v.neo4j, NEO4J_AS_IT_IS, "that one lives: %s", v.why);
 }
 
 /*
@@ -263,5 +315,6 @@ int main(void)
 	test_at_rest();
 	test_seen();
 	test_frozen();
+	test_stuck();
 	return done();
 }

@@ -51,7 +51,8 @@ static void begin(void)
 static void look(unsigned id)
 {
 	struct verdict v;
-	struct quorum_look l = {.whole = id <= 3,
+	struct quorum_look l = {.told = true,
+		.whole = id <= 3,
 		.fit = true,
 		.neo4j_run = id <= 3,
 		.formed = id <= 3,
