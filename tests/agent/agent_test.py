@@ -156,6 +156,7 @@ class Node:
         self.root = os.path.join(top, name)
         self.store = os.path.join(self.root, "srv/bramble")
         self.process = self.helper = self.mock = None
+        self.tx = 1  # what its store has while no Neo4j runs
         self.mounted = False
         self.env = {}
 
@@ -259,11 +260,14 @@ class Node:
         return self.read("starts").splitlines()
 
     def neo4j_up(self, role):
-        self.mock = self.mock or MockNeo4j(self.address, self.id)
+        if not self.mock:
+            self.mock = MockNeo4j(self.address, self.id)
+            self.mock.tx = self.tx
         self.mock.role = role
 
     def neo4j_ends(self):
         self.write("unit.state", "failed\n")
+        self.tx = self.mock.tx
         self.mock.close()
         self.mock = None
 

@@ -169,6 +169,7 @@ def test_switchover(pc, pi1, pi2, pi3):
        "until the chosen one is master")
     pi1.neo4j_up("slave")
     pi2.neo4j_up("slave")
+    pi2.mock.tx = 51  # slaves pull
     code, text = p.wait(120), p.communicate()[0]
     ok(code == 0 and "pi3: is master in place of pi1" in text, "pi3 is master: " + repr(text))
 
