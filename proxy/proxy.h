@@ -176,6 +176,7 @@ struct member {
 	struct http_client *probe;
 	struct loop_timer probe_timer;
 	enum dialect dialect;      /* that it is asked in */
+	bool refused;              /* since GET / it did not say something for want of a password */
 	struct http_client *agent; /* NULL: none is configured */
 	struct loop_timer agent_timer;
 	int64_t agent_heard_ms;

@@ -35,8 +35,9 @@ static int64_t deadline_ms(const struct client *c)
 	switch (c->state) {
 	case CLIENT_HEAD:
 		return now_ms + HEAD_MS;
-	case CLIENT_WAITING:
-		return c->x.deadline_ms;
+	case CLIENT_WAITING: /* not before the look at all lines that was just asked for */
+		now_ms = boottime_ms();
+		return c->x.deadline_ms > now_ms ? c->x.deadline_ms : now_ms;
 	case CLIENT_CONNECTING:
 		return now_ms + conf->connect_ms;
 	case CLIENT_RUNNING:

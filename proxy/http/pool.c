@@ -27,7 +27,7 @@ static bool still_open(const struct upstream *u)
 {
 	char byte;
 
-	if (loop_now_ms(u->member->proxy->loop) - u->idle_since_ms < UNASKED_MS)
+	if (boottime_ms() - u->idle_since_ms < UNASKED_MS)
 		return true;
 	return recv(u->source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
@@ -90,7 +90,7 @@ void pool_keep(struct upstream *u)
 		return;
 	}
 	u->client = NULL;
-	u->idle_since_ms = loop_now_ms(u->member->proxy->loop);
+	u->idle_since_ms = boottime_ms();
 	u->source.ready = idle_ready;
 	loop_mod(&u->source, EPOLLIN | EPOLLRDHUP);
 	list_append(&u->member->idle, &u->node);

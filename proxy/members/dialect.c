@@ -46,6 +46,11 @@ bool dialect_slaves_write(enum dialect d)
 	return d == DIALECT_ASK || d == DIALECT_HA || d == DIALECT_SINGLE;
 }
 
+bool dialect_is_refused(unsigned status)
+{
+	return status == 401 || status == 429;
+}
+
 /* Before 4.0 the answer tells no version. */
 static enum dialect by_version(struct slice body)
 {
@@ -65,7 +70,7 @@ static bool role_of(
 	enum dialect d, bool alone, unsigned status, struct slice body, enum neo4j_role *role)
 {
 	*role = NEO4J_UNKNOWN;
-	if (status == 401 || status >= 500)
+	if (dialect_is_refused(status) || status >= 500)
 		return true; /* it may know, but does not say */
 	switch (d) {
 	case DIALECT_HA:
@@ -84,7 +89,7 @@ static bool role_of(
 	case DIALECT_SINGLE:
 		if (status == 200 && alone)
 			*role = NEO4J_MASTER;
-		return status == 200;
+		return status == 200 && alone;
 	case DIALECT_ASK:
 		break;
 	}
@@ -98,7 +103,7 @@ static bool may_ask(enum dialect configured, enum dialect next)
 	       (configured == DIALECT_CAUSAL && (next == DIALECT_CORE || next == DIALECT_REPLICA));
 }
 
-/* 3.x wants a password for all that it does not know there, too: 401 is no answer. */
+/* 3.x wants a password for all that it does not know there, too: a refusal is no answer. */
 static bool below_manage(enum dialect d)
 {
 	return d == DIALECT_HA || d == DIALECT_CAUSAL || d == DIALECT_CORE || d == DIALECT_REPLICA;
@@ -109,7 +114,7 @@ struct dialect_heard dialect_hear(
 {
 	struct dialect_heard h = {.role = NEO4J_UNKNOWN, .next = d};
 
-	if (status == 401 && below_manage(d))
+	if (dialect_is_refused(status) && below_manage(d))
 		h.next = d == DIALECT_REPLICA ? configured : dialects[d].otherwise;
 	else if (role_of(d, alone, status, body, &h.role))
 		return h;

@@ -47,6 +47,9 @@ struct dialect_heard {
 struct dialect_heard dialect_hear(
 	enum dialect d, enum dialect configured, bool alone, unsigned status, struct slice body);
 
+/* Is it for want of a password that a member does not say? */
+bool dialect_is_refused(unsigned status);
+
 /* Does a slave pass writes on to its master? Where not, what may write goes to the master. */
 bool dialect_slaves_write(enum dialect d);
 

@@ -241,9 +241,11 @@ static void understand(struct member *m, const struct http_result *r)
 {
 	struct proxy *p = m->proxy;
 	enum dialect asked = m->dialect;
-	struct dialect_heard h =
-		dialect_hear(asked, p->conf->dialect, members_count(p) == 1, r->status, r->body);
 
+	/* Who did not say what it is, is not taken for a single one by what it says later. */
+	m->refused = dialect_is_refused(r->status) || (m->refused && asked != DIALECT_ASK);
+	bool alone = members_count(p) == 1 && !m->refused;
+	struct dialect_heard h = dialect_hear(asked, p->conf->dialect, alone, r->status, r->body);
 	m->dialect = h.next;
 	if (h.next == asked && h.role != NEO4J_UNKNOWN)
 		p->dialect = asked;

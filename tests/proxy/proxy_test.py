@@ -325,6 +325,15 @@ def test_hold_limits():
         same(proxy.once().status, 200, "reads are not concerned")
 
 
+def test_hold_nothing():
+    """A request whose time to wait is over goes to another member all the same, if there is one."""
+    members = cluster(3)
+    with Proxy(members, pool='hold_ms = 0 balance = "roundrobin"') as proxy:
+        proxy.ready()
+        members[2].down()
+        same({proxy.once().status for _ in range(9)}, {200}, "hold_ms = 0: no read fails for one that refuses")
+
+
 def in_flight_write(proxy, members, target="/hang"):
     def arrived():
         return sum(t == target for m in members for _, t, _ in m.seen)

@@ -36,6 +36,8 @@ static void test_answers(void)
 		{DIALECT_CORE, 401, "", NEO4J_UNKNOWN, DIALECT_REPLICA},
 		{DIALECT_REPLICA, 401, "", NEO4J_UNKNOWN, DIALECT_ASK},
 		{DIALECT_NEO4J5, 401, "", NEO4J_UNKNOWN, DIALECT_NEO4J5},
+		{DIALECT_REPLICA, 429, "", NEO4J_UNKNOWN, DIALECT_ASK}, /* too many wrong ones */
+		{DIALECT_SINGLE, 429, "", NEO4J_UNKNOWN, DIALECT_SINGLE},
 		{DIALECT_HA, 403, "", NEO4J_UNKNOWN, DIALECT_CAUSAL}, /* not in HA mode */
 		{DIALECT_HA, 404, "", NEO4J_UNKNOWN, DIALECT_CAUSAL}, /* Community */
 		{DIALECT_CAUSAL, 200, "true", NEO4J_MASTER, DIALECT_CAUSAL},
@@ -48,7 +50,7 @@ static void test_answers(void)
 		{DIALECT_NEO4J5, 200, "true", NEO4J_MASTER, DIALECT_NEO4J5},
 		{DIALECT_NEO4J5, 404, "false", NEO4J_SLAVE, DIALECT_NEO4J5},
 		{DIALECT_NEO4J4, 404, "{}", NEO4J_UNKNOWN, DIALECT_SINGLE},
-		{DIALECT_SINGLE, 200, "{}", NEO4J_UNKNOWN, DIALECT_SINGLE}, /* one of several */
+		{DIALECT_SINGLE, 200, "{}", NEO4J_UNKNOWN, DIALECT_ASK}, /* one of several */
 		{DIALECT_SINGLE, 404, "", NEO4J_UNKNOWN, DIALECT_ASK},
 	};
 
@@ -61,6 +63,33 @@ static void test_answers(void)
 	struct dialect_heard h =
 		dialect_hear(DIALECT_SINGLE, DIALECT_ASK, true, 200, (struct slice){"{}", 2});
 	is_int(h.role, NEO4J_MASTER, "the only member is its own master");
+}
+
+/* What it ends with that is asked n times and always answers so, but "{}" to GET /. */
+static struct dialect_heard walk(enum dialect d, bool alone, unsigned status, int n)
+{
+	struct dialect_heard h = {.next = d};
+
+	for (int i = 0; i < n; i++) {
+		bool root = h.next == DIALECT_ASK || h.next == DIALECT_SINGLE;
+		h = dialect_hear(h.next, DIALECT_ASK, alone, root ? 200 : status,
+			(struct slice){root ? "{}" : "", root ? 2 : 0});
+	}
+	return h;
+}
+
+/* An HA member that had no word for us for a while, wherever that left us. */
+static void test_walks(void)
+{
+	for (int from = DIALECT_HA; from <= DIALECT_REPLICA; from++) {
+		bool back = false;
+		for (int n = 1; n < 8; n++)
+			back |= walk((enum dialect)from, false, 403, n).next == DIALECT_HA;
+		ok(back, "from %s it is asked in HA again", dialect_name((enum dialect)from));
+		for (int n = 1; n < 8; n++)
+			back &= walk((enum dialect)from, true, 401, n).role == NEO4J_UNKNOWN;
+		ok(back, "and never single while it refuses");
+	}
 }
 
 static void test_configured(void)
@@ -80,6 +109,7 @@ static void test_configured(void)
 int main(void)
 {
 	test_answers();
+	test_walks();
 	test_configured();
 	return done();
 }

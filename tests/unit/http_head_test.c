@@ -250,7 +250,8 @@ static void test_lookup(void)
 	ok(!http_find(&h, FIELD_COOKIE), "not one that is not there");
 	is_int(http_name_of(SLICE("X-Writ")), FIELD_OTHER, "a part of a name is another");
 	is_int(http_name_of(SLICE("X-Writes")), FIELD_OTHER, "and so is a longer one");
-	is_int(http_name_of(SLICE("sec-websocket-version")), FIELD_SEC_WEBSOCKET_VERSION, "the longest");
+	is_int(http_name_of(SLICE("sec-websocket-version")), FIELD_SEC_WEBSOCKET_VERSION,
+		"the longest");
 	is_int(http_name_of(SLICE("te")), FIELD_TE, "the shortest");
 	is_int(http_name_of(SLICE("")), FIELD_OTHER, "none");
 	ok(slice_eq(http_target_authority(h.target), "H:1"), "authority of an absolute target");
@@ -348,6 +349,75 @@ static void test_chunked_limits(void)
 	ok(c.done, "and says so");
 }
 
+/* Every name that counts, in small letters and in capitals. */
+static void test_names(void)
+{
+	static const struct {
+		const char *small, *large;
+		enum http_name is;
+	} names[] = {
+		{"accept-encoding", "ACCEPT-ENCODING", FIELD_ACCEPT_ENCODING},
+		{"access-mode", "ACCESS-MODE", FIELD_ACCESS_MODE},
+		{"authorization", "AUTHORIZATION", FIELD_AUTHORIZATION},
+		{"connection", "CONNECTION", FIELD_CONNECTION},
+		{"content-encoding", "CONTENT-ENCODING", FIELD_CONTENT_ENCODING},
+		{"content-length", "CONTENT-LENGTH", FIELD_CONTENT_LENGTH},
+		{"cookie", "COOKIE", FIELD_COOKIE},
+		{"expect", "EXPECT", FIELD_EXPECT},
+		{"host", "HOST", FIELD_HOST},
+		{"keep-alive", "KEEP-ALIVE", FIELD_KEEP_ALIVE},
+		{"location", "LOCATION", FIELD_LOCATION},
+		{"origin", "ORIGIN", FIELD_ORIGIN},
+		{"proxy-authenticate", "PROXY-AUTHENTICATE", FIELD_PROXY_AUTHENTICATE},
+		{"proxy-connection", "PROXY-CONNECTION", FIELD_PROXY_CONNECTION},
+		{"sec-fetch-site", "SEC-FETCH-SITE", FIELD_SEC_FETCH_SITE},
+		{"sec-websocket-key", "SEC-WEBSOCKET-KEY", FIELD_SEC_WEBSOCKET_KEY},
+		{"sec-websocket-version", "SEC-WEBSOCKET-VERSION", FIELD_SEC_WEBSOCKET_VERSION},
+		{"te", "TE", FIELD_TE},
+		{"trailer", "TRAILER", FIELD_TRAILER},
+		{"transfer-encoding", "TRANSFER-ENCODING", FIELD_TRANSFER_ENCODING},
+		{"upgrade", "UPGRADE", FIELD_UPGRADE},
+		{"x-bramble-bookmark", "X-BRAMBLE-BOOKMARK", FIELD_X_BRAMBLE_BOOKMARK},
+		{"x-forwarded-for", "X-FORWARDED-FOR", FIELD_X_FORWARDED_FOR},
+		{"x-forwarded-host", "X-FORWARDED-HOST", FIELD_X_FORWARDED_HOST},
+		{"x-forwarded-proto", "X-FORWARDED-PROTO", FIELD_X_FORWARDED_PROTO},
+		{"x-write", "X-WRITE", FIELD_X_WRITE},
+	};
+
+	is_int(ARRAY_SIZE(names), FIELD_NAMES - 1, "all of them");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct slice s = {names[i].small, strlen(names[i].small)},
+			     l = {names[i].large, s.n};
+		ok(http_name_of(s) == names[i].is && http_name_of(l) == names[i].is, "%s",
+			names[i].small);
+	}
+}
+
+/* Wherever in a value, for eight bytes of it are looked at together. */
+static void test_values(void)
+{
+	static const struct {
+		unsigned char c;
+		bool passes;
+	} cases[] = {{0, false}, {1, false}, {0x1f, false}, {'\r', false}, {0x7f, false},
+		{'\t', true}, {0x80, true}, {0xa0, true}, {0xff, true}, {'~', true}, {'!', true}};
+	char text[] = "GET / HTTP/1.1\r\nHost: a\r\nX: 12345678901234567\r\n\r\n";
+	const size_t value = strlen("GET / HTTP/1.1\r\nHost: a\r\nX: ");
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bool right = true;
+		for (size_t at = 0; at < 17; at++) {
+			struct http_head h;
+			char kept = text[value + at];
+			text[value + at] = (char)cases[i].c;
+			int r = http_parse_request(text, sizeof(text) - 1, &h);
+			right &= cases[i].passes ? r > 0 : r == -400;
+			text[value + at] = kept;
+		}
+		ok(right, "0x%02x %s", cases[i].c, cases[i].passes ? "passes" : "does not");
+	}
+}
+
 int main(void)
 {
 	check(requests, ARRAY_SIZE(requests), true);
@@ -355,6 +425,8 @@ int main(void)
 	test_limits();
 	test_framing();
 	test_lookup();
+	test_names();
+	test_values();
 	test_chunked();
 	test_chunked_limits();
 	return done();
