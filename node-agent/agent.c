@@ -211,6 +211,7 @@ static struct voter_look look_at_self(const struct agent *a, const struct format
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,
 		.last_tx = a->neo4j.last_tx,
+		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
 		.copies = a->copy.copies,
 	};
 

@@ -89,6 +89,7 @@ static void probe_done(void *arg, const struct http_result *r)
 	w->role = role;
 	if (role != before) {
 		w->master = 0;
+		w->last_tx = TX_UNKNOWN; /* a number of before may lack what it took since */
 		w->changed_ms = boottime_ms();
 	}
 	if (!is_member(role))

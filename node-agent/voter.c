@@ -162,7 +162,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
 		.last_tx = look->last_tx == TX_UNKNOWN ? v->watermark.bound : look->last_tx,
-		.told = look->last_tx != TX_UNKNOWN,
+		.told = look->told && look->last_tx != TX_UNKNOWN,
 		.stored = look->stored,
 		.failed = look->failed,
 		.runs = look->runs,

@@ -38,6 +38,7 @@ struct voter_look {
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
 	bool copies;                   /* it writes a store */
 	uint64_t last_tx;              /* TX_UNKNOWN */
+	bool told;                     /* that by Neo4j, lately */
 	uint64_t stored, failed, runs; /* generations, as in a word (quorum.h) */
 };
 

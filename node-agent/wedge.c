@@ -56,8 +56,10 @@ void copy_watch_step(struct copy_watch *c, uint64_t space, int64_t now_ms)
 
 	if (moved)
 		c->moved_ms = now_ms;
-	if (moved || !c->space)
+	if (moved || !c->space || now_ms - c->since_ms >= COPY_QUIET_MS) {
 		c->space = space;
+		c->since_ms = now_ms;
+	}
 	c->copies = c->moved_ms && now_ms - c->moved_ms < COPY_QUIET_MS;
 }
 

@@ -47,8 +47,8 @@ bool wedge_step(struct wedge *w, const struct wedge_look *look);
 #define COPY_QUIET_MS 60000
 
 struct copy_watch {
-	uint64_t space; /* when it last moved; 0: nobody has looked */
-	int64_t moved_ms;
+	uint64_t space; /* at since_ms; 0: nobody has looked */
+	int64_t since_ms, moved_ms;
 	bool copies;
 };
 

@@ -139,8 +139,21 @@ static bool has_caught_up(const struct quorum *q)
 
 bool quorum_lags(const struct quorum *q)
 {
-	return q->d.granted.id != q->self && is_below_granted(q) && both_told(q) &&
-	       q->mine.last_tx < q->mark_tx;
+	unsigned master = q->d.granted.id;
+
+	return master != q->self && !is_arbiter(q) && is_below_granted(q) &&
+	       quorum_joined(q, master) && quorum_said(q, master)->role == NEO4J_MASTER &&
+	       both_told(q) && q->mine.last_tx < q->mark_tx;
+}
+
+static bool other_joined(const struct quorum *q, unsigned id)
+{
+	return id != q->self && quorum_joined(q, id);
+}
+
+bool quorum_is_spare(const struct quorum *q)
+{
+	return q->stuck && quorum_accounted(q, other_joined);
 }
 
 static bool follows_granted(const struct quorum *q)

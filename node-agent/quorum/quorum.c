@@ -203,9 +203,11 @@ static bool runs_here(const struct quorum *q, unsigned id)
 	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
 }
 
+/* Or going, or hanging: who stops in order runs for up to a minute without a word. */
 static bool is_coming(const struct quorum *q, unsigned id)
 {
-	return runs_here(q, id) && !quorum_said(q, id)->formed;
+	return runs_here(q, id) &&
+	       (!quorum_said(q, id)->formed || quorum_said(q, id)->role == NEO4J_DOWN);
 }
 
 static bool copies(const struct quorum *q, unsigned id)
@@ -240,6 +242,14 @@ static void watch_wedge(struct quorum *q)
 		q->wedged = true;
 }
 
+/* One that is slave copies nothing any more, but may have much to catch up with. */
+static void tell_copy(struct quorum *q, const struct quorum_look *look)
+{
+	bool member = q->mine.role == NEO4J_MASTER || q->mine.role == NEO4J_SLAVE;
+
+	q->mine.copies = look->neo4j_run && look->copies && (!member || quorum_lags(q));
+}
+
 /* A store that is written (copies) moves, though one large transaction may take minutes. */
 static void watch_lag(struct quorum *q, const struct quorum_look *look)
 {
@@ -264,7 +274,7 @@ static const char *why_die(const struct quorum *q)
 		{is_overruled(q), "the others follow another master"},
 		{is_orphan(q), "the master it was to follow is gone"},
 		{q->wedged, "it has had no master for too long"},
-		{q->stuck, "it does not get what its master has"},
+		{quorum_is_spare(q), "it does not get what its master has"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
@@ -323,7 +333,7 @@ static bool is_below_my_master(const struct quorum *q, unsigned id)
  */
 static bool is_completed(const struct quorum *q)
 {
-	return q->mine.role == NEO4J_SLAVE && q->mine.master &&
+	return q->mine.role == NEO4J_SLAVE && q->mine.master && !quorum_lags(q) &&
 	       (quorum_is_leading(q, q->mine.master) || quorum_accounted(q, is_below_my_master));
 }
 
@@ -349,8 +359,11 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 {
 	bool in_run = look->neo4j_run && look->neo4j_run == q->mine.neo4j_run;
 
-	if (look->neo4j_run && !q->mine.neo4j_run)
-		q->stuck = false;
+	/* Another process: what it lacks is measured anew, against what the master has now. */
+	if (look->neo4j_run && !q->mine.neo4j_run) {
+		q->stuck = q->mark_told = false;
+		q->marked = (struct mastership){0};
+	}
 	q->formed =
 		look->neo4j_run && ((in_run && q->formed) || look->formed ||
 					   look->role == NEO4J_MASTER || look->role == NEO4J_SLAVE);
@@ -362,7 +375,6 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.neo4j_run = look->neo4j_run,
 		.role = look->neo4j_run ? look->role : NEO4J_DOWN,
 		.formed = q->formed,
-		.copies = look->neo4j_run && look->copies && !q->formed,
 		.whole = look->whole,
 		.fit = look->fit && q->now_ms >= q->shy_ms,
 		.last_tx = look->last_tx,
@@ -389,6 +401,7 @@ static void finish_word(struct quorum *q)
 	q->mine.phase = q->proposer.phase;
 	q->mine.lease = q->lease;
 	q->mine.granted = q->d.granted;
+	q->mine.basis = quorum_lags(q) ? (struct mastership){0} : q->d.basis;
 	q->mine.claim = q->claim;
 	q->mine.bound = !quorum_is_released(q);
 	/* Of one that is no member nobody expects that it runs anything. */
@@ -417,6 +430,7 @@ void quorum_step(
 	quorum_follow(q);
 	quorum_touch(q, unseen);
 	finish_word(q);
+	tell_copy(q, look);
 	watch_wedge(q);
 	watch_lag(q, look);
 	watch_overruled(q);

@@ -86,7 +86,8 @@
 /*
  * A slave that was away for longer than the master keeps its log may ask for what is not there any
  * more, and stay as it was, slave all the same (3.5, with an empty store). One that lacks what its
- * master had for so long, and moves nothing, is ended, and copies the whole store next.
+ * master had for so long, and moves nothing, is ended where the others have all without it, and
+ * copies the whole store next.
  */
 #define QUORUM_STUCK_MS 60000
 /* An agent that was not here for longer does not know what its Neo4j did. */
@@ -145,7 +146,7 @@ struct word {
 	enum neo4j_role role;
 	unsigned master; /* whom its Neo4j takes for it; 0: nobody */
 	bool formed;     /* its Neo4j has been master or slave in that run */
-	bool copies;     /* it has not, but copies a store: never with formed */
+	bool copies;     /* it copies a store, or catches up with its master */
 	bool whole;      /* its store is neither empty nor half-made; an arbiter says true */
 	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
 	bool lease;

@@ -75,6 +75,8 @@ void quorum_grant(struct quorum *q);
 void quorum_follow(struct quorum *q);
 /* Is its Neo4j slave of the granted master, and lacks, by both their words, what that one had? */
 bool quorum_lags(const struct quorum *q);
+/* Is it stuck, and all that must not be lost with others that run? */
+bool quorum_is_spare(const struct quorum *q);
 /* unseen: a Neo4j may have lived and died since this agent's last step. */
 void quorum_touch(struct quorum *q, bool unseen);
 void quorum_decide_ports(const struct quorum *q, struct verdict *v);

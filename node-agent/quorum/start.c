@@ -102,6 +102,7 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 		return;
 	if (may_join(q, &v->aside)) {
 		all_ids(&q->d.manifest, &v->hosts);
+		v->aside |= quorum_is_spare(q);
 	} else if (quorum_count_of(q, quorum_joined) == 0 && may_begin(q, &why)) {
 		v->hosts = q->d.manifest.hosts;
 		v->aside = quorum_astray(q, q->self);
@@ -110,7 +111,6 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 		v->aside = false;
 		return;
 	}
-	v->aside |= q->stuck;
 	if (v->aside)
 		quorum_forget_store(q);
 	v->neo4j = NEO4J_START;

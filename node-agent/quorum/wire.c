@@ -56,13 +56,13 @@ static void flag(struct wire *w, bool *v)
 	*v = within(w, *v, 0, 1);
 }
 
-/* Has its Neo4j formed (1), does it copy a store before that (2), or neither? */
+/* Has its Neo4j formed (1), does it copy a store (2)? */
 static void stage(struct wire *w, struct word *x)
 {
-	unsigned v = within(w, x->formed ? 1 : x->copies ? 2 : 0, 0, 2);
+	unsigned v = within(w, (unsigned)x->formed | (unsigned)x->copies << 1, 0, 3);
 
-	x->formed = v == 1;
-	x->copies = v == 2;
+	x->formed = v & 1;
+	x->copies = v & 2;
 }
 
 static void mastership(struct wire *w, struct mastership *m)

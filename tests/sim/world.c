@@ -332,6 +332,9 @@ static void round_of(struct world *w, unsigned id)
 	quorum_step(&n->quorum, &look, w->now_ms, &v);
 	n->why = v.why;
 	n->missing = v.missing;
+	/* Slaves of this model get all there is, in no time. */
+	if (n->quorum.stuck)
+		world_violated(w, "%u counts as one that never gets what its master has", id);
 	if (w->log && v.why[0] && w->now_ms % 10000 < TICK_MS)
 		world_log(w, "%u: %s", id, v.why);
 	if (!save(w, id))
