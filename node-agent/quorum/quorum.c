@@ -401,7 +401,9 @@ static void finish_word(struct quorum *q)
 	q->mine.phase = q->proposer.phase;
 	q->mine.lease = q->lease;
 	q->mine.granted = q->d.granted;
-	q->mine.basis = quorum_lags(q) ? (struct mastership){0} : q->d.basis;
+	q->mine.basis = q->d.basis;
+	if (quorum_lags(q))
+		q->mine.basis = (struct mastership){0};
 	q->mine.claim = q->claim;
 	q->mine.bound = !quorum_is_released(q);
 	/* Of one that is no member nobody expects that it runs anything. */

@@ -31,7 +31,8 @@ bool websocket_asked(const struct http_head *h)
 	const struct http_field *key = http_find(h, FIELD_SEC_WEBSOCKET_KEY);
 
 	return slice_eq(h->method, "GET") && h->minor >= 1 &&
-	       field_has(h, FIELD_UPGRADE, "websocket") && field_has(h, FIELD_CONNECTION, "Upgrade") &&
+	       field_has(h, FIELD_UPGRADE, "websocket") &&
+	       field_has(h, FIELD_CONNECTION, "Upgrade") &&
 	       field_has(h, FIELD_SEC_WEBSOCKET_VERSION, "13") && key && key->value.n == KEY_SIZE;
 }
 

@@ -80,7 +80,8 @@ static void query_value(struct slice target, const char *key, char *to, size_t s
 /* A browser says where a form came from; who does not is no browser, and has the token or not. */
 static bool same_origin(const struct http_head *h)
 {
-	const struct http_field *origin = http_find(h, FIELD_ORIGIN), *host = http_find(h, FIELD_HOST);
+	const struct http_field *origin = http_find(h, FIELD_ORIGIN),
+				*host = http_find(h, FIELD_HOST);
 	const struct http_field *site = http_find(h, FIELD_SEC_FETCH_SITE);
 	const char *slashes = origin ? memmem(origin->value.p, origin->value.n, "://", 3) : NULL;
 

@@ -72,7 +72,8 @@ static void test_versions(void)
 
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(ascending); i++) {
 		const char *a = ascending[i], *b = ascending[i + 1];
-		ok(neo4j_version_compare(a, b) < 0 && neo4j_version_compare(b, a) > 0, "%s before %s", a, b);
+		ok(neo4j_version_compare(a, b) < 0 && neo4j_version_compare(b, a) > 0,
+			"%s before %s", a, b);
 	}
 	is_int(neo4j_version_compare("3.5.0-beta03", "3.5.0-beta03"), 0, "the same");
 	is_int(neo4j_version_compare("", ""), 0, "nothing");
