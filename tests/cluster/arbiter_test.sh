@@ -160,6 +160,10 @@ if [[ $version != 2.* ]]; then # it has no user but neo4j
       "700 neo4j 600 bramble-agent 0 " "nobody else on pi$n may read them, and its journal has none of it"
   done
 fi
+for n in 1 2 3; do
+  is "$(on pi$n -- journalctl --no-pager -t bramble-agent | grep -c 'does not get what its master has')" 0 \
+    "pi$n, which follows, was not ended as one that cannot"
+done
 stop
 ok $? "the rehearsal stops"
 done_testing
