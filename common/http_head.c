@@ -240,17 +240,14 @@ static int parse_fields(const char *p, size_t n, size_t pos, struct http_head *h
 /* The only field of that name: 1, 0 when there is none, -1 when there are more. */
 static int find_single(const struct http_head *h, enum http_name name, struct slice *value)
 {
-	int found = 0;
+	const struct http_field *f = http_find(h, name);
 
-	for (size_t i = 0; http_has(h, FIELD_BIT(name)) && i < h->nfields; i++) {
-		if (h->fields[i].is != name)
-			continue;
-		if (found)
-			return -1;
-		*value = h->fields[i].value;
-		found = 1;
-	}
-	return found;
+	if (!f)
+		return 0;
+	if (http_find_next(h, f))
+		return -1;
+	*value = f->value;
+	return 1;
 }
 
 /* Digits only, below 2^63. */
@@ -305,11 +302,11 @@ static int find_framing(struct http_head *h)
 
 bool http_connection_has(const struct http_head *h, struct slice option)
 {
-	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_CONNECTION)) && i < h->nfields; i++) {
-		if (h->fields[i].is == FIELD_CONNECTION && list_has(h->fields[i].value, option))
-			return true;
-	}
-	return false;
+	const struct http_field *f = http_find(h, FIELD_CONNECTION);
+
+	while (f && !list_has(f->value, option))
+		f = http_find_next(h, f);
+	return f;
 }
 
 static void find_keep_alive(struct http_head *h)
@@ -426,13 +423,24 @@ int http_parse_response(const char *p, size_t n, struct slice method, struct htt
 	return (int)h->len;
 }
 
-const struct http_field *http_find(const struct http_head *h, enum http_name name)
+static const struct http_field *find_from(
+	const struct http_head *h, enum http_name name, const struct http_field *f)
 {
-	for (size_t i = 0; http_has(h, FIELD_BIT(name)) && i < h->nfields; i++) {
-		if (h->fields[i].is == name)
-			return &h->fields[i];
+	for (; f < h->fields + h->nfields; f++) {
+		if (f->is == name)
+			return f;
 	}
 	return NULL;
+}
+
+const struct http_field *http_find(const struct http_head *h, enum http_name name)
+{
+	return http_has(h, FIELD_BIT(name)) ? find_from(h, name, h->fields) : NULL;
+}
+
+const struct http_field *http_find_next(const struct http_head *h, const struct http_field *f)
+{
+	return find_from(h, f->is, f + 1);
 }
 
 bool http_list_has(struct slice value, const char *token)

@@ -64,6 +64,8 @@ static inline bool http_has(const struct http_head *h, uint32_t names)
 }
 /* The first field of that name, which is not FIELD_OTHER, or NULL. */
 const struct http_field *http_find(const struct http_head *h, enum http_name name);
+/* The next one behind f, which is of that name too, or NULL. */
+const struct http_field *http_find_next(const struct http_head *h, const struct http_field *f);
 /* The authority of an absolute-form target ("http://host:port/..."); n = 0 for other forms. */
 struct slice http_target_authority(struct slice target);
 bool http_is_token(struct slice s);

@@ -324,17 +324,16 @@ static void break_wedge(struct agent *a)
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
 	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
 	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
-	uint64_t space = wedge_space(a->store);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
 		.joins = runs && joins && led,
 		.pid = a->service.main_pid,
 		.serves = a->now.state == NODE_SERVING,
-		.space = space,
+		.space = wedge_space(a->store),
 		.cpu_ms = wedge_cpu_ms(a->service.main_pid),
 	};
 
-	copy_watch_step(&a->copy, space, look.now_ms);
+	copy_watch_step(&a->copy, look.space, look.now_ms);
 	if (!wedge_step(&a->wedge, &look))
 		return;
 	log_error("%s: Neo4j gets nowhere: it is ended, to be started again",

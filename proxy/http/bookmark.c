@@ -55,8 +55,8 @@ struct bookmark bookmark_read(const struct http_head *h, uint32_t id, int64_t no
 
 	if (field)
 		return (struct bookmark){BOOKMARK_FIELD, time_of(field->value, id, now_ms)};
-	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_COOKIE)) && i < h->nfields; i++) {
-		if (h->fields[i].is == FIELD_COOKIE && find_cookie(h->fields[i].value, &value))
+	for (field = http_find(h, FIELD_COOKIE); field; field = http_find_next(h, field)) {
+		if (find_cookie(field->value, &value))
 			return (struct bookmark){BOOKMARK_COOKIE, time_of(value, id, now_ms)};
 	}
 	return (struct bookmark){BOOKMARK_NONE, 0};

@@ -81,11 +81,13 @@ static void put_target(const struct http_head *h, struct slice authority, struct
 static void put_forwarded(const struct http_head *h, const char *client, const char *scheme,
 	struct slice host, struct buf *out)
 {
+	const struct http_field *f = http_find(h, FIELD_X_FORWARDED_FOR);
+
 	buf_puts(out, "X-Forwarded-For: ");
-	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_X_FORWARDED_FOR)) && i < h->nfields; i++) {
-		if (h->fields[i].is != FIELD_X_FORWARDED_FOR || !h->fields[i].value.n)
+	for (; f; f = http_find_next(h, f)) {
+		if (!f->value.n)
 			continue;
-		buf_add(out, h->fields[i].value.p, h->fields[i].value.n);
+		buf_add(out, f->value.p, f->value.n);
 		buf_puts(out, ", ");
 	}
 	buf_puts(out, client);

@@ -16,8 +16,10 @@ static const struct {
 
 bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t)
 {
-	for (size_t i = 0; http_has(h, FIELD_BIT(FIELD_X_WRITE)) && i < h->nfields; i++) {
-		if (h->fields[i].is == FIELD_X_WRITE && slice_eq(h->fields[i].value, "1"))
+	const struct http_field *f = http_find(h, FIELD_X_WRITE);
+
+	for (; f; f = http_find_next(h, f)) {
+		if (slice_eq(f->value, "1"))
 			return true;
 	}
 	const struct http_field *mode = http_find(h, FIELD_ACCESS_MODE);
