@@ -135,7 +135,8 @@ static void know_goal(struct apply *a)
 	a->known.goal = a->goal;
 	a->known.runs = a->id->generation;
 	a->known.ready = a->known.neo4j_changes = false;
-	why_copy(a->known.obstacle, "takes it from another member");
+	why_copy(
+		a->known.obstacle, *a->pull_error ? a->pull_error : "takes it from another member");
 	if (!a->goal || a->goal <= a->id->generation || !shelf_has(&a->shelf, a->goal))
 		return;
 	if (shelf_load(&a->shelf, a->id, a->goal, &sealed, &g, &e) < 0) {
@@ -253,16 +254,28 @@ static const struct peer *find_giver(struct apply *a, uint64_t number)
 	return NULL;
 }
 
+/* What the child said, without its name. */
+static void note_pull_error(struct apply *a, const char *said)
+{
+	static const char name[] = "bramble-agent: ";
+	char line[256];
+
+	if (strncmp(said, name, sizeof(name) - 1) == 0)
+		said += sizeof(name) - 1;
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(said, "\n"), said);
+	why_copy(a->pull_error, *line ? line : "it could not be taken from another member");
+	log_warn("generation %llu: %s", (unsigned long long)a->pulls, line);
+}
+
 static void pull_ended(struct child *c, int status)
 {
 	struct apply *a = container_of(c, struct apply, pull);
-	int n = (int)strcspn(buf_str(&c->text), "\n");
 
+	a->pull_error[0] = '\0';
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		log_info("generation %llu: is here whole", (unsigned long long)a->pulls);
 	else
-		log_warn("generation %llu: %.*s", (unsigned long long)a->pulls, n < 200 ? n : 200,
-			buf_str(&c->text));
+		note_pull_error(a, buf_str(&c->text));
 	buf_free(&c->text);
 	apply_look_again(a);
 }

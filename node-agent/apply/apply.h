@@ -38,7 +38,8 @@ struct apply {
 	struct child pull;
 	uint64_t pulls; /* which generation */
 	int64_t pull_ms;
-	size_t pull_next; /* which peer */
+	size_t pull_next;          /* which peer */
+	char pull_error[WHY_SIZE]; /* of the last one that ended; "" when it had none */
 	struct helper_client installer;
 	char rest[WHY_SIZE];
 };

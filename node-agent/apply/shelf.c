@@ -9,8 +9,9 @@
 #include "log.h"
 #include "shelf.h"
 
-#define SYNC_EACH (1u << 20) /* so that no sync lasts long */
-#define ROOM_PERCENT 15      /* of p3 that must stay free */
+#define SYNC_EACH (1u << 20)   /* so that no sync lasts long */
+#define ROOM_PERCENT 15        /* of p3 must stay free for Neo4j, */
+#define ROOM_KEPT (256u << 20) /* and never more than this much */
 
 char *shelf_dir(const char *root, const struct identity *id)
 {
@@ -254,9 +255,13 @@ static int check_room(const char *dir, uint64_t size, struct err *e)
 	if (statvfs(dir, &fs) < 0)
 		return err_errno(e, "%s", dir);
 	uint64_t spare = (uint64_t)fs.f_blocks * fs.f_frsize / 100 * ROOM_PERCENT;
-	if ((uint64_t)fs.f_bavail * fs.f_frsize < size + spare)
-		return err_set(e, "%s: no room for %llu bytes", dir, (unsigned long long)size);
-	return 0;
+	uint64_t has = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (spare > ROOM_KEPT)
+		spare = ROOM_KEPT;
+	if (has >= size + spare)
+		return 0;
+	return err_set(e, "%s: no room: %llu KiB are free, and %llu are needed", dir,
+		(unsigned long long)(has >> 10), (unsigned long long)((size + spare) >> 10));
 }
 
 int shelf_begin(struct shelf_writer *w, const struct shelf *s, const char *digest, uint64_t size,
