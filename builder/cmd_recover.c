@@ -5,6 +5,7 @@
 #include <string.h>
 #include "cluster/state.h"
 #include "cmd.h"
+#include "identical.h"
 #include "inspect/card.h"
 #include "inspect/show.h"
 #include "inspect/source.h"
@@ -164,6 +165,52 @@ static int merge(struct found *f, const char *name, const char *cluster, const s
 		&f->password_from, name, "stats password", e);
 }
 
+/* Of any node that has that file; "": none has. */
+static int read_put_aside(struct ext4 *fs, const struct identical *all, const char *path,
+	struct buf *text, struct err *e)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		const char *node = all->node[i].name;
+		ssize_t n = generation_count(&all->list, node);
+		for (ssize_t k = 0; k < n; k++) {
+			struct generation_file f = generation_file_at(&all->list, node, (size_t)k);
+			if (f.kind != GENERATION_FILE || strcmp(f.path, path) != 0)
+				continue;
+			_cleanup_free_ char *content = xasprintf(IDENTICAL_DIR "/%s", f.digest);
+			return ext4_read(fs, content, text, e);
+		}
+	}
+	return 0;
+}
+
+/* An image for all nodes: what they have in common lies with what makes a card each of them. */
+static int read_identical(struct ext4 *fs, struct told *t, struct err *e)
+{
+	static struct identical all; /* too large for the stack */
+	_cleanup_buf_ struct buf list = {0};
+	int rc = 0;
+
+	if (ext4_read(fs, IDENTICAL_LIST, &list, e) < 0 ||
+		identical_parse(buf_str(&list), list.len, &all, e) < 0)
+		return -1;
+	for (size_t i = 0; i < FILES && rc == 0; i++) {
+		_cleanup_free_ char *path = xasprintf("/etc/bramble/%s", files[i]);
+		rc = read_put_aside(fs, &all, path, &t->text[i], e);
+	}
+	identical_close(&all);
+	return rc;
+}
+
+static int read_own(struct ext4 *fs, struct told *t, struct err *e)
+{
+	for (size_t i = 0; i < FILES; i++) {
+		_cleanup_free_ char *path = xasprintf("/etc/bramble/%s", files[i]);
+		if (ext4_exists(fs, path) && ext4_read(fs, path, &t->text[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int read_card(const char *name, struct told *t, struct err *e)
 {
 	_cleanup_source_ struct source source = SOURCE_NONE;
@@ -171,15 +218,12 @@ static int read_card(const char *name, struct told *t, struct err *e)
 
 	if (source_open(&source, name, e) < 0 || card_read(&card, name, source.image, e) < 0)
 		return -1;
-	if (!card_is_node(&card))
+	if (!card_is_node(&card) && !card_is_for_all(&card))
 		return 0;
 	_cleanup_ext4_ struct ext4 *fs = card_open_ext4(&card, CARD_ROOT, e);
-	for (size_t i = 0; fs && i < FILES; i++) {
-		_cleanup_free_ char *path = xasprintf("/etc/bramble/%s", files[i]);
-		if (ext4_exists(fs, path) && ext4_read(fs, path, &t->text[i], e) < 0)
-			return -1;
-	}
-	return fs ? 0 : -1;
+	if (!fs || read_own(fs, t, e) < 0)
+		return -1;
+	return card_is_node(&card) ? 0 : read_identical(fs, t, e);
 }
 
 /* A running node, by ssh: whoever may become root there may have the secrets. */

@@ -214,6 +214,14 @@ int authority_open(const struct cluster *c, enum credentials_how how, time_t now
 
 /* --- the user's own */
 
+/* As a file for HAProxy has it: but everybody may read what is on a card as the certificate. */
+static bool holds_key(const struct buf *pem)
+{
+	static const char mark[] = "PRIVATE KEY-----";
+
+	return memmem(pem->data, pem->len, mark, sizeof(mark) - 1);
+}
+
 int credentials_read(
 	const char *certificate, const char *key, time_t now, struct credentials *t, struct err *e)
 {
@@ -223,6 +231,11 @@ int credentials_read(
 		io_read_file(key, CERTIFICATE_PEM_MAX, &p.key_pem, e) < 0 ||
 		parse(&p, certificate, key, e) < 0)
 		return -1;
+	if (holds_key(&p.certificate_pem))
+		return err_code(e, EXIT_CONFIG,
+			"%s: holds a private key too, and everybody may read a certificate; leave "
+			"only the certificates in it (tls { certificate = ... })",
+			certificate);
 	if (certificate_days_left(p.certificate, now) < 0)
 		return err_code(e, EXIT_CONFIG, "%s: has ended: no client takes it", certificate);
 	give(t, &p, now);

@@ -555,6 +555,8 @@ static int read_cluster(struct cluster *c, cfg_t *sec, struct err *e)
 		cluster_neo4j_read(c, sec, e) < 0 || require(sec, "java", &c->java, e) < 0 ||
 		read_sizes(c, sec, e) < 0 || read_swap(c, sec, e) < 0)
 		return -1;
+	if (cfg_getstr(sec, "force_release"))
+		c->force_release = xstrdup(cfg_getstr(sec, "force_release"));
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		cfg_t *part = cfg_getsec(sec, parts[i].name);
 		if (parts[i].read(c, part, e) < 0)
@@ -608,6 +610,7 @@ struct cluster *cluster_load(const char *path, struct err *e)
 	};
 	cfg_opt_t cluster[] = {
 		CFG_STR("base", NULL, CFGF_NONE),
+		CFG_STR("force_release", NULL, CFGF_NONE),
 		CFG_STR("neo4j", NULL, CFGF_NONE),
 		CFG_STR("neo4j_mode", NULL, CFGF_NONE),
 		CFG_STR("board", NULL, CFGF_NONE),
@@ -662,8 +665,8 @@ void cluster_free(struct cluster *c)
 		free(c->nodes[i].name);
 		free(c->nodes[i].address);
 	}
-	char *strings[] = {c->path, c->name, c->base, c->neo4j, c->neo4j_mode, c->java, c->vip,
-		c->access.user, c->access.ssh_key, c->wifi.ssid, c->wifi.country,
+	char *strings[] = {c->path, c->name, c->base, c->force_release, c->neo4j, c->neo4j_mode,
+		c->java, c->vip, c->access.user, c->access.ssh_key, c->wifi.ssid, c->wifi.country,
 		c->wifi.passphrase_file, c->proxy.balance, c->proxy.stats_user};
 	for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
 		free(strings[i]);

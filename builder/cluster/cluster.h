@@ -66,6 +66,7 @@ struct cluster {
 	char *path; /* of the file it was read from */
 	char *name;
 	char *base, *neo4j, *java; /* as written */
+	char *force_release;       /* what the base is taken for; NULL: it says so itself */
 	char *neo4j_mode;          /* as written; NULL: as fits the archive */
 	struct neo4j_extras neo4j_settings;
 	char **plugins; /* .jar files, as written */

@@ -476,7 +476,9 @@ int state_peek(const struct cluster *c, struct state *s, struct err *e)
 		read_next(&d, s, e) < 0 || read_password(&d, s, e) < 0 ||
 		read_apply_key(&d, s, e) < 0)
 		return -1;
-	return count_generation(&d, c, s, hash, e) < 0 ? -1 : 0;
+	int new = count_generation(&d, c, s, hash, e);
+	s->unstamped = new > 0;
+	return new < 0 ? -1 : 0;
 }
 
 int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e)

@@ -40,6 +40,7 @@ struct state {
 	char neo4j_password[65];
 	char apply_seed[65]; /* "": of state_peek, in a folder of an earlier bramble */
 	unsigned generation;
+	bool unstamped; /* of state_peek: no card and no node was ever given that number */
 	char built[11]; /* "2026-11-23"; "": not known */
 };
 

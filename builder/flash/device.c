@@ -10,22 +10,35 @@
 #include "device.h"
 #include "util.h"
 
-static int block_size(const char *path, uint64_t *size)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+#ifndef BLKGETDISKSEQ
+#define BLKGETDISKSEQ _IOR(0x12, 128, uint64_t)
+#endif
 
-	return fd < 0 ? -1 : ioctl(fd, BLKGETSIZE64, size);
+/* What tells one card from the next in a reader. */
+struct medium_id {
+	uint64_t size, sequence;
+};
+
+static int read_id(int fd, struct medium_id *id)
+{
+	*id = (struct medium_id){0};
+	if (ioctl(fd, BLKGETDISKSEQ, &id->sequence) < 0)
+		id->sequence = 0;
+	return ioctl(fd, BLKGETSIZE64, &id->size);
 }
 
 /* sysfs tells the size as well; the device's own word counts where it may be opened. */
 static int look_block(struct device *d, struct err *e)
 {
-	uint64_t size;
+	_cleanup_close_ int fd = open(d->path, O_RDONLY | O_CLOEXEC);
+	struct medium_id id;
 
 	if (device_look_kernel(d, &kernel_places, e) < 0)
 		return -1;
-	if (block_size(d->path, &size) == 0)
-		d->facts.size = size;
+	if (fd >= 0 && read_id(fd, &id) == 0) {
+		d->facts.size = id.size;
+		d->sequence = id.sequence;
+	}
 	return 0;
 }
 
@@ -89,6 +102,14 @@ static int explain_open(const struct device *d, struct err *e)
 	return err_errno(e, "%s", d->path);
 }
 
+static bool is_other_card(const struct device *d, int fd)
+{
+	struct medium_id id;
+
+	return d->facts.kind != DEVICE_FILE &&
+	       (read_id(fd, &id) < 0 || id.size != d->facts.size || id.sequence != d->sequence);
+}
+
 /* O_EXCL: open(2), "block device ... in use by the system (e.g., mounted)". */
 int device_open(const struct device *d, struct err *e)
 {
@@ -100,7 +121,8 @@ int device_open(const struct device *d, struct err *e)
 		return explain_open(d, e);
 	if (fstat(fd, &st) < 0)
 		return err_errno(e, "%s", d->path);
-	if ((d->facts.kind == DEVICE_FILE ? st.st_dev : st.st_rdev) != d->dev)
+	if ((d->facts.kind == DEVICE_FILE ? st.st_dev : st.st_rdev) != d->dev ||
+		is_other_card(d, fd))
 		return err_code(e, EXIT_BUSY, "%s is another card than a moment ago", d->path);
 	return steal_fd(&fd);
 }

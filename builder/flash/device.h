@@ -14,6 +14,7 @@ struct device {
 	size_t nmounts;
 	dev_t dev; /* of a file: the filesystem it lies on, with inode */
 	ino_t inode;
+	uint64_t sequence; /* which card in that reader; 0: the kernel does not count them */
 };
 
 /* Where the kernel tells it; tests have trees of their own. */
@@ -41,7 +42,9 @@ MUST_CHECK int device_unmount(const struct device *d, struct err *e);
 
 /*
  * Opens it for reading and writing, exclusively: the kernel refuses while anything of it is
- * mounted anywhere, and udev and other bramble keep off. -1 and the error.
+ * mounted anywhere, and udev and other bramble keep off. -1 and the error, also when it is not the
+ * card any more that device_look saw: BLKGETDISKSEQ (Linux 5.15) counts them, before that the size
+ * must do.
  */
 MUST_CHECK int device_open(const struct device *d, struct err *e);
 

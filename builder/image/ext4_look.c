@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <e2p/e2p.h>
 #include <string.h>
+#include "cmd.h"
 #include "ext4_look.h"
 #include "ext4_private.h"
 
@@ -141,19 +142,20 @@ void ext4_free_names(char ***names)
 	*names = NULL;
 }
 
-static uint64_t tree_size(struct ext4 *x, const char *path, unsigned depth)
+/* Of so many names at most: a folder may name itself, and so be a tree without an end. */
+static uint64_t tree_size(struct ext4 *x, const char *path, unsigned depth, unsigned *left)
 {
 	struct err ignored;
 	uint64_t size = 0;
 	_cleanup_names_ char **names = depth < DEPTH_MAX ? ext4_names(x, path, &ignored) : NULL;
 
-	for (char **p = names; p && *p; p++) {
+	for (char **p = names; p && *p && *left && !interrupted; p++, --*left) {
 		_cleanup_free_ char *below = xasprintf("%s/%s", path, *p);
 		struct ext4_stat st;
 		if (!ext4_stat(x, below, &st))
 			continue;
 		if (st.kind == EXT4_DIR)
-			size += tree_size(x, below, depth + 1);
+			size += tree_size(x, below, depth + 1, left);
 		else if (st.kind == EXT4_FILE)
 			size += st.size;
 	}
@@ -162,7 +164,9 @@ static uint64_t tree_size(struct ext4 *x, const char *path, unsigned depth)
 
 uint64_t ext4_tree_size(struct ext4 *x, const char *path)
 {
-	return tree_size(x, path, 0);
+	unsigned left = TREE_MAX;
+
+	return tree_size(x, path, 0, &left);
 }
 
 static int damaged(const struct ext4 *x, const char *what, struct err *e)

@@ -37,7 +37,9 @@ MUST_CHECK char **ext4_names(struct ext4 *fs, const char *path, struct err *e);
 void ext4_free_names(char ***names);
 #define _cleanup_names_ _cleanup_(ext4_free_names)
 
-/* Bytes in all regular files below a folder; what cannot be read counts nothing. */
+/* Bytes in all regular files below a folder, of TREE_MAX names; what cannot be read counts nothing.
+ */
+#define TREE_MAX 100000
 uint64_t ext4_tree_size(struct ext4 *fs, const char *path);
 
 /*

@@ -410,6 +410,7 @@ static int look_into_java_archive(struct inputs *in, struct err *e)
 		return -1;
 	in->java_is_archive = true;
 	in->java_major = j.major;
+	memcpy(in->java_version, j.version, sizeof(in->java_version));
 	if (j.arch == in->arch)
 		return 0;
 	return err_code(e, EXIT_INPUT, "%s: is Java for %s, but the base image is %s", in->java,

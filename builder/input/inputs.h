@@ -7,6 +7,7 @@
 #include "deb_set.h"
 #include "image/account.h"
 #include "image/table.h"
+#include "java_archive.h"
 #include "neo4j_profile.h"
 #include "release/release.h"
 
@@ -22,8 +23,9 @@ struct inputs {
 	char **packages; /* as many as the cluster has, and its overlays' folders */
 	char **overlays;
 	char **plugins;
-	enum arch arch;      /* of the base image */
-	unsigned java_major; /* 0 until known */
+	enum arch arch;                       /* of the base image */
+	unsigned java_major;                  /* 0 until known */
+	char java_version[JAVA_VERSION_SIZE]; /* of an archive */
 	char *neo4j_version;
 	bool neo4j_community;
 	struct neo4j_profile profile;

@@ -96,6 +96,9 @@ static int read_release(const struct look *l, struct java_archive *j, struct err
 	_cleanup_free_ char *libc = value_of(&l->release, "LIBC");
 
 	j->major = major_of(version);
+	if (version)
+		snprintf(j->version, sizeof(j->version), "%.*s",
+			(int)strspn(version, "0123456789._+-abcdefghijklmnopqrstuvwxyz"), version);
 	j->arch = arch_of_word(arch);
 	if (!j->major)
 		return err_code(e, EXIT_INPUT,

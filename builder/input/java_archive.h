@@ -9,8 +9,10 @@
  * with bin/java and a file `release` of NAME="value" lines. What `release` says is checked against
  * the program's own ELF header, because people rename and repack.
  */
+#define JAVA_VERSION_SIZE 32
 struct java_archive {
-	unsigned major; /* 8, 11, 17, 21 */
+	unsigned major;                  /* 8, 11, 17, 21 */
+	char version[JAVA_VERSION_SIZE]; /* as `release` has it, "17.0.9" */
 	enum arch arch;
 };
 

@@ -4,7 +4,7 @@
 
 #define BEGIN "# Automatically added by "
 #define END "# End automatically added section"
-#define ENABLE "deb-systemd-helper enable '"
+#define ENABLE "deb-systemd-helper enable "
 
 /* debhelper's snippets, and why a card whose system never ran needs none of them. */
 static const char *const snippets[] = {
@@ -82,7 +82,8 @@ static void note_unit(struct at *at, const char *line)
 	if (!name || at->optional)
 		return;
 	name += strlen(ENABLE);
-	buf_printf(at->units, "%.*s\n", (int)strcspn(name, "'"), name);
+	name += *name == '\''; /* debhelper puts it in quotes from 11 on */
+	buf_printf(at->units, "%.*s\n", (int)strcspn(name, "' "), name);
 }
 
 /* A line without the blanks around it. */

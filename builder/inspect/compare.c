@@ -202,6 +202,10 @@ static int compare_with(
 	return compare_boot(cmp, e) < 0 ? -1 : compare_root(cmp, e);
 }
 
+#define NOT_IDENTICAL                                                                     \
+	"%s: a card of identical images became what it is at its first boot, and is not " \
+	"compared with cluster.conf"
+
 int compare_card(
 	const struct card *c, const struct cluster *cluster, struct differences *d, struct err *e)
 {
@@ -211,6 +215,11 @@ int compare_card(
 	*d = (struct differences){0};
 	if (!card_is_node(c))
 		return err_code(e, EXIT_INPUT, "%s: no card of bramble's", c->name);
+	if (cluster->identical_images)
+		return err_code(e, EXIT_CONFIG,
+			NOT_IDENTICAL "; `bramble apply --check` asks the "
+				      "running nodes instead",
+			c->name);
 	if (!cluster_node(cluster, c->identity.node))
 		return err_code(e, EXIT_INPUT, "%s: is of node \"%s\", which %s does not have",
 			c->name, c->identity.node, cluster->path);
@@ -232,6 +241,8 @@ enum verdict check_cluster(struct verify *v)
 		return verify_not_checked(v, "none was named (--cluster FILE)");
 	if (!v->root || !card_is_node(v->card))
 		return verify_not_checked(v, "no node to compare");
+	if (v->cluster->identical_images)
+		return verify_not_checked(v, "a card of identical images cannot be");
 	if (compare_card(v->card, v->cluster, &d, &e) < 0)
 		return verify_failed(v, "%s", e.msg);
 	if (!d.n)

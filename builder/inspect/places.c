@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fnmatch.h>
 #include <string.h>
+#include "cmd.h"
 #include "places.h"
 
 #define DEPTH_MAX 16
+#define NAMES_MAX \
+	1000000 /* of all places: a folder may name itself, and so be a tree without an end */
 
 const struct place places[] = {
 	{"/etc/bramble", PLACE_CONFIG},
@@ -89,12 +92,17 @@ struct walk {
 	struct ext4 *fs;
 	int (*each)(void *arg, const struct place_file *f, struct err *e);
 	void *arg;
+	unsigned names;
 };
 
-static int walk_place(const struct walk *w, const char *path, unsigned depth, struct err *e)
+static int walk_place(struct walk *w, const char *path, unsigned depth, struct err *e)
 {
 	struct place_file f;
 
+	if (check_interrupted(e) < 0)
+		return -1;
+	if (++w->names > NAMES_MAX)
+		return err_code(e, EXIT_INPUT, "%s: too many files", path);
 	if (!place_look(w->fs, path, &f))
 		return 0;
 	if (w->each(w->arg, &f, e) < 0)
@@ -117,7 +125,7 @@ static int walk_place(const struct walk *w, const char *path, unsigned depth, st
 int places_each(struct ext4 *fs, enum place_use use,
 	int (*each)(void *arg, const struct place_file *f, struct err *e), void *arg, struct err *e)
 {
-	const struct walk w = {fs, each, arg};
+	struct walk w = {.fs = fs, .each = each, .arg = arg};
 
 	for (size_t i = 0; i < nplaces; i++) {
 		if ((places[i].use & use) && walk_place(&w, places[i].path, 0, e) < 0)

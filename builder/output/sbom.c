@@ -10,12 +10,12 @@
 #include "made.h"
 
 struct component {
-	const char *name, *version;
-	const char *kind;    /* CycloneDX's type */
-	const char *purpose; /* SPDX's primaryPackagePurpose */
-	const char *license; /* SPDX id; NULL: not said here */
-	const char *sha256;  /* of the file it came in; NULL: none */
-	char *purl;          /* NULL: none */
+	const char *name, *version; /* version "": not known */
+	const char *kind;           /* CycloneDX's type */
+	const char *purpose;        /* SPDX's primaryPackagePurpose */
+	const char *license;        /* SPDX id; NULL: not said here */
+	const char *sha256;         /* of the file it came in; NULL: none */
+	char *purl;                 /* NULL: none */
 };
 
 struct components {
@@ -68,22 +68,43 @@ static const struct input_file *input(const struct made *m, const char *role)
 	return NULL;
 }
 
-static void add_neo4j(const struct made *m, struct components *c)
+/* What came as a file of its own, and not by the system's packages. */
+static void add_file(struct components *c, const struct input_file *in, struct component one)
 {
-	const struct input_file *in = input(m, "neo4j");
+	_cleanup_free_ char *name = escaped(one.name);
+	_cleanup_free_ char *version = escaped(one.version);
 
-	if (!in)
-		return;
-	_cleanup_free_ char *version = escaped(m->b->inputs.neo4j_version);
-	add(c, (struct component){
-		       .name = "neo4j",
-		       .version = m->b->inputs.neo4j_version,
-		       .kind = "application",
-		       .purpose = "APPLICATION",
-		       .sha256 = in->file.sha256,
-		       .purl = xasprintf(
-			       "pkg:generic/neo4j@%s?checksum=sha256:%s", version, in->file.sha256),
-	       });
+	one.sha256 = in->file.sha256;
+	one.purl = xasprintf("pkg:generic/%s%s%s?checksum=sha256:%s", name, *version ? "@" : "",
+		version, one.sha256);
+	add(c, one);
+}
+
+static void add_files(const struct made *m, struct components *c)
+{
+	const struct inputs *inputs = &m->b->inputs;
+	const struct component neo4j = {.name = "neo4j",
+		.version = inputs->neo4j_version,
+		.kind = "application",
+		.purpose = "APPLICATION"};
+	const struct component java = {.name = "openjdk",
+		.version = inputs->java_version,
+		.kind = "application",
+		.purpose = "APPLICATION"};
+
+	for (size_t i = 0; i < m->ninputs; i++) {
+		const struct input_file *in = &m->inputs[i];
+		const struct component plugin = {.name = in->file.name,
+			.version = "",
+			.kind = "library",
+			.purpose = "LIBRARY"};
+		if (strcmp(in->role, "neo4j") == 0)
+			add_file(c, in, neo4j);
+		else if (strcmp(in->role, "java") == 0 && inputs->java_is_archive)
+			add_file(c, in, java);
+		else if (strcmp(in->role, "plugin") == 0)
+			add_file(c, in, plugin);
+	}
 }
 
 static void collect(const struct made *m, struct components *c)
@@ -104,7 +125,7 @@ static void collect(const struct made *m, struct components *c)
 		       .purpose = "APPLICATION",
 		       .license = "GPL-3.0-or-later",
 	       });
-	add_neo4j(m, c);
+	add_files(m, c);
 	for (size_t i = 0; i < m->npackages; i++)
 		add(c, (struct component){
 			       .name = m->packages[i].name,
@@ -132,11 +153,13 @@ static char *document_uuid(const struct made *m)
 
 static json_t *spdx_package(const struct component *c, const char *id)
 {
-	json_t *o = json_pack("{ss ss ss ss sb ss ss ss}", "SPDXID", id, "name", c->name,
-		"versionInfo", c->version, "downloadLocation", "NOASSERTION", "filesAnalyzed", 0,
-		"licenseDeclared", c->license ? c->license : "NOASSERTION", "copyrightText",
-		"NOASSERTION", "primaryPackagePurpose", c->purpose);
+	json_t *o = json_pack("{ss ss ss sb ss ss ss}", "SPDXID", id, "name", c->name,
+		"downloadLocation", "NOASSERTION", "filesAnalyzed", 0, "licenseDeclared",
+		c->license ? c->license : "NOASSERTION", "copyrightText", "NOASSERTION",
+		"primaryPackagePurpose", c->purpose);
 
+	if (*c->version)
+		json_object_set_new(o, "versionInfo", json_string(c->version));
 	if (c->sha256)
 		json_object_set_new(o, "checksums",
 			json_pack("[{ss ss}]", "algorithm", "SHA256", "checksumValue", c->sha256));
@@ -179,9 +202,10 @@ static json_t *spdx(const struct made *m, const struct components *c)
 
 static json_t *cyclonedx_component(const struct component *c, const char *ref)
 {
-	json_t *o = json_pack("{ss ss ss ss}", "type", c->kind, "bom-ref", ref, "name", c->name,
-		"version", c->version);
+	json_t *o = json_pack("{ss ss ss}", "type", c->kind, "bom-ref", ref, "name", c->name);
 
+	if (*c->version)
+		json_object_set_new(o, "version", json_string(c->version));
 	if (c->sha256)
 		json_object_set_new(o, "hashes",
 			json_pack("[{ss ss}]", "alg", "SHA-256", "content", c->sha256));

@@ -172,7 +172,8 @@ static int refuse(const struct found *f, const char *why, struct err *e)
 	printable(cmdline, sizeof(cmdline), buf_str(&f->cmdline));
 	return err_code(e, EXIT_INPUT,
 		"%s (os-release says: %s; rpi-issue: %s; cmdline.txt: %s); bramble knows "
-		"Raspberry Pi OS " KNOWN_NAMES "; --force-release NAME takes it for one of these",
+		"Raspberry Pi OS " KNOWN_NAMES "; --force-release NAME, or force_release in "
+		"cluster.conf, takes it for one of these",
 		why, name, issue, cmdline);
 }
 
@@ -208,7 +209,7 @@ static const struct generation *choose_forced(const char *name, struct err *e)
 	const struct generation *g = generation_named(name);
 
 	if (!g || !g->systemd) {
-		err_code(e, EXIT_USAGE, "--force-release %s: none of " KNOWN_NAMES, name);
+		err_code(e, EXIT_USAGE, "force_release \"%s\": none of " KNOWN_NAMES, name);
 		return NULL;
 	}
 	return g;

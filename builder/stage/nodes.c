@@ -90,6 +90,7 @@ int nodes_recipe(const struct build *b, const struct node *n, struct recipe *r, 
 	recipe_text(r, last->stage->name, last->key);
 	recipe_number(r, "bramble's code", NODE_VERSION);
 	recipe_text(r, "node", n->name);
+	recipe_text(r, NODES_CLUSTER, b->state.id);
 	recipe_bytes(r, "cluster's state", &b->state, sizeof(b->state));
 	recipe_bytes(r, "ssh key", buf_str(&in->ssh_key), in->ssh_key.len);
 	recipe_bytes(r, "Wi-Fi passphrase", buf_str(&in->passphrase), in->passphrase.len);

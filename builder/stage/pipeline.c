@@ -38,7 +38,8 @@ int pipeline_begin(
 	progress_begin(
 		&b->progress, o->quiet ? NULL : stderr, STEPS + (unsigned)cluster_nimages(c));
 	/* A twin's base is bramble's own. */
-	b->inputs.force_release = o->twin ? NULL : o->force_release;
+	if (!o->twin)
+		b->inputs.force_release = o->force_release ? o->force_release : c->force_release;
 	return inputs_find(c, o->twin, &b->inputs, e) < 0 ? -1 : restore_store_look(b, e);
 }
 

@@ -37,6 +37,7 @@ MUST_CHECK int ahead_start(struct build *b, size_t step, struct err *e);
 
 /* nodes.c: every wanted node's image, whole and synced, in b->work, and its recipe beside it. */
 MUST_CHECK int nodes_build(struct build *b, struct err *e);
+#define NODES_CLUSTER "cluster" /* the ingredient that tells whose an image is: its id */
 MUST_CHECK int nodes_recipe(
 	const struct build *b, const struct node *n, struct recipe *r, struct err *e);
 /* ".pi1.recipe", which says that pi1.img is bramble's and what it was made of. */

@@ -187,13 +187,24 @@ static int remove_departed(const char *out, const char *node, struct err *e)
 	return 0;
 }
 
+/* Another cluster's images may lie in the same folder. */
+static bool is_of_this_cluster(const struct build *b, const char *node)
+{
+	_cleanup_free_ char *path = nodes_recipe_path(b->out, node);
+	struct recipe r;
+
+	return recipe_load(&r, path) && recipe_says(&r, NODES_CLUSTER, b->state.id);
+}
+
 /* ".pi5.recipe" -> "pi5" of a node that has left; else NULL. */
-static char *departed_node(const struct cluster *c, const char *file)
+static char *departed_node(const struct build *b, const char *file)
 {
 	if (file[0] != '.' || !str_ends(file, RECIPE))
 		return NULL;
 	_cleanup_free_ char *name = xstrndup(file + 1, strlen(file) - 1 - strlen(RECIPE));
-	return cluster_image_of(c, name) ? NULL : steal(&name);
+	if (cluster_image_of(b->cluster, name) || !is_of_this_cluster(b, name))
+		return NULL;
+	return steal(&name);
 }
 
 int publish_departed(const struct build *b, bool prune, bool quiet, struct err *e)
@@ -203,7 +214,7 @@ int publish_departed(const struct build *b, bool prune, bool quiet, struct err *
 	if (!d)
 		return err_errno(e, "%s", b->out);
 	for (struct dirent *de; (de = readdir(d));) {
-		_cleanup_free_ char *node = departed_node(b->cluster, de->d_name);
+		_cleanup_free_ char *node = departed_node(b, de->d_name);
 		if (!node)
 			continue;
 		if (prune && remove_departed(b->out, node, e) < 0)

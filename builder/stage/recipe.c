@@ -108,6 +108,15 @@ static const struct ingredient *find(const struct recipe *r, const char *name)
 	return NULL;
 }
 
+bool recipe_says(const struct recipe *r, const char *name, const char *text)
+{
+	struct recipe wanted = {0};
+
+	recipe_text(&wanted, name, text);
+	const struct ingredient *i = find(r, name);
+	return i && strcmp(i->hash, wanted.list[0].hash) == 0;
+}
+
 static void add_name(struct buf *b, const char *name)
 {
 	buf_printf(b, "%s%s", b->len ? ", " : "", name);

@@ -36,6 +36,8 @@ void recipe_key(const struct recipe *r, char key[static HASH_HEX]);
 MUST_CHECK int recipe_save(const struct recipe *r, const char *path, struct err *e);
 /* False if there is none or it cannot be read: then nothing is known. */
 bool recipe_load(struct recipe *r, const char *path);
+/* Was that one's recipe_text(r, name, text)? */
+bool recipe_says(const struct recipe *r, const char *name, const char *text);
 
 /* "Neo4j's archive, settings": the names whose hashes differ, or that only one has. */
 char *recipe_changes(const struct recipe *now, const struct recipe *before);

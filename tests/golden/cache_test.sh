@@ -114,6 +114,13 @@ ok $? "and stays"
 build --prune
 [[ ! -e $images/n2.img && ! -e $images/.n2.recipe && -e $images/n1.img && -e $images/notes.txt ]]
 ok $? "--prune removes it and nothing else" "$(ls -A "$images")"
+sed 's/node "n/node "m/' c.conf >second.conf
+"$bramble" build --prune --out "$images" second.conf >build.log 2>&1
+ok $? "another cluster's cards are built into the same folder" "$(cat build.log)"
+grep -q 'has left' build.log
+[[ $? -eq 1 && -e $images/n1.img && -e $images/m1.img ]]
+ok $? "whose nodes are not taken for ones that left" "$(cat build.log)"
+rm "$images"/*m[1-9].*
 
 # --- the bound
 like "$("$bramble" cache)" '^(os|java|neo4j|base) +[0-9a-f]{24} ' "cache lists"

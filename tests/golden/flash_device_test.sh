@@ -68,6 +68,33 @@ for d in "$one" "$two"; do
   ok $? "is on the device as it is in the image"
 done
 
+# --- another card is put into the reader while somebody is asked
+cp --sparse=always card2 card3
+cat >ask.py <<'PY'
+import os, pty, subprocess, sys
+pid, fd = pty.fork()
+if not pid:
+    os.execv(sys.argv[1], [sys.argv[1], "flash", "n1", sys.argv[2]])
+said = b""
+while b"[y/N]" not in said:
+    said += os.read(fd, 4096)
+subprocess.check_call(["losetup", "-d", sys.argv[2]])
+subprocess.check_call(["losetup", sys.argv[2], "card3"])
+os.write(fd, b"y\n")
+try:
+    while more := os.read(fd, 4096):
+        said += more
+except OSError:
+    pass
+print(said.decode())
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+PY
+before=$(sha256sum <card3)
+fails 5 'is another card than a moment ago' "refused: a card that was changed for another" \
+  python3 ask.py "$bramble" "$two"
+is "$(sha256sum <card3)" "$before" "which stays as it was"
+losetup -d "$two" && losetup "$two" card2
+
 # --- mounted
 mkdir mnt
 mke2fs -q -F "$two" 64M

@@ -78,6 +78,8 @@ like "$("$bramble" inspect $image)" 'one of 4, by the board.s serial number, of 
 out=$("$bramble" verify $image 2>&1)
 ok $? "verify finds nothing wrong" "$out"
 like "$out" 'no node.s before its first boot' "and says what it cannot check yet"
+out=$("$bramble" recover-state --cluster own.conf $image 2>&1)
+like "$out" 'own.state: the state of cluster golden, id [0-9a-f]*, generation' "recover-state finds the cluster in it"
 like "$("$bramble" check c.conf)" 'note: n3: has no serial.*note: n4: has no serial' "check tells who has no serial number"
 
 # --- flashing

@@ -81,13 +81,14 @@ fails 3 'neo4j_auth = "none" is neither off nor password' "nothing else" "$bramb
 mkdir -p jar/org && echo class >jar/org/P.class
 (cd jar && python3 -m zipfile -c ../apoc.jar org/P.class)
 conf 'plugins = { "apoc.jar" }'
-out=$("$bramble" build c.conf 2>&1)
+out=$("$bramble" build --sbom spdx c.conf 2>&1)
 ok $? "a cluster with a plugin is built" "$out"
 card_cat c.images/n1.img /opt/neo4j-3.5.9/plugins/apoc.jar >card.jar
 cmp -s apoc.jar card.jar
 ok $? "it is on the card as it was"
 like "$(card_stat c.images/n1.img /opt/neo4j-3.5.9/plugins/apoc.jar)" 'Mode:  0644.*User: +0' "0644, root's"
 like "$(cat c.images/manifest.json)" 'apoc.jar' "the manifest names it"
+like "$(cat c.images/sbom.spdx.json)" "apoc.jar[?]checksum=sha256:$(sha256sum <apoc.jar | cut -c1-64)" "the SBOM too"
 like "$(card_stat c.images/n4.img /opt/neo4j)" 'not found' "a proxy has none"
 echo more >jar/org/P.class && (cd jar && python3 -m zipfile -c ../apoc.jar org/P.class)
 like "$("$bramble" build --explain c.conf 2>&1)" 'plugins' "another content is another stage, and explain says so"

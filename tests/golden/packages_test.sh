@@ -178,8 +178,10 @@ jre() { # TOP RELEASE-LINES [PROGRAM]: jdk.tar.gz of that layout
 good='IMPLEMENTOR="Eclipse Adoptium"\nJAVA_VERSION="17.0.13"\nOS_ARCH="x86_64"\nOS_NAME="Linux"\nLIBC="gnu"\n'
 jre jdk-17.0.13+11-jre "$good"
 like "$("$bramble" check v.conf 2>&1)" 'Java 17' "check: a JRE archive"
-"$bramble" build v.conf >/dev/null 2>log
+"$bramble" build --sbom cyclonedx v.conf >/dev/null 2>log
 ok $? "is built" "$(cat log)"
+like "$(cat v.images/sbom.cdx.json)" "pkg:generic/openjdk@17.0.13[?]checksum=sha256:$(sha256sum <jdk.tar.gz | cut -c1-64)" \
+  "the SBOM has it"
 like "$(card_stat v.images/n1.img /opt/java/bin/java)" 'Mode:  0755' "into /opt/java"
 like "$(card_cat v.images/n1.img /usr/lib/systemd/system/neo4j.service.d/10-java.conf)" \
   'JAVA_HOME=/opt/java' "where Neo4j's unit finds it"

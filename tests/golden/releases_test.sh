@@ -284,7 +284,7 @@ edit_root 'rm /etc/os-release' 'write os-release /etc/os-release'
 refused 4 'an unknown release .*rpi-issue: Raspberry Pi reference.*--force-release NAME' "a release to come"
 out=$("$bramble" check --force-release bookworm c.conf 2>&1)
 like "$out" 'release bookworm' "is taken for what the user says" "$out"
-fails 2 '--force-release forky: none of jessie' "but not for what nobody knows" \
+fails 2 'force_release "forky": none of jessie' "but not for what nobody knows" \
   "$bramble" check --force-release forky c.conf
 cp --sparse=always good.img base.img
 edit_root 'rm /etc/rpi-issue'
@@ -295,6 +295,11 @@ mcopy -o -i base.img@@4M cmdline.txt ::
 refused 4 'cmdline.txt starts something unknown at boot' "a first-boot mechanism nobody knows"
 build_card --force-release bookworm
 like "$(mcopy -i "$card@@4M" ::cmdline.txt -)" 'init=/sbin/surprise' "forced, it stays" "$out"
+like "$("$bramble" verify --cluster c.conf "$card" 2>&1)" 'unknown at boot' "verify does not know of it"
+sed -i 's/^  base = .*/&\n  force_release = "bookworm"/' c.conf
+build_card
+ok $? "said in cluster.conf it is built too" "$out"
+like "$("$bramble" verify --cluster c.conf "$card" 2>&1)" 'ok +cluster.conf' "and compared with it"
 cp --sparse=always good.img base.img
 edit_root 'rm /etc/systemd/system/multi-user.target.wants/NetworkManager.service'
 refused 4 'none of NetworkManager, dhcpcd and systemd-networkd is enabled' "no network"

@@ -131,6 +131,10 @@ builds "a certificate of the user's own"
 is "$(card_cat "$images/n4.img" /etc/bramble/tls.crt)$(card_cat "$images/n4.img" /etc/bramble/tls.key)" \
   "$(cat my.crt)$(cat my.key)" "is on the card, with its key"
 like "$(cat build.log)" "certificate ends in [89] days" "that it ends soon is told"
+cp my.crt my.alone
+cat my.key >>my.crt
+refused 'my.crt: holds a private key too' "a certificate with its key, which everybody could read" "$files"
+cp my.alone my.crt
 chmod 644 my.key
 refused 'tls: key = .*others may read it' "a key for everybody" "$files"
 chmod 600 my.key
