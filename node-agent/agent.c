@@ -371,6 +371,7 @@ static void apply(struct agent *a, const struct formation_input *in)
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.master = a->neo4j.role == NEO4J_MASTER,
 		.serves = a->now.state == NODE_SERVING,
+		.copies = a->copy.copies,
 		.failures = a->formation.failures,
 	};
 

@@ -58,18 +58,24 @@ static int ask_generations(struct apply *a, json_int_t *newest, struct err *e)
 		*newest = at_least(s, "generation", *newest);
 		*newest = at_least(s, "decided", *newest);
 		*newest = at_least(s, "stored", *newest);
+		a->running = at_least(s, "goal", a->running);
 	}
 	return a->reached ? 0 : err_set(e, "%s: none of its nodes can be told", c->path);
 }
 
-/* As state_stamp will. */
+/*
+ * As state_stamp will: a number that was never given before, for an overlay may have changed since,
+ * and one number with two contents would be two configurations that nobody can tell apart.
+ */
 static void choose_generation(struct apply *a, json_int_t newest)
 {
 	time_t now = time(NULL);
 	struct tm tm;
 
-	if ((json_int_t)a->state.generation > newest)
+	if (a->state.unstamped && (json_int_t)a->state.generation > newest)
 		return;
+	if ((json_int_t)a->state.generation > newest)
+		newest = a->state.generation;
 	a->state.generation = (unsigned)newest + 1;
 	strftime(a->state.built, sizeof(a->state.built), "%Y-%m-%d", gmtime_r(&now, &tm));
 }
@@ -239,6 +245,7 @@ int apply_plan(struct apply *a, struct err *e)
 	}
 	if (!a->members)
 		return err_set(e, "no data node can be told");
+	apply_look_at_absent(a);
 	return check_members(a, e);
 }
 
@@ -265,13 +272,22 @@ static int show_text(const struct apply *a, const struct node *n, const char *pa
 	return 0;
 }
 
+static const char *of_absent(const struct apply *a, size_t i)
+{
+	if (a->changed)
+		return "takes it over when it is back";
+	return a->nodes[i].unknown ? "whether anything changes there is not known: apply again "
+				     "when it is back"
+				   : "nothing changes";
+}
+
 int apply_show(struct apply *a, const struct node *n, bool diff, struct err *e)
 {
 	size_t i = (size_t)(n - a->remote.cluster->nodes);
 	const json_t *files = json_object_get(a->nodes[i].answer, "files");
 
 	if (!a->nodes[i].reached) {
-		printf("%s: cannot be reached; takes it over when it is back\n", n->name);
+		printf("%s: cannot be reached; %s\n", n->name, of_absent(a, i));
 		return 0;
 	}
 	if (!a->nodes[i].changes)

@@ -14,11 +14,13 @@ struct apply {
 	struct remote remote;
 	struct state state; /* with the generation that would be sent */
 	struct rendering r;
-	struct buf sealed; /* the list */
-	size_t reached;    /* nodes that have answered */
-	size_t changed;    /* of these, those that would change */
+	struct buf sealed;  /* the list */
+	size_t reached;     /* nodes that have answered */
+	size_t changed;     /* those that would change */
+	json_int_t running; /* the generation all are to run; 0: what their cards were built with */
 	struct {
 		bool reached, changes;
+		bool unknown;   /* not reached, and nobody knows what it has */
 		json_t *answer; /* to "compare" */
 	} nodes[CLUSTER_MAX_NODES];
 	json_t *members; /* names, as the live cluster counts them */
@@ -30,6 +32,8 @@ void apply_close(struct apply *a);
 
 /* Renders, asks every node what would change there, refuses what cannot. */
 MUST_CHECK int apply_plan(struct apply *a, struct err *e);
+/* apply_absent.c: likewise of the nodes that could not be asked, as far as the others know. */
+void apply_look_at_absent(struct apply *a);
 /* Prints what would change on this node; with texts if `diff`. */
 MUST_CHECK int apply_show(struct apply *a, const struct node *n, bool diff, struct err *e);
 

@@ -200,20 +200,25 @@ static int take_word(
 	return 0;
 }
 
-static int hear_answer(
+/* The words that have come: 1 when the answer is among them, -1 also for a no, 0: more to come. */
+static int take_words(
 	struct talk_line *line, const struct remote_listener *l, json_t **answer, struct err *e)
 {
 	struct talk_word w;
-	int r, taken;
+	int r, taken = 0;
 
+	while (!taken && (r = talk_next(&line->talk, &w, e)) != 0)
+		taken = r < 0 ? -1 : take_word(l, &w, answer, e);
+	return taken;
+}
+
+static int hear_answer(
+	struct talk_line *line, const struct remote_listener *l, json_t **answer, struct err *e)
+{
 	for (;;) {
-		while ((r = talk_next(&line->talk, &w, e)) > 0) {
-			taken = take_word(l, &w, answer, e);
-			if (taken)
-				return taken < 0 ? -1 : 0;
-		}
-		if (r < 0)
-			return -1;
+		int r = take_words(line, l, answer, e);
+		if (r)
+			return r < 0 ? -1 : 0;
 		r = talk_line_receive(line, WORD_MS);
 		if (r == 0)
 			return err_set(e, "hung up before it answered");
@@ -238,8 +243,7 @@ static int call_node(
 	return explain_silence(r, n, e);
 }
 
-/* It may have said no already; then what it says is read, and nothing more is sent. */
-static bool has_answered(const struct talk_line *line)
+static bool has_said(const struct talk_line *line)
 {
 	struct pollfd p = {.fd = line->fd, .events = POLLIN};
 
@@ -257,13 +261,25 @@ static int send_piece(struct talk_line *line, const struct buf *piece)
 	return buf_ok(&line->talk.out) ? talk_line_send(line, WORD_MS) : -1;
 }
 
-/* A line that breaks on the way has an answer on it, or nothing: hear_answer tells. */
-static int feed(struct talk_line *line, const struct remote_listener *l, struct err *e)
+/*
+ * 0: all is sent, or the line broke on the way: then it has an answer on it, or nothing, and
+ * hear_answer tells. It may say no before it has all: 1 or -1 as of take_words, and nothing more is
+ * sent.
+ */
+static int feed(
+	struct talk_line *line, const struct remote_listener *l, json_t **answer, struct err *e)
 {
 	_cleanup_buf_ struct buf piece = {0};
 	int more = 1;
 
-	while (more > 0 && !has_answered(line)) {
+	while (more > 0) {
+		if (has_said(line)) {
+			if (talk_line_receive(line, WORD_MS) <= 0)
+				return 0;
+			int r = take_words(line, l, answer, e);
+			if (r)
+				return r;
+		}
 		piece.len = 0;
 		more = l->feed(l->feed_arg, &piece, e);
 		if (more < 0 || check_interrupted(e) < 0)
@@ -284,9 +300,8 @@ static int converse(struct talk_line *line, json_t *request, const struct remote
 		return err_set(e, "out of memory");
 	if (talk_line_send(line, WORD_MS) < 0)
 		return line_broke("cannot be told", e);
-	if (l && l->feed && feed(line, l, e) < 0)
-		return -1;
-	return hear_answer(line, l, answer, e);
+	int r = l && l->feed ? feed(line, l, answer, e) : 0;
+	return r ? (r < 0 ? -1 : 0) : hear_answer(line, l, answer, e);
 }
 
 static int name_node(const struct node *n, struct err *e)

@@ -44,6 +44,7 @@ static void load_trial(const struct apply *a, struct trial *t)
 		.generation = (uint64_t)json_integer_value(json_object_get(json, "generation")),
 		.serial = (uint64_t)json_integer_value(json_object_get(json, "serial")),
 		.failed = (uint64_t)json_integer_value(json_object_get(json, "failed")),
+		.stays = (uint64_t)json_integer_value(json_object_get(json, "stays")),
 		.neo4j = json_is_true(json_object_get(json, "neo4j")),
 		.what = json_is_true(json_object_get(json, "back")) ? ENACT_BEFORE
 								    : ENACT_GENERATION};
@@ -57,10 +58,10 @@ static int save_trial(struct apply *a, struct err *e)
 {
 	_cleanup_free_ char *path = state_path(a);
 	const struct trial *t = &a->rollout.trial;
-	json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:b, s:b, s:s}", "phase", (int)t->phase,
+	json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:s}", "phase", (int)t->phase,
 		"generation", (json_int_t)t->generation, "serial", (json_int_t)t->serial, "failed",
-		(json_int_t)t->failed, "neo4j", t->neo4j, "back", t->what == ENACT_BEFORE, "why",
-		t->why);
+		(json_int_t)t->failed, "stays", (json_int_t)t->stays, "neo4j", t->neo4j, "back",
+		t->what == ENACT_BEFORE, "why", t->why);
 	int rc = io_mkdir_p(a->shelf.dir, 0700, e) < 0 ? -1 : record_write(path, json, 0600, e);
 
 	json_decref(json);
@@ -181,8 +182,22 @@ static bool is_voter(const struct apply *a, const struct peer *p)
 	return (p->member->roles & ROLE_VOTER) && voter_belongs(a->voter, p->member);
 }
 
+/* Then it is good, and what one has against it is that node's trouble (quorum_has_failed). */
+static bool majority_runs(const struct apply *a)
+{
+	unsigned n = a->word.proven && a->id->generation == a->goal;
+
+	for (size_t i = 0; i < a->peers->n; i++) {
+		const struct peer *p = &a->peers->peer[i];
+		n += peer_present(p) && is_voter(a, p) && p->last.word.runs == a->goal;
+	}
+	return n >= manifest_majority(&a->voter->quorum.d.manifest);
+}
+
 static const char *find_spoiler(const struct apply *a)
 {
+	if (majority_runs(a))
+		return NULL;
 	for (size_t i = 0; a->goal && i < a->peers->n; i++) {
 		const struct peer *p = &a->peers->peer[i];
 		if (peer_present(p) && is_voter(a, p) && p->last.word.failed == a->goal)
@@ -411,6 +426,7 @@ static void roll(struct apply *a, const struct apply_look *look)
 		.neo4j_changes = a->known.neo4j_changes,
 		.turn = look->turn,
 		.process = look->process,
+		.copies = look->copies,
 		.serves = look->serves,
 		.failures = look->failures,
 		.serial = (uint64_t)randombytes_random() + 1};
@@ -526,6 +542,9 @@ void apply_why(const struct apply *a, char why[WHY_SIZE])
 	else if (t->failed && t->failed == a->newest)
 		snprintf(text, sizeof(text), "generation %llu failed: %s",
 			(unsigned long long)t->failed, t->why);
+	else if (!a->rollout.why[0] && a->pull_error[0] && a->pulls > a->newest)
+		snprintf(text, sizeof(text), "generation %llu: %s", (unsigned long long)a->pulls,
+			a->pull_error);
 	else
 		snprintf(text, sizeof(text), "%s", a->rollout.why);
 	why_copy(why, text);

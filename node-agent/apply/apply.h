@@ -48,6 +48,7 @@ struct apply {
 struct apply_look {
 	bool there; /* p3 may be written to, where the node needs one */
 	bool turn, process, master, serves;
+	bool copies; /* Neo4j fetches a store */
 	unsigned failures;
 };
 

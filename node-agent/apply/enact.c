@@ -180,10 +180,41 @@ static int remove_old(struct enact *x, struct err *e)
 	return 0;
 }
 
+/*
+ * The agent of this card must be able to read it: one that is older than the PC's bramble may not
+ * know a key in it, and would find neither the order nor the way back.
+ */
+static int check_node_conf(const struct enact *x, const struct generation_file *f, struct err *e)
+{
+	static struct identity next; /* too large for the stack */
+	_cleanup_free_ char *content = shelf_content(&x->shelf, f->digest);
+
+	if (f->kind != GENERATION_FILE || !content)
+		return err_set(e, NODE_CONF " is no file in it");
+	if (identity_load(content, &next, e) < 0)
+		return err_prefix(e, "its node.conf, for this card's bramble");
+	if (strcmp(identity_self(&next)->name, self(x)) != 0 ||
+		memcmp(next.cluster_id, x->id.cluster_id, sizeof(next.cluster_id)) != 0)
+		return err_set(e, "its node.conf is another node's");
+	return 0;
+}
+
+static int check_next_identity(const struct enact *x, struct err *e)
+{
+	ssize_t n = generation_count(&x->g, self(x));
+
+	for (ssize_t i = 0; i < n; i++) {
+		struct generation_file f = generation_file_at(&x->g, self(x), (size_t)i);
+		if (strcmp(f.path, NODE_CONF) == 0)
+			return check_node_conf(x, &f, e);
+	}
+	return 0;
+}
+
 static int enact_generation(struct enact *x, uint64_t number, struct err *e)
 {
 	if (shelf_load(&x->shelf, &x->id, number, &x->sealed, &x->g, e) < 0 || check(x, e) < 0 ||
-		save_before(x, e) < 0)
+		check_next_identity(x, e) < 0 || save_before(x, e) < 0)
 		return -1;
 	if (each_changed(x, false, stage, e) < 0 || each_changed(x, true, stage, e) < 0 ||
 		each_changed(x, false, commit, e) < 0 || remove_old(x, e) < 0)

@@ -160,8 +160,6 @@ static void content_data(struct call *c, const void *p, size_t n)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
 	else if (w->left == 0)
 		call_done(c, NULL);
-	else
-		call_progress(c, "%llu bytes to come", (unsigned long long)w->left);
 }
 
 const struct verb content_verb = {.name = "content",

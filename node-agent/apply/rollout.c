@@ -29,9 +29,14 @@ static void enter(struct rollout *r, const struct rollout_look *look, enum rollo
 }
 
 /* Withdrawn, and this node runs it. */
-static bool goes_back(const struct rollout_look *look)
+static bool is_withdrawn(const struct rollout_look *look)
 {
 	return look->goal < look->newest && look->runs == look->newest;
+}
+
+static bool goes_back(const struct rollout *r, const struct rollout_look *look)
+{
+	return is_withdrawn(look) && r->trial.stays != look->newest;
 }
 
 static bool goes_on(const struct rollout_look *look)
@@ -43,8 +48,11 @@ static bool goes_on(const struct rollout_look *look)
 static bool is_free(struct rollout *r, const struct rollout_look *look)
 {
 	r->why[0] = '\0';
-	if (goes_back(look))
+	if (goes_back(r, look))
 		return true;
+	if (is_withdrawn(look))
+		say(r->why, "generation %llu is withdrawn, but stays: %s",
+			(unsigned long long)look->newest, r->trial.why);
 	if (!goes_on(look) || r->trial.failed == look->goal)
 		return false;
 	if (look->spoiler)
@@ -78,12 +86,13 @@ static void none(struct rollout *r, const struct rollout_look *look, struct roll
 	if (!is_free(r, look))
 		return;
 	w->wants = look->voter;
-	w->quiet = !goes_back(look) && !look->neo4j_changes;
+	bool back = goes_back(r, look);
+	w->quiet = !back && !look->neo4j_changes;
 	if (look->voter && !look->turn && (look->process || !look->elsewhere))
 		return;
-	r->trial.generation = goes_back(look) ? look->newest : look->goal;
-	r->trial.what = goes_back(look) ? ENACT_BEFORE : ENACT_GENERATION;
-	r->trial.neo4j = look->voter && (goes_back(look) || look->neo4j_changes);
+	r->trial.generation = back ? look->newest : look->goal;
+	r->trial.what = back ? ENACT_BEFORE : ENACT_GENERATION;
+	r->trial.neo4j = look->voter && (back || look->neo4j_changes);
 	r->trial.phase = ROLLOUT_STOPS;
 	r->since_ms = look->now_ms;
 	stops(r, look, w);
@@ -114,7 +123,11 @@ static void installs(struct rollout *r, const struct rollout_look *look, struct 
 		say(t->why, "%s", look->result_why);
 		order(r, look, ENACT_BEFORE, look->serial, w);
 	} else if (look->result < 0) {
-		/* Nothing was kept, so nothing was touched. */
+		/* Nothing was kept, so nothing was touched. One that ran stays. */
+		if (t->failed != t->generation) {
+			t->stays = t->generation;
+			say(t->why, "%s", look->result_why);
+		}
 		enter(r, look, ROLLOUT_PROVES);
 	} else if (look->now_ms - r->since_ms >= ROLLOUT_ORDER_MS) {
 		order(r, look, t->what, t->serial, w); /* it may be at work */
@@ -135,6 +148,9 @@ static void proves(struct rollout *r, const struct rollout_look *look, struct ro
 		enter(r, look, ROLLOUT_NONE);
 		return;
 	}
+	/* Kept from running, or busy with a store: no sign of what it would do with it. */
+	if (!look->process || look->copies)
+		r->since_ms = look->now_ms;
 	if (!is_hopeless(r, look))
 		return;
 	t->failed = t->generation;

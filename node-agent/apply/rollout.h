@@ -12,7 +12,8 @@
  *
  * In its turn (turn.h: slaves first, the master last, each while all others are available) it stops
  * its Neo4j, if files of Neo4j's change, installs, and starts it again. It has come up when it
- * serves. If it does not within ROLLOUT_TRY_MS, or ends ROLLOUT_TRIES times, what was there before
+ * serves. If it does not within ROLLOUT_TRY_MS, of those in which it runs and copies no store, or
+ * ends ROLLOUT_TRIES times, what was there before
  * is put back, in the same turn; the node says that the generation failed, the voters withdraw it,
  * and nobody else begins. One that is withdrawn after some came up is taken back in the same way.
  *
@@ -43,7 +44,8 @@ struct trial {
 	bool neo4j;         /* its files change */
 	uint64_t serial;    /* of the order */
 	uint64_t failed;    /* the last generation that did not come up here; 0: none */
-	char why[WHY_SIZE]; /* of that */
+	uint64_t stays;     /* withdrawn, but what was before it is not here; 0: none */
+	char why[WHY_SIZE]; /* of the later one of these */
 };
 
 struct rollout {
@@ -68,6 +70,7 @@ struct rollout_look {
 	bool elsewhere;     /* another member has come up with it */
 	bool turn;          /* it is this node's */
 	bool process;       /* Neo4j may run */
+	bool copies;        /* it fetches a store, which takes as long as it takes */
 	bool serves;
 	unsigned failures; /* ends of Neo4j in a row */
 	uint64_t serial;   /* for an order, never used before */

@@ -10,11 +10,20 @@ static bool could_not(const struct quorum *q, unsigned id)
 	return quorum_voter_here(q, id) && quorum_said(q, id)->failed == q->d.manifest.generation;
 }
 
+/* Has it come up? */
+static bool runs_goal(const struct quorum *q, unsigned id)
+{
+	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->runs == manifest_goal(&q->d.manifest);
+}
+
+/* One that a majority runs is good: what one more node has against it is that node's trouble. */
 bool quorum_has_failed(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
-	return m->generation && !m->withdrawn && quorum_count_of(q, could_not);
+	return m->generation && !m->withdrawn && quorum_count_of(q, could_not) &&
+	       !quorum_majority_of(q, runs_goal);
 }
 
 bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why)
@@ -124,13 +133,7 @@ bool quorum_has_offer(const struct quorum *q)
 	       quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
 }
 
-/* Has it come up? One that was overtaken before is nothing to go back to. */
-static bool runs_goal(const struct quorum *q, unsigned id)
-{
-	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
-	       quorum_said(q, id)->runs == manifest_goal(&q->d.manifest);
-}
-
+/* One that was overtaken before it came up is nothing to go back to. */
 bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **why)
 {
 	*why = "a newer configuration cannot be decided";

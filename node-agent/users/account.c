@@ -41,10 +41,10 @@ static bool has_room(struct accounts *a)
 {
 	size_t room = a->room ? 2 * a->room : 16;
 
-	if (a->n < a->room)
-		return true;
 	if (a->n >= ACCOUNTS_MAX)
 		return false;
+	if (a->n < a->room)
+		return true;
 	struct accounts more = {.of = calloc(room, sizeof(*more.of)), .n = a->n, .room = room};
 	if (!more.of)
 		return false;
@@ -242,6 +242,16 @@ bool accounts_observe(struct accounts *a, const struct accounts *files, bool fir
 		}
 	}
 	return changed;
+}
+
+bool accounts_cover(const struct accounts *a, const struct accounts *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		const struct account *f = &files->of[i];
+		if (!(is_self(f) && !f->value.there) && !accounts_find(a, f->kind, f->name))
+			return false;
+	}
+	return true;
 }
 
 int accounts_set_own(struct accounts *a, const char *password, unsigned self)

@@ -84,6 +84,8 @@ bool accounts_differ(const struct accounts *a, const struct accounts *files);
  * suspended, must change its password or is no admin any more; nor files that are no whole set.
  */
 bool accounts_observe(struct accounts *a, const struct accounts *files, bool first, unsigned self);
+/* Has a all that the files have? Not when there was no room for it (ACCOUNTS_MAX). */
+bool accounts_cover(const struct accounts *a, const struct accounts *files);
 /* Takes what is later there; a is settled, and has what is in the files. Whether it is another one.
  */
 bool accounts_merge(struct accounts *a, const struct accounts *theirs);

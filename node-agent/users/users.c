@@ -116,6 +116,10 @@ static void take_files(struct users *u, const struct accounts *files)
 	bool changed = accounts_observe(&u->accounts, files, !u->seen, self(u));
 
 	u->differ = accounts_differ(&u->accounts, files);
+	if (!accounts_cover(&u->accounts, files)) { /* to write them would remove the newest */
+		complain(u, "too many users and roles were ever made: changes stay on this node");
+		u->differ = false;
+	}
 	if (changed)
 		log_info("users: changed here: %zu users and roles", u->accounts.n);
 	if (!u->differ && !accounts_settled(&u->accounts) &&

@@ -58,6 +58,12 @@ class Card(Node):
         subprocess.call(["umount", "-l", os.path.join(self.root, "run/bramble")],
                         stderr=subprocess.DEVNULL)
 
+    def end_for_good(self):
+        """So that Life does not begin it again."""
+        process, self.process = self.process, None
+        process.kill()
+        process.wait(60)
+
     def conf(self):
         return self.read("opt/neo4j/conf/neo4j.conf")
 
@@ -88,7 +94,8 @@ class Life(threading.Thread):
             else:
                 n.neo4j_up("slave" if self.master() else "master")
                 n.mock.tx = 42
-        if n.process and n.process.poll() is not None:
+        process = n.process
+        if process and process.poll() is not None:
             n.process = None
             n.start()
 
@@ -109,6 +116,10 @@ class Pc:
     def __init__(self, top):
         self.dir = os.path.join(top, "pc")
         os.makedirs(os.path.join(self.dir, "overlay/etc/motd.d"))
+        os.makedirs(os.path.join(self.dir, "large/etc"))
+        self.large = os.path.join(self.dir, "large/etc/large.bin")
+        with open(self.large, "w") as f:
+            f.write("small at first\n")
         self.conf = os.path.join(self.dir, "c.conf")
         subprocess.check_call(["bash", "-c", '. "$0/tests/lib.sh"; . "$0/tests/golden/fixture.sh"; '
                                'trap - EXIT; rm -rf "$scratch"; scratch=$1; fixture', TOP, self.dir],
@@ -121,6 +132,7 @@ class Pc:
         with open(self.conf, "w") as f:
             f.write('cluster "garden" {\n  base = "base.img"\n  neo4j = "neo4j.tar.gz"\n'
                     '  java = "java"\n  root_size = "128MiB"\n  overlay "overlay" { }\n'
+                    '  overlay "large" { roles = {"data"} }\n'
                     '  network { subnet = "%s.0/24"  gateway = "%s.1" }\n%s\n'
                     % (at.NET, at.NET, lines))
             for n in nodes:
@@ -187,12 +199,18 @@ def taken_late(pc, proxy):
 def test_quiet(pc, nodes, top):
     before = [len(n.starts()) for n in nodes]
     pc.write(nodes, text="two")
+    with open(pc.large, "wb") as f:
+        f.write(os.urandom(9 << 20))
     code, text = pc.run("apply", "--check", "--diff", "c.conf", "pi1")
     ok(code == 1 and "-one on pi1" in text and "+two on pi1" in text and "pi2" not in text,
        "--check tells what would change on the node that is named")
     ok(not os.path.exists(os.path.join(nodes[0].store, "apply/3.list")), "and nothing was sent")
     taken_late(pc, nodes[3])
     ok(all(n.read("etc/motd.d/garden") == "two on %s\n" % n.name for n in nodes), "on every node")
+    with open(pc.large, "rb") as f:
+        want = f.read()
+    ok(all(open(os.path.join(n.root, "etc/large.bin"), "rb").read() == want for n in nodes[:3]),
+       "and a large one on those that are to have it")
     ok(before == [len(n.starts()) for n in nodes] and not any(n.read("stops") for n in nodes),
        "and no Neo4j was restarted for it")
     ok(pc.run("build", "c.conf")[0] == 0, "cards are built")
@@ -211,6 +229,20 @@ def test_setting(pc, nodes, top):
     ok(times[-1][1] == master.name, "the master, " + master.name + ", last: " + ", ".join(n for _, n in times))
     pc.run("build", "c.conf")
     ok([same_as_card(pc, n, top) for n in nodes] == [[]] * 4, "a card built now has the same bytes")
+
+
+def test_absent(pc, nodes):
+    """What would change on a node that is off is known by what all run."""
+    lines, pi4 = 'neo4j_settings = { "dbms.transaction.timeout=77s" }', nodes[3]
+    pi4.end_for_good()
+    code, text = pc.run("apply", "--check", "c.conf")
+    ok(code == 0 and "pi4: cannot be reached; nothing changes" in text, "a node that is off: nothing would change there")
+    pc.write(nodes, lines + "\nproxy { maxconn = 777 }", "two")
+    code, text = pc.run("apply", "--check", "c.conf")
+    ok(code == 1 and "pi4: cannot be reached; takes it over" in text and "pi1: nothing changes" in text,
+       "what changes nothing but there is seen")
+    pc.write(nodes, lines, "two")
+    pi4.start()
 
 
 def test_broken(pc, nodes):
@@ -234,7 +266,7 @@ def test_old_card(pc, nodes, old):
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=78s" }', "four")
     code, text = pc.run("apply", "c.conf")
     ok(code == 0, "the next one is good: " + text.splitlines()[-1])
-    pi3.stop(9)
+    pi3.end_for_good()
     pi3.stop_helper()
     pi3.write("unit.state", "inactive\n")
     pi3.lay(old)
@@ -323,7 +355,7 @@ def life(top):
             subprocess.check_call(["mount", "-t", "tmpfs", "-o", "size=1m", "run",
                                    os.path.join(n.root, "run/bramble")])
         else:
-            n.mount(open(os.path.join(pc.dir, "c.state/id")).read().strip())
+            n.mount(open(os.path.join(pc.dir, "c.state/id")).read().strip(), size="64m")
     neo4j = Life(nodes)
     try:
         for n in nodes:
@@ -334,6 +366,7 @@ def life(top):
         test_nothing(pc, nodes)
         test_quiet(pc, nodes, top)
         test_setting(pc, nodes, top)
+        test_absent(pc, nodes)
         test_broken(pc, nodes)
         test_old_card(pc, nodes, old)
         test_half_way(pc, nodes)

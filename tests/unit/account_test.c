@@ -8,6 +8,7 @@
 #include <sodium.h>
 #include <string.h>
 #include "node-agent/users/account.h"
+#include "node-agent/users/account_private.h"
 #include "tap.h"
 
 #define CRED "SHA-256,00AA,11BB"
@@ -120,6 +121,24 @@ static void test_own_user(void)
 	observe(&a, FIRST_SET, true, 2);
 	ok(observe(&a, "auth neo4j:SHA-256,77,88:\n" ROLES, false, 2),
 		"another password is a change");
+}
+
+static void test_full(void)
+{
+	_cleanup_accounts_ struct accounts a = {0}, files = {0};
+	char name[16];
+	int made = 0;
+
+	for (int i = 0; i < ACCOUNTS_MAX; i++) {
+		snprintf(name, sizeof(name), "u%d", i);
+		made += accounts_get(&a, ACCOUNT_USER, name) != NULL;
+	}
+	ok(made == ACCOUNTS_MAX && !accounts_get(&a, ACCOUNT_USER, "one-more"),
+		"no more than what is read back");
+	ok(accounts_get(&files, ACCOUNT_USER, "u7") && accounts_cover(&a, &files),
+		"it has all there is");
+	ok(accounts_get(&files, ACCOUNT_USER, "new") && !accounts_cover(&a, &files),
+		"but one it had no room for");
 }
 
 static void test_merge(void)
@@ -349,6 +368,7 @@ int main(void)
 	test_text();
 	test_observe();
 	test_own_user();
+	test_full();
 	test_merge();
 	test_json();
 	test_convergence();

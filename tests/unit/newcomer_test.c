@@ -145,6 +145,11 @@ static void test_decided(void)
 	live(THREE, 10000);
 	ok(decided(1)->generation == 5 && decided(1)->before == 2,
 		"one that was overtaken before anybody ran it is nothing to go back to");
+	runs[1] = runs[2] = 5;
+	failed[3] = 5;
+	live(THREE, 10000);
+	ok(!decided(1)->withdrawn,
+		"one that a majority runs is not withdrawn for a third one's trouble");
 }
 
 static void test_newcomer(void)

@@ -152,6 +152,31 @@ static void test_slow(void)
 	ok(step(&r, &look).rests && r.trial.failed == 2, "and no more");
 }
 
+/* A new card may fetch its store for an hour, and wait for a majority for a night. */
+static void test_patient(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	install(&r, &look);
+	for (int i = 0; i < 3; i++) {
+		look.now_ms += ROLLOUT_TRY_MS;
+		step(&r, &look);
+	}
+	ok(!r.trial.failed, "one that may not run yet has not failed");
+	look.process = look.copies = true;
+	for (int i = 0; i < 3; i++) {
+		look.now_ms += ROLLOUT_TRY_MS;
+		step(&r, &look);
+	}
+	ok(!r.trial.failed, "nor has one that copies a store");
+	look.copies = false;
+	look.now_ms += ROLLOUT_TRY_MS - 1000;
+	ok(!step(&r, &look).rests, "then it has its time");
+	look.now_ms += 1000;
+	ok(step(&r, &look).rests && r.trial.failed == 2, "and no more");
+}
+
 static void test_not_installed(void)
 {
 	struct rollout r = begin();
@@ -208,6 +233,21 @@ static void test_withdrawn(void)
 	look.process = look.serves = false;
 	w = step(&r, &look);
 	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2, "to what it had");
+	look.result = -1; /* a card that was built with it */
+	look.result_why = "what was there before is not here";
+	step(&r, &look);
+	look.result = 0;
+	w = step(&r, &look);
+	ok(!w.rests && !w.wants,
+		"where nothing was before it stays, and the others have their turns");
+	look.process = look.serves = true;
+	for (int i = 0; i < 5; i++)
+		w = step(&r, &look);
+	ok(!w.rests && !w.wants && !w.orders, "for good");
+	is_str(r.why, "generation 2 is withdrawn, but stays: what was there before is not here",
+		"which it says");
+	look.goal = look.newest = 3;
+	ok(step(&r, &look).wants, "until a newer one comes");
 }
 
 static void test_old_card(void)
@@ -272,6 +312,7 @@ int main(void)
 	test_quiet();
 	test_failure();
 	test_slow();
+	test_patient();
 	test_not_installed();
 	test_held();
 	test_withdrawn();

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a new generation would change on nodes that cannot be asked: they run, or will run when they
+ * are back, what all others run, and the list of that says what each node has.
+ */
+#include <string.h>
+#include "apply.h"
+
+#define NODE_CONF "/etc/bramble/node.conf" /* has the generation's number in it */
+
+static void take(void *arg, const char *p, size_t n)
+{
+	buf_add(arg, p, n);
+}
+
+static bool read_list(
+	const struct apply *a, const struct node *n, const char *public, struct generation *g)
+{
+	_cleanup_buf_ struct buf sealed = {0};
+	struct remote_listener l = {.data = take, .arg = &sealed};
+	json_t *request = json_pack("{s:s, s:I}", "verb", "list", "generation", a->running);
+	struct err ignored;
+
+	return remote_ask(&a->remote, n, request, &l, NULL, NULL, &ignored) == 0 &&
+	       buf_ok(&sealed) && generation_open(&sealed, public, g, &ignored) == 0;
+}
+
+static bool find_list(const struct apply *a, struct generation *g)
+{
+	const struct cluster *c = a->remote.cluster;
+	char public[GENERATION_PUBLIC_HEX + 1];
+	struct err ignored;
+
+	if (a->running <= 0 || generation_public(a->state.apply_seed, public, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (a->nodes[i].reached && (c->nodes[i].roles & (ROLE_DATA | ROLE_ARBITER)) &&
+			read_list(a, &c->nodes[i], public, g))
+			return true;
+	}
+	return false;
+}
+
+/* A node's files by path; the caller's reference. */
+static json_t *by_path(const json_t *list, const char *node)
+{
+	const json_t *files = json_object_get(json_object_get(list, "nodes"), node);
+	json_t *map = json_object();
+
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		json_t *f = json_array_get(files, i);
+		const char *path = json_string_value(json_object_get(f, "path"));
+		if (path && strcmp(path, NODE_CONF) != 0)
+			json_object_set(map, path, f);
+	}
+	return map;
+}
+
+void apply_look_at_absent(struct apply *a)
+{
+	const struct cluster *c = a->remote.cluster;
+	_cleanup_generation_ struct generation g = {0};
+
+	if (a->reached == c->nnodes)
+		return;
+	bool known = find_list(a, &g);
+	_cleanup_json_ json_t *next = rendering_list(&a->r, &a->state);
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (a->nodes[i].reached)
+			continue;
+		_cleanup_json_ json_t *is = by_path(g.json, c->nodes[i].name);
+		_cleanup_json_ json_t *will = by_path(next, c->nodes[i].name);
+		a->nodes[i].unknown = !known;
+		a->nodes[i].changes = known && !json_equal(is, will);
+		a->changed += a->nodes[i].changes;
+	}
+}
