@@ -116,7 +116,10 @@ int net_listen(const char *where, struct err *e)
 		ep.in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = ep.in6.sin6_port};
 		fd = listen_on(&ep);
 	}
-	return fd < 0 ? err_errno(e, "cannot listen on %s", where) : fd;
+	if (fd < 0)
+		return err_errno(e, "cannot listen on %s", where);
+	net_keep_alive(fd);
+	return fd;
 }
 
 unsigned net_port(int fd)
@@ -134,6 +137,22 @@ static void no_delay(int fd)
 	const int one = 1;
 
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+void net_keep_alive(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, 60},
+		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
+		{IPPROTO_TCP, TCP_KEEPCNT, 6},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		(void)setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+			sizeof(options[i].value));
 }
 
 int net_accept(int fd, struct sockaddr_storage *from)

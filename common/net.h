@@ -17,6 +17,11 @@ int parse_inet(const char *text, struct sockaddr_in *to);
 MUST_CHECK int net_listen(const char *where, struct err *e);
 /* Could net_listen take this text? For checking a configuration. */
 MUST_CHECK int net_check_listen(const char *where, struct err *e);
+/*
+ * A peer that lost its power says nothing: the kernel asks after a minute's silence, and gives the
+ * connection up a minute later. What net_listen's sockets accept has it from them (tcp(7)).
+ */
+void net_keep_alive(int fd);
 /* The port a socket is bound to; 0 if it is not. */
 unsigned net_port(int fd);
 

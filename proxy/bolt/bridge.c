@@ -37,6 +37,16 @@ static uint32_t wants(const struct stream *from, const struct stream *to)
 	return (stream_len(from) < STREAM_HIGH ? EPOLLIN : 0u) | (stream_len(to) ? EPOLLOUT : 0u);
 }
 
+/* It may take long, but not stand still. */
+static void watch_progress(struct bridge *b)
+{
+	size_t left = stream_len(&b->outward);
+
+	if (b->timer.heap_index < 0 || left < b->left)
+		(void)loop_timer_set(b->front->proxy->loop, &b->timer, CLOSING_MS);
+	b->left = left;
+}
+
 void bridge_watch(struct bridge *b)
 {
 	uint64_t ignored = 0;
@@ -49,8 +59,8 @@ void bridge_watch(struct bridge *b)
 		bridge_close(b);
 		return;
 	}
-	if (b->inner_ended && b->timer.heap_index < 0)
-		(void)loop_timer_set(b->front->proxy->loop, &b->timer, CLOSING_MS);
+	if (b->inner_ended)
+		watch_progress(b);
 	uint32_t outer = wants(&b->inward, &b->outward);
 	if (b->ops->unsent(b) || (outer & EPOLLIN && b->ops->pending(b)))
 		outer |= EPOLLOUT; /* for the latter, so that we come round for it */

@@ -30,7 +30,8 @@ struct bridge_ops {
 struct bridge {
 	struct loop_source outer; /* first: the client's end */
 	struct loop_source inner; /* ours */
-	struct loop_timer timer;  /* from inner_ended on */
+	struct loop_timer timer;  /* from inner_ended on: while nothing is taken */
+	size_t left;              /* of outward, when it was set */
 	struct front *front;
 	struct list_node node; /* on front->bridges or ->gone_bridges */
 	const struct bridge_ops *ops;

@@ -342,14 +342,6 @@ static void link_expired(struct loop_timer *t)
 	link_lost(container_of(t, struct link, timer), "it does not answer");
 }
 
-/* A peer that lost its power says nothing: the kernel asks it, so nobody waits for ever. */
-static void keep_alive(int fd)
-{
-	static const int on = 1;
-
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-}
-
 struct link *link_open(struct bolt_member *m, struct session *s)
 {
 	struct link *l = calloc(1, sizeof(*l));
@@ -373,7 +365,7 @@ struct link *link_open(struct bolt_member *m, struct session *s)
 		free(l);
 		return NULL;
 	}
-	keep_alive(fd);
+	net_keep_alive(fd);
 	(void)loop_timer_set(s->front->proxy->loop, &l->timer, s->front->proxy->conf->connect_ms);
 	l->principal->links++;
 	list_append(&m->busy, &l->node);

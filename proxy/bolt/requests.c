@@ -464,4 +464,7 @@ void session_run(struct session *s)
 	if (s->state == SESSION_BOUND && s->link)
 		link_watch(s->link);
 	session_watch(s);
+	/* What the client has just taken may let the member go on, and nothing else may tell. */
+	if (s->state == SESSION_BOUND && s->link)
+		link_watch(s->link);
 }

@@ -232,7 +232,6 @@ static void session_expired(struct loop_timer *t)
 
 struct session *session_new(struct front *f, int fd)
 {
-	static const int on = 1;
 	struct session *s = calloc(1, sizeof(*s));
 
 	if (!s)
@@ -246,7 +245,6 @@ struct session *session_new(struct front *f, int fd)
 		free(s);
 		return NULL;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	list_append(&f->sessions, &s->node);
 	if (f->sessions.len > f->counters.sessions_max)
 		f->counters.sessions_max = f->sessions.len;

@@ -168,7 +168,8 @@ static int send_plain(struct bridge *b)
 
 static bool pending(const struct bridge *b)
 {
-	return SSL_has_pending(b->wrap);
+	/* Not SSL_has_pending: a piece of a record is nothing to come round for. */
+	return SSL_pending(b->wrap) > 0;
 }
 
 static bool unsent(const struct bridge *b)

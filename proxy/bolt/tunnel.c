@@ -453,7 +453,6 @@ void tunnels_place(struct front *f)
 
 void tunnel_take(struct session *s)
 {
-	static const int on = 1;
 	struct front *f = s->front;
 	struct tunnel *t = calloc(1, sizeof(*t));
 	int fd = s->source.fd;
@@ -479,7 +478,6 @@ void tunnel_take(struct session *s)
 		free(t);
 		return;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	list_append(&f->tunnels, &t->node);
 	t->deadline_ms = boottime_ms() + f->proxy->conf->hold_ms;
 	wait_for_member(t);

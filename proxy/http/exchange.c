@@ -42,13 +42,23 @@ static struct list *line_of(struct client *c)
 	return c->x.bookmark.by ? &q->marked : &q->reads;
 }
 
+/*
+ * May what is bound to a member go to it? One that says master, but is not the one that takes
+ * writes, must not commit either: while two claim to be it, or its agent says no, it waits.
+ */
+static bool available(const struct member *m)
+{
+	return member_reachable(m) &&
+	       (m->role != NEO4J_MASTER || election_master(&m->proxy->election) == m->index);
+}
+
 /* Is there a member that could take it, with room or not? */
 static bool possible(const struct client *c)
 {
 	struct proxy *p = c->proxy;
 
 	if (c->x.pinned)
-		return member_reachable(c->x.pinned);
+		return available(c->x.pinned);
 	if (c->x.write || !c->x.bookmark.by)
 		return route_possible(p, c->x.write);
 	return route_possible_since(p, c->x.bookmark.since_ms);
@@ -137,6 +147,7 @@ static void finish(struct client *c)
 {
 	struct exchange *x = &c->x;
 	struct upstream *u = x->upstream;
+	const struct member *m = u->member;
 	bool clean = x->member_may_keep && x->request.done && !x->send_broken &&
 		     !x->to_member.len && !x->from_member.len && !x->member_closed;
 
@@ -147,7 +158,7 @@ static void finish(struct client *c)
 		pool_close(u);
 	c->close |= !x->request.done;
 	free_buffers(x);
-	if (queue_len(&c->proxy->queue))
+	if (queue_len(&c->proxy->queue) || m->pinned.len)
 		proxy_kick(c->proxy);
 	client_enter(c, CLIENT_FLUSHING);
 }
@@ -295,7 +306,7 @@ static struct turn next_turn(struct proxy *p)
 	if (p->queue.marked.len)
 		consider_marked(&t, p);
 	for (struct member *m = NULL; (m = members_next(p, m));) {
-		if (m->pinned.len && member_reachable(m))
+		if (m->pinned.len && available(m))
 			consider(&t, &m->pinned, m);
 	}
 	return t;
@@ -327,6 +338,8 @@ static void refuse(struct client *c, const char *why)
 
 static const char *why_none(const struct client *c)
 {
+	if (c->x.pinned && member_reachable(c->x.pinned))
+		return members_why_no_master(c->proxy);
 	if (c->x.pinned)
 		return "the member that has the transaction is not available";
 	if (c->x.bookmark.by && !c->x.write)

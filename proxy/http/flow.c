@@ -252,8 +252,8 @@ static enum flow finish_closed(struct client *c, const char **why)
 {
 	struct exchange *x = &c->x;
 
-	if (x->relayed && c->out.len >= RELAY_FULL)
-		return FLOW_GOING; /* there may be more in from_member */
+	if (x->relayed && (c->out.len >= RELAY_FULL || x->from_member.len))
+		return FLOW_GOING;
 	if (x->relayed && relay_close(&x->response, &c->out) == 0)
 		return FLOW_DONE;
 	*why = x->relayed ? "it closed in the middle of the answer" : "it closed without an answer";

@@ -416,7 +416,7 @@ void member_move(struct member *m, const struct member_conf *conf)
 	struct err e = {0};
 
 	loop_timer_del(&m->probe_timer);
-	http_client_free(m->probe);
+	http_client_free(steal(&m->probe)); /* what is cut below asks for a probe */
 	agent_watch_stop(m);
 	tx_watch_stop(m);
 	pool_close_idle(m, INT64_MAX);
@@ -435,7 +435,7 @@ void member_clear(struct member *m)
 	size_t i = (size_t)m->index;
 
 	loop_timer_del(&m->probe_timer);
-	http_client_free(m->probe);
+	http_client_free(steal(&m->probe)); /* what is cut below asks for a probe */
 	agent_watch_stop(m);
 	tx_watch_stop(m);
 	pool_close_idle(m, INT64_MAX);

@@ -172,4 +172,21 @@ def test_fenced():
         c.close()
 
 
+def test_contested():
+    """A master that another one has replaced still answers; what it committed would be lost."""
+    members = cluster(2)
+    with Proxy(members, pool="hold_ms = 1500") as proxy:
+        proxy.ready()
+        own = path_of(proxy.once("POST", "/db/data/transaction", WRITE, statements("x")).field("Location"))
+        members[1].role = "master"
+        eventually(lambda: proxy.json()["master"] != "pi1", "two claim to be the master")
+        before = len(members[0].seen)
+        a = proxy.once("POST", own + "/commit", "", statements("y"))
+        same(a.status, 503, "then an open transaction is not committed by either")
+        same([r for r in members[0].seen[before:] if "/commit" in str(r)], [], "nor asked to be")
+        members[1].role = "slave"
+        eventually(lambda: proxy.json()["master"] == "pi1")
+        same(proxy.once("POST", own + "/commit", "", statements("y")).status, 200, "afterwards it is")
+
+
 sys.exit(harness.main(globals()))
