@@ -13,7 +13,7 @@
  * anywhere: it did not copy the store, for the space taken stayed the same, and it did not recover
  * it, for it computed nothing. Whatever wedged it may last, so each time it gets longer. Pure.
  */
-#define WEDGE_MS 300000
+#define WEDGE_MS 120000
 #define WEDGE_MAX_MS (8 * WEDGE_MS)
 #define WEDGE_SPACE (1 << 20) /* bytes: more than a log says in that time */
 #define WEDGE_BUSY_PERCENT 20 /* of one core; a JVM at rest takes 1 to 3 */

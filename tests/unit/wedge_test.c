@@ -28,13 +28,13 @@ int main(void)
 	is_int(ended_after(&w, 2 << 20, 1), 0, "one that copies its store is left alone");
 	is_int(ended_after(&w, 0, 60), 0, "and one that recovers it");
 	w = (struct wedge){0};
-	is_int(ended_after(&w, 20000, 3), 5, "one that only logs is ended after 5 minutes");
-	is_int(ended_after(&w, 0, 3), 10, "the next time after 10");
-	is_int(ended_after(&w, 0, 3), 20, "then 20");
-	is_int(ended_after(&w, 0, 3), 40, "40");
-	is_int(ended_after(&w, 0, 3), 40, "and no longer than that");
+	is_int(ended_after(&w, 20000, 3), 2, "one that only logs is ended after 2 minutes");
+	is_int(ended_after(&w, 0, 3), 4, "the next time after 4");
+	is_int(ended_after(&w, 0, 3), 8, "then 8");
+	is_int(ended_after(&w, 0, 3), 16, "16");
+	is_int(ended_after(&w, 0, 3), 16, "and no longer than that");
 	ok(!wedge_step(&w, &serves), "one that serves");
-	is_int(ended_after(&w, 0, 3), 5, "has made good");
+	is_int(ended_after(&w, 0, 3), 2, "has made good");
 	struct wedge_look look = {.now_ms = 1000, .joins = true, .pid = 7};
 	w = (struct wedge){0};
 	ok(!wedge_step(&w, &look), "it joins");
@@ -42,7 +42,7 @@ int main(void)
 	look.pid = 8;
 	ok(!wedge_step(&w, &look), "one that was ended and started again");
 	look.now_ms += WEDGE_MS - 1000;
-	ok(!wedge_step(&w, &look), "has its own five minutes");
+	ok(!wedge_step(&w, &look), "has its own two minutes");
 	look.now_ms += 1000;
 	ok(wedge_step(&w, &look), "and no more");
 	struct copy_watch c = {0};
