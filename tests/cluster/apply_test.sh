@@ -1,7 +1,7 @@
 #!/bin/bash
 # A changed cluster.conf on a live cluster with a real Neo4j 3.5, under a writer: a setting taken over
-# in turns, a broken one taken back, a fourth data node that joins, one that leaves. Nothing
-# acknowledged may be missing afterwards.
+# in turns, TLS with it, its certificate renewed, a broken setting taken back, a fourth data node that
+# joins, one that leaves. Nothing acknowledged may be missing afterwards.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -15,6 +15,7 @@ done
 
 net=192.168.89
 conf=$scratch/$name.conf
+tls=
 mkdir -p "$scratch/overlay/etc/motd.d"
 echo "greeting one" >"$scratch/overlay/etc/motd.d/garden"
 write_conf() { # LINE NODE... (numbers)
@@ -28,6 +29,7 @@ cluster "$name" {
   direct_access = true # the writer and the reader ask each member itself
   network { subnet = "$net.0/24" gateway = "$net.1" }
   overlay "overlay" { }
+  $tls
   $1
 EOC
     for i in "${@:2}"; do
@@ -52,6 +54,13 @@ import json, sys
 print(json.load(sys.stdin)["results"][0]["data"][0]["row"][0])' 2>/dev/null
 }
 started() { rehearse exec "pi$1" -- systemctl show -p ExecMainStartTimestampMonotonic --value neo4j.service; }
+# What a client that trusts the cluster's authority, and nobody else, gets by https at NAME.
+https() { # NAME PATH [OPTION...]
+  fetch --cacert "$scratch/$name.state/ca.crt" --resolve "$1:8090:$net.13" "${@:3}" "https://$1:8090$2"
+}
+# shellcheck disable=SC2317
+https_status() { https "$1" /db/data/ -o /dev/null -w '%{http_code}'; }
+proxy_pid() { rehearse exec pi3 -- systemctl show -p MainPID --value bramble-proxy.service; }
 # Elections come by themselves too, so who is master is written down all the while.
 watch_master() {
   while sleep 0.3 && [[ -e $scratch ]]; do
@@ -82,6 +91,7 @@ must $? "and all three serve"
 
 # --- a setting, and a file of an overlay
 begin_writes Setting
+tls='tls { mode = "own" }'
 write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3
 echo "greeting two" >"$scratch/overlay/etc/motd.d/garden"
 said=$(tell apply --check --diff "$conf")
@@ -106,6 +116,21 @@ is "$last" "$(master_at "$(turn_of "$last")")" "the master was the last to resta
 none_missing Setting 1 2 3
 tell apply --check "$conf" >/dev/null
 is $? 0 "then nothing would change"
+
+# --- TLS came with it
+is "$(https_status pi3.local)" 200 "the proxy takes https, with a certificate of the cluster's authority"
+is "$(https_status db.example.org)" 000 "which does not stand for another name"
+like "$(https pi3.local /db/data/transaction/commit -H 'X-Write: 1' -H 'Content-Type: application/json' \
+  -d '{"statements":[{"statement":"CREATE (n:Https) RETURN 42"}]}')" '"row":\[42\]' "and writes come to the master by it"
+before=$(proxy_pid) started=$(for i in 1 2 3; do started $i; done)
+tls='tls { mode = "own" names = {"db.example.org"} }'
+write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3
+said=$(tell apply "$conf")
+ok $? "a certificate of more names is taken over: ${said##*$'\n'}"
+until_is 10 200 https_status db.example.org
+ok $? "new connections get it"
+is "$(proxy_pid)" "$before" "from the same proxy"
+is "$(for i in 1 2 3; do started $i; done)" "$started" "and no Neo4j was restarted for it"
 
 # --- one on which Neo4j does not start
 begin_writes Broken
