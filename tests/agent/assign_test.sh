@@ -167,7 +167,7 @@ fi
 # --- nobody's agent
 card 10000000abcdef99
 assign
-port=$((20000 + RANDOM % 20000))
+port=$((20000 + RANDOM % 12000))
 "$agent" --root card --http 127.0.0.1:$port --peer 127.0.0.1:$((port + 1)) run 2>said &
 pid=$!
 ask() { curl -s -m 5 -o body -w '%{http_code}' "http://127.0.0.1:$port$1"; }

@@ -405,7 +405,7 @@ def restore_life(nodes):
     pi1.write("fails", "")
     for n in nodes:
         n.start()
-    ok(wait_for(lambda: len(pi1.starts()) >= 4, 60), "a Neo4j that does not start is started again")
+    ok(wait_for(lambda: len(pi1.starts()) >= 4, 120), "a Neo4j that does not start is started again")
     ok('state = "restore"' in pi1.read("srv/bramble/bramble.marker") and pi1.read(store) == "the backup's",
        "and its store is not given up for that")
     os.unlink(os.path.join(pi1.root, "fails"))

@@ -40,7 +40,7 @@ in_net() { ip netns exec "$netns" "$@"; }
 eventually() { # WANT NAME COMMAND...
   local want=$1 what=$2 got
   shift 2
-  for _ in $(seq 90); do
+  for _ in $(seq "${patience:-90}"); do
     got=$("$@" 2>/dev/null)
     [[ $got == "$want" ]] && break
     sleep 1
@@ -77,8 +77,7 @@ eventually "200 503 503 " "/master is 200 on one node only" masters
 is "$(get http://192.168.77.14:7470/health)" 200 "the proxy node is healthy too"
 is "$(get http://192.168.77.14:8080/)" 401 "the stats page wants a password"
 password=$(cat "$scratch/$name.state/stats.password")
-in_net curl -s -m 5 -u "admin:$password" http://192.168.77.14:8080/ | grep -q pi3
-ok $? "and shows the members to who has it"
+like "$(in_net curl -s -m 5 -u "admin:$password" http://192.168.77.14:8080/)" pi3 "and shows the members to who has it"
 body='{"statements":[{"statement":"CREATE (n:Hello) RETURN id(n)"}]}'
 out=$(in_net curl -s -m 30 -H 'X-Write: 1' -H 'Content-Type: application/json' -d "$body" \
   http://192.168.77.14:8090/db/data/transaction/commit)
@@ -154,7 +153,7 @@ aside() {
   "$bramble" rehearse exec --cluster "$name" "pi$slave" -- find /srv/bramble/neo4j/data -name '*-aside-1' |
     grep -c .
 }
-eventually $'slave\n1' "it is put aside and the node a slave again" aside
+patience=300 eventually $'slave\n1' "it is put aside and the node a slave again" aside
 for i in 1 2 3 4; do
   "$bramble" rehearse exec --cluster "$name" "pi$i" -- \
     ps -o rss=,comm= -C bramble-agent,bramble-proxy | sed "s/^/# pi$i RSS kB /"

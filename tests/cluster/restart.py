@@ -47,7 +47,8 @@ class Watch:
 
     def is_down(self, addr):
         status, text = request(addr, 7470, "GET", "/cluster", timeout=2)
-        return status == 200 and any(n["address"] == addr and n["neo4j"] == "down"
+        return status == 200 and any(n["address"] == addr and n["neo4j"] == "down" and
+                                     n["why"] != "Neo4j gives no answer"  # a slow one
                                      for n in json.loads(text)["nodes"])
 
     def look(self):
@@ -61,7 +62,8 @@ class Watch:
 
 def in_turns(args, roles, out):
     watch, before = Watch(args), pids(args)
-    out["first_master"], begin = one_master(roles), time.monotonic()
+    out["first_master"] = wait_until("one master", 60, lambda: one_master(roles))
+    begin = time.monotonic()
     everywhere(args, "systemctl", "reload", "bramble-agent.service")
 
     def same_process():

@@ -98,7 +98,7 @@ is "$(versions)" "$from" "with Neo4j $from"
 
 # --- one that does not
 start=$SECONDS
-said=$(timeout 180 ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/store.backup" "$conf" 2>&1)
+said=$(timeout 600 ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/store.backup" "$conf" 2>&1)
 must $? "upgraded in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
 end_writes
 until_is 60 "3 1" standing
@@ -131,7 +131,7 @@ must $? "cards with Neo4j $to and stores of $from are held: $(why)"
 fails 1 'held; with --no-backup' "no slave can be asked for a backup" \
   ip netns exec "$netns" "$bramble" upgrade --backup "$scratch/none" "$conf"
 start=$SECONDS
-said=$(timeout 180 ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" 2>&1)
+said=$(timeout 600 ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" 2>&1)
 must $? "upgraded in $((SECONDS - start)) s: $(tr '\n' ';' <<<"$said")"
 [[ $said != *"beside its own"* ]]
 ok $? "no card is brought what it has"

@@ -125,10 +125,12 @@ def test_failover(drivers):
     """All of them write while the master changes twice and is away for a while."""
     store = Store()
     members = [CypherMember(f"pi{i}", "master" if i == 2 else "slave", store) for i in (1, 2, 3)]
+    harness.PATIENCE_S = 240  # a dozen drivers start at once
+    logs = [tempfile.TemporaryFile("w+") for _ in drivers]  # a pipe that nobody reads would stop them
     with BoltProxy(members, pool="hold_ms = 20000") as proxy:
         loops = [subprocess.Popen(
             command(d) + [f"{'bolt+routing' if '-1.' in d else 'neo4j'}://127.0.0.1:{proxy.bolt}", "pw", "0", "loop"],
-            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) for d in drivers]
+            text=True, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.DEVNULL) for d, log in zip(drivers, logs)]
 
         def writes():
             who = [w for w, _ in store.loops]
@@ -146,8 +148,10 @@ def test_failover(drivers):
         harness.eventually(lambda b=writes(): all_went_on(b), "all write to the next master")
         members[0].role, members[2].role = "slave", "master"
         harness.eventually(lambda b=writes(): all_went_on(b), "and to the one after it")
-        for d, p in zip(drivers, loops):
-            out, _ = p.communicate("stop\n", timeout=60)
+        for d, p, log in zip(drivers, loops, logs):
+            p.communicate("stop\n", timeout=120)
+            log.seek(0)
+            out = log.read()
             wrote = {(w, int(i)) for w, i in re.findall(r"^wrote (\S+) (\d+)$", out, re.M)}
             # A commit that was on its way when the connection broke: nobody knows, and Python says so.
             errors = [e for e in re.findall(r"^error \S+ (.*)$", out, re.M) if "IncompleteCommit" not in e]

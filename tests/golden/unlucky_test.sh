@@ -86,6 +86,10 @@ timeout -s INT 1 "$bramble" check fifo >log 2>&1 # nobody writes to it
 is $? 124 "waiting for a FIFO's writer can be interrupted"
 "$bramble" check fifo >log 2>&1 &
 pid=$!
+for _ in $(seq 100); do # until it is that program, and catches SIGTERM
+  [[ $(<"/proc/$pid/comm") == bramble ]] && ((0x$(sed -n 's/^SigCgt:\t//p' "/proc/$pid/status") & 0x4000)) && break
+  sleep 0.1
+done
 sleep 0.5
 kill -TERM $pid
 wait $pid

@@ -45,9 +45,17 @@ def eventually(check, text=None):
     return ok(False, text) if text else False
 
 
+given = set()
+
+
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    """Never the same twice: one that is free again may be somebody's all the same."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        if port not in given:
+            given.add(port)
+            return port
 
 
 class Answer:

@@ -32,8 +32,9 @@ def talk(port, data):
     got, closed = b"", False
     with contextlib.suppress(OSError):
         s.sendall(data)
-        s.settimeout(QUIET_S)
         while True:
+            # An answer, and the end after a refusal, come for sure; only then silence tells something.
+            s.settimeout(QUIET_S if b" 200 " in got else 5)
             part = s.recv(65536)
             if not part:
                 closed = True

@@ -37,7 +37,7 @@ def in_turn(r):
 
 
 def the_master(r):
-    return r.watch.master()
+    return wait_until(60, r.watch.master)
 
 
 def a_slave(r):
