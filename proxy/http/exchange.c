@@ -294,6 +294,35 @@ static void consider_marked(struct turn *t, struct proxy *p)
 	}
 }
 
+/* A client that sends no byte of its body for so long gives its place to one that waits. */
+#define BODY_STALL_MS 5000
+
+static bool has_stalled(const struct client *c)
+{
+	int64_t since_ms = c->timer.at_ms - c->proxy->conf->client_ms; /* flow_watch */
+
+	return c->state == CLIENT_RUNNING && !c->x.request.done && !c->out.len &&
+	       flow_waits_for_client(c) && loop_now_ms(c->proxy->loop) - since_ms >= BODY_STALL_MS;
+}
+
+static void cut_stalled(struct member *m)
+{
+	for (struct list_node *n = m->busy.first, *next; n; n = next) {
+		struct client *c = container_of(n, struct upstream, node)->client;
+		next = n->next;
+		if (has_stalled(c))
+			exchange_expired(c);
+	}
+}
+
+static void make_room(struct proxy *p)
+{
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (!member_has_room(m) && (queue_len(&p->queue) || m->pinned.len))
+			cut_stalled(m);
+	}
+}
+
 /* Whose turn it is among those that can be placed. */
 static struct turn next_turn(struct proxy *p)
 {
@@ -327,6 +356,7 @@ void exchange_dispatch(struct proxy *p)
 	p->dispatching = false;
 	queue_note_length(&p->queue);
 	account_waiting(p);
+	make_room(p);
 }
 
 static void refuse(struct client *c, const char *why)

@@ -524,6 +524,22 @@ def test_maxconn():
         same(sum(m["in_flight"] for m in proxy.json()["members"]), 0, "none is left")
 
 
+def test_stalled_bodies():
+    with Proxy(cluster(1), pool="maxconn = 2 hold_ms = 30000") as proxy:
+        proxy.ready()
+        stalled = []
+        for _ in range(2):
+            c = proxy.connect()
+            c.send("POST /echo HTTP/1.1\r\nHost: a\r\nX-Write: 1\r\nContent-Length: 100\r\n\r\nx")
+            stalled.append(c)
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
+        same(proxy.once("POST", "/echo", "X-Write: 1\r\n", b"{}").status, 200,
+             "clients that do not send what they announced give their places up")
+        same(stalled[0].answer().status, 408, "and are told")
+        for c in stalled:
+            c.close()
+
+
 def test_limits():
     with Proxy(cluster(1), limits="maxconn = 5", timeouts="client_ms = 400") as proxy:
         proxy.ready()
