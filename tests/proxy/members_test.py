@@ -246,4 +246,5 @@ def test_held_fast():
         same(names(proxy), ["pi1", "pi2"], "members that proxy.conf names otherwise are the same")
 
 
-sys.exit(harness.main(globals()))
+if __name__ == "__main__":
+    sys.exit(harness.main(globals()))

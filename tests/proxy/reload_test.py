@@ -18,6 +18,7 @@ import time
 import harness
 from fake_bolt import BEGIN, COMMIT, SUCCESS, BoltClient, BoltMember
 from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, same
+from members_test import Cluster
 
 WRITE = "X-Write: 1\r\n"
 RELOADS = int(os.environ.get("RELOADS", 12))
@@ -210,6 +211,17 @@ def test_open_transaction():
         for k in keepers:
             k.join(harness.PATIENCE_S)
         same(lost[:3], [], f"5 reloads, {done} requests about open transactions: all found theirs")
+
+
+def test_orders_by_word():
+    """About members that no proxy.conf has: the agents tell of them after the next process began."""
+    agents = Cluster(3)
+    with Reloaded(agents.members()[:1]) as proxy:
+        eventually(lambda: len(proxy.json()["members"]) == 3)
+        proxy.order("set server pi3 state drain; set server pi2 weight 7")
+        ok(proxy.reload(), "members that the agents tell of")
+        eventually(lambda: len(proxy.json()["members"]) == 3)
+        same((proxy.member("pi3")["admin"], proxy.member("pi2")["weight"]), ("drain", 7), "orders about them stay")
 
 
 def test_refused():
