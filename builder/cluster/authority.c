@@ -78,15 +78,22 @@ static int read_pair(const struct cluster *c, struct pair *p, const char *certif
 	return parse(p, certificate, key, e) < 0 ? err_prefix(e, "%s", dir) : 1;
 }
 
-/* The key first: a certificate without one would be of no use. */
-static int write_pair(const struct cluster *c, struct pair *p, const char *certificate,
-	const char *key, struct err *e)
+static int put_into_words(struct pair *p, const char *certificate, struct err *e)
 {
 	free_secret(&p->key_pem);
 	buf_free(&p->certificate_pem);
 	if (certificate_write_key(&p->key_pem, p->key) < 0 ||
 		certificate_write(&p->certificate_pem, p->certificate) < 0)
 		return err_set(e, "%s: out of memory", certificate);
+	return 0;
+}
+
+/* The key first: a certificate without one would be of no use. */
+static int write_pair(const struct cluster *c, struct pair *p, const char *certificate,
+	const char *key, struct err *e)
+{
+	if (put_into_words(p, certificate, e) < 0)
+		return -1;
 	if (state_keep(c, key, p->key_pem.data, p->key_pem.len, e) < 0)
 		return -1;
 	return state_keep(c, certificate, p->certificate_pem.data, p->certificate_pem.len, e);
@@ -187,16 +194,26 @@ static int keep(
 	return *renewed ? issue(c, leaf, &ca, names, now, e) : 0;
 }
 
-static int peek(const struct cluster *c, struct pair *leaf, struct err *e)
+/* One that nobody issued and nobody keeps: for seeing what would change. */
+static int make_sample(const struct cluster *c, struct pair *leaf, time_t now, struct err *e)
 {
-	_cleanup_free_ char *dir = cluster_state_dir(c);
+	_cleanup_free_ char *names = certificate_names(c);
+	const struct certificate_wish w = {
+		.subject = "sample", .names = names, .days = c->tls.days, .now = now};
+
+	EVP_PKEY_free(leaf->key);
+	leaf->key = certificate_new_key();
+	if (!leaf->key)
+		return err_set(e, "tls.key: a key cannot be made");
+	leaf->certificate = certificate_new(&w, leaf->key, e);
+	return leaf->certificate ? put_into_words(leaf, "tls.crt", e) : -1;
+}
+
+static int peek(const struct cluster *c, struct pair *leaf, time_t now, struct err *e)
+{
 	int r = read_pair(c, leaf, "tls.crt", "tls.key", e);
 
-	if (r == 0)
-		return err_code(e, EXIT_CONFIG,
-			"%s/tls.crt: there is none yet; bramble build and bramble apply make it",
-			dir);
-	return r < 0 ? -1 : 0;
+	return r ? (r < 0 ? -1 : 0) : make_sample(c, leaf, now, e);
 }
 
 int authority_open(const struct cluster *c, enum credentials_how how, time_t now,
@@ -206,7 +223,8 @@ int authority_open(const struct cluster *c, enum credentials_how how, time_t now
 
 	if (c->tls.mode != TLS_OWN)
 		return 0;
-	int r = how == CREDENTIALS_PEEK ? peek(c, &leaf, e) : keep(c, &leaf, now, &t->renewed, e);
+	int r = how == CREDENTIALS_PEEK ? peek(c, &leaf, now, e)
+					: keep(c, &leaf, now, &t->renewed, e);
 	if (r == 0)
 		give(t, &leaf, now);
 	return r;

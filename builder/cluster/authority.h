@@ -25,7 +25,7 @@ struct credentials {
 };
 
 enum credentials_how {
-	CREDENTIALS_PEEK, /* nothing is made: what is missing is an error */
+	CREDENTIALS_PEEK, /* nothing is kept: what is missing is a sample, for comparing */
 	CREDENTIALS_KEEP,
 };
 

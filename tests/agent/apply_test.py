@@ -176,6 +176,11 @@ def test_nothing(pc, nodes):
     ok(code == 0 and "nothing changes" in text, "of the cards just built nothing would change")
     if code:
         print("# " + text.replace("\n", "\n# "))
+    pc.write(nodes, 'tls { mode = "own" }')
+    code, text = pc.run("apply", "--check", "--diff", "c.conf")
+    ok(code == 1 and "pi4: /etc/bramble/tls.crt is missing" in text and "PRIVATE" not in text and
+       not os.path.exists(os.path.join(pc.dir, "c.state/tls.crt")), "TLS for the first time: told, and nothing is made")
+    pc.write(nodes)
 
 
 def taken_late(pc, proxy):
