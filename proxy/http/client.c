@@ -259,7 +259,8 @@ static void client_read(struct client *c)
 		client_close(c);
 		return;
 	}
-	ssize_t n = recv(c->source.fd, p->scratch, HTTP_MAX_HEAD - c->in.len, 0);
+	size_t room = c->state == CLIENT_LINGERING ? HTTP_MAX_HEAD : HTTP_MAX_HEAD - c->in.len;
+	ssize_t n = recv(c->source.fd, p->scratch, room, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;

@@ -93,7 +93,7 @@ static void fail(struct client *c, unsigned status, const char *code, const char
 	struct member *m = x->upstream->member;
 	bool unknown = outcome_unknown(x);
 
-	m->errors++;
+	m->errors += status >= 500; /* else it was the client's fault */
 	drop_upstream(c);
 	free_buffers(x);
 	if (x->passed_on) {
@@ -446,7 +446,9 @@ void exchange_begin(struct client *c, const struct http_head *h)
 	case INTAKE_OK:
 		break;
 	}
-	if (c->x.pinned && c->x.pinned->role == NEO4J_DOWN) {
+	/* One that has not been asked yet is not dead: a proxy may just have begun. */
+	if (c->x.pinned && c->x.pinned->role == NEO4J_DOWN &&
+		(c->x.pinned->last_probe_ms || c->x.pinned->admin == MEMBER_MAINT)) {
 		answer_no_transaction(c);
 		return;
 	}

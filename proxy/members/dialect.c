@@ -43,7 +43,7 @@ const char *dialect_target(enum dialect d)
 
 bool dialect_slaves_write(enum dialect d)
 {
-	return d == DIALECT_ASK || d == DIALECT_HA || d == DIALECT_SINGLE;
+	return d == DIALECT_HA || d == DIALECT_SINGLE; /* not known yet: it may not */
 }
 
 bool dialect_is_refused(unsigned status)

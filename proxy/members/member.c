@@ -204,6 +204,8 @@ static void died(struct member *m)
 {
 	bool news = m->role != NEO4J_DOWN;
 
+	if (!m->down_since_ms) /* one that never was up, too */
+		m->down_since_ms = boottime_ms();
 	m->deaths += news;
 	set_role(m, NEO4J_DOWN);
 	if (news) {
@@ -454,6 +456,7 @@ int members_start(struct proxy *p, struct err *e)
 	p->check_fields = proxy_conf_check_fields(p->conf, e);
 	if (!p->check_fields)
 		return err_prefix(e, "checks");
+	p->dialect = p->conf->dialect;
 	p->no_master_since_ms = boottime_ms();
 	p->last_master = -1;
 	randombytes_buf(&p->bookmark_id, sizeof(p->bookmark_id));

@@ -4,6 +4,8 @@
 #include "neo4j_bean.h"
 
 #define EVERY_MS 1000
+#define REFUSED_MS 30000 /* until one that says no is asked again */
+#define STALE_MS 10000   /* what was heard so long ago tells nothing of now */
 #define TIMEOUT_MS 3000
 #define BODY_MAX (64u << 10)
 
@@ -21,9 +23,9 @@ void tx_watch_heard(struct member *m, int64_t as_of_ms, uint64_t tx)
 		proxy_kick(m->proxy);
 }
 
-static void schedule(struct member *m)
+static void schedule(struct member *m, int64_t in_ms)
 {
-	(void)loop_timer_set(m->proxy->loop, &m->bean_timer, EVERY_MS);
+	(void)loop_timer_set(m->proxy->loop, &m->bean_timer, in_ms);
 }
 
 static void done(void *arg, const struct http_result *r)
@@ -35,8 +37,7 @@ static void done(void *arg, const struct http_result *r)
 		if (bean.last_tx != TX_UNKNOWN)
 			tx_watch_heard(m, boottime_ms() - r->took_ms, bean.last_tx);
 	}
-	if (r->status == 200 || !r->status)
-		schedule(m);
+	schedule(m, r->status == 200 || !r->status ? EVERY_MS : REFUSED_MS);
 }
 
 static void due(struct loop_timer *t)
@@ -90,10 +91,17 @@ bool tx_watch_has(const struct member *m, int64_t since_ms)
 	       reach_had(&m->reach, boottime_ms() - REACH_SETTLED_MS, &had) && had >= needed;
 }
 
+static bool is_stale(const struct reach *r)
+{
+	return boottime_ms() - r->slot[r->newest].as_of_ms > STALE_MS;
+}
+
 int64_t tx_watch_lag(const struct member *m)
 {
 	uint64_t master, own;
 
+	if (is_stale(&m->reach) || is_stale(&m->proxy->reach))
+		return -1;
 	if (!reach_latest(&m->proxy->reach, &master) || !reach_latest(&m->reach, &own))
 		return -1;
 	return master > own ? (int64_t)(master - own) : 0;

@@ -7,7 +7,7 @@
 /*
  * How far a member's store is (reach.h): told by its agent with the rest, or, of one without an
  * agent, by Neo4j HA itself, which is asked once a second with the checks' credentials. One that
- * refuses is left alone until its role is another one. Other kinds of cluster do not tell.
+ * refuses is asked again after half a minute. Other kinds of cluster do not tell.
  */
 void tx_watch_start(struct member *m);
 void tx_watch_stop(struct member *m);

@@ -72,7 +72,7 @@ static struct timing timing_of(const struct account *a, int64_t end)
 		.queue = a->start ? a->waited : -1,
 		.connect = a->connected ? a->connected - a->start : -1,
 		.answer = members ? a->answered - a->connected : -1,
-		.active = end - a->first_byte,
+		.active = a->first_byte ? end - a->first_byte : -1,
 	};
 }
 
