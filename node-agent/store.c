@@ -45,8 +45,8 @@ static int put_aside(const char *dir, const char *store, unsigned number, struct
 	_cleanup_free_ char *aside = xasprintf("%s-aside-%u", store, number);
 	_cleanup_free_ char *older = xasprintf("%s-aside-%u", store, number - 1);
 
-	if (exists(aside))
-		return discard(store, e);
+	if (exists(aside)) /* what was interrupted after that is done again */
+		return discard(store, e) < 0 ? -1 : io_remove_tree(older, e);
 	if (!exists(store))
 		return 0;
 	if (rename(store, aside) < 0)

@@ -30,6 +30,18 @@ static int check_remove(const struct apply *a, const char *name, struct err *e)
 	if (cluster_node(a->remote.cluster, name))
 		return err_code(e, EXIT_CONFIG, "%s still has node \"%s\"; take it out first",
 			a->remote.cluster->path, name);
+	for (size_t i = 0; i < json_array_size(a->members); i++) {
+		const char *member = json_string_value(json_array_get(a->members, i));
+		if (!cluster_node(a->remote.cluster, member) && strcmp(member, name) != 0)
+			return err_code(e, EXIT_CONFIG,
+				"%s has no node \"%s\", which is a member; it is not \"%s\" that "
+				"would "
+				"leave",
+				a->remote.cluster->path, member, name);
+	}
+	if (!apply_is_member(a, name) && !a->changed)
+		return err_set(
+			e, "%s: the live cluster has no such node, or it has left already", name);
 	return 0;
 }
 

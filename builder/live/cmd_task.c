@@ -139,9 +139,24 @@ static int call_off_all(const struct look *k, struct err *e)
 	return 0;
 }
 
+/* -1: one that has it may be among those that did not answer. */
+static int is_all_known(const struct look *k, struct err *e)
+{
+	const struct cluster *c = k->remote->cluster;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if ((c->nodes[i].roles & RUNS_NEO4J) && !k->word[i].reached)
+			return err_set(e, "whether there is anything to call off is not known: %s",
+				k->word[i].why);
+	}
+	return 0;
+}
+
 static int back(struct look *k, struct err *e)
 {
 	if (all_rest(k)) {
+		if (is_all_known(k, e) < 0)
+			return -1;
 		printf("there is nothing to call off\n");
 		return 0;
 	}

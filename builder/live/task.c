@@ -128,6 +128,15 @@ int live_task_call(const struct live_task *t, struct err *e)
 	return remote_ask(t->remote, t->keeper, request, NULL, NULL, NULL, e);
 }
 
+static void show_line(char shown[256], const char *line)
+{
+	if (strncmp(shown, line, 255) == 0)
+		return;
+	snprintf(shown, 256, "%s", line);
+	printf("%s\n", shown);
+	fflush(stdout);
+}
+
 /* 1: done there, and serves; 0: not yet; -1: it went back. */
 static int look_at(const struct live_task *t, const struct node *n, char *shown, struct err *e)
 {
@@ -136,8 +145,10 @@ static int look_at(const struct live_task *t, const struct node *n, char *shown,
 	struct err none;
 
 	if (live_task_status(t->remote, n, &answer, &none) < 0 ||
-		remote_status(t->remote, n, &s, &none) < 0)
+		remote_status(t->remote, n, &s, &none) < 0) {
+		show_line(shown, none.msg);
 		return check_interrupted(e);
+	}
 	const char *step = json_string_value(json_object_get(answer, "step"));
 	const char *id = json_string_value(json_object_get(answer, "task"));
 	const char *why = json_string_value(json_object_get(answer, "why"));
@@ -147,11 +158,7 @@ static int look_at(const struct live_task *t, const struct node *n, char *shown,
 	if (strcmp(step, "back") == 0)
 		return err_set(e, "%s: all is as before: %s", n->name, why ? why : "");
 	snprintf(line, sizeof(line), "%s: %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);
-	if (strcmp(line, shown) != 0) {
-		printf("%s\n", line);
-		fflush(stdout);
-		memcpy(shown, line, sizeof(line));
-	}
+	show_line(shown, line);
 	return strcmp(step, "done") == 0 && strcmp(s.state, "serving") == 0;
 }
 

@@ -25,8 +25,7 @@ void timekeeper_open(struct timekeeper *t, struct loop *l, const char *root,
 	const struct identity *id, const char *helper)
 {
 	*t = (struct timekeeper){
-		.look = {.fixed = root[0] || clock_is_shared(), .built_ms = id->built_ms},
-		.now = {.ready = true}};
+		.look = {.fixed = root[0] || clock_is_shared(), .built_ms = id->built_ms}};
 	helper_client_init(&t->helper, l, helper);
 }
 
@@ -52,7 +51,8 @@ static void on_answer(void *arg, int code, const char *text)
 
 	if (code == 0)
 		return;
-	clock_failed(&t->clock);
+	if (t->sets) /* a slew that failed may be tried again */
+		clock_failed(&t->clock);
 	if (strncmp(t->refused, text, WHY_SIZE - 1) != 0)
 		log_error("%s", text);
 	why_copy(t->refused, text);
@@ -66,7 +66,8 @@ static void obey(struct timekeeper *t)
 
 	if (v->order == CLOCK_KEEP)
 		return;
-	if (v->order == CLOCK_SET)
+	t->sets = v->order == CLOCK_SET;
+	if (t->sets)
 		log_warn("%s", v->why);
 	helper_ask(&t->helper, &r, on_answer, t);
 }

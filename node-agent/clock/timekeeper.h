@@ -16,6 +16,7 @@ struct timekeeper {
 	struct clock_look look;
 	struct clock_verdict now;
 	struct helper_client helper;
+	bool sets;              /* the order that is out is no slew */
 	char refused[WHY_SIZE]; /* why an order could not be carried out */
 };
 

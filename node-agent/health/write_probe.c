@@ -63,8 +63,10 @@ static void probe_done(void *arg, const struct http_result *r)
 	enum write_verdict v = write_probe_judge(r->status, r->body);
 
 	if (v == WRITE_REFUSED) {
-		log_warn("neo4j: refuses the password of neo4j.password: no writes are probed");
-		forget(p);
+		log_warn("neo4j: refuses the password of neo4j.password: no writes are probed "
+			 "until bramble passwd tells another one");
+		p->refused = true;
+		p->bad = 0;
 		return;
 	}
 	p->bad = v == WRITE_BAD ? p->bad + 1 : v == WRITE_GOOD ? 0 : p->bad;
@@ -95,6 +97,8 @@ void write_probe_password(struct write_probe *p, const char *password)
 {
 	if (!p->client)
 		return;
+	http_client_cancel(p->client); /* one with the password of before */
+	p->refused = false;
 	sodium_memzero(p->fields, strlen(p->fields));
 	free(p->fields);
 	p->fields = neo4j_watch_fields(password);
@@ -118,7 +122,7 @@ bool write_probe_step(struct write_probe *p, bool writable)
 	bool gave_up = p->gave_up;
 
 	p->gave_up = false;
-	if (!p->client)
+	if (!p->client || p->refused)
 		return false;
 	if (!writable) {
 		http_client_cancel(p->client);

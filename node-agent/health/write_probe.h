@@ -32,6 +32,7 @@ struct write_probe {
 	int64_t next_ms, gave_up_ms;
 	unsigned bad;
 	bool gave_up; /* to be told by the next step */
+	bool refused; /* the password, until there is another one */
 };
 
 /* address: where Neo4j answers its own agent. password: NULL when Neo4j wants none; copied. */

@@ -175,9 +175,9 @@ static int open_file(const struct verbs *v, struct stage *s, struct err *e)
 
 	if (v->tasks->receives)
 		return err_set(e, "a store or a Neo4j comes already: one at a time");
+	(void)unlink(path); /* of one that was interrupted: it takes room */
 	if (s->bytes > INT64_MAX / 4 || check_room(v, s, e) < 0)
 		return s->bytes > INT64_MAX / 4 ? err_set(e, "no store is as large") : -1;
-	(void)unlink(path);
 	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (s->fd < 0)
 		return err_errno(e, "%s", path);
@@ -320,11 +320,19 @@ static int begin_it(const struct verbs *v, struct task *t, struct err *e)
 	return task_call(t, identity_self(v->id)->id, e);
 }
 
+/* A task is never taken off p3 once it was there: who is well and has none has another card now. */
+static bool has_new_card(const struct verbs *v, const struct member *m)
+{
+	const struct peer *p = peers_find(v->peers, m);
+
+	return p && peer_present(p) && p->last.state != NODE_HELD && !p->last.task.id;
+}
+
 static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
 {
 	const struct member *keeper = keeper_of(v);
 	const char *name = keeper ? keeper->name : "";
-	bool lost = keeper && voter_has_given_up(v->voter, &name, 1);
+	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_new_card(v, keeper));
 
 	return task_call_off(t, identity_self(v->id)->id, lost, e);
 }

@@ -333,6 +333,8 @@ def test_members(pc, nodes):
         rest = [n for n in nodes if n.name != "pi3"]
     gone = [n for n in nodes if n not in rest][0]
     pc.write(rest, lines, "five")
+    code, text = pc.run("node", "remove", "c.conf", "pi9")
+    ok(code == 3 and '"%s", which is a member; it is not "pi9"' % gone.name in text, "not the one that a slip names: " + text)
     code, text = pc.run("node", "remove", "c.conf", gone.name)
     ok(code == 0, "one leaves: " + text.splitlines()[-1])
     ok(wait_for(lambda: "removed from the cluster" in gone.why()), "and knows it: " + gone.why())
@@ -340,6 +342,8 @@ def test_members(pc, nodes):
     ok(all('"%s"' % gone.name not in n.read("etc/bramble/node.conf") for n in rest),
        "the others' node.conf has it no more")
     ok(settled(rest), "and they serve")
+    code, text = pc.run("node", "remove", "c.conf", "pi9")
+    ok(code == 1 and "the live cluster has no such node" in text, "nobody leaves by a name there is not: " + text)
 
 
 def life(top):

@@ -66,6 +66,10 @@ static void test_aside(void)
 	is_int(prepare(MARKER_ASIDE, 2), 0, "the next one");
 	is_str(content("databases-aside-2"), "second", "is kept");
 	is_str(content("databases-aside-1"), "-", "instead of the older");
+	make("databases-aside-1", "a part of first");
+	is_int(prepare(MARKER_ASIDE, 2), 0, "again, after a cut while that was removed");
+	is_str(content("databases-aside-1"), "-", "the rest of it goes");
+	is_str(content("databases-aside-2"), "second", "and the other one stays");
 }
 
 static void test_discard(void)

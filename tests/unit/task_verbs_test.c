@@ -19,7 +19,8 @@ static bool done_called, refused, helper_asked;
 
 static void over(struct call *c)
 {
-	c->verb->end(c);
+	if (c->verb->end)
+		c->verb->end(c);
 	c->own = NULL;
 }
 
@@ -61,8 +62,7 @@ bool voter_votes(const struct voter *v, const struct member *m)
 
 bool peer_present(const struct peer *p)
 {
-	(void)p;
-	return true;
+	return p->heard_ms >= 0;
 }
 
 bool voter_was_last_master(const struct voter *v)
@@ -75,6 +75,14 @@ bool voter_has_given_up(const struct voter *v, const char *const *names, size_t 
 {
 	(void)v;
 	return given_up && n == 1 && strcmp(names[0], given_up) == 0;
+}
+
+static struct peer keeper;
+
+const struct peer *peers_find(const struct peers *p, const struct member *m)
+{
+	(void)p;
+	return m->id == 2 ? &keeper : NULL;
 }
 
 void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
@@ -132,6 +140,32 @@ static void stage(struct call *c, struct verbs *v)
 		task_stage_verb.data(c, bytes.data, bytes.len);
 }
 
+static bool is_called_off(struct verbs *v)
+{
+	struct call c = {.verb = &task_back_verb, .agent = v};
+	json_t *request = json_pack("{s:s}", "task", "0000000000000007");
+
+	v->tasks->task = (struct task){.id = 7, .step = TASK_RESTED, .keeper = 2};
+	done_called = refused = false;
+	task_back_verb.begin(&c, request);
+	json_decref(request);
+	return done_called && !refused && v->tasks->task.step == TASK_BACK;
+}
+
+static void test_back(struct verbs *v)
+{
+	keeper = (struct peer){.heard_ms = 1, .last = {.state = NODE_SERVING, .task.id = 7}};
+	ok(!is_called_off(v), "only the keeper calls off what has begun");
+	keeper.heard_ms = -1;
+	keeper.last.task.id = 0;
+	ok(!is_called_off(v), "not for its silence");
+	keeper.heard_ms = 1;
+	keeper.last.state = NODE_HELD;
+	ok(!is_called_off(v), "nor when it cannot read its p3");
+	keeper.last.state = NODE_STARTING;
+	ok(is_called_off(v), "but when it has another card, which knows of nothing");
+}
+
 int main(void)
 {
 	char root[] = "/tmp/task_verbs.XXXXXX";
@@ -143,8 +177,9 @@ int main(void)
 	_cleanup_free_ char *data = xasprintf("%s/neo4j/data", store);
 	if (io_mkdir_p(data, 0755, &e) < 0)
 		return 1;
-	struct identity id = {.nmembers = 1,
-		.members = {{.name = "pi1", .id = 1, .roles = ROLE_DATA | ROLE_VOTER}}};
+	struct identity id = {.nmembers = 2,
+		.members = {{.name = "pi1", .id = 1, .roles = ROLE_DATA | ROLE_VOTER},
+			{.name = "pi2", .id = 2, .roles = ROLE_DATA | ROLE_VOTER}}};
 	struct tasks tasks = {.store = store, .begun = true, .there = true};
 	struct verbs v = {.id = &id, .tasks = &tasks, .root = root};
 	struct call c;
@@ -177,6 +212,7 @@ int main(void)
 	stage(&c, &v);
 	ok(helper_asked, "when the sender of one has gone the next may come");
 	over(&c);
+	test_back(&v);
 	(void)!io_remove_tree(root, &e);
 	return done();
 }

@@ -73,6 +73,8 @@ int main(void)
 	id.built_ms = realtime_ms() - DAY;
 	peer_ahead(3 * DAY);
 	t = keeper("");
+	ok(!t.now.ready,
+		"before it has looked nothing is settled, not even on a node without Neo4j");
 	timekeeper_step(&t, &peers, true);
 	ok(llabs(t.look.own.base_ms + boottime_ms() - realtime_ms()) < 60000,
 		"it reads this machine's clock");
