@@ -125,6 +125,13 @@ static const char *take_timeout(struct reading *r, const struct words *w)
 			continue;
 		if (v < 0)
 			return "not a time";
+		if (!v)
+			return "there is none without an end here";
+		if (*timeouts[i].to && *timeouts[i].to != v)
+			note(r,
+				"timeout %s was %ld ms before; one is for all here, and the last "
+				"is taken",
+				w->w[1], *timeouts[i].to);
 		*timeouts[i].to = v;
 		return NULL;
 	}
@@ -207,6 +214,10 @@ static const char *take_option(struct reading *r, const struct words *w)
 	const char *path = w->n > 3 ? w->w[3] : w->w[2];
 	if (!str_starts(path, "/db/manage/server/ha/"))
 		return "this is not Neo4j's check: members are asked for " NEO4J_HA_AVAILABLE;
+	if (strcmp(path, "/db/manage/server/ha/slave") == 0)
+		note(r, "option httpchk: by this check the master got no reads; here it gets its "
+			"share "
+			"(weight = 0 keeps them from a member)");
 	for (size_t i = 4; i < w->n; i++) {
 		if (strcasestr(w->w[i], "Authorization:"))
 			found_credentials(r);
@@ -288,6 +299,20 @@ static size_t server_parameter(
 	return 0;
 }
 
+/* One member, named once for reads and once for writes. */
+static void merge_server(
+	struct reading *r, struct haproxy_server *s, const struct haproxy_server *now)
+{
+	if (now->maxconn && (!s->maxconn || now->maxconn < s->maxconn))
+		s->maxconn = now->maxconn; /* the smaller overloads none */
+	if (now->weight == s->weight)
+		return;
+	if (now->weight != 1 && s->weight != 1)
+		note(r, "server %s: weight was %u before; the last is taken", now->name, s->weight);
+	if (now->weight != 1)
+		s->weight = now->weight;
+}
+
 static const char *take_server(struct reading *r, const struct words *w)
 {
 	struct haproxy_server *s = server_at(r->to, w->w[2]);
@@ -308,8 +333,12 @@ static const char *take_server(struct reading *r, const struct words *w)
 	const char *why = copy(now.name, w->w[1]);
 	if (!why)
 		why = copy(now.address, w->w[2]);
-	if (why || s != &r->to->servers[r->to->nservers])
+	if (why)
 		return why;
+	if (s != &r->to->servers[r->to->nservers]) {
+		merge_server(r, s, &now);
+		return NULL;
+	}
 	*s = now;
 	r->to->nservers++;
 	return NULL;
@@ -385,6 +414,9 @@ static bool begin_section(struct reading *r, const struct words *w, bool indente
 		end_section(r);
 		r->section = sections[i].section;
 		r->skipped = false;
+		if (w->n > 2) /* "listen NAME ADDRESS" of old, "defaults NAME from OTHER" of new */
+			note(r, "not understood: %s %.40s: what follows the name", w->w[0],
+				w->w[1]);
 		return true;
 	}
 	if (indented || r->section == 0)

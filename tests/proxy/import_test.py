@@ -98,6 +98,13 @@ UNKNOWN = {
     ' acl x "unclosed\n': "F:5: not understood: acl: a quote that nothing closes",
     "listen x\n bind *:443 ssl crt /a\n": "F:6: not understood: bind *:443",
     "frontend x\n acl w path_beg /w\n": "F:6: not understood: acl w",
+    " timeout client 0\n": "F:5: not understood: timeout client: there is none without an end",
+    " timeout client 5s\nlisten s\n bind *:8080\n stats enable\n timeout client 9s\n":
+        "F:9: timeout client was 5000 ms before",
+    " option httpchk GET /db/manage/server/ha/slave\n": "F:5: option httpchk: by this check the master got no reads",
+    "listen stats :1936\n": "F:5: not understood: listen stats: what follows the name",
+    "backend c\n server pi7 1.2.3.4:5 weight 5 maxconn 4\n server pi7 1.2.3.4:5 weight 6\n":
+        "F:7: server pi7: weight was 5 before",
     "peers p\n peer a 1.2.3.4:5\n": "F:6: not understood: peer",
     "userlist u\n user tom insecure-password hush\n": "F:6: not understood: user",
 }
@@ -121,6 +128,9 @@ def test_not_understood():
     same(convert("/nonexistent/x.cfg").returncode, 1, "no file")
     r = converted(BASE + " server b 1.2.3.5:5 weight 3 maxconn 4\n server c 1.2.3.6:5 inter 2s\n"
                   " balance leastconn\n timeout queue 1m\n")
+    again = converted(BASE + "backend r\n server pi7 1.2.3.4:5 weight 5 maxconn 4\n")
+    ok(all(x in " ".join(again.stdout.split()) for x in ("weight = 5", "maxconn = 4")) and not again.stderr,
+       "of a member named twice the weight and the limit that were said")
     ok(all(x in " ".join(r.stdout.split()) for x in (
         'member "pi7" { id = 7', 'member "b" { id = 1 http = "1.2.3.5:5" weight = 3 }', "id = 2",
         'balance = "least"', "hold_ms = 60000", "check_interval_ms = 2000", "maxconn = 4")),
