@@ -32,6 +32,7 @@ static void sweep(struct loop_timer *t)
 
 	clients_sweep(p);
 	exchange_dispatch(p);
+	exchange_make_room(p);
 	bolt_kick(p);
 	if (p->draining && !p->clients.len && bolt_drained(p))
 		loop_stop(p->loop);
@@ -143,7 +144,6 @@ static void on_reload(void *arg, int signo)
 static void serve_clients(struct proxy *p)
 {
 	p->hearing = false;
-	handover_take_orders(p); /* some members are known by the agents' word only */
 	clients_accept(p);
 	ctl_open(p);
 	if (inherit_done()) /* nobody listens to this one before that has said so */
@@ -191,6 +191,7 @@ static int start(struct proxy *p, struct err *e)
 	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0 ||
 		bolt_start(p, e) < 0 || ctl_start(p, e) < 0)
 		return -1;
+	handover_take_orders(p);
 	p->hearing = inherit_is_next();
 	if (p->hearing)
 		(void)loop_timer_set(p->loop, &hearing_timer, 0);

@@ -229,6 +229,7 @@ struct proxy {
 	struct ctl *ctl;     /* NULL: none */
 	char csrf_token[33]; /* of the forms on the stats page: a secret */
 	char *stats_password;
+	char *orders;       /* of the process before, about members that have not come yet */
 	char *check_fields; /* what each check says besides its target: a secret */
 
 	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;

@@ -149,7 +149,8 @@ static uint64_t tree_size(struct ext4 *x, const char *path, unsigned depth, unsi
 	uint64_t size = 0;
 	_cleanup_names_ char **names = depth < DEPTH_MAX ? ext4_names(x, path, &ignored) : NULL;
 
-	for (char **p = names; p && *p && *left && !interrupted; p++, --*left) {
+	for (char **p = names; p && *p && *left && !interrupted; p++) {
+		--*left;
 		_cleanup_free_ char *below = xasprintf("%s/%s", path, *p);
 		struct ext4_stat st;
 		if (!ext4_stat(x, below, &st))

@@ -230,11 +230,20 @@ static int check_members(const struct apply *a, struct err *e)
 		c->path);
 }
 
-int apply_plan(struct apply *a, struct err *e)
+/* One that is not there yet, or ends soon, is made, so that this generation has it. */
+static int keep_certificate(const struct cluster *c, struct err *e)
+{
+	_cleanup_(credentials_free) struct credentials t = {0};
+
+	return authority_open(c, CREDENTIALS_KEEP, time(NULL), &t, e);
+}
+
+int apply_plan(struct apply *a, bool sends, struct err *e)
 {
 	json_int_t newest = 0;
 
-	if (ask_generations(a, &newest, e) < 0)
+	if ((sends && keep_certificate(a->remote.cluster, e) < 0) ||
+		ask_generations(a, &newest, e) < 0)
 		return -1;
 	choose_generation(a, newest);
 	if (render(a, e) < 0)

@@ -30,8 +30,11 @@ MUST_CHECK int apply_open(struct apply *a, const char *conf, struct err *e);
 void apply_close(struct apply *a);
 #define _cleanup_apply_ _cleanup_(apply_close)
 
-/* Renders, asks every node what would change there, refuses what cannot. */
-MUST_CHECK int apply_plan(struct apply *a, struct err *e);
+/*
+ * Renders, asks every node what would change there, refuses what cannot. Only what is to be sent
+ * has a certificate that is kept; without `sends` one that is missing is a sample.
+ */
+MUST_CHECK int apply_plan(struct apply *a, bool sends, struct err *e);
 /* apply_absent.c: likewise of the nodes that could not be asked, as far as the others know. */
 void apply_look_at_absent(struct apply *a);
 /* Prints what would change on this node; with texts if `diff`. */

@@ -56,19 +56,10 @@ static bool changes(const struct apply *a, int argc, char **argv)
 	return false;
 }
 
-/* So that one that ends soon is replaced by this generation's. */
-static int renew_certificate(const struct cluster *c, struct err *e)
-{
-	_cleanup_(credentials_free) struct credentials t = {0};
-
-	return authority_open(c, CREDENTIALS_KEEP, time(NULL), &t, e);
-}
-
 static int apply(struct apply *a, int argc, char **argv, const struct wants *w, struct err *e)
 {
-	if (check_names(a->remote.cluster, argc, argv, e) < 0 ||
-		(!w->check && renew_certificate(a->remote.cluster, e) < 0) ||
-		apply_plan(a, e) < 0 || show(a, argc, argv, w, e) < 0)
+	if (check_names(a->remote.cluster, argc, argv, e) < 0 || apply_plan(a, !w->check, e) < 0 ||
+		show(a, argc, argv, w, e) < 0)
 		return -1;
 	if (w->check) {
 		e->code = EXIT_FAILED;

@@ -51,7 +51,7 @@ static int change(const char *conf, const char *name, check_fn *check, struct er
 	int rc = apply_open(a, conf, e);
 
 	if (rc == 0)
-		rc = apply_plan(a, e);
+		rc = apply_plan(a, true, e);
 	if (rc == 0)
 		rc = check(a, name, e);
 	if (rc == 0 && a->changed)

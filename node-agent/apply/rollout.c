@@ -18,6 +18,7 @@ void rollout_begin(struct rollout *r, const struct trial *trial, int64_t now_ms)
 {
 	/* An order whose result nobody waited for is given again. */
 	*r = (struct rollout){.trial = *trial,
+		.stepped_ms = now_ms,
 		.since_ms = now_ms - (trial->phase == ROLLOUT_INSTALLS ? ROLLOUT_ORDER_MS : 0)};
 }
 
@@ -150,7 +151,7 @@ static void proves(struct rollout *r, const struct rollout_look *look, struct ro
 	}
 	/* Kept from running, or busy with a store: no sign of what it would do with it. */
 	if (!look->process || look->copies)
-		r->since_ms = look->now_ms;
+		r->since_ms += look->now_ms - r->stepped_ms;
 	if (!is_hopeless(r, look))
 		return;
 	t->failed = t->generation;
@@ -177,4 +178,5 @@ void rollout_step(struct rollout *r, const struct rollout_look *look, struct rol
 
 	*w = (struct rollout_word){0};
 	steps[r->trial.phase](r, look, w);
+	r->stepped_ms = look->now_ms;
 }

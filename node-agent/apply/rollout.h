@@ -13,9 +13,8 @@
  * In its turn (turn.h: slaves first, the master last, each while all others are available) it stops
  * its Neo4j, if files of Neo4j's change, installs, and starts it again. It has come up when it
  * serves. If it does not within ROLLOUT_TRY_MS, of those in which it runs and copies no store, or
- * ends ROLLOUT_TRIES times, what was there before
- * is put back, in the same turn; the node says that the generation failed, the voters withdraw it,
- * and nobody else begins. One that is withdrawn after some came up is taken back in the same way.
+ * ends ROLLOUT_TRIES times, what was there before is put back, in the same turn; the node says that
+ * the generation failed, the voters withdraw it unless a majority runs it, and nobody else begins. One that is withdrawn after some came up is taken back in the same way.
  *
  * One whose Neo4j rests needs no turn for what has come up elsewhere: a card that comes back, or is
  * new.
@@ -51,7 +50,8 @@ struct trial {
 struct rollout {
 	struct trial trial;
 	bool dirty;         /* trial changed: save it before anything is done */
-	int64_t since_ms;   /* of the phase */
+	int64_t since_ms;   /* of the phase, without the time in which it could not go on */
+	int64_t stepped_ms; /* the last step */
 	char why[WHY_SIZE]; /* what it is waiting for, or why it cannot; "" */
 };
 

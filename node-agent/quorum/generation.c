@@ -10,20 +10,24 @@ static bool could_not(const struct quorum *q, unsigned id)
 	return quorum_voter_here(q, id) && quorum_said(q, id)->failed == q->d.manifest.generation;
 }
 
-/* Has it come up? */
-static bool runs_goal(const struct quorum *q, unsigned id)
+/* 0: it restarts, or proves one: which is not known. */
+static bool runs_another(const struct quorum *q, unsigned id)
 {
-	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
-	       quorum_said(q, id)->runs == manifest_goal(&q->d.manifest);
+	uint64_t runs = quorum_said(q, id)->runs;
+
+	return quorum_voter_here(q, id) && runs && runs != q->d.manifest.generation;
 }
 
-/* One that a majority runs is good: what one more node has against it is that node's trouble. */
+/*
+ * One that a majority runs is good: what one more node has against it is that node's trouble. Only
+ * what is heard counts against it, so that nobody's silence undoes it later.
+ */
 bool quorum_has_failed(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
 	return m->generation && !m->withdrawn && quorum_count_of(q, could_not) &&
-	       !quorum_majority_of(q, runs_goal);
+	       quorum_count_of(q, runs_another) > m->n - manifest_majority(m);
 }
 
 bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why)
@@ -133,7 +137,13 @@ bool quorum_has_offer(const struct quorum *q)
 	       quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
 }
 
-/* One that was overtaken before it came up is nothing to go back to. */
+/* Has it come up? One that was overtaken before is nothing to go back to. */
+static bool runs_goal(const struct quorum *q, unsigned id)
+{
+	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->runs == manifest_goal(&q->d.manifest);
+}
+
 bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **why)
 {
 	*why = "a newer configuration cannot be decided";

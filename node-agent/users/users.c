@@ -115,14 +115,15 @@ static void take_files(struct users *u, const struct accounts *files)
 {
 	bool changed = accounts_observe(&u->accounts, files, !u->seen, self(u));
 
-	u->differ = accounts_differ(&u->accounts, files);
-	if (!accounts_cover(&u->accounts, files)) { /* to write them would remove the newest */
+	bool covers = accounts_cover(&u->accounts, files);
+
+	/* To write them would remove the newest; and what was never written is not settled. */
+	u->differ = covers && accounts_differ(&u->accounts, files);
+	if (!covers && u->accounts.n >= ACCOUNTS_MAX)
 		complain(u, "too many users and roles were ever made: changes stay on this node");
-		u->differ = false;
-	}
 	if (changed)
 		log_info("users: changed here: %zu users and roles", u->accounts.n);
-	if (!u->differ && !accounts_settled(&u->accounts) &&
+	if (covers && !u->differ && !accounts_settled(&u->accounts) &&
 		boottime_ms() - u->put_ms >= USERS_READ_MS) {
 		accounts_settle(&u->accounts);
 		changed = true;

@@ -71,9 +71,7 @@ static void decide(struct vip_keeper *k, int64_t now_ms)
 	struct vip_look look = {
 		.up_ms = now_ms - k->begun_ms,
 		.self = identity_self(k->id)->name,
-		/* A copy of a living node's card is refused by all others, and is not to have it.
-		 */
-		.serves = k->answers && !failed && !peer_recently(k->peers->refused_ms),
+		.serves = k->answers && !failed,
 		.majority = hears_majority(k),
 		.peers = peers,
 		.npeers = collect(k, peers),

@@ -101,28 +101,36 @@ static void put_orders(const struct proxy *p, struct buf *to)
 	}
 }
 
-static void take_order(struct proxy *p, const char *text)
+/* False: there is no such member yet. */
+static bool take_order(struct proxy *p, const char *text)
 {
 	char name[256], admin[16];
 	enum member_admin state;
 	int weight;
 
 	if (sscanf(text, "%255s %15s %d", name, admin, &weight) != 3)
-		return;
+		return true;
 	struct member *m = members_find(p, name);
-	if (m && weight >= 0 && weight <= WEIGHT_MAX)
+	if (!m)
+		return false;
+	if (weight >= 0 && weight <= WEIGHT_MAX)
 		member_set_weight(m, (unsigned)weight, "the process before");
-	if (m && member_admin_parse(admin, &state) == 0)
+	if (member_admin_parse(admin, &state) == 0)
 		member_set_admin(m, state, "the process before");
+	return true;
 }
 
 void handover_take_orders(struct proxy *p)
 {
-	_cleanup_free_ char *orders = inherit_orders();
+	_cleanup_free_ char *orders = p->orders ? steal(&p->orders) : inherit_orders();
+	struct buf later = {0};
 	char *rest = orders;
 
-	for (char *one; (one = strsep(&rest, ";"));)
-		take_order(p, one);
+	for (char *one; (one = strsep(&rest, ";"));) {
+		if (!take_order(p, one))
+			buf_printf(&later, "%s;", one);
+	}
+	p->orders = later.len ? buf_steal(&later) : NULL;
 }
 
 static _Noreturn void become_next(struct handover *h, int ready_fd, const char *orders)

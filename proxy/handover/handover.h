@@ -26,7 +26,10 @@ MUST_CHECK struct handover *handover_new(
 void handover_free(struct handover *h);
 void handover_begin(struct handover *h);
 
-/* Orders that the process before had taken. */
+/*
+ * Orders that the process before had taken. Those about members that are not known yet are kept:
+ * to be called again when one has come.
+ */
 void handover_take_orders(struct proxy *p);
 
 #endif

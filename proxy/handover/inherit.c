@@ -72,9 +72,11 @@ int inherit_listen(const char *where, struct err *e)
 {
 	read_environment();
 	for (size_t i = 0; i < inherited.n; i++) {
-		if (inherited.listeners[i].fd >= 0 &&
-			strcmp(inherited.listeners[i].where, where) == 0)
-			return steal_fd(&inherited.listeners[i].fd);
+		if (inherited.listeners[i].fd < 0 ||
+			strcmp(inherited.listeners[i].where, where) != 0)
+			continue;
+		net_keep_alive(inherited.listeners[i].fd); /* an older program did not ask for it */
+		return steal_fd(&inherited.listeners[i].fd);
 	}
 	return net_listen(where, e);
 }

@@ -42,14 +42,21 @@ static struct list *line_of(struct client *c)
 	return c->x.bookmark.by ? &q->marked : &q->reads;
 }
 
+static bool others_claim(const struct member *m)
+{
+	const struct election *s = &m->proxy->election;
+
+	return (s->claims & ~(UINT64_C(1) << m->index)) ||
+	       (election_master(s) >= 0 && election_master(s) != m->index);
+}
+
 /*
- * May what is bound to a member go to it? One that says master, but is not the one that takes
- * writes, must not commit either: while two claim to be it, or its agent says no, it waits.
+ * May what is bound to a member go to it? One that says master while another does, too, must not
+ * commit: what it does may be lost.
  */
 static bool available(const struct member *m)
 {
-	return member_reachable(m) &&
-	       (m->role != NEO4J_MASTER || election_master(&m->proxy->election) == m->index);
+	return member_reachable(m) && !(m->role == NEO4J_MASTER && others_claim(m));
 }
 
 /* Is there a member that could take it, with room or not? */
@@ -315,7 +322,7 @@ static void cut_stalled(struct member *m)
 	}
 }
 
-static void make_room(struct proxy *p)
+void exchange_make_room(struct proxy *p)
 {
 	for (struct member *m = NULL; (m = members_next(p, m));) {
 		if (!member_has_room(m) && (queue_len(&p->queue) || m->pinned.len))
@@ -356,7 +363,6 @@ void exchange_dispatch(struct proxy *p)
 	p->dispatching = false;
 	queue_note_length(&p->queue);
 	account_waiting(p);
-	make_room(p);
 }
 
 static void refuse(struct client *c, const char *why)
@@ -369,7 +375,7 @@ static void refuse(struct client *c, const char *why)
 static const char *why_none(const struct client *c)
 {
 	if (c->x.pinned && member_reachable(c->x.pinned))
-		return members_why_no_master(c->proxy);
+		return "another member claims to be the master, too";
 	if (c->x.pinned)
 		return "the member that has the transaction is not available";
 	if (c->x.bookmark.by && !c->x.write)

@@ -307,6 +307,14 @@ static void merge_server(
 		s->maxconn = now->maxconn; /* the smaller overloads none */
 	if (now->weight == s->weight)
 		return;
+	if (!now->weight || !s->weight) {
+		s->weight = now->weight ? now->weight : s->weight;
+		note(r,
+			"server %s: weight 0 in one place and %u in another: here it is of reads, "
+			"and %u",
+			now->name, s->weight, s->weight);
+		return;
+	}
 	if (now->weight != 1 && s->weight != 1)
 		note(r, "server %s: weight was %u before; the last is taken", now->name, s->weight);
 	if (now->weight != 1)

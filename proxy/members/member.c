@@ -471,6 +471,7 @@ void members_stop(struct proxy *p)
 	if (p->members)
 		membership_stop(p);
 	free(p->check_fields);
+	free(p->orders);
 	free(p->members);
 	p->members = NULL;
 	p->nmembers = 0;

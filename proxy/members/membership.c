@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "descriptors.h"
+#include "handover/handover.h"
 #include "log.h"
 #include "members/agent_watch.h"
 #include "members/member.h"
@@ -137,6 +138,7 @@ static void come(struct proxy *p, const struct roster_row *row)
 	holder(p, row)->cold = true;
 	descriptors_raise(p->conf, members_count(p));
 	account_event(p, LOG_LEVEL_INFO, "%s: is a member now, at %s", row->name, text);
+	handover_take_orders(p);
 }
 
 static void stay(struct member *m, const struct roster_row *row)

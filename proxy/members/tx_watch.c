@@ -91,16 +91,18 @@ bool tx_watch_has(const struct member *m, int64_t since_ms)
 	       reach_had(&m->reach, boottime_ms() - REACH_SETTLED_MS, &had) && had >= needed;
 }
 
-static bool is_stale(const struct reach *r)
+static bool is_stale(const struct proxy *p, const struct reach *r)
 {
-	return boottime_ms() - r->slot[r->newest].as_of_ms > STALE_MS;
+	int64_t ms = STALE_MS + 2 * p->conf->check_interval_ms; /* agents are asked as often */
+
+	return boottime_ms() - r->slot[r->newest].as_of_ms > ms;
 }
 
 int64_t tx_watch_lag(const struct member *m)
 {
 	uint64_t master, own;
 
-	if (is_stale(&m->reach) || is_stale(&m->proxy->reach))
+	if (is_stale(m->proxy, &m->reach) || is_stale(m->proxy, &m->proxy->reach))
 		return -1;
 	if (!reach_latest(&m->proxy->reach, &master) || !reach_latest(&m->reach, &own))
 		return -1;

@@ -96,6 +96,8 @@ class Life(threading.Thread):
                 n.mock.tx = 42
         process = n.process
         if process and process.poll() is not None:
+            if n.process is not process:
+                return  # end_for_good came in between
             n.process = None
             n.start()
 

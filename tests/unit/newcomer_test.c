@@ -150,6 +150,9 @@ static void test_decided(void)
 	live(THREE, 10000);
 	ok(!decided(1)->withdrawn,
 		"one that a majority runs is not withdrawn for a third one's trouble");
+	live(0x0c, 10000);
+	live(THREE, 10000);
+	ok(!decided(1)->withdrawn, "nor later, when one of those was silent for a while");
 }
 
 static void test_newcomer(void)
