@@ -92,8 +92,6 @@ static int give_somebody(const struct apply *a, struct err *e)
 
 struct watch {
 	char said[CLUSTER_MAX_NODES][256];
-	size_t voters, run; /* of those that answered in this round */
-	const char *failed; /* a node that could not bring it up, though it stands */
 	bool withdrawn;
 	char why[256];
 };
@@ -129,12 +127,8 @@ static void take_status(
 
 	*runs = number(s, "generation") == mine &&
 		(strcmp(state, "serving") == 0 || strcmp(state, "idle") == 0);
-	bool voter = n->roles & (ROLE_DATA | ROLE_ARBITER);
-	w->withdrawn |= number(s, "decided") == mine && number(s, "goal") != mine && voter;
-	w->voters += voter;
-	w->run += voter && *runs;
-	if (number(s, "failed") == mine && number(s, "goal") == mine)
-		w->failed = n->name;
+	w->withdrawn |= number(s, "decided") == mine && number(s, "goal") != mine &&
+			(n->roles & (ROLE_DATA | ROLE_ARBITER));
 	snprintf(text, sizeof(text), "%s%s%s",
 		*runs                             ? "runs it"
 		: number(s, "generation") == mine ? "tries it"
@@ -152,8 +146,6 @@ static int look(const struct apply *a, struct watch *w, struct err *e)
 	const struct cluster *c = a->remote.cluster;
 	bool all = true;
 
-	w->voters = w->run = 0;
-	w->failed = NULL;
 	for (size_t i = 0; i < c->nnodes; i++) {
 		_cleanup_json_ json_t *s = NULL;
 		struct err no;
@@ -186,12 +178,6 @@ static int watch(const struct apply *a, struct err *e)
 				"had: %s",
 				a->state.generation,
 				w->why[0] ? w->why : "bramble status says why");
-		/* As the agents count (quorum/generation.c): then nobody takes it back. */
-		if (w->failed && w->run + 1 >= w->voters && 2 * w->run > w->voters)
-			return err_set(e,
-				"generation %u runs on all others, but not on %s; mend that and "
-				"apply again",
-				a->state.generation, w->why[0] ? w->why : w->failed);
 	}
 }
 

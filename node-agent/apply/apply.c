@@ -182,34 +182,8 @@ static bool is_voter(const struct apply *a, const struct peer *p)
 	return (p->member->roles & ROLE_VOTER) && voter_belongs(a->voter, p->member);
 }
 
-/* Then it is good, and what one has against it is that node's trouble (quorum_has_failed). */
-static bool majority_runs(const struct apply *a)
-{
-	size_t voters = has_vote(a);
-	size_t n = has_vote(a) && a->word.proven && a->id->generation == a->goal;
-
-	for (size_t i = 0; i < a->peers->n; i++) {
-		const struct peer *p = &a->peers->peer[i];
-		if (!(p->member->roles & ROLE_VOTER))
-			continue;
-		voters++;
-		n += peer_present(p) && p->last.word.runs == a->goal;
-	}
-	return 2 * n > voters;
-}
-
-/* It runs it, or nobody waits for it: a majority does, and it could not. */
-static bool has_done_with(const struct apply *a, const struct peer *p)
-{
-	if (!peer_present(p))
-		return false;
-	return p->last.word.runs >= a->goal || (p->last.word.failed == a->goal && majority_runs(a));
-}
-
 static const char *find_spoiler(const struct apply *a)
 {
-	if (majority_runs(a))
-		return NULL;
 	for (size_t i = 0; a->goal && i < a->peers->n; i++) {
 		const struct peer *p = &a->peers->peer[i];
 		if (peer_present(p) && is_voter(a, p) && p->last.word.failed == a->goal)
@@ -223,7 +197,7 @@ static bool all_run(const struct apply *a)
 	for (size_t i = 0; i < a->peers->n; i++) {
 		const struct peer *p = &a->peers->peer[i];
 		if ((p->member->roles & ROLE_VOTER) && p->last.word.goal == a->goal &&
-			!has_done_with(a, p))
+			!(peer_present(p) && p->last.word.runs >= a->goal))
 			return false;
 	}
 	return true;
@@ -234,7 +208,8 @@ static const char *runs_not_yet(const struct apply *a)
 {
 	for (size_t i = 0; i < a->peers->n; i++) {
 		const struct peer *p = &a->peers->peer[i];
-		if (voter_votes(a->voter, p->member) && !has_done_with(a, p))
+		if (voter_votes(a->voter, p->member) &&
+			!(peer_present(p) && p->last.word.runs >= a->goal))
 			return p->member->name;
 	}
 	return NULL;

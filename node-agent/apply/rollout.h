@@ -14,7 +14,8 @@
  * its Neo4j, if files of Neo4j's change, installs, and starts it again. It has come up when it
  * serves. If it does not within ROLLOUT_TRY_MS, of those in which it runs and copies no store, or
  * ends ROLLOUT_TRIES times, what was there before is put back, in the same turn; the node says that
- * the generation failed, the voters withdraw it unless a majority runs it, and nobody else begins. One that is withdrawn after some came up is taken back in the same way.
+ * the generation failed, the voters withdraw it, and nobody else begins. One that is withdrawn
+ * after some came up is taken back in the same way.
  *
  * One whose Neo4j rests needs no turn for what has come up elsewhere: a card that comes back, or is
  * new.

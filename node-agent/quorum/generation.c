@@ -10,24 +10,11 @@ static bool could_not(const struct quorum *q, unsigned id)
 	return quorum_voter_here(q, id) && quorum_said(q, id)->failed == q->d.manifest.generation;
 }
 
-/* 0: it restarts, or proves one: which is not known. */
-static bool runs_another(const struct quorum *q, unsigned id)
-{
-	uint64_t runs = quorum_said(q, id)->runs;
-
-	return quorum_voter_here(q, id) && runs && runs != q->d.manifest.generation;
-}
-
-/*
- * One that a majority runs is good: what one more node has against it is that node's trouble. Only
- * what is heard counts against it, so that nobody's silence undoes it later.
- */
 bool quorum_has_failed(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
-	return m->generation && !m->withdrawn && quorum_count_of(q, could_not) &&
-	       quorum_count_of(q, runs_another) > m->n - manifest_majority(m);
+	return m->generation && !m->withdrawn && quorum_count_of(q, could_not);
 }
 
 bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why)

@@ -41,8 +41,7 @@
  *   and join it when those are up.
  *
  * - A generation of the configuration (`bramble apply`) is decided when a majority has all of it on
- *   p3, and only a newer one than before; one that some voter could not bring up is withdrawn,
- *   unless a majority may run it already: then that is this one's own trouble. With
+ *   p3, and only a newer one than before; one that some voter could not bring up is withdrawn. With
  *   it voters come and go, one at a time: of those whom an acknowledged write is on, a majority of
  *   the new ones has one then. A newcomer votes only when all others run that generation, for only
  *   then a write goes to a majority of as many.

@@ -145,14 +145,6 @@ static void test_decided(void)
 	live(THREE, 10000);
 	ok(decided(1)->generation == 5 && decided(1)->before == 2,
 		"one that was overtaken before anybody ran it is nothing to go back to");
-	runs[1] = runs[2] = 5;
-	failed[3] = 5;
-	live(THREE, 10000);
-	ok(!decided(1)->withdrawn,
-		"one that a majority runs is not withdrawn for a third one's trouble");
-	live(0x0c, 10000);
-	live(THREE, 10000);
-	ok(!decided(1)->withdrawn, "nor later, when one of those was silent for a while");
 }
 
 static void test_newcomer(void)
