@@ -210,7 +210,7 @@ help:
 clean:
 	rm -rf build
 install: all
-	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin build/bramble
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/bin build/bramble build/bramble-proxy
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 builder/bramble.1
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man5 builder/cluster.conf.5 proxy/bramble-proxy.conf.5
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 node-agent/bramble-agent.8 proxy/bramble-proxy.8

@@ -439,8 +439,8 @@ static int read_proxy(struct cluster *c, cfg_t *sec, struct err *e)
 		return -1;
 	c->proxy.balance = xstrdup(cfg_getstr(sec, "balance"));
 	c->proxy.stats_user = xstrdup(cfg_getstr(sec, "stats_user"));
-	if (maxconn < 1 || maxconn > 1000000)
-		return err_code(e, EXIT_CONFIG, "maxconn = %ld is not 1 to 1000000", maxconn);
+	if (maxconn < 1 || maxconn > 100000) /* as bramble-proxy takes */
+		return err_code(e, EXIT_CONFIG, "maxconn = %ld is not 1 to 100000", maxconn);
 	c->proxy.maxconn = (unsigned)maxconn;
 	if (strcmp(c->proxy.balance, "least") != 0 && strcmp(c->proxy.balance, "roundrobin") != 0)
 		return err_code(e, EXIT_CONFIG, "balance \"%s\" is neither least nor roundrobin",

@@ -106,7 +106,8 @@ static int need_input(const struct cluster *c, const char *key, const char *name
 	if (*path)
 		return 0;
 	return err_code(e, EXIT_INPUT,
-		"%s: %s = \"%s\": no such %s beside it or in %s (make inputs fills that folder)",
+		"%s: %s = \"%s\": no such %s beside it or in %s ("
+		"images/inputs.sh pi, make inputs and bramble fetch fill that folder)",
 		c->path, key, name, type == S_IFDIR ? "folder" : "file", dir);
 }
 
@@ -458,7 +459,7 @@ static int find_base_java(
 		return 0;
 	return err_code(e, EXIT_INPUT,
 		"%s: java = \"base\", but the base image carries no Java (Raspberry Pi OS Lite has "
-		"none); write java = \"openjdk-17-jre-headless\" and run make inputs",
+		"none); write java = \"openjdk-17-jre-headless\" and run images/inputs.sh pi",
 		c->path);
 }
 
