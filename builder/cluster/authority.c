@@ -113,18 +113,25 @@ static int refuse_lost(const struct cluster *c, const struct pair *p, struct err
 		dir);
 }
 
+/* A new key, and what it signs itself. */
+static int make_pair(
+	struct pair *p, const struct certificate_wish *w, const char *key, struct err *e)
+{
+	p->key = certificate_new_key();
+	if (!p->key)
+		return err_set(e, "%s: a key cannot be made", key);
+	p->certificate = certificate_new(w, p->key, e);
+	return p->certificate ? 0 : -1;
+}
+
 static int make_authority(const struct cluster *c, struct pair *p, time_t now, struct err *e)
 {
 	_cleanup_free_ char *subject = xasprintf("bramble cluster %s", c->name);
 	const struct certificate_wish w = {.subject = subject, .days = AUTHORITY_DAYS, .now = now};
 
-	if (refuse_lost(c, p, e) < 0)
+	if (refuse_lost(c, p, e) < 0 || make_pair(p, &w, "ca.key", e) < 0)
 		return -1;
-	p->key = certificate_new_key();
-	if (!p->key)
-		return err_set(e, "ca.key: a key cannot be made");
-	p->certificate = certificate_new(&w, p->key, e);
-	return p->certificate ? write_pair(c, p, "ca.crt", "ca.key", e) : -1;
+	return write_pair(c, p, "ca.crt", "ca.key", e);
 }
 
 static int open_authority(const struct cluster *c, struct pair *p, time_t now, struct err *e)
@@ -201,12 +208,7 @@ static int make_sample(const struct cluster *c, struct pair *leaf, time_t now, s
 	const struct certificate_wish w = {
 		.subject = "sample", .names = names, .days = c->tls.days, .now = now};
 
-	EVP_PKEY_free(leaf->key);
-	leaf->key = certificate_new_key();
-	if (!leaf->key)
-		return err_set(e, "tls.key: a key cannot be made");
-	leaf->certificate = certificate_new(&w, leaf->key, e);
-	return leaf->certificate ? put_into_words(leaf, "tls.crt", e) : -1;
+	return make_pair(leaf, &w, "tls.key", e) < 0 ? -1 : put_into_words(leaf, "tls.crt", e);
 }
 
 static int peek(const struct cluster *c, struct pair *leaf, time_t now, struct err *e)

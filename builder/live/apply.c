@@ -7,8 +7,6 @@
 #include "inspect/compare.h"
 #include "neo4j_lines.h"
 
-#define NODE_CONF "/etc/bramble/node.conf"
-
 int apply_open(struct apply *a, const char *conf, struct err *e)
 {
 	*a = (struct apply){0};
@@ -95,16 +93,11 @@ static int render(struct apply *a, struct err *e)
 
 /* --- what would change */
 
-static void take_text(void *arg, const char *p, size_t n)
-{
-	buf_add(arg, p, n);
-}
-
 /* What the node has there; 1: it may be shown. */
 static int get_text(const struct apply *a, const struct node *n, const char *path, struct buf *to,
 	struct err *e)
 {
-	struct remote_listener l = {.data = take_text, .arg = to};
+	struct remote_listener l = {.data = remote_collect, .arg = to};
 	struct err no;
 
 	if (remote_ask(&a->remote, n, json_pack("{s:s, s:s}", "verb", "text", "path", path), &l,

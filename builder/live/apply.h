@@ -5,6 +5,8 @@
 #include "remote.h"
 #include "stage/rendering.h"
 
+#define NODE_CONF "/etc/bramble/node.conf"
+
 /*
  * A changed cluster.conf is sent to the live cluster: rendered as for new cards, compared with what
  * each node has, signed, given to one voter, and watched until all run it. From then on the agents

@@ -6,18 +6,11 @@
 #include <string.h>
 #include "apply.h"
 
-#define NODE_CONF "/etc/bramble/node.conf" /* has the generation's number in it */
-
-static void take(void *arg, const char *p, size_t n)
-{
-	buf_add(arg, p, n);
-}
-
 static bool read_list(
 	const struct apply *a, const struct node *n, const char *public, struct generation *g)
 {
 	_cleanup_buf_ struct buf sealed = {0};
-	struct remote_listener l = {.data = take, .arg = &sealed};
+	struct remote_listener l = {.data = remote_collect, .arg = &sealed};
 	json_t *request = json_pack("{s:s, s:I}", "verb", "list", "generation", a->running);
 	struct err ignored;
 
@@ -50,7 +43,7 @@ static json_t *by_path(const json_t *list, const char *node)
 	for (size_t i = 0; i < json_array_size(files); i++) {
 		json_t *f = json_array_get(files, i);
 		const char *path = json_string_value(json_object_get(f, "path"));
-		if (path && strcmp(path, NODE_CONF) != 0)
+		if (path && strcmp(path, NODE_CONF) != 0) /* it has the generation's number */
 			json_object_set(map, path, f);
 	}
 	return map;

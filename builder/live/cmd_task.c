@@ -140,7 +140,7 @@ static int call_off_all(const struct look *k, struct err *e)
 }
 
 /* -1: one that has it may be among those that did not answer. */
-static int is_all_known(const struct look *k, struct err *e)
+static int check_all_known(const struct look *k, struct err *e)
 {
 	const struct cluster *c = k->remote->cluster;
 
@@ -155,7 +155,7 @@ static int is_all_known(const struct look *k, struct err *e)
 static int back(struct look *k, struct err *e)
 {
 	if (all_rest(k)) {
-		if (is_all_known(k, e) < 0)
+		if (check_all_known(k, e) < 0)
 			return -1;
 		printf("there is nothing to call off\n");
 		return 0;

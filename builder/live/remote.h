@@ -37,6 +37,9 @@ struct remote_listener {
 	void *feed_arg;
 };
 
+/* `data` for whoever wants all of it: arg is a struct buf. */
+void remote_collect(void *arg, const char *p, size_t n);
+
 /*
  * Asks node n; request is stolen. 0: it answered ok, and *answer is the caller's. -1: it said no,
  * or there was no telling it: *reached tells which. l and answer may be NULL.

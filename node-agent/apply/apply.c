@@ -261,7 +261,7 @@ static void note_pull_error(struct apply *a, const char *said)
 	static const char name[] = "bramble-agent: ";
 	char line[256];
 
-	if (strncmp(said, name, sizeof(name) - 1) == 0)
+	if (str_starts(said, name))
 		said += sizeof(name) - 1;
 	snprintf(line, sizeof(line), "%.*s", (int)strcspn(said, "\n"), said);
 	why_copy(a->pull_error, *line ? line : "it could not be taken from another member");
