@@ -10,7 +10,7 @@
 #define SUM 32
 #define SUM_AT (MEMORY_HEAD - SUM)
 
-static const char format[SUM_AT + 1] = "bramble quorum2\n";
+static const char format[SUM_AT + 1] = "bramble quorum3\n";
 
 static void sum(const uint8_t *p, size_t n, uint8_t to[SUM])
 {

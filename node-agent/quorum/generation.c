@@ -50,12 +50,14 @@ static void merge(const struct quorum *q, struct manifest *m)
 		m->member[i] = *new;
 		m->member[i].incarnation = is_same(old, new) ? old->incarnation : 0;
 		m->member[i].readmitted = is_same(old, new) && old->readmitted;
+		m->member[i].newcomer = is_same(old, new) && old->newcomer;
 	}
 	for (unsigned i = 0; i < q->d.manifest.n; i++) {
 		unsigned id = q->d.manifest.member[i].id;
 		if (!manifest_member(m, id))
 			idset_remove(&m->hosts, id);
 	}
+	manifest_note_change(m, &q->d.manifest);
 }
 
 /* How many of a's voters are not b's. */
@@ -68,33 +70,25 @@ static unsigned count_missing(const struct manifest *a, const struct manifest *b
 	return n;
 }
 
-/* Of itself a node says so only at the end of a step; what it was in the last one counts. */
-static bool leads(const struct quorum *q, unsigned id)
-{
-	return id == q->self ? q->lease && q->claim.term : quorum_is_leading(q, id);
-}
-
 static bool loses_leader(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
 	for (unsigned i = 0; i < m->n; i++) {
-		if (leads(q, m->member[i].id) && !manifest_member(&q->offer, m->member[i].id))
+		if (quorum_leads(q, m->member[i].id) &&
+			!manifest_member(&q->offer, m->member[i].id))
 			return true;
 	}
 	return false;
 }
 
-/* Would those who remain and are here be a majority of the voters then? */
+/* Would a majority of the voters then have what the master has? */
 static bool keeps_majority(const struct quorum *q)
 {
 	struct manifest m = q->d.manifest;
-	unsigned n = 0;
 
 	merge(q, &m);
-	for (unsigned i = 0; i < m.n; i++)
-		n += m.member[i].incarnation && quorum_voter_here(q, m.member[i].id);
-	return n >= manifest_majority(&m);
+	return quorum_majority_led(q, &m);
 }
 
 const char *quorum_offer_obstacle(const struct quorum *q)
@@ -106,10 +100,12 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 		return NULL;
 	if (gone + new > 1)
 		return "data nodes and arbiters come and go one at a time";
+	if (gone && q->d.manifest.was_majority)
+		return "no master has led since the members changed last";
 	if (gone && loses_leader(q))
 		return "the master is not removed; make another one master first";
 	if (gone && !keeps_majority(q))
-		return "those who would remain and are there are no majority";
+		return "of those who would remain no majority follows a master";
 	return NULL;
 }
 
@@ -143,7 +139,8 @@ bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **
 	m->generation = q->offer.generation;
 	m->withdrawn = false;
 	merge(q, m);
-	return true;
+	/* Who is to go may be gone before it has told anybody: one that stays decides it. */
+	return manifest_member(m, q->self) != NULL;
 }
 
 /* --- who has come with it */

@@ -16,22 +16,73 @@ static bool is_voter(const struct manifest *m, const struct manifest_member *k)
 	return !m->epoch || k->incarnation;
 }
 
-unsigned manifest_majority(const struct manifest *m)
+struct count {
+	unsigned voters, data;
+};
+
+static void count_voter(struct count *c, const struct manifest *m, const struct manifest_member *k)
 {
-	unsigned voters = 0;
+	c->voters += is_voter(m, k);
+	c->data += is_voter(m, k) && k->role == MANIFEST_DATA;
+}
+
+static struct count count_voters(const struct manifest *m)
+{
+	struct count c = {0};
 
 	for (unsigned i = 0; i < m->n; i++)
-		voters += is_voter(m, &m->member[i]);
-	return MANIFEST_MAJORITY(voters);
+		count_voter(&c, m, &m->member[i]);
+	return c;
+}
+
+unsigned manifest_majority(const struct manifest *m)
+{
+	return MANIFEST_MAJORITY(count_voters(m).voters);
 }
 
 unsigned manifest_data_majority(const struct manifest *m)
 {
-	unsigned data = 0;
+	return MANIFEST_MAJORITY(count_voters(m).data);
+}
 
+static bool has_vote(const struct manifest *m, unsigned id)
+{
+	const struct manifest_member *k = manifest_member(m, id);
+
+	return k && is_voter(m, k);
+}
+
+/* Those of a that are voters no more in b. */
+static struct count count_gone(const struct manifest *a, const struct manifest *b)
+{
+	struct count c = {0};
+
+	for (unsigned i = 0; i < a->n; i++) {
+		if (!has_vote(b, a->member[i].id))
+			count_voter(&c, a, &a->member[i]);
+	}
+	return c;
+}
+
+/* A second change before a master was followed since the first: the smaller number holds. */
+static unsigned remaining(unsigned majority, unsigned was, unsigned gone)
+{
+	unsigned n = was && was < majority ? was : majority;
+
+	return n > gone ? n - gone : 1;
+}
+
+void manifest_note_change(struct manifest *m, const struct manifest *before)
+{
+	struct count gone = count_gone(before, m), come = count_gone(m, before);
+
+	if (MANIFEST_FORGETS || (!gone.voters && !come.voters))
+		return;
 	for (unsigned i = 0; i < m->n; i++)
-		data += m->member[i].role == MANIFEST_DATA && is_voter(m, &m->member[i]);
-	return MANIFEST_MAJORITY(data);
+		m->member[i].newcomer = !has_vote(before, m->member[i].id);
+	m->was_majority = remaining(manifest_majority(before), before->was_majority, gone.voters);
+	m->was_data_majority =
+		remaining(manifest_data_majority(before), before->was_data_majority, gone.data);
 }
 
 bool manifest_shortened(const struct manifest *m)
@@ -51,7 +102,7 @@ uint64_t manifest_digest(const struct manifest *m)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 	uint64_t numbers[] = {m->epoch, m->run, m->hosts.bits[0], m->hosts.bits[1], m->generation,
-		m->before, m->withdrawn, m->n};
+		m->before, m->withdrawn, m->was_majority, m->was_data_majority, m->n};
 
 	add(&hash, numbers, sizeof(numbers));
 	for (unsigned i = 0; i < m->n; i++) {
@@ -59,6 +110,7 @@ uint64_t manifest_digest(const struct manifest *m)
 		add(&hash, &k->id, sizeof(k->id));
 		add(&hash, &k->role, sizeof(k->role));
 		add(&hash, &k->readmitted, sizeof(k->readmitted));
+		add(&hash, &k->newcomer, sizeof(k->newcomer));
 		add(&hash, &k->address, sizeof(k->address));
 		add(&hash, &k->incarnation, sizeof(k->incarnation));
 		add(&hash, k->name, strlen(k->name) + 1);

@@ -24,6 +24,7 @@ struct manifest_member {
 	uint8_t id; /* ha.server_id */
 	uint8_t role;
 	bool readmitted; /* it is not the card of the first manifest: older promises are lost */
+	bool newcomer;   /* it had no vote among the voters before (manifest.was_majority) */
 	struct in_addr address;
 	/*
 	 * A random number made with the node's file on p3. A card that lost p3 has another one: it
@@ -46,6 +47,13 @@ struct manifest {
 	uint64_t generation; /* of the configuration: the newest one decided; 0: the cards' own */
 	uint64_t before;     /* the last one before it that a majority came up with */
 	bool withdrawn;      /* it did not come up: whoever runs it goes back to what it had */
+	/*
+	 * The voters have changed: so many of those that were voters before and still are, of the
+	 * data nodes among them, were followers of every master that was writable until then. 0: a
+	 * majority of today's voters has followed one since ("joint consensus", Ongaro and
+	 * Ousterhout, "In Search of an Understandable Consensus Algorithm", 2014, section 6).
+	 */
+	unsigned was_majority, was_data_majority;
 	unsigned n;
 	struct manifest_member member[MANIFEST_MAX]; /* by ascending id */
 };
@@ -55,6 +63,9 @@ const struct manifest_member *manifest_member(const struct manifest *m, unsigned
 
 #ifndef MANIFEST_MAJORITY /* tests/sim breaks it on purpose */
 #define MANIFEST_MAJORITY(n) ((n) / 2 + 1)
+#endif
+#ifndef MANIFEST_FORGETS /* likewise */
+#define MANIFEST_FORGETS 0
 #endif
 
 /* Which generation every node is to run at least; 0: whatever its card was built with. */
@@ -66,6 +77,9 @@ static inline uint64_t manifest_goal(const struct manifest *m)
 /* How many make a majority of all voters; of the data nodes. */
 unsigned manifest_majority(const struct manifest *m);
 unsigned manifest_data_majority(const struct manifest *m);
+
+/* m follows on `before`, and other voters may be in it: notes what was a majority there. */
+void manifest_note_change(struct manifest *m, const struct manifest *before);
 
 /* Are the hosts fewer than the voters? */
 bool manifest_shortened(const struct manifest *m);

@@ -20,6 +20,13 @@ bool quorum_is_leading(const struct quorum *q, unsigned id)
 	       mastership_equal(&w->basis, &w->claim);
 }
 
+bool quorum_leads(const struct quorum *q, unsigned id)
+{
+	if (id != q->self)
+		return quorum_is_leading(q, id);
+	return q->lease && q->claim.term && mastership_equal(&q->d.basis, &q->claim);
+}
+
 static bool joined_whole_voter(const struct quorum *q, unsigned id)
 {
 	return quorum_supports(q, id) && quorum_has_joined(q, id) && quorum_said(q, id)->whole;
@@ -50,9 +57,32 @@ bool quorum_is_released(const struct quorum *q)
 		       q->seat[g->id].word.claim.term != g->term);
 }
 
-static const struct mastership *claim_of(const struct quorum *q, unsigned id)
+const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id)
 {
 	return id == q->self ? &q->claim : &q->seat[id].word.claim;
+}
+
+static unsigned count_led_by(const struct quorum *q, const struct manifest *m, unsigned master)
+{
+	const struct mastership *claim = quorum_claim_of(q, master);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct manifest_member *k = &m->member[i];
+		n += k->incarnation && quorum_voter_here(q, k->id) &&
+		     mastership_equal(&quorum_said(q, k->id)->basis, claim);
+	}
+	return n;
+}
+
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m)
+{
+	for (unsigned i = 0; i < m->n; i++) {
+		unsigned id = m->member[i].id;
+		if (quorum_leads(q, id) && count_led_by(q, m, id) >= manifest_majority(m))
+			return true;
+	}
+	return false;
 }
 
 /* To the latest claim that is heard now. */
@@ -62,7 +92,7 @@ void quorum_grant(struct quorum *q)
 	struct mastership best = q->d.granted;
 
 	for (unsigned i = 0; i < m->n; i++) {
-		const struct mastership *c = claim_of(q, m->member[i].id);
+		const struct mastership *c = quorum_claim_of(q, m->member[i].id);
 		if (quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS) && c->term &&
 			c->run == m->run && mastership_later(c, &best))
 			best = *c;
@@ -96,7 +126,7 @@ static bool is_below_granted(const struct quorum *q)
 {
 	const struct mastership *g = &q->d.granted;
 
-	if (!g->term || !mastership_equal(claim_of(q, g->id), g))
+	if (!g->term || !mastership_equal(quorum_claim_of(q, g->id), g))
 		return false;
 	return g->id == q->self ||
 	       (quorum_is_slave_of(q, q->self, g->id) && q->seat[g->id].heard_ms >= q->slave_ms);
@@ -108,7 +138,7 @@ static void mark_tx(struct quorum *q)
 	const struct mastership *g = &q->d.granted;
 	uint64_t tx = quorum_said(q, g->id)->last_tx;
 
-	if (!g->term || !mastership_equal(claim_of(q, g->id), g))
+	if (!g->term || !mastership_equal(quorum_claim_of(q, g->id), g))
 		return;
 	if (!mastership_equal(&q->marked, g))
 		q->mark_told = false;
@@ -227,9 +257,50 @@ void quorum_claim(struct quorum *q)
 		q->claim = (struct mastership){last.term + 1, q->d.manifest.run, q->self};
 }
 
+/*
+ * A slave hands a write on to its master: where that one may not take any yet, nor may its slaves.
+ * One that is not heard any more has led as long as its lease lasted; reads go on that long.
+ */
+void quorum_watch_below(struct quorum *q)
+{
+	unsigned master = q->mine.role == NEO4J_SLAVE ? q->mine.master : 0;
+
+	if (master && quorum_is_leading(q, master)) {
+		q->below = master;
+		q->below_ms = q->seat[master].heard_ms;
+	} else if (master != q->below || quorum_near(q, master, QUORUM_PRESENT_MS)) {
+		q->below = 0;
+	}
+}
+
+static bool is_followed(const struct quorum *q)
+{
+	return q->claim.term && mastership_equal(&q->d.basis, &q->claim) &&
+	       quorum_majority_of(q, quorum_follows_me);
+}
+
+/* Until when may clients reach it? */
+static int64_t open_until(const struct quorum *q)
+{
+	if (q->below)
+		return q->below_ms + QUORUM_LEASE_MS;
+	if (!is_followed(q))
+		return 0;
+	return quorum_majority_since(q, quorum_follows_me) + QUORUM_LEASE_MS - QUORUM_MARGIN_MS;
+}
+
+/*
+ * The lease is by all who support the run, the ports are open by those who follow the master. If
+ * this agent hangs, they must not be open for longer than those wait before they grant another
+ * one, nor a slave's until its Neo4j may have taken another one for its master, 10 s after the end
+ * of that one (ha.heartbeat_timeout).
+ */
 void quorum_decide_ports(const struct quorum *q, struct verdict *v)
 {
-	v->writable = q->lease && q->claim.term && mastership_equal(&q->d.basis, &q->claim) &&
-		      quorum_majority_of(q, quorum_follows_me);
-	v->open = v->writable || (q->lease && q->mine.role == NEO4J_SLAVE);
+	int64_t until_ms = open_until(q);
+
+	v->open = q->lease && q->now_ms < until_ms;
+	v->writable = v->open && !q->below;
+	if (v->open && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
+		v->lease_ms = until_ms + QUORUM_MARGIN_MS;
 }

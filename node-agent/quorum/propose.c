@@ -83,6 +83,13 @@ static bool others_know_all(const struct quorum *q)
 	       quorum_count_of(q, is_silent) < manifest_majority(&q->d.manifest);
 }
 
+/* Is it all there ever is, on a new card? Nobody is left who could be asked or given up. */
+static bool is_reborn(const struct quorum *q)
+{
+	return q->d.manifest.n == 1 && q->d.manifest.member[0].id == q->self &&
+	       !quorum_votes(q, q->self);
+}
+
 /*
  * Is this node the only one that is not given up? Then a person's word makes up for the vote that
  * a new card has not. Without one it waits: it may have decided what nobody else knows.
@@ -92,7 +99,7 @@ static bool is_alone(const struct quorum *q)
 	struct idset rest = rest_of(q, always);
 
 	return q->d.manifest.epoch && idset_count(&rest) == 1 && idset_has(&rest, q->self) &&
-	       (quorum_votes(q, q->self) || idset_count(&q->give_up));
+	       (quorum_votes(q, q->self) || idset_count(&q->give_up) || is_reborn(q));
 }
 
 /*
@@ -170,26 +177,32 @@ static bool wish_first(const struct quorum *q, struct manifest *m, const char **
 
 static bool has_given_up(const struct quorum *q)
 {
-	return idset_count(&q->give_up) > 0;
+	return idset_count(&q->give_up) > 0 || is_reborn(q);
 }
 
 /* Ahead of whatever a majority that is not lost after all may decide in the meantime. */
 #define EPOCHS_AHEAD 1000000
 
+/*
+ * One at a time where a majority is left: of two at once the others, if they are not lost after
+ * all, and a voter that has not heard of it yet might be a majority as before.
+ */
 static bool wish_given_up(const struct quorum *q, struct manifest *m, const char **why)
 {
 	struct idset rest = rest_of(q, always);
+	bool majority =
+		quorum_votes(q, q->self) && idset_count(&rest) >= manifest_majority(&q->d.manifest);
+	unsigned gone = 0;
 
 	(void)why;
 	*m = q->d.manifest;
-	m->epoch += quorum_votes(q, q->self) && idset_count(&rest) >= manifest_majority(m)
-			    ? 1
-			    : EPOCHS_AHEAD;
+	m->epoch += majority ? 1 : EPOCHS_AHEAD;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct manifest_member *k = &m->member[i];
-		if (idset_has(&q->give_up, k->id)) {
+		if (idset_has(&q->give_up, k->id) && !(majority && gone)) {
 			k->incarnation = 0;
 			idset_remove(&m->hosts, k->id);
+			gone++;
 		}
 		/* The only one that is left: its store is what the cluster goes on from. */
 		if (k->id == q->self && is_alone(q))
@@ -197,6 +210,7 @@ static bool wish_given_up(const struct quorum *q, struct manifest *m, const char
 		if (!k->incarnation || idset_count(&rest) == 1)
 			k->readmitted = false;
 	}
+	manifest_note_change(m, &q->d.manifest);
 	return true;
 }
 
@@ -254,32 +268,54 @@ int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e
 
 /* --- a member that lost p3 gets its vote back */
 
+/* A new voter makes another majority: one at a time, and none while the last one is so new. */
+static bool may_vote(const struct quorum *q, unsigned id)
+{
+	return here(q, id) && !quorum_votes(q, id) && quorum_may_come(q, id) &&
+	       (!quorum_is_lost(q, id) || !q->d.manifest.was_majority);
+}
+
 static bool has_forgetful(const struct quorum *q)
 {
-	const struct manifest *m = &q->d.manifest;
-
-	for (unsigned i = 0; i < m->n; i++) {
-		unsigned id = m->member[i].id;
-		if (here(q, id) && !quorum_votes(q, id) && quorum_may_come(q, id))
-			return true;
-	}
-	return false;
+	return quorum_count_of(q, may_vote) > 0;
 }
 
 static bool wish_readmitted(const struct quorum *q, struct manifest *m, const char **why)
 {
+	bool grown = false;
+
 	(void)why;
 	*m = q->d.manifest;
 	m->epoch++;
 	for (unsigned i = 0; i < m->n; i++) {
 		struct manifest_member *k = &m->member[i];
-		if (!here(q, k->id) || k->incarnation == incarnation(q, k->id) ||
-			!quorum_may_come(q, k->id))
+		bool new = !k->incarnation;
+		if (!may_vote(q, k->id) || (new &&grown))
 			continue;
+		grown |= new;
 		/* What a lost card held nobody waits for any more. */
-		k->readmitted = k->incarnation != 0;
+		k->readmitted = !new;
 		k->incarnation = incarnation(q, k->id);
 	}
+	manifest_note_change(m, &q->d.manifest);
+	return true;
+}
+
+/* --- the voters have changed, and a majority of them follows a master */
+
+static bool has_settled(const struct quorum *q)
+{
+	return q->d.manifest.was_majority && quorum_majority_led(q, &q->d.manifest);
+}
+
+static bool wish_settled(const struct quorum *q, struct manifest *m, const char **why)
+{
+	(void)why;
+	*m = q->d.manifest;
+	m->epoch++;
+	m->was_majority = m->was_data_majority = 0;
+	for (unsigned i = 0; i < m->n; i++)
+		m->member[i].newcomer = false;
 	return true;
 }
 
@@ -297,14 +333,19 @@ bool quorum_any_formed(const struct quorum *q)
 	return false;
 }
 
+static bool is_candidate(const struct quorum *q, unsigned id)
+{
+	return quorum_voter_here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id);
+}
+
+/* Of a list with a store that does not count the first Neo4j up would be master all the same. */
 static bool hosts_here(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
-		if (idset_has(&m->hosts, id) &&
-			!(quorum_voter_here(q, id) && quorum_said(q, id)->fit))
+		if (idset_has(&m->hosts, id) && !is_candidate(q, id))
 			return false;
 	}
 	return true;
@@ -313,13 +354,8 @@ static bool hosts_here(const struct quorum *q)
 static bool needs_run(const struct quorum *q)
 {
 	return !quorum_any_formed(q) &&
-	       (!idset_count(&q->d.manifest.hosts) || quorum_last(q).run == q->d.manifest.run ||
+	       (!quorum_has_data_host(q) || quorum_last(q).run == q->d.manifest.run ||
 		       !hosts_here(q) || !quorum_accounted(q, quorum_is_host));
-}
-
-static bool is_candidate(const struct quorum *q, unsigned id)
-{
-	return quorum_voter_here(q, id) && quorum_said(q, id)->fit && quorum_whole(q, id);
 }
 
 /* Its store follows the last master; at first nobody's does, and all are alike. */
@@ -368,6 +404,7 @@ static const struct reason reasons[] = {
 	{quorum_has_failed, 0, quorum_wish_withdrawn},
 	{quorum_has_offer, 0, quorum_wish_offer},
 	{has_forgetful, 0, wish_readmitted},
+	{has_settled, 0, wish_settled},
 	{needs_run, QUORUM_GRACE_MS, wish_run},
 };
 
@@ -429,9 +466,11 @@ void quorum_propose(struct quorum *q, struct verdict *v)
 
 	if (r)
 		v->missing = missing(q);
-	if (!r || !enough_here(q) || !(quorum_votes(q, q->self) || is_alone(q))) {
+	bool enough = enough_here(q);
+	if (!r || !enough || !(quorum_votes(q, q->self) || is_alone(q))) {
 		if (r)
 			*why = is_first(q) ? "waits for all members, as it is the first time"
+			       : enough    ? "waits for its vote"
 					   : "waits for a majority of the members";
 		q->quiet_ms = -1;
 		return;
@@ -467,10 +506,15 @@ static void try_to_propose(struct quorum *q)
 	const char *why;
 	bool wanted = r && r->wish(q, &wish, &why);
 
-	if (!proposer_propose(&q->proposer, wanted ? &wish : NULL))
+	if (!proposer_propose(&q->proposer, wanted ? &wish : NULL)) {
 		give_up(q);
-	else
+	} else if (!manifest_member(&q->proposer.value, q->self)) {
+		/* One that is to go leaves it to the others, as in quorum_wish_offer. */
+		give_up(q);
+		q->retry_ms = q->now_ms + QUORUM_GRACE_MS;
+	} else {
 		vote_for_self(q);
+	}
 }
 
 void quorum_conclude(struct quorum *q)

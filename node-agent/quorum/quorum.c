@@ -52,9 +52,10 @@ void quorum_adopt(struct quorum *q, const struct manifest *m)
 	q->d.manifest = *m;
 	q->d.acceptor = (struct acceptor){0};
 	q->proposer = (struct proposer){0};
-	for (unsigned i = 0; i < m->n; i++) {
-		if (!m->member[i].incarnation)
-			idset_remove(&q->give_up, m->member[i].id);
+	for (unsigned id = 1; id <= MANIFEST_MAX; id++) {
+		const struct manifest_member *k = manifest_member(m, id);
+		if (!k || !k->incarnation)
+			idset_remove(&q->give_up, id);
 	}
 	q->quiet_ms = -1;
 	q->dirty = true;
@@ -129,8 +130,7 @@ static uint64_t tx_below(const struct quorum *q, unsigned id)
 	return quorum_said(q, quorum_in_run(q, master, QUORUM_PRESENT_MS) ? master : id)->last_tx;
 }
 
-/* Has somebody near granted a later master, with a store shorter than this one's? */
-static bool others_follow_later(const struct quorum *q)
+bool quorum_others_follow_later(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 
@@ -150,7 +150,7 @@ static bool others_follow_later(const struct quorum *q)
 
 static void watch_overruled(struct quorum *q)
 {
-	if (!q->mine.neo4j_run || !others_follow_later(q))
+	if (!q->mine.neo4j_run || !quorum_others_follow_later(q))
 		q->overruled_ms = -1;
 	else if (q->overruled_ms < 0)
 		q->overruled_ms = q->now_ms;
@@ -284,8 +284,7 @@ static const char *why_die(const struct quorum *q)
 	return NULL;
 }
 
-/* When the majority was complete: the oldest of its members' proofs, the newest ones counted. */
-static int64_t majority_since(const struct quorum *q)
+int64_t quorum_majority_since(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = &q->d.manifest;
 	int64_t proofs[MANIFEST_MAX] = {0};
@@ -293,7 +292,7 @@ static int64_t majority_since(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id, k = n;
-		if (!quorum_supports(q, id))
+		if (!test(q, id))
 			continue;
 		int64_t at = id == q->self ? q->now_ms : q->seat[id].heard_ms;
 		for (n++; k && proofs[k - 1] < at; k--)
@@ -309,8 +308,9 @@ static void renew_lease(struct quorum *q, int64_t before_ms)
 	q->lease = quorum_majority_of(q, quorum_supports);
 	if (before_ms > q->lease_ms)
 		q->lease_ms = before_ms;
-	if (q->lease && majority_since(q) + QUORUM_LEASE_MS > q->lease_ms)
-		q->lease_ms = majority_since(q) + QUORUM_LEASE_MS;
+	int64_t ms = q->lease ? quorum_majority_since(q, quorum_supports) + QUORUM_LEASE_MS : 0;
+	if (ms > q->lease_ms)
+		q->lease_ms = ms;
 }
 
 /* Master of a majority of which nobody has ever followed one. */
@@ -437,6 +437,7 @@ void quorum_step(
 	watch_lag(q, look);
 	watch_overruled(q);
 	watch_hollow(q);
+	quorum_watch_below(q);
 	if (is_hollow(q))
 		q->shy_ms = now_ms + QUORUM_SHY_MS;
 	const char *why = look->neo4j_run ? why_die(q) : NULL;
@@ -446,9 +447,9 @@ void quorum_step(
 	} else if (!look->neo4j_run)
 		quorum_decide_start(q, look->fit, v);
 	note_run(q, v->run);
+	v->lease_ms = q->lease_ms;
 	if (look->neo4j_run && v->neo4j == NEO4J_AS_IT_IS)
 		quorum_decide_ports(q, v);
-	v->lease_ms = q->lease_ms;
 	v->whole = look->whole || is_completed(q) || is_very_first(q);
 	finish_word(q);
 }

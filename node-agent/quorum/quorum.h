@@ -17,7 +17,7 @@
  * - Every start out of nothing is a run, decided by the voters. On its hosts must be all that a
  *   majority may have held of the last master's; a member with an empty, half-made or lost store
  *   counts as absent. A run that had a master is never begun again: somebody may have joined it,
- * become master and be absent now.
+ *   become master and be absent now.
  * - A run's Neo4js start only when the runs before it are over for sure (OVER_MS).
  * - The lease: Neo4j lives, and its ports are open, only while a majority supports this run. When
  *   it lapses Neo4j is killed: a master cut off goes on for 10 s and longer, and what it commits
@@ -25,6 +25,7 @@
  *   member that leaves in order makes Neo4j's own quorum smaller.
  * - Writes are for one master at a time, granted by a majority whose stores follow it. The first
  *   Neo4j up calls itself master for a second, whatever its store; wall clocks that step make two.
+ *   A slave hands writes on: its ports are open below such a master only.
  * - Neo4j elects the longest store. A store that does not follow the latest granted master
  *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
  *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
@@ -42,9 +43,11 @@
  *
  * - A generation of the configuration (`bramble apply`) is decided when a majority has all of it on
  *   p3, and only a newer one than before; one that some voter could not bring up is withdrawn. With
- *   it voters come and go, one at a time: of those whom an acknowledged write is on, a majority of
- *   the new ones has one then. A newcomer votes only when all others run that generation, for only
- *   then a write goes to a majority of as many.
+ *   it voters come and go, one at a time, so that two majorities always have somebody in common;
+ *   the next when a majority of today's follows a master. Until then what was a majority before
+ *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
+ *   votes only when all others run that generation, for only then a write goes to a majority of as
+ *   many; a member leaves only where a majority of those who stay have what the master has.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -54,6 +57,8 @@
 #ifndef QUORUM_STOP_MS /* tests/sim breaks it on purpose */
 #define QUORUM_STOP_MS 3000
 #endif
+/* The agent closes the ports in time, so that bramble-guard need not end the Neo4j behind them. */
+#define QUORUM_MARGIN_MS 1500
 #define QUORUM_OVER_MS (3 * (QUORUM_LEASE_MS + QUORUM_STOP_MS))
 #define QUORUM_GRACE_MS 60000 /* for absent members, before a start without them */
 #define QUORUM_RANK_MS 2000   /* a proposer's head start over the next higher id */
@@ -184,6 +189,8 @@ struct quorum {
 	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */
 	int64_t shy_ms;     /* it was elected with a hollow store: begins no run before that */
 	int64_t slave_ms;   /* since when it is seen as slave of its master; -1: it is none */
+	unsigned below;     /* a master that led, whose slave it has been since; 0: none */
+	int64_t below_ms;   /* ... as it proved last */
 	int64_t stepped_ms; /* the last step; -1: there was none */
 	uint64_t ran;       /* the run its Neo4j last lived in, or may have ... */
 	int64_t ran_ms;     /* ... and when */

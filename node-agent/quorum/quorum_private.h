@@ -19,10 +19,17 @@ const struct word *quorum_said(const struct quorum *q, unsigned id);
 /* How many members pass the test; are they a majority of the voters? */
 unsigned quorum_count_of(const struct quorum *q, member_test *test);
 bool quorum_majority_of(const struct quorum *q, member_test *test);
+/*
+ * Since when have so many passed the test, who are a majority: the oldest of their proofs, the
+ * newest ones counted. Only where they are one.
+ */
+int64_t quorum_majority_since(const struct quorum *q, member_test *test);
 /* Heard within the last ms, and in this manifest's run? */
 bool quorum_in_run(const struct quorum *q, unsigned id, int64_t ms);
 /* One of this run's hosts, and present? */
 bool quorum_is_host(const struct quorum *q, unsigned id);
+/* Is any of this run's hosts a data node? The others may have been given up, or removed. */
+bool quorum_has_data_host(const struct quorum *q);
 /* Has its Neo4j formed in this run? And is it heard? */
 bool quorum_has_joined(const struct quorum *q, unsigned id);
 bool quorum_joined(const struct quorum *q, unsigned id);
@@ -65,6 +72,12 @@ bool quorum_whole(const struct quorum *q, unsigned id);
 bool quorum_supports(const struct quorum *q, unsigned id);
 /* A master that a majority follows, as it says itself. */
 bool quorum_is_leading(const struct quorum *q, unsigned id);
+/* Likewise, for use within a step: this node says so only at its end, what it was before counts. */
+bool quorum_leads(const struct quorum *q, unsigned id);
+/* Is one of m's voters such a master, and followed by a majority of them, who are all here? */
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m);
+/* What id claims now; term 0: nothing. */
+const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id);
 /* Does it follow this node, its master? */
 bool quorum_follows_me(const struct quorum *q, unsigned id);
 /* Has the one that holds this voter's grant given it up, or no lease by it any more? */
@@ -79,6 +92,9 @@ bool quorum_lags(const struct quorum *q);
 bool quorum_is_spare(const struct quorum *q);
 /* unseen: a Neo4j may have lived and died since this agent's last step. */
 void quorum_touch(struct quorum *q, bool unseen);
+/* Is its Neo4j slave of a master that leads? To be called in each step. */
+void quorum_watch_below(struct quorum *q);
+/* v->lease_ms is the lease's end before; where ports are open by less than that, it ends sooner. */
 void quorum_decide_ports(const struct quorum *q, struct verdict *v);
 
 /* --- start.c */
@@ -111,5 +127,7 @@ bool quorum_may_come(const struct quorum *q, unsigned id);
 /* --- quorum.c */
 
 void quorum_adopt(struct quorum *q, const struct manifest *m);
+/* Has somebody near granted a later master, with a store shorter than this one's? */
+bool quorum_others_follow_later(const struct quorum *q);
 
 #endif

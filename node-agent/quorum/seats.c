@@ -68,6 +68,17 @@ bool quorum_is_host(const struct quorum *q, unsigned id)
 	return idset_has(&q->d.manifest.hosts, id) && quorum_in_run(q, id, QUORUM_PRESENT_MS);
 }
 
+bool quorum_has_data_host(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->member[i].role == MANIFEST_DATA && idset_has(&m->hosts, m->member[i].id))
+			return true;
+	}
+	return false;
+}
+
 bool quorum_is_slave_of(const struct quorum *q, unsigned id, unsigned master)
 {
 	const struct word *w = quorum_said(q, id);

@@ -45,7 +45,8 @@ static bool would_usurp(const struct quorum *q)
 }
 
 /*
- * Into a run that lives. With a master that has the lease anybody may come. Without one Neo4j will
+ * Into a run that lives. Not while it would be ended at once (why_die); it may not be, its agent
+ * might hang. With a master that has the lease anybody may come. Without one Neo4j will
  * elect among those who are there: then they must hold whole stores of a majority, or all that one
  * may have held.
  */
@@ -54,12 +55,15 @@ static bool may_join(const struct quorum *q, bool *aside)
 	if (quorum_count_of(q, quorum_joined) == 0)
 		return false;
 	*aside = would_usurp(q);
+	if (!*aside && quorum_others_follow_later(q))
+		return false;
 	if (quorum_count_of(q, quorum_is_leading) > 0 ||
 		(q->mine.whole && !quorum_behind(q, q->self) &&
 			quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest)))
 		return true;
 	*aside = quorum_astray(q, q->self);
-	return quorum_accounted(q, quorum_joined);
+	/* One that was elected with nothing in its store would be again, of two alike. */
+	return q->mine.fit && quorum_accounted(q, quorum_joined);
 }
 
 /* Out of nothing, together with the run's other hosts. */
@@ -72,7 +76,7 @@ static bool may_begin(const struct quorum *q, const char **why)
 		quorum_count_of(q, is_ready_host) < idset_count(&m->hosts))
 		return false;
 	*why = "held: stores that may hold acknowledged writes are missing";
-	if (!quorum_accounted(q, quorum_is_host))
+	if (!quorum_has_data_host(q) || !quorum_accounted(q, quorum_is_host))
 		return false;
 	*why = "waits until older runs are over for sure";
 	return older_runs_over(q);
@@ -98,6 +102,8 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 {
 	const char *why = "waits for a master that holds all";
 
+	if (!quorum_votes(q, q->self) && !v->why[0] && manifest_member(&q->d.manifest, q->self))
+		v->why = "waits for its vote";
 	if (!fit || !quorum_votes(q, q->self) || !q->lease)
 		return;
 	if (may_join(q, &v->aside)) {

@@ -12,14 +12,24 @@ bool mastership_equal(const struct mastership *a, const struct mastership *b)
 	return a->term == b->term && a->id == b->id;
 }
 
-/* Whoever is not heard may know of anything, who lost p3 has forgotten it, and a lost card tells
- * nothing. */
+/* Whoever is not heard may know of anything, and who lost p3 has forgotten it. */
 static bool is_blank(const struct quorum *q, unsigned id)
 {
 	const struct manifest_member *m = manifest_member(quorum_members(q), id);
 
-	return quorum_is_lost(q, id) || !quorum_near(q, id, QUORUM_PRESENT_MS) ||
+	return !quorum_near(q, id, QUORUM_PRESENT_MS) ||
 	       ((m->readmitted || !quorum_votes(q, id)) && !quorum_said(q, id)->followed.term);
+}
+
+/* A master was writable by a majority of today's voters, or of those before a change of them. */
+static bool is_voter(const struct quorum *q, const struct manifest_member *k)
+{
+	return !quorum_is_lost(q, k->id);
+}
+
+static bool was_voter(const struct quorum *q, const struct manifest_member *k)
+{
+	return !quorum_is_lost(q, k->id) && !k->newcomer;
 }
 
 /* May its store hold what m took? */
@@ -43,16 +53,24 @@ static const struct mastership *latest_of(const struct quorum *q, unsigned id)
 	return w->touched.term == TERM_ANY ? &w->followed : &w->touched;
 }
 
-static unsigned may_follow(const struct quorum *q, const struct mastership *m)
+static bool may_follow(const struct quorum *q, unsigned id, const struct mastership *m)
+{
+	return is_blank(q, id) || !mastership_later(m, latest_of(q, id));
+}
+
+/* May m ever have been writable? */
+static bool may_have_led(const struct quorum *q, const struct mastership *m)
 {
 	const struct manifest *all = quorum_members(q);
-	unsigned n = 0;
+	unsigned now = 0, before = 0;
 
 	for (unsigned i = 0; i < all->n; i++) {
-		unsigned id = all->member[i].id;
-		n += is_blank(q, id) || !mastership_later(m, latest_of(q, id));
+		const struct manifest_member *k = &all->member[i];
+		bool may = may_follow(q, k->id, m);
+		now += may && is_voter(q, k);
+		before += may && was_voter(q, k);
 	}
-	return n;
+	return now >= manifest_majority(all) || (all->was_majority && before >= all->was_majority);
 }
 
 struct mastership quorum_last(const struct quorum *q)
@@ -62,8 +80,8 @@ struct mastership quorum_last(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct mastership *b = &quorum_said(q, m->member[i].id)->followed;
-		if (!is_blank(q, m->member[i].id) && mastership_later(b, &last) &&
-			may_follow(q, b) >= manifest_majority(m))
+		if (is_voter(q, &m->member[i]) && !is_blank(q, m->member[i].id) &&
+			mastership_later(b, &last) && may_have_led(q, b))
 			last = *b;
 	}
 	return last;
@@ -134,18 +152,39 @@ struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
 	return s;
 }
 
+struct majority {
+	unsigned voters, data;
+};
+
+/* Are these too few to hold what such a majority held? */
+static bool is_fewer(const struct quorum *q, const struct idset *s,
+	bool (*counts)(const struct quorum *q, const struct manifest_member *k),
+	const struct majority *than, bool any_data)
+{
+	const struct manifest *m = quorum_members(q);
+	unsigned voters = 0, data = 0;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct manifest_member *k = &m->member[i];
+		bool is = idset_has(s, k->id) && counts(q, k);
+		voters += is;
+		data += is && k->role == MANIFEST_DATA;
+	}
+	return voters < than->voters && (any_data || data < than->data);
+}
+
 /* A write is acknowledged when it is on a majority of the data nodes: arbiters hold nothing. */
 bool quorum_accounted(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = quorum_members(q);
+	const struct majority now = {manifest_majority(m), manifest_data_majority(m)},
+			      before = {m->was_majority, m->was_data_majority};
 	struct mastership last = quorum_last(q);
 	struct idset s = quorum_elsewhere(q, test);
-	unsigned data = 0;
+	bool master = has_last_master(q, &last, test);
 
-	for (unsigned i = 0; i < m->n; i++)
-		data += m->member[i].role == MANIFEST_DATA && idset_has(&s, m->member[i].id);
-	return idset_count(&s) < manifest_majority(m) &&
-	       (data < manifest_data_majority(m) || has_last_master(q, &last, test));
+	return is_fewer(q, &s, is_voter, &now, master) &&
+	       (!m->was_majority || is_fewer(q, &s, was_voter, &before, master));
 }
 
 static bool never(const struct quorum *q, unsigned id)

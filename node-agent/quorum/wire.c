@@ -138,6 +138,7 @@ static void member(struct wire *w, struct manifest_member *m, unsigned least_id)
 	m->id = (uint8_t)within(w, m->id, least_id, MANIFEST_MAX);
 	m->role = (uint8_t)within(w, m->role, MANIFEST_DATA, MANIFEST_ARBITER);
 	flag(w, &m->readmitted);
+	flag(w, &m->newcomer);
 	address(w, &m->address);
 	u64(w, &m->incarnation);
 	name(w, m->name);
@@ -165,6 +166,8 @@ void wire_manifest(struct wire *w, struct manifest *m)
 	u64(w, &m->generation);
 	u64(w, &m->before);
 	flag(w, &m->withdrawn);
+	m->was_majority = within(w, m->was_majority, 0, MANIFEST_MAX);
+	m->was_data_majority = within(w, m->was_data_majority, 0, MANIFEST_MAX);
 	m->n = within(w, m->n, 0, MANIFEST_MAX);
 	for (unsigned i = 0; i < m->n && !w->bad; i++) {
 		member(w, &m->member[i], id + 1);

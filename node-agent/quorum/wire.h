@@ -31,7 +31,7 @@ static inline bool wire_done(const struct wire *w)
 }
 
 #define WORD_WIRE 198
-#define MANIFEST_WIRE_MAX (50 + MANIFEST_MAX * (15 + MANIFEST_NAME))
+#define MANIFEST_WIRE_MAX (52 + MANIFEST_MAX * (16 + MANIFEST_NAME))
 #define DURABLE_WIRE_MAX (8 + 2 * MANIFEST_WIRE_MAX + 16 + 68)
 
 void wire_word(struct wire *w, struct word *x);

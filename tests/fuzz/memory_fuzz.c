@@ -22,7 +22,7 @@ static void try(const uint8_t *p, size_t n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char format[] = "bramble quorum2\n";
+	static const char format[] = "bramble quorum3\n";
 	uint8_t file[MEMORY_MAX + 64];
 	size_t text = sizeof(format) - 1;
 

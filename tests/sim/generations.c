@@ -8,18 +8,79 @@
 #define FETCH_ONE_IN 6   /* rounds until a node has taken a generation from another one */
 #define INSTALL_ONE_IN 8 /* ... until it is its turn */
 
+static uint64_t bit(unsigned id)
+{
+	return UINT64_C(1) << id;
+}
+
+/* Whom the card knows as members. */
+static uint64_t members_at(const struct world *w, unsigned id)
+{
+	const struct manifest *m = quorum_members(&w->node[id].quorum);
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		bits |= bit(m->member[i].id);
+	return bits;
+}
+
+static bool is_room(const struct world *w, unsigned id)
+{
+	return w->generations + 1 < GENERATIONS_MAX && w->node[id].on && !w->node[id].retired;
+}
+
+static void give(struct world *w, unsigned id, uint64_t list, bool bad)
+{
+	uint64_t number = ++w->generations;
+
+	w->bad[number] = bad;
+	w->list[number] = list;
+	w->node[id].card.stored = number;
+	w->had[number] = bit(id);
+	world_log(w, "%u is given generation %u, which is %s, for %llx", id, (unsigned)number,
+		bad ? "bad" : "good", (unsigned long long)list);
+}
+
 void generation_offer(struct world *w, unsigned id)
 {
-	uint64_t number = w->generations + 1;
+	if (is_room(w, id))
+		give(w, id, members_at(w, id), world_random(w, 3) == 0);
+}
 
-	if (number >= GENERATIONS_MAX || !w->node[id].on)
+static void list_of(const struct world *w, uint64_t bits, struct manifest *m)
+{
+	*m = (struct manifest){0};
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (bits & bit(id))
+			m->member[m->n++] = (struct manifest_member){.id = (uint8_t)id,
+				.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
+	}
+}
+
+/* `bramble node add` and `remove` go to a cluster that is there. */
+static bool is_changeable(const struct world *w, unsigned id)
+{
+	return is_room(w, id) && w->node[id].card.durable.manifest.epoch;
+}
+
+void generation_grow(struct world *w, unsigned id)
+{
+	if (!is_changeable(w, id) || w->n == NODES)
 		return;
-	w->generations = number;
-	w->bad[number] = world_random(w, 3) == 0;
-	w->node[id].card.stored = number;
-	w->had[number] = UINT64_C(1) << id;
-	world_log(w, "%u is given generation %u, which is %s", id, (unsigned)number,
-		w->bad[number] ? "bad" : "good");
+	uint64_t list = members_at(w, id) | bit(++w->n);
+	list_of(w, list, &w->node[w->n].expected);
+	give(w, id, list, false);
+	if (world_random(w, 2))
+		node_boot(w, w->n);
+}
+
+void generation_shrink(struct world *w, unsigned id)
+{
+	unsigned gone = 1 + (unsigned)world_random(w, w->n);
+
+	if (is_changeable(w, id) && gone != id && members_at(w, id) & bit(gone) &&
+		!w->node[id].arbiter)
+		give(w, id, members_at(w, id) & ~bit(gone), false);
 }
 
 /* From somebody who is heard and says that it has it. */
@@ -64,9 +125,8 @@ void generation_round(struct world *w, unsigned id)
 	install(w, id);
 	if (n->quorum.offer.generation == n->card.stored)
 		return;
-	struct manifest offer = w->expected;
-	for (unsigned i = 0; i < offer.n; i++)
-		offer.member[i].incarnation = 0;
+	struct manifest offer;
+	list_of(w, w->list[n->card.stored], &offer);
 	offer.generation = n->card.stored;
 	quorum_offer(&n->quorum, &offer);
 }
@@ -84,7 +144,8 @@ static void check_order(struct world *w, const struct manifest *m)
 			(unsigned)w->top_generation);
 	else if (m->epoch < w->top_epoch && m->generation > w->top_generation)
 		world_violated(w, "generation %u was undone", (unsigned)m->generation);
-	else if (m->generation && count(w->had[m->generation]) < w->n / 2 + 1)
+	else if (m->generation > w->top_generation &&
+		 count(w->had[m->generation]) < manifest_majority(m))
 		world_violated(w, "generation %u, which no majority had", (unsigned)m->generation);
 }
 
@@ -112,6 +173,8 @@ bool generation_settled(const struct world *w)
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct card *c = &w->node[id].card;
 		const struct manifest *m = &c->durable.manifest;
+		if (!world_member(w, id) || quorum_offer_obstacle(&w->node[id].quorum))
+			continue;
 		bool runs = m->withdrawn ? c->runs >= m->before && c->runs != m->generation
 					 : c->runs == m->generation;
 		if (m->generation < c->stored || !runs || w->bad[m->generation] != m->withdrawn)

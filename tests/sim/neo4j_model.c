@@ -113,6 +113,8 @@ static void become(struct world *w, unsigned id, enum neo4j_role role, unsigned 
 		n->caught_up = role == NEO4J_MASTER;
 	if (role == NEO4J_UNKNOWN)
 		n->ready_ms = w->now_ms + 500 + (int64_t)world_random(w, 3000);
+	if (role == NEO4J_UNKNOWN && id > w->expected.n) /* a newcomer has all to copy */
+		n->ready_ms += (int64_t)world_random(w, 40000);
 	n->role = role;
 	n->master = master;
 }

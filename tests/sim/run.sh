@@ -57,6 +57,7 @@ broken() { # NAME WHAT FLAG
   result $? "noticed: $2" "$log"
 }
 broken half "a half taken for a majority" '-DMANIFEST_MAJORITY(n)=(((n)+1)/2)'
+broken forgetful "voters changed, and what was a majority before forgotten" -DMANIFEST_FORGETS=1
 broken early "a mastership granted while the one before may hold a lease" '-DQUORUM_STOP_MS=(-9000)'
 echo "1..$n"
 exit $bad

@@ -107,7 +107,7 @@ static void strike_agent_restarts(struct world *w, unsigned id)
 	n->wedge = (struct wedge){0};
 	n->hung_ms = 0;
 	memset(n->heard, 0, sizeof(n->heard));
-	quorum_begin(&n->quorum, id, &w->expected, &n->card.durable, w->now_ms);
+	quorum_begin(&n->quorum, id, &n->expected, &n->card.durable, w->now_ms);
 }
 
 static void strike_neo4j_dies(struct world *w, unsigned id)
@@ -155,6 +155,16 @@ static void strike_apply(struct world *w, unsigned id)
 	generation_offer(w, id);
 }
 
+static void strike_grow(struct world *w, unsigned id)
+{
+	generation_grow(w, id);
+}
+
+static void strike_shrink(struct world *w, unsigned id)
+{
+	generation_shrink(w, id);
+}
+
 static const struct fault faults[] = {
 	{"cut", 10, strike_cut},
 	{"boot", 14, strike_boot},
@@ -173,6 +183,8 @@ static const struct fault faults[] = {
 	{"give up", 3, strike_give_up},
 	{"apply", 4, strike_apply},
 	{"clock back", 2, strike_clock_back},
+	{"node add", 4, strike_grow},
+	{"node remove", 3, strike_shrink},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -193,13 +205,33 @@ static void strike(struct world *w, size_t nfaults)
 
 static bool formed(const struct world *w)
 {
-	unsigned open = 0, masters = 0;
+	unsigned closed = 0, masters = 0;
 
 	for (unsigned id = 1; id <= w->n; id++) {
-		open += w->node[id].open || w->node[id].arbiter;
+		closed += world_member(w, id) && !w->node[id].open && !w->node[id].arbiter;
 		masters += w->node[id].writable && neo4j_commits(w, id);
 	}
-	return masters == 1 && open == w->n;
+	return masters == 1 && !closed;
+}
+
+/* Who is not where it should be. */
+static void tell_missing(const struct world *w)
+{
+	for (unsigned i = 0; i < w->newest.n; i++) {
+		const struct manifest_member *m = &w->newest.member[i];
+		const struct node *n = &w->node[m->id];
+		const struct durable *d = &n->card.durable;
+		if (n->open)
+			continue;
+		world_log(w, "%u is closed, %s%s%s%s: %s", m->id, n->on ? "on" : "off",
+			m->incarnation ? "" : ", without a vote", m->newcomer ? ", new" : "",
+			m->readmitted ? ", readmitted" : "", n->why ? n->why : "");
+		world_log(w, "%u's store%s follows %llu of %u, followed %llu of %u, may have %llu",
+			m->id, n->card.served ? "" : ", half-made,",
+			(unsigned long long)d->basis.term, d->basis.id,
+			(unsigned long long)d->followed.term, d->followed.id,
+			(unsigned long long)d->touched.term);
+	}
 }
 
 static void run_for(struct world *w, int64_t ms)
@@ -273,6 +305,8 @@ static bool all_hold(const struct world *w)
 {
 	for (unsigned id = 1; id <= w->n; id++) {
 		const char *why = w->node[id].why;
+		if (!world_voter(w, id))
+			continue;
 		if (!why || strncmp(why, "held: ", 6) != 0)
 			return false;
 	}
@@ -281,11 +315,12 @@ static bool all_hold(const struct world *w)
 
 static struct idset all_but(const struct world *w, unsigned id)
 {
+	const struct manifest *m = quorum_members(&w->node[id].quorum);
 	struct idset s = {0};
 
-	for (unsigned i = 1; i <= w->n; i++) {
-		if (i != id)
-			idset_add(&s, i);
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->member[i].id != id)
+			idset_add(&s, m->member[i].id);
 	}
 	return s;
 }
@@ -299,8 +334,8 @@ static bool give_up_missing(struct world *w, bool all)
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct node *n = &w->node[id];
 		struct idset lost = all ? all_but(w, id) : n->missing;
-		if (n->on && !n->arbiter && idset_count(&lost) && !idset_has(&lost, id) &&
-			node_told(w, id, &lost))
+		if (world_member(w, id) && n->on && !n->arbiter && idset_count(&lost) &&
+			!idset_has(&lost, id) && node_told(w, id, &lost))
 			return true;
 	}
 	return false;
@@ -354,6 +389,7 @@ static void play_faults(struct world *w, uint64_t seed, size_t nfaults)
 		return;
 	}
 	w->asked = true;
+	tell_missing(w);
 	w->held = !may_hold(w);
 	if (w->held && !all_hold(w))
 		world_violated(w, "all is well, and no cluster");

@@ -71,7 +71,7 @@ void node_boot(struct world *w, unsigned id)
 	memset(n->heard, 0, sizeof(n->heard));
 	if (!n->card.durable.incarnation)
 		n->card.durable.incarnation = new_incarnation(w);
-	quorum_begin(&n->quorum, id, &w->expected, &n->card.durable, w->now_ms);
+	quorum_begin(&n->quorum, id, &n->expected, &n->card.durable, w->now_ms);
 }
 
 void node_cut(struct world *w, unsigned id)
@@ -83,18 +83,62 @@ void node_cut(struct world *w, unsigned id)
 	w->node[id].on = w->node[id].open = w->node[id].writable = false;
 }
 
+bool world_member(const struct world *w, unsigned id)
+{
+	return manifest_member(w->newest.epoch ? &w->newest : &w->expected, id) != NULL;
+}
+
+bool world_voter(const struct world *w, unsigned id)
+{
+	const struct manifest_member *m = manifest_member(&w->newest, id);
+
+	return m && m->incarnation;
+}
+
+/* The cards are written anew, all with one list of members. */
+static void build_anew(struct world *w)
+{
+	struct manifest list = {0};
+
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (!w->node[id].retired)
+			list.member[list.n++] = (struct manifest_member){.id = (uint8_t)id,
+				.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
+	}
+	bool same = list.n == w->expected.n;
+	w->expected = list;
+	for (unsigned id = 1; id <= w->n && !same; id++) {
+		node_cut(w, id);
+		w->node[id].card = (struct card){0};
+		w->node[id].expected = list;
+	}
+}
+
+/* The same members, of whom nobody knows anything yet. */
+static void list_members(const struct manifest *of, struct manifest *list)
+{
+	*list = (struct manifest){.n = of->n};
+	for (unsigned i = 0; i < of->n; i++)
+		list->member[i] = (struct manifest_member){
+			.id = of->member[i].id, .role = of->member[i].role};
+}
+
 void node_wipe(struct world *w, unsigned id)
 {
 	node_cut(w, id);
 	world_log(w, "%u gets a new card", id);
 	w->node[id].card = (struct card){0};
+	if (w->newest.epoch)
+		list_members(&w->newest, &w->node[id].expected);
 	w->wipes++;
 	for (unsigned i = 1; i <= w->n; i++) {
-		if (w->node[i].card.durable.manifest.epoch)
+		if (world_member(w, i) && w->node[i].card.durable.manifest.epoch)
 			return;
 	}
 	memset(w->decided, 0, sizeof(w->decided)); /* nobody remembers: a new cluster */
 	w->top_epoch = w->top_generation = 0;
+	w->newest = (struct manifest){0};
+	build_anew(w);
 }
 
 /* Are too few voters left to decide without the ones given up? */
@@ -162,6 +206,15 @@ static void log_memory(const struct world *w, unsigned id)
 	log_mastership(w, id, "may have followed", &was->touched, &is->touched);
 }
 
+/* It has heard that it was removed. */
+static void retire(struct world *w, unsigned id)
+{
+	world_log(w, "%u is removed", id);
+	neo4j_leave(w, id);
+	w->node[id].open = w->node[id].writable = false;
+	w->node[id].retired = true;
+}
+
 /* Before anything is told or done. Power may go before, and then nothing was. */
 static bool save(struct world *w, unsigned id)
 {
@@ -183,6 +236,14 @@ static bool save(struct world *w, unsigned id)
 			world_violated(w, "two manifests of epoch %u", (unsigned)m->epoch);
 		*known = digest;
 		generation_check(w, m);
+		if (m->epoch > w->newest.epoch)
+			w->newest = *m;
+		if (manifest_member(m, id)) {
+			n->member = true;
+			n->retired = false;
+		} else if (n->member && !n->retired) {
+			retire(w, id);
+		}
 	}
 	log_memory(w, id);
 	n->card.durable = n->quorum.d;
@@ -339,8 +400,10 @@ static void round_of(struct world *w, unsigned id)
 		world_log(w, "%u: %s", id, v.why);
 	if (!save(w, id))
 		return;
-	obey(w, id, &v);
-	break_wedge(w, id);
+	if (!n->retired) {
+		obey(w, id, &v);
+		break_wedge(w, id);
+	}
 	tell(w, id);
 }
 
@@ -410,6 +473,8 @@ void world_begin(struct world *w, uint64_t seed)
 		*m = (struct manifest_member){.id = (uint8_t)id,
 			.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
 	}
+	for (unsigned id = 1; id <= w->n; id++)
+		w->node[id].expected = w->expected;
 }
 
 void world_end(struct world *w)

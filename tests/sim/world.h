@@ -62,7 +62,10 @@ struct card {
 struct node {
 	bool on;
 	bool arbiter;
-	unsigned life; /* grows with each boot */
+	bool member;  /* it has been one ... */
+	bool retired; /* ... and is none as it knows: it only tells the others so, while it is on */
+	struct manifest expected; /* what its card was built with */
+	unsigned life;            /* grows with each boot */
 	struct card card;
 	struct quorum quorum;
 	struct wedge wedge;
@@ -95,10 +98,11 @@ struct slot {
 
 struct world {
 	uint64_t random;
-	unsigned n;
+	unsigned n; /* machines there ever were, with ids 1..n */
 	int64_t now_ms;
 	struct node node[NODES + 1];
-	struct manifest expected;
+	struct manifest expected;       /* the first members */
+	struct manifest newest;         /* the newest that any card ever had; epoch 0: none yet */
 	bool cut[NODES + 1][NODES + 1]; /* no way between the two */
 	unsigned loss;                  /* of 1000 hellos */
 	unsigned delay_ms;
@@ -112,8 +116,9 @@ struct world {
 	uint64_t decided[4096]; /* digest by epoch, as seen by anybody */
 	/* generations.c */
 	uint64_t generations, top_epoch, top_generation;
-	uint64_t had[GENERATIONS_MAX]; /* whose cards ever had it, by bits */
-	bool bad[GENERATIONS_MAX];     /* it does not come up */
+	uint64_t had[GENERATIONS_MAX];  /* whose cards ever had it, by bits */
+	bool bad[GENERATIONS_MAX];      /* it does not come up */
+	uint64_t list[GENERATIONS_MAX]; /* its members, by bits */
 	unsigned wipes;
 	bool told;  /* a person gave cards up */
 	bool asked; /* all is well, and a person has to decide ... */
@@ -124,6 +129,10 @@ struct world {
 
 uint64_t world_random(struct world *w, uint64_t below);
 bool world_reach(const struct world *w, unsigned a, unsigned b);
+/* Does the newest manifest know it? Before there is one: is it one of the first members? */
+bool world_member(const struct world *w, unsigned id);
+/* Has it a vote in that? */
+bool world_voter(const struct world *w, unsigned id);
 PRINTF(2, 3) void world_log(const struct world *w, const char *fmt, ...);
 PRINTF(2, 3) void world_violated(struct world *w, const char *fmt, ...);
 
@@ -146,6 +155,9 @@ bool neo4j_commits(const struct world *w, unsigned id);
 
 /* generations.c */
 void generation_offer(struct world *w, unsigned id);
+/* With one member more, which is a new machine; with one less. */
+void generation_grow(struct world *w, unsigned id);
+void generation_shrink(struct world *w, unsigned id);
 void generation_round(struct world *w, unsigned id);
 void generation_check(struct world *w, const struct manifest *m);
 bool generation_settled(const struct world *w);

@@ -22,7 +22,7 @@ static unsigned holders(const struct world *w, unsigned write)
 	unsigned n = 0;
 
 	for (unsigned id = 1; id <= w->n; id++)
-		n += has_write(&w->node[id].card.store, write);
+		n += world_member(w, id) && has_write(&w->node[id].card.store, write);
 	return n;
 }
 
@@ -33,7 +33,7 @@ static unsigned counted_holders(const struct world *w, unsigned write)
 
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct card *c = &w->node[id].card;
-		n += c->served && has_write(&c->store, write);
+		n += world_voter(w, id) && c->served && has_write(&c->store, write);
 	}
 	return n;
 }
@@ -80,21 +80,41 @@ static void commit(struct world *w, unsigned master)
 
 static void note_majorities(struct world *w)
 {
-	unsigned data = 0;
-
-	for (unsigned id = 1; id <= w->n; id++)
-		data += !w->node[id].arbiter;
+	if (!w->newest.epoch)
+		return;
 	for (unsigned i = w->forgiven; i < w->writes; i++) {
 		if (!w->majority[i] && w->acked[i])
-			w->majority[i] = counted_holders(w, i) >= data / 2 + 1;
+			w->majority[i] =
+				counted_holders(w, i) >= manifest_data_majority(&w->newest);
 	}
+}
+
+/* A slave hands a write on to its master, whose own port may be closed. */
+static unsigned master_through(const struct world *w, unsigned slave)
+{
+	const struct node *n = &w->node[slave];
+	unsigned master = n->neo4j.master;
+
+	if (!n->open || n->arbiter || n->neo4j.role != NEO4J_SLAVE ||
+		w->now_ms < n->neo4j.hung_ms || !world_reach(w, slave, master))
+		return 0;
+	return neo4j_commits(w, master) ? master : 0;
+}
+
+static bool is_written_through(const struct world *w, unsigned master)
+{
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (id != master && master_through(w, id) == master)
+			return true;
+	}
+	return false;
 }
 
 void writer_tick(struct world *w)
 {
 	w->masters_now = 0;
 	for (unsigned id = 1; id <= w->n; id++) {
-		if (!w->node[id].writable || !neo4j_commits(w, id))
+		if (!neo4j_commits(w, id) || !(w->node[id].writable || is_written_through(w, id)))
 			continue;
 		audit(w, id);
 		commit(w, id);

@@ -113,14 +113,17 @@ static void test_bad_manifest(void)
 	} cases[] = {
 		{16, 0x08, "a host that is no member"},
 		{48, 2, "withdrawn or not, and what else?"},
-		{49, MANIFEST_MAX + 1, "too many members"},
-		{50, 0, "id 0"},
-		{50, 7, "ids not ascending"},
-		{51, 2, "a role nobody knows"},
-		{52, 2, "a flag of neither kind"},
-		{65, 0, "a member without a name"},
-		{65, MANIFEST_NAME, "a name too long"},
-		{66, ' ', "a name that is no label"},
+		{49, MANIFEST_MAX + 1, "a majority of more than there can be"},
+		{50, MANIFEST_MAX + 1, "one of data nodes, likewise"},
+		{51, MANIFEST_MAX + 1, "too many members"},
+		{52, 0, "id 0"},
+		{52, 7, "ids not ascending"},
+		{53, 2, "a role nobody knows"},
+		{54, 2, "a flag of neither kind"},
+		{55, 2, "another one of neither kind"},
+		{68, 0, "a member without a name"},
+		{68, MANIFEST_NAME, "a name too long"},
+		{69, ' ', "a name that is no label"},
 	};
 	struct manifest m = sample_manifest(), value;
 	struct hello h = sample(), back;

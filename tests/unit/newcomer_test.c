@@ -3,14 +3,21 @@
 // use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
 // use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
 // use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
-#include "node-agent/quorum/quorum.h"
+#include "node-agent/quorum/quorum_private.h"
 #include "tap.h"
 
-#define ALL 4
+#define ALL 5
 
 static struct quorum q[ALL + 1];
 static uint64_t stored[ALL + 1], failed[ALL + 1], runs[ALL + 1];
 static int64_t now;
+static bool at_rest;     /* all Neo4js */
+static unsigned copying; /* this one's is no slave yet */
+
+static bool is_there(const struct quorum *of, unsigned id)
+{
+	return quorum_near(of, id, QUORUM_PRESENT_MS);
+}
 
 static struct manifest members(unsigned n, unsigned without)
 {
@@ -28,7 +35,7 @@ static struct manifest members(unsigned n, unsigned without)
 /* 1 to 3 have formed under master 2; 4 is a new card. */
 static void begin(void)
 {
-	struct manifest three = members(3, 0), four = members(4, 0);
+	struct manifest three = members(3, 0), five = members(5, 0);
 
 	now = 1000;
 	for (unsigned id = 1; id <= ALL; id++) {
@@ -44,22 +51,23 @@ static void begin(void)
 			}
 			d.basis = d.followed = d.touched = d.granted = (struct mastership){1, 1, 2};
 		}
-		quorum_begin(&q[id], id, id <= 3 ? &three : &four, &d, now);
+		quorum_begin(&q[id], id, id <= 3 ? &three : &five, &d, now);
 	}
 }
 
 static void look(unsigned id)
 {
 	struct verdict v;
+	bool member = id <= 3 && !at_rest && id != copying;
 	struct quorum_look l = {.told = true,
 		.whole = id <= 3,
 		.fit = true,
-		.neo4j_run = id <= 3,
-		.formed = id <= 3,
-		.role = id == 2   ? NEO4J_MASTER
-			: id <= 3 ? NEO4J_SLAVE
-				  : NEO4J_DOWN,
-		.master = id <= 3 ? 2 : 0,
+		.neo4j_run = id <= 3 && !at_rest,
+		.formed = member,
+		.role = !member   ? NEO4J_DOWN
+			: id == 2 ? NEO4J_MASTER
+				  : NEO4J_SLAVE,
+		.master = member ? 2 : 0,
 		.stored = stored[id],
 		.failed = failed[id],
 		.runs = runs[id]};
@@ -105,6 +113,7 @@ static const struct manifest *decided(unsigned id)
 
 #define THREE 0x0e
 #define FOUR 0x1e
+#define FIVE 0x3e
 
 static void test_decided(void)
 {
@@ -168,6 +177,98 @@ static void test_newcomer(void)
 	is_int(manifest_majority(decided(1)), 3, "and three of four are a majority");
 }
 
+/* The one that came was followed by nobody yet, so what a majority is counts in both ways. */
+static void test_newcomers(void)
+{
+	struct manifest four = members(4, 0), five = members(5, 0);
+
+	begin();
+	live(THREE, 5000);
+	for (unsigned id = 1; id <= 3; id++) {
+		give(id, &four, 2);
+		runs[id] = 2;
+	}
+	live(THREE, 10000);
+	for (unsigned id = 1; id <= 3; id++) {
+		give(id, &five, 3);
+		runs[id] = 3;
+	}
+	runs[4] = 3;
+	live(THREE, 10000);
+	is_int(decided(1)->n, 5, "two have been added, and neither has come");
+	now += 500;
+	for (int i = 0; i < 40 && manifest_majority(decided(1)) == 2; i++)
+		live(FIVE, 500);
+	ok(manifest_majority(decided(1)) == 3 && manifest_member(decided(1), 4)->incarnation &&
+			!manifest_member(decided(1), 5)->incarnation,
+		"both come: one of them has its vote");
+	is_int(decided(1)->was_majority, 2, "and two of the others are what a majority was");
+	ok(manifest_member(decided(1), 4)->newcomer, "without the new one");
+	live(FIVE, 20000);
+	ok(manifest_member(decided(1), 5)->incarnation, "the other one has its vote when the first "
+							"three follow the master among four");
+	live(FIVE, 20000);
+	is_int(decided(1)->was_majority, 0, "and what was before counts no more");
+	ok(!manifest_member(decided(1), 5)->newcomer, "nobody is new then");
+}
+
+/*
+ * 3 was master of term 4, then 1 of term 5, followed by 2 alone; then the newcomer got its vote,
+ * and the power went. Of the four term 5 was followed by two, who were a majority.
+ */
+static void test_last_of_three(void)
+{
+	struct manifest four = members(4, 0), m;
+
+	begin();
+	m = *decided(1);
+	m.epoch = 3;
+	m.n = 4;
+	m.member[3] = (struct manifest_member){.id = 4, .incarnation = 14, .name = "pi4"};
+	manifest_note_change(&m, decided(1));
+	for (unsigned id = 1; id <= 4; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		if (id <= 3)
+			d.basis = d.followed = d.granted = d.touched =
+				(struct mastership){id == 3 ? 4 : 5, 1, id == 3 ? 3 : 1};
+		quorum_begin(&q[id], id, &four, &d, now);
+	}
+	at_rest = true;
+	live(FOUR, 5000);
+	at_rest = false;
+	is_int((long long)quorum_last(&q[3]).term, 5,
+		"a newcomer makes no master one that never was");
+	ok(!quorum_whole(&q[4], 4), "nor are all stores alike");
+	live(0, 5000);
+	at_rest = true;
+	live(0x18, 5000); /* 3 and 4 */
+	at_rest = false;
+	ok(!quorum_accounted(&q[3], is_there), "without these two the others do not begin");
+}
+
+/* Where 1 has not followed the master yet, only 3 has what it took. */
+static void test_last_remaining(void)
+{
+	struct manifest rest = members(3, 1);
+
+	begin();
+	q[3].d.basis = q[3].d.followed = q[3].d.touched = (struct mastership){0};
+	q[3].d.granted = (struct mastership){0};
+	copying = 3;
+	live(THREE, 5000);
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	live(THREE, 10000);
+	copying = 0;
+	is_str(quorum_offer_obstacle(&q[2]),
+		"of those who would remain no majority follows a master",
+		"who has what is written stays until others have it");
+	is_int(decided(2)->n, 3, "it is not removed");
+	live(THREE, 20000);
+	is_int(decided(2)->n, 2, "then it is");
+	ok(!decided(1)->was_majority || manifest_member(decided(1), 2), "by those who stay");
+}
+
 static void test_leaver(void)
 {
 	struct manifest rest = members(3, 3), none = members(3, 2), two = members(4, 3);
@@ -204,7 +305,8 @@ static void test_dead_leaver(void)
 	give(1, &other, 2);
 	give(2, &other, 2);
 	live(0x06, 15000);
-	is_str(quorum_offer_obstacle(&q[2]), "those who would remain and are there are no majority",
+	is_str(quorum_offer_obstacle(&q[2]),
+		"of those who would remain no majority follows a master",
 		"while one is dead, no other may leave");
 	is_int(decided(1)->n, 3, "and does not");
 	give(1, &rest, 3);
@@ -217,6 +319,9 @@ int main(void)
 {
 	test_decided();
 	test_newcomer();
+	test_newcomers();
+	test_last_of_three();
+	test_last_remaining();
 	test_leaver();
 	test_dead_leaver();
 	return done();
