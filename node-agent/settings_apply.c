@@ -4,8 +4,8 @@
  *
  * What was taken over lies in /etc/bramble/settings.conf (0600), so that a password can leave p1.
  * The files of the system's own that it replaces are kept in /etc/bramble/built, and come back when
- * bramble.txt says nothing any more. Everything appears by rename; the password is blanked on p1
- * last, when it is safe on p2.
+ * bramble.txt says nothing any more; /etc/hosts, which `bramble apply` changes too, gets a line.
+ * Everything appears by rename; the password is blanked on p1 last, when it is safe on p2.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -111,21 +111,47 @@ static int replace(
 
 /* --- hostname */
 
+#define HOSTS "/etc/hosts"
+#define OURS "\t# bramble.txt\n" /* how the one line in it that is ours ends */
+
+static void add_lines_of_others(const char *text, struct buf *to)
+{
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		_cleanup_free_ char *line = xasprintf("%.*s\n", (int)n, text);
+		if (!str_ends(line, OURS))
+			buf_puts(to, line);
+		text += n + (text[n] != '\0');
+	}
+}
+
+/* The other lines are not as they were built: a later generation may have other members. */
+static int apply_hosts(const struct apply *a, struct err *e)
+{
+	const char *name = a->now.hostname;
+	_cleanup_buf_ struct buf before = {0}, text = {0};
+
+	if (!*name && !exists(a, HOSTS))
+		return 0;
+	if (exists(a, HOSTS) && read_file(a, HOSTS, &before, e) < 0)
+		return -1;
+	add_lines_of_others(buf_str(&before), &text);
+	if (*name)
+		buf_printf(&text, "127.0.1.1\t%s" OURS, name);
+	return write_file(a, HOSTS, &text, 0644, e);
+}
+
 static int apply_hostname(const struct apply *a, struct err *e)
 {
 	const char *name = a->now.hostname;
-	_cleanup_buf_ struct buf text = {0}, hosts = {0};
+	_cleanup_buf_ struct buf text = {0};
 
-	if (!*name)
-		return put_back(a, "/etc/hostname", 0644, e) < 0
-			       ? -1
-			       : put_back(a, "/etc/hosts", 0644, e);
-	buf_printf(&text, "%s\n", name);
-	if (replace(a, "/etc/hostname", &text, 0644, e) < 0 || keep_built(a, "/etc/hosts", e) < 0 ||
-		read_file(a, "/etc/bramble/built/hosts", &hosts, e) < 0)
+	if (apply_hosts(a, e) < 0)
 		return -1;
-	buf_printf(&hosts, "127.0.1.1\t%s\n", name);
-	if (write_file(a, "/etc/hosts", &hosts, 0644, e) < 0)
+	if (!*name)
+		return put_back(a, "/etc/hostname", 0644, e);
+	buf_printf(&text, "%s\n", name);
+	if (replace(a, "/etc/hostname", &text, 0644, e) < 0)
 		return -1;
 	if (!*a->root && sethostname(name, strlen(name)) < 0)
 		return err_errno(e, "host name %s", name);

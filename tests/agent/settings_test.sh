@@ -54,6 +54,19 @@ is "$(all | grep -v bramble.txt | grep -v /built/)" "$before" "without a word al
 ok $? "and the complaint is gone"
 [[ ! -e card/run/bramble-boot/settings ]]
 ok $? "also for the agent"
+members=$'127.0.0.1\tlocalhost\n192.168.2.7\tpi1\n192.168.2.8\tpi5'
+settings <<<'hostname = "kitchen"'
+printf '%s\n' "$members" >card/etc/hosts # a node was added (bramble apply)
+"$agent" --root card settings
+is "$(grep -v kitchen card/etc/hosts)" "$members" "a boot keeps the members of a later generation"
+like "$(tail -n 1 card/etc/hosts)" $'^127.0.1.1\tkitchen' "and puts the host name back beside them"
+settings <<<'hostname = "cellar"'
+is "$(grep -v cellar card/etc/hosts)" "$members" "another host name is the only line that changes"
+settings </dev/null
+is "$(cat card/etc/hosts)" "$members" "without one it is gone, and nothing else"
+printf '%s\n' '192.168.2.9	pi6' >>card/etc/hosts
+"$agent" --root card settings
+is "$(cat card/etc/hosts)" "$members"$'\n192.168.2.9\tpi6' "nor does any later boot bring back what was there before"
 printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' | settings
 is $? 3 "Wi-Fi by networkd is refused: $(cat said)"
 like "$(cat card/boot/firmware/bramble.txt)" 12345678 "what is refused is not erased"
