@@ -16,7 +16,9 @@ static bool look(int fd, struct ifreq *r, struct interface *to)
 	struct sockaddr_in sin;
 
 	memcpy(&sin, &r->ifr_addr, sizeof(sin));
-	*to = (struct interface){.address = sin.sin_addr};
+	/* ifr_name is the address's label, which the ioctls below read up to its colon. */
+	*to = (struct interface){
+		.address = sin.sin_addr, .floating = str_ends(r->ifr_name, FLOATING_LABEL)};
 	if (sin.sin_family != AF_INET || ioctl(fd, SIOCGIFFLAGS, r) < 0)
 		return false;
 	short flags = r->ifr_flags;
@@ -88,4 +90,16 @@ bool interfaces_have(struct in_addr a)
 			return true;
 	}
 	return false;
+}
+
+struct in_addr interfaces_stray(struct in_addr vip)
+{
+	struct interface list[INTERFACES_MAX];
+	size_t n = interfaces_list(list);
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].floating && list[i].address.s_addr != vip.s_addr)
+			return list[i].address;
+	}
+	return (struct in_addr){0};
 }

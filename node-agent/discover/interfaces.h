@@ -12,10 +12,14 @@
  */
 #define INTERFACES_MAX 16
 
+/* How the label ends that the floating address has in the kernel: "eth0:bramble". */
+#define FLOATING_LABEL ":bramble"
+
 struct interface {
 	int index;
 	struct in_addr address;
 	bool multicast; /* and up: others can be asked on it */
+	bool floating;  /* bramble-helper put it there (helper_vip.h) */
 };
 
 /* All that are up and not the loopback, by ascending index; returns how many. */
@@ -29,5 +33,8 @@ struct in_addr interfaces_self(struct in_addr peer);
 
 /* Is it one of this node's, now? */
 bool interfaces_have(struct in_addr a);
+
+/* One of this node's, now, that was its cluster's floating address and is not vip; 0: none. */
+struct in_addr interfaces_stray(struct in_addr vip);
 
 #endif

@@ -214,7 +214,7 @@ static void set_vip(
 		answer(d, ENOTSUP, "this machine's interfaces are not this root's");
 	else if (identity_load_root(o->root, &id, &e) < 0)
 		answer(d, EINVAL, "%s", e.msg);
-	else if (!id.vip.s_addr)
+	else if (r->vip.hold && !id.vip.s_addr)
 		answer(d, EINVAL, "node.conf names none");
 	else if (helper_vip(id.vip, r->vip.hold, o->vip_interface, &e) < 0)
 		answer(d, EIO, "%s", e.msg);

@@ -7,7 +7,9 @@
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/if_ether.h>
+#include <stdio.h>
 #include <string.h>
+#include "../discover/interfaces.h"
 #include "helper_vip.h"
 #include "util.h"
 
@@ -82,17 +84,29 @@ static int find_place(const struct ifaddrs *list, struct in_addr vip, const char
 struct address_request {
 	struct nlmsghdr head;
 	struct ifaddrmsg message;
-	uint8_t attributes[2 * RTA_SPACE(sizeof(struct in_addr))];
+	uint8_t attributes[2 * RTA_SPACE(sizeof(struct in_addr)) + RTA_SPACE(IF_NAMESIZE)];
 };
 
-static void add_attribute(struct address_request *r, unsigned short type, struct in_addr a)
+static void add_attribute(
+	struct address_request *r, unsigned short type, const void *value, size_t size)
 {
-	struct rtattr attr = {.rta_len = RTA_LENGTH(sizeof(a)), .rta_type = type};
+	struct rtattr attr = {.rta_len = (unsigned short)RTA_LENGTH(size), .rta_type = type};
 	uint8_t *at = (uint8_t *)r + NLMSG_ALIGN(r->head.nlmsg_len);
 
 	memcpy(at, &attr, sizeof(attr));
-	memcpy(at + RTA_LENGTH(0), &a, sizeof(a));
-	r->head.nlmsg_len = NLMSG_ALIGN(r->head.nlmsg_len) + RTA_SPACE(sizeof(a));
+	memcpy(at + RTA_LENGTH(0), value, size);
+	r->head.nlmsg_len = NLMSG_ALIGN(r->head.nlmsg_len) + (uint32_t)RTA_SPACE(size);
+}
+
+/* Where the interface's own name leaves room for it, as eth0 and wlan0 do. */
+static void add_label(struct address_request *r, const char *interface)
+{
+	char label[IF_NAMESIZE];
+	int n = snprintf(label, sizeof(label), "%.*s" FLOATING_LABEL, (int)strcspn(interface, ":"),
+		interface);
+
+	if (n > 0 && (size_t)n < sizeof(label))
+		add_attribute(r, IFA_LABEL, label, (size_t)n + 1);
 }
 
 /* The kernel's answer to the one request on this socket: 0 or an errno. */
@@ -114,9 +128,20 @@ static int read_answer(int fd)
 }
 
 /* 0 or an errno. */
-static int change_address(unsigned short type, uint16_t flags, unsigned index, struct in_addr vip)
+static int send_request(const struct address_request *r)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0 ||
+		sendto(fd, r, r->head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
+		return errno;
+	return read_answer(fd);
+}
+
+static struct address_request make_request(
+	unsigned short type, uint16_t flags, unsigned index, struct in_addr a)
+{
 	struct address_request r = {
 		.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(r.message)),
 			.nlmsg_type = type,
@@ -124,14 +149,29 @@ static int change_address(unsigned short type, uint16_t flags, unsigned index, s
 			.nlmsg_seq = 1},
 		.message = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = index},
 	};
-	_cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 
-	add_attribute(&r, IFA_LOCAL, vip);
-	add_attribute(&r, IFA_ADDRESS, vip);
-	if (fd < 0 ||
-		sendto(fd, &r, r.head.nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
-		return errno;
-	return read_answer(fd);
+	add_attribute(&r, IFA_LOCAL, &a, sizeof(a));
+	add_attribute(&r, IFA_ADDRESS, &a, sizeof(a));
+	return r;
+}
+
+/* Both: 0 or an errno. */
+static int put_address(const struct place *p, struct in_addr a)
+{
+	struct address_request r =
+		make_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, p->index, a);
+
+	add_label(&r, p->name);
+	int code = send_request(&r);
+	return code == EEXIST ? 0 : code;
+}
+
+static int remove_address(const char *interface, struct in_addr a)
+{
+	struct address_request r = make_request(RTM_DELADDR, 0, if_nametoindex(interface), a);
+	int code = send_request(&r);
+
+	return code == EADDRNOTAVAIL ? 0 : code;
 }
 
 /* --- */
@@ -165,20 +205,29 @@ static int take(
 
 	if (find_place(list, vip, interface, &place, e) < 0)
 		return -1;
-	int code = change_address(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, place.index, vip);
-	if (code && code != EEXIST)
+	int code = put_address(&place, vip);
+	if (code)
 		return err_set(e, "%s: %s", place.name, strerror(code));
 	return place.has_mac ? announce(&place, vip, e) : 0;
 }
 
-static int give_up(const struct ifaddrs *list, struct in_addr vip, struct err *e)
+/* Of a node.conf before this one, or not this node's to have? */
+static bool is_over(const struct ifaddrs *i, struct in_addr vip, bool hold)
+{
+	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
+		return false;
+	if (ipv4(i->ifa_addr) == vip.s_addr)
+		return !hold;
+	return str_ends(i->ifa_name, FLOATING_LABEL); /* getifaddrs tells labels as names */
+}
+
+static int clear(const struct ifaddrs *list, struct in_addr vip, bool hold, struct err *e)
 {
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-		if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET ||
-			ipv4(i->ifa_addr) != vip.s_addr)
+		if (!is_over(i, vip, hold))
 			continue;
-		int code = change_address(RTM_DELADDR, 0, if_nametoindex(i->ifa_name), vip);
-		if (code && code != EADDRNOTAVAIL)
+		int code = remove_address(i->ifa_name, (struct in_addr){ipv4(i->ifa_addr)});
+		if (code)
 			return err_set(e, "%s: %s", i->ifa_name, strerror(code));
 	}
 	return 0;
@@ -190,5 +239,7 @@ int helper_vip(struct in_addr vip, bool hold, const char *interface, struct err 
 
 	if (getifaddrs(&list) < 0)
 		return err_errno(e, "the interfaces");
-	return hold ? take(list, vip, interface, e) : give_up(list, vip, e);
+	if (clear(list, vip, hold, e) < 0)
+		return -1;
+	return hold ? take(list, vip, interface, e) : 0;
 }

@@ -12,7 +12,12 @@
  *
  * hold: it is put on the interface that is in its network (interface: on that one) unless it is
  * there, and announced by a broadcast ARP request (RFC 5227 3), so that switches and hosts that
- * knew another one learn. Else it is taken off whatever has it. Both may be done again.
+ * knew another one learn. Else it is taken off whatever has it; vip 0: there is none. Both may be
+ * done again.
+ *
+ * What is put on bears a label (discover/interfaces.h), and whatever else bears it is taken off
+ * first: it is of a node.conf before this one. So the address itself says whose it is, for as long
+ * as it is there and whatever becomes of those who put it there.
  */
 MUST_CHECK int helper_vip(struct in_addr vip, bool hold, const char *interface, struct err *e);
 

@@ -96,7 +96,7 @@ struct helper_file {
 	char bytes[HELPER_FILE_MAX];
 };
 
-/* node.conf says which address that is. */
+/* node.conf says which address that is; one of a node.conf before is taken off in any case. */
 struct helper_floating {
 	uint32_t hold; /* may this node have it? */
 };

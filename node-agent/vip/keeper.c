@@ -101,11 +101,21 @@ static void ask(struct vip_keeper *k, int64_t now_ms)
 {
 	struct helper_request r = {.verb = HELPER_VIP, .vip.hold = k->vip.holds};
 	bool moves = k->asked != k->vip.holds;
+	struct in_addr stray = interfaces_stray(k->id->vip);
 
 	k->asked = k->vip.holds;
 	k->told = moves ? 1 : k->told + 1;
 	k->asked_ms = now_ms;
+	if (stray.s_addr)
+		log_info("the floating address of before, %s: taken off", inet_ntoa(stray));
 	helper_ask(&k->helper, &r, on_answer, k);
+}
+
+/* Is what the kernel has not what was decided, or of a node.conf before this one? */
+static bool is_wrong(const struct vip_keeper *k)
+{
+	return k->vip.holds != interfaces_have(k->id->vip) ||
+	       interfaces_stray(k->id->vip).s_addr != 0;
 }
 
 /* Is it not as it should be, or to be announced again? */
@@ -117,7 +127,7 @@ static bool is_due(const struct vip_keeper *k, int64_t now_ms)
 		return true;
 	if (k->vip.holds && ago_ms >= (k->told < ANNOUNCE_FIRST ? AGAIN_MS : ANNOUNCE_MS))
 		return true;
-	return k->vip.holds != interfaces_have(k->id->vip) && ago_ms >= AGAIN_MS;
+	return ago_ms >= AGAIN_MS && is_wrong(k);
 }
 
 static void obey(struct vip_keeper *k, int64_t now_ms)
@@ -134,21 +144,18 @@ int vip_keeper_open(struct vip_keeper *k, struct loop *l, const struct identity 
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	*k = (struct vip_keeper){.id = id, .peers = peers, .begun_ms = boottime_ms()};
+	helper_client_init(&k->helper, l, helper);
 	if (!id->vip.s_addr || !(identity_self(id)->roles & ROLE_PROXY))
 		return 0;
 	k->probe = http_client_new(l, &to, BODY_MAX);
 	if (!k->probe)
 		return err_set(e, "out of memory");
-	k->loop = l;
-	helper_client_init(&k->helper, l, helper);
 	vip_begin(&k->vip, interfaces_have(id->vip));
 	return 0;
 }
 
 void vip_keeper_close(struct vip_keeper *k)
 {
-	if (!k->loop)
-		return;
 	helper_client_cancel(&k->helper);
 	http_client_free(k->probe);
 }
@@ -157,10 +164,12 @@ void vip_keeper_step(struct vip_keeper *k)
 {
 	int64_t now_ms = boottime_ms();
 
-	if (!k->loop || k->retires)
+	if (k->retires)
 		return;
-	probe(k, now_ms);
-	decide(k, now_ms);
+	if (k->probe) {
+		probe(k, now_ms);
+		decide(k, now_ms);
+	}
 	obey(k, now_ms);
 }
 
@@ -171,7 +180,7 @@ uint8_t vip_keeper_flags(const struct vip_keeper *k)
 
 bool vip_keeper_retire(struct vip_keeper *k, void (*retired)(void *arg), void *arg)
 {
-	if (!k->loop || k->retires || !k->vip.holds)
+	if (k->retires || !k->vip.holds)
 		return false;
 	k->retires = true;
 	k->retired = retired;

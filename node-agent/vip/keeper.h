@@ -14,19 +14,19 @@
  * at every round, for others configure interfaces too; the address is announced (RFC 5227) several
  * times after a move and now and then, for a switch may have missed it.
  *
- * On a node without a proxy, or in a cluster without a vip, all of this does nothing.
+ * On a node without a proxy, or in a cluster without a vip, nothing is asked of a proxy and nothing
+ * put on. What the node has of a node.conf before this one is taken off on all.
  */
 struct vip_keeper {
-	struct loop *loop; /* NULL: none of this */
 	const struct identity *id;
 	const struct peers *peers;
 	struct vip vip;
 	struct helper_client helper;
-	struct http_client *probe;
-	bool answers;  /* the proxy, when it was last asked */
-	bool retires;  /* the agent ends: let others have it */
-	bool asked;    /* what the helper was asked last: to have it? */
-	unsigned told; /* how often it was announced since it came */
+	struct http_client *probe; /* NULL: it is not this node's to have */
+	bool answers;              /* the proxy, when it was last asked */
+	bool retires;              /* the agent ends: let others have it */
+	bool asked;                /* what the helper was asked last: to have it? */
+	unsigned told;             /* how often it was announced since it came */
 	int64_t begun_ms, probe_ms, asked_ms, failed_ms;
 	void (*retired)(void *arg);
 	void *arg;

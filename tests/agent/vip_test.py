@@ -21,7 +21,7 @@ import discover_test as d  # noqa: E402
 from agent_test import ok, wait_for  # noqa: E402
 from discover_test import sh  # noqa: E402
 
-VIP, NET = "192.168.86.50", "192.168.86"
+VIP, OTHER_VIP, NET = "192.168.86.50", "192.168.86.51", "192.168.86"
 SILENT_S = 10  # as a power cut: 3 s until the others miss it, and what a busy machine adds
 
 PROXY = """
@@ -86,9 +86,16 @@ class Node(d.Node):
             self.proxy.wait(10)
             self.proxy = None
 
-    def has(self):
-        return VIP in subprocess.check_output(["ip", "-n", self.space, "addr", "show", "eth0"],
+    def has(self, vip=VIP):
+        return vip in subprocess.check_output(["ip", "-n", self.space, "addr", "show", "eth0"],
                                               text=True)
+
+    def change(self, before, after):
+        """In its node.conf, as another generation does."""
+        conf = self.read("etc/bramble/node.conf")
+        self.write("etc/bramble/node.conf.new", conf.replace(before, after))
+        os.rename(os.path.join(self.root, "etc/bramble/node.conf.new"),
+                  os.path.join(self.root, "etc/bramble/node.conf"))
 
     def vip(self):
         return self.cluster().get("vip")
@@ -98,8 +105,8 @@ class Node(d.Node):
         self.clean()
 
 
-def holders(nodes):
-    return [n.name for n in nodes if n.has()]
+def holders(nodes, vip=VIP):
+    return [n.name for n in nodes if n.has(vip)]
 
 
 def mac(space, *words):
@@ -196,6 +203,58 @@ def test_agent_dies(data, nodes):
     ok(wait_for(lambda: len(holders(nodes)) == 1), "with one somebody has")
 
 
+def take_over(nodes, before, after):
+    """All have another node.conf, and agents that begin with it: those before them end as at once."""
+    for n in nodes:
+        n.change(before, after)
+    for n in nodes:
+        n.stop(signal.SIGKILL)
+        n.start()
+
+
+def with_vip(address):
+    return ' vip = "%s"' % address
+
+
+def test_changes(data, nodes):
+    everybody = [data, *nodes]
+    holder = next(n for n in nodes if n.has())
+    holder.stop_helper()
+    take_over(everybody, with_vip(VIP), with_vip(OTHER_VIP))
+    ok(wait_for(lambda: len(holders(nodes, OTHER_VIP)) == 1 and not holders(nodes)),
+       "another vip: one has it, and nobody the one before")
+    for n in everybody:
+        n.change(with_vip(OTHER_VIP), with_vip(VIP))
+    holder = next(n for n in nodes if n.has(OTHER_VIP))
+    holder.stop()
+    ok(not holder.has(OTHER_VIP), "an agent that ends in order under the next one leaves none")
+    take_over(everybody, "", "")
+    ok(wait_for(lambda: len(holders(nodes)) == 1 and not holders(nodes, OTHER_VIP)),
+       "nor do the others")
+    take_over(everybody, with_vip(VIP), "")
+    ok(wait_for(lambda: not holders(nodes)), "none any more: nobody has it")
+    ok(all(n.has(n.address) for n in everybody), "all have their own")
+
+
+def test_no_proxy(data, nodes):
+    everybody = [data, *nodes]
+    take_over(everybody, "generation = 1 ", "generation = 1 " + with_vip(VIP))
+    wait_for(lambda: len(holders(nodes)) == 1)
+    holder = next(n for n in nodes if n.has())
+    proxy = 'member "%s" { id = 0  roles = {"proxy"}' % holder.name
+    holder.write("etc/bramble/neo4j.password", t.PASSWORD + "\n", 0o600)
+    holder.change("node {", 'neo4j { version = "3.5.0-beta03"  profile = "3.x-ha" }\nnode {')
+    take_over(everybody, proxy, proxy.replace("id = 0", "id = 9").replace("proxy", "arbiter"))
+    ok(wait_for(lambda: len(holders(nodes)) == 1 and not holder.has()),
+       "a node that is no proxy any more leaves it to another")
+    holder.change(with_vip(VIP), "")
+    holder.ip("addr", "add", VIP + "/32", "dev", "eth0")
+    holder.stop()
+    holder.start()
+    t.rounds(holder)
+    ok(holder.has(), "an address of somebody else's is left alone")
+
+
 def play(top):
     sh("ip", "netns", "add", "client")
     sh("ip", "link", "add", "vclient", "type", "veth", "peer", "name", "eth0", "netns", "client")
@@ -211,6 +270,8 @@ def play(top):
         test_begin(data, nodes)
         test_moves(data, nodes)
         test_agent_dies(data, nodes)
+        test_changes(data, nodes)
+        test_no_proxy(data, nodes)
     finally:
         if t.failed:
             for n in [data, *nodes]:
