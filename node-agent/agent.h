@@ -49,6 +49,9 @@ MUST_CHECK int agent_proxy(const struct agent_options *o, struct err *e);
 /* Tells the system what bramble.txt on p1 says: before the network is up, as root. */
 MUST_CHECK int agent_settings(const struct agent_options *o, struct err *e);
 
+/* Puts the line of the host name taken over at boot back into an /etc/hosts made anew, as root. */
+MUST_CHECK int agent_settings_hosts(const struct agent_options *o, struct err *e);
+
 /* Takes a generation from the member at o->from (apply/pull.c): run by the daemon. */
 MUST_CHECK int agent_pull(const struct agent_options *o, struct err *e);
 

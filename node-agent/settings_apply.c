@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include "agent.h"
 #include "boot_word.h"
+#include "hosts_lines.h"
 #include "identity.h"
 #include "io.h"
 #include "log.h"
@@ -111,20 +112,6 @@ static int replace(
 
 /* --- hostname */
 
-#define HOSTS "/etc/hosts"
-#define OURS "\t# bramble.txt\n" /* how the one line in it that is ours ends */
-
-static void add_lines_of_others(const char *text, struct buf *to)
-{
-	while (*text) {
-		size_t n = strcspn(text, "\n");
-		_cleanup_free_ char *line = xasprintf("%.*s\n", (int)n, text);
-		if (!str_ends(line, OURS))
-			buf_puts(to, line);
-		text += n + (text[n] != '\0');
-	}
-}
-
 /* The other lines are not as they were built: a later generation may have other members. */
 static int apply_hosts(const struct apply *a, struct err *e)
 {
@@ -135,9 +122,9 @@ static int apply_hosts(const struct apply *a, struct err *e)
 		return 0;
 	if (exists(a, HOSTS) && read_file(a, HOSTS, &before, e) < 0)
 		return -1;
-	add_lines_of_others(buf_str(&before), &text);
+	hosts_lines_shared(buf_str(&before), &text);
 	if (*name)
-		buf_printf(&text, "127.0.1.1\t%s" OURS, name);
+		buf_printf(&text, "127.0.1.1\t%s" HOSTS_OWN, name);
 	return write_file(a, HOSTS, &text, 0644, e);
 }
 
@@ -420,14 +407,31 @@ static void tell(const struct apply *a, const char *why)
 		log_warn("%s", e.msg);
 }
 
+static void forget(struct apply *a)
+{
+	sodium_memzero(&a->old, sizeof(a->old));
+	sodium_memzero(&a->now, sizeof(a->now));
+}
+
 int agent_settings(const struct agent_options *o, struct err *e)
 {
 	struct apply a = {.root = o->root, .path = settings_path(o->root)};
 
 	int r = read_and_apply(&a, e);
 	tell(&a, r < 0 ? e->msg : NULL);
-	sodium_memzero(&a.old, sizeof(a.old));
-	sodium_memzero(&a.now, sizeof(a.now));
+	forget(&a);
 	free(a.path);
+	return r;
+}
+
+int agent_settings_hosts(const struct agent_options *o, struct err *e)
+{
+	struct apply a = {.root = o->root};
+
+	int r = read_taken(&a, e);
+	a.now = a.old;
+	if (r == 0)
+		r = apply_hosts(&a, e);
+	forget(&a);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "fixed.h"
 #include "inspect/compare.h"
+#include "hosts_lines.h"
 #include "neo4j_lines.h"
 
 int apply_open(struct apply *a, const char *conf, struct err *e)
@@ -93,7 +94,16 @@ static int render(struct apply *a, struct err *e)
 
 /* --- what would change */
 
-/* What the node has there; 1: it may be shown. */
+static void drop_own_line(struct buf *hosts)
+{
+	struct buf shared = {0};
+
+	hosts_lines_shared(buf_str(hosts), &shared);
+	buf_free(hosts);
+	*hosts = shared;
+}
+
+/* What the node has there, but for what only it knows; 1: it may be shown. */
 static int get_text(const struct apply *a, const struct node *n, const char *path, struct buf *to,
 	struct err *e)
 {
@@ -101,9 +111,11 @@ static int get_text(const struct apply *a, const struct node *n, const char *pat
 	struct err no;
 
 	if (remote_ask(&a->remote, n, json_pack("{s:s, s:s}", "verb", "text", "path", path), &l,
-		    NULL, NULL, &no) == 0)
-		return buf_ok(to);
-	return interrupted ? check_interrupted(e) : 0;
+		    NULL, NULL, &no) < 0)
+		return interrupted ? check_interrupted(e) : 0;
+	if (strcmp(path, HOSTS) == 0)
+		drop_own_line(to);
+	return buf_ok(to);
 }
 
 /* All lines but the one that names the generation: that is another one each time. */
@@ -121,7 +133,16 @@ static bool is_same(const char *path, const struct buf *is, const struct buf *wa
 {
 	if (strcmp(path, NODE_CONF) == 0)
 		return same_node_conf(buf_str(is), buf_str(wanted));
-	return strstr(path, "/conf/neo4j") && !neo4j_lines_differ(buf_str(is), buf_str(wanted));
+	if (strcmp(path, HOSTS) == 0)
+		return strcmp(buf_str(is), buf_str(wanted)) == 0;
+	return !neo4j_lines_differ(buf_str(is), buf_str(wanted));
+}
+
+/* Those that nodes change themselves. */
+static bool is_looked_into(const char *path)
+{
+	return strcmp(path, NODE_CONF) == 0 || strcmp(path, HOSTS) == 0 ||
+	       strstr(path, "/conf/neo4j");
 }
 
 static const struct rendered_file *find_file(
@@ -151,8 +172,7 @@ static int is_change(
 	const char *path = member(entry, "path");
 	const struct rendered_file *f = find_file(a, n, path);
 
-	if (!f || strcmp(member(entry, "what"), "differs") != 0 ||
-		!(strcmp(path, NODE_CONF) == 0 || strstr(path, "/conf/neo4j")))
+	if (!f || strcmp(member(entry, "what"), "differs") != 0 || !is_looked_into(path))
 		return 1;
 	int shown = get_text(a, n, path, &is, e);
 	return shown <= 0 ? (shown < 0 ? -1 : 1) : !is_same(path, &is, &f->bytes);

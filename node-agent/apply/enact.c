@@ -304,6 +304,15 @@ static void tell_services(const struct enact *x)
 		tell_manager(x, proxy);
 }
 
+/* The generation is whole without it. */
+static void keep_host_name(const struct enact *x)
+{
+	struct err e;
+
+	if (agent_settings_hosts(x->o, &e) < 0)
+		log_error("%s", e.msg);
+}
+
 static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 {
 	_cleanup_free_ char *dir = NULL;
@@ -320,8 +329,10 @@ static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 		rc = enact_generation(x, order->generation, e);
 	else if (rc > 0)
 		rc = enact_before(x, order->generation, e);
-	if (rc == 0)
+	if (rc == 0) {
+		keep_host_name(x);
 		tell_services(x);
+	}
 	return rc;
 }
 

@@ -334,6 +334,7 @@ def test_members(pc, nodes):
         ok(True, "pi2 is master")  # then the other one leaves
         rest = [n for n in nodes if n.name != "pi3"]
     gone = [n for n in nodes if n not in rest][0]
+    rest[0].write("etc/bramble/settings.conf", 'hostname = "kitchen"\n', 0o600)
     pc.write(rest, lines, "five")
     code, text = pc.run("node", "remove", "c.conf", "pi9")
     ok(code == 3 and '"%s", which is a member; it is not "pi9"' % gone.name in text, "not the one that a slip names: " + text)
@@ -343,6 +344,9 @@ def test_members(pc, nodes):
     ok(wait_for(lambda: gone.read("unit.state") != "active\n"), "its Neo4j was stopped")
     ok(all('"%s"' % gone.name not in n.read("etc/bramble/node.conf") for n in rest),
        "the others' node.conf has it no more")
+    hosts = rest[0].read("etc/hosts")
+    ok(gone.name not in hosts and hosts.endswith("\n127.0.1.1\tkitchen\t# bramble.txt\n"),
+       "nor /etc/hosts, where one keeps the name it has by bramble.txt")
     ok(settled(rest), "and they serve")
     code, text = pc.run("node", "remove", "c.conf", "pi9")
     ok(code == 1 and "the live cluster has no such node" in text, "nobody leaves by a name there is not: " + text)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Sealed lists of generations; whose files are whose; which lines of Neo4j's are the agent's. */
+/* Sealed lists of generations; whose files are whose; which lines in them are the node's. */
 #include "card_paths.h"
 #include "generation.h"
+#include "hosts_lines.h"
 #include "neo4j_lines.h"
 #include "tap.h"
 
@@ -133,6 +134,25 @@ static void test_lines(void)
 	ok(!neo4j_lines_differ("", ""), "nothing is as nothing");
 }
 
+static const char *shared(const char *hosts)
+{
+	static struct buf text;
+
+	buf_free(&text);
+	hosts_lines_shared(hosts, &text);
+	return buf_str(&text);
+}
+
+static void test_hosts(void)
+{
+	is_str(shared(""), "", "no hosts");
+	is_str(shared("10.0.0.1\tpi1\n127.0.1.1\tden" HOSTS_OWN "# b\n"), "10.0.0.1\tpi1\n# b\n",
+		"a name by bramble.txt is the node's own");
+	is_str(shared("127.0.1.1\tden" HOSTS_OWN), "", "also alone");
+	is_str(shared("10.0.0.1\tpi1\n\n# bramble.txt"), "10.0.0.1\tpi1\n\n# bramble.txt\n",
+		"all others are not, however they end");
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -141,5 +161,6 @@ int main(void)
 	test_digests();
 	test_paths();
 	test_lines();
+	test_hosts();
 	return done();
 }
