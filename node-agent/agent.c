@@ -457,8 +457,8 @@ static void step(struct agent *a)
 		why_copy(d.why, a->firewall.why);
 	if (d.state == NODE_SERVING)
 		restart_why(&a->restart, d.why);
-	if (!d.why[0] && (d.state == NODE_SERVING || d.state == NODE_IDLE))
-		apply_why(&a->apply, d.why);
+	if (!a->held[0])
+		apply_why(&a->apply, d.state == NODE_SERVING || d.state == NODE_IDLE, d.why);
 	log_decision(a, &d);
 	a->now = d;
 	obey(a, &d);

@@ -45,6 +45,7 @@ static void load_trial(const struct apply *a, struct trial *t)
 		.serial = (uint64_t)json_integer_value(json_object_get(json, "serial")),
 		.failed = (uint64_t)json_integer_value(json_object_get(json, "failed")),
 		.stays = (uint64_t)json_integer_value(json_object_get(json, "stays")),
+		.owed = (uint64_t)json_integer_value(json_object_get(json, "owed")),
 		.neo4j = json_is_true(json_object_get(json, "neo4j")),
 		.what = json_is_true(json_object_get(json, "back")) ? ENACT_BEFORE
 								    : ENACT_GENERATION};
@@ -58,9 +59,10 @@ static int save_trial(struct apply *a, struct err *e)
 {
 	_cleanup_free_ char *path = state_path(a);
 	const struct trial *t = &a->rollout.trial;
-	json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:b, s:b, s:s}", "phase", (int)t->phase,
-		"generation", (json_int_t)t->generation, "serial", (json_int_t)t->serial, "failed",
-		(json_int_t)t->failed, "stays", (json_int_t)t->stays, "neo4j", t->neo4j, "back",
+	json_t *json = json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:s}", "phase",
+		(int)t->phase, "generation", (json_int_t)t->generation, "serial",
+		(json_int_t)t->serial, "failed", (json_int_t)t->failed, "stays",
+		(json_int_t)t->stays, "owed", (json_int_t)t->owed, "neo4j", t->neo4j, "back",
 		t->what == ENACT_BEFORE, "why", t->why);
 	int rc = io_mkdir_p(a->shelf.dir, 0700, e) < 0 ? -1 : record_write(path, json, 0600, e);
 
@@ -366,18 +368,29 @@ static void give_order(struct apply *a)
 			&a->installer, &(struct helper_request){.verb = HELPER_ENACT}, ordered, a);
 }
 
+static bool owes(const struct apply *a)
+{
+	return a->rollout.trial.owed != 0;
+}
+
 static void log_phase(const struct apply *a, enum rollout_phase before)
 {
 	const struct trial *t = &a->rollout.trial;
 
 	if (before == t->phase)
 		return;
+	if (before == ROLLOUT_INSTALLS && owes(a))
+		log_error("generation %llu: cannot be taken back: %s; tried again in %lld s",
+			(unsigned long long)t->owed, a->rollout.owed_why,
+			(long long)a->rollout.pause_ms / 1000);
 	if (before == ROLLOUT_PROVES && t->phase == ROLLOUT_STOPS)
 		log_error("generation %llu: %s; it is taken back",
 			(unsigned long long)t->generation, t->why);
 	else if (before == ROLLOUT_PROVES)
 		log_info("generation %llu: %s", (unsigned long long)t->generation,
-			t->what == ENACT_BEFORE ? "was taken back" : "has come up");
+			t->what == ENACT_GENERATION ? "has come up"
+			: owes(a)                   ? "goes on meanwhile"
+						    : "was taken back");
 	else if (t->phase == ROLLOUT_STOPS)
 		log_info("generation %llu: its turn", (unsigned long long)t->generation);
 }
@@ -418,7 +431,7 @@ static void roll(struct apply *a, const struct apply_look *look)
 		.serial = (uint64_t)randombytes_random() + 1};
 
 	if (before == ROLLOUT_INSTALLS)
-		r.result = enact_result(a->root, a->rollout.trial.serial, &why);
+		r.result = enact_result(a->root, a->rollout.trial.serial, &r.passing, &why);
 	r.result_why = why.msg;
 	rollout_step(&a->rollout, &r, &a->word);
 	if (a->rollout.dirty && save_trial(a, &e) < 0) {
@@ -514,7 +527,7 @@ const char *apply_wish(const struct apply *a, char why[WHY_SIZE])
 	return why;
 }
 
-void apply_why(const struct apply *a, char why[WHY_SIZE])
+void apply_why(const struct apply *a, bool calm, char why[WHY_SIZE])
 {
 	const struct trial *t = &a->rollout.trial;
 	const char *obstacle = a->voter->enabled && a->voter->begun
@@ -525,7 +538,7 @@ void apply_why(const struct apply *a, char why[WHY_SIZE])
 	if (obstacle)
 		snprintf(text, sizeof(text), "generation %llu: %s", (unsigned long long)a->stored,
 			obstacle);
-	else if (t->failed && t->failed == a->newest)
+	else if (!owes(a) && t->failed && t->failed == a->newest)
 		snprintf(text, sizeof(text), "generation %llu failed: %s",
 			(unsigned long long)t->failed, t->why);
 	else if (!a->rollout.why[0] && a->pull_error[0] && a->pulls > a->newest)
@@ -533,5 +546,6 @@ void apply_why(const struct apply *a, char why[WHY_SIZE])
 			a->pull_error);
 	else
 		snprintf(text, sizeof(text), "%s", a->rollout.why);
-	why_copy(why, text);
+	if (text[0] && (owes(a) || (calm && !why[0])))
+		why_copy(why, text);
 }

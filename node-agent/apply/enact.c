@@ -21,6 +21,7 @@ struct enact {
 	struct buf sealed;
 	json_t *record;    /* of what is installed */
 	bool units, proxy; /* what changed */
+	bool begun;        /* what was there before is here, and comes back file by file */
 };
 
 static const char *self(const struct enact *x)
@@ -259,7 +260,10 @@ static int enact_before(struct enact *x, uint64_t number, struct err *e)
 	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before", x->o->root);
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	if (dir < 0 || !record_before_is(x->o->root, number))
+	x->begun = dir >= 0 ? record_before_is(x->o->root, number) : errno != ENOENT;
+	if (dir < 0 && x->begun)
+		return err_errno(e, "%s", path);
+	if (!x->begun)
 		return err_set(e, "what was there before generation %llu is not here",
 			(unsigned long long)number);
 	json_t *json = record_before(x->o->root);
@@ -351,7 +355,8 @@ int enact_run(const struct agent_options *o, struct err *e)
 		log_info("generation %llu: %s", (unsigned long long)order.generation,
 			order.what == ENACT_BEFORE ? "taken back" : "installed");
 	struct err ignored;
-	if (record_result(o->root, order.serial, rc == 0 ? NULL : e->msg, &ignored) < 0)
+	if (record_result(o->root, order.serial, rc == 0 ? NULL : e->msg, rc < 0 && x.begun,
+		    &ignored) < 0)
 		log_error("%s", ignored.msg);
 	return rc;
 }

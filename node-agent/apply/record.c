@@ -165,19 +165,19 @@ static char *result_path(const char *root)
 	return xasprintf("%s/run/bramble-enact/result.json", root);
 }
 
-int record_result(const char *root, uint64_t serial, const char *why, struct err *e)
+int record_result(const char *root, uint64_t serial, const char *why, bool passing, struct err *e)
 {
 	_cleanup_free_ char *path = result_path(root);
 	_cleanup_free_ char *dir = xasprintf("%s/run/bramble-enact", root);
-	json_t *json = json_pack("{s:I, s:b, s:s}", "serial", (json_int_t)serial, "ok", why == NULL,
-		"why", why ? why : "");
+	json_t *json = json_pack("{s:I, s:b, s:b, s:s}", "serial", (json_int_t)serial, "ok",
+		why == NULL, "passing", passing, "why", why ? why : "");
 	int rc = io_mkdir_p(dir, 0755, e) < 0 ? -1 : record_write(path, json, 0644, e);
 
 	json_decref(json);
 	return rc;
 }
 
-int enact_result(const char *root, uint64_t serial, struct err *e)
+int enact_result(const char *root, uint64_t serial, bool *passing, struct err *e)
 {
 	_cleanup_free_ char *path = result_path(root);
 	json_t *json = record_read(path);
@@ -185,6 +185,7 @@ int enact_result(const char *root, uint64_t serial, struct err *e)
 	bool mine = (uint64_t)json_integer_value(json_object_get(json, "serial")) == serial;
 	bool ok = json_is_true(json_object_get(json, "ok"));
 
+	*passing = mine && json_is_true(json_object_get(json, "passing"));
 	if (mine && !ok)
 		err_set(e, "%s", why ? why : "it says not why");
 	json_decref(json);

@@ -24,7 +24,8 @@ bool record_names(const struct generation *g, const char *node, const char *path
 json_t *record_before(const char *root);
 bool record_before_is(const char *root, uint64_t generation);
 
-/* why NULL: it went well. */
-MUST_CHECK int record_result(const char *root, uint64_t serial, const char *why, struct err *e);
+/* why NULL: it went well; passing: as enact_result tells it. */
+MUST_CHECK int record_result(
+	const char *root, uint64_t serial, const char *why, bool passing, struct err *e);
 
 #endif

@@ -35,26 +35,37 @@ static bool is_withdrawn(const struct rollout_look *look)
 	return look->goal < look->newest && look->runs == look->newest;
 }
 
-static bool goes_back(const struct rollout *r, const struct rollout_look *look)
+static bool goes_on(const struct rollout *r, const struct rollout_look *look)
 {
-	return is_withdrawn(look) && r->trial.stays != look->newest;
+	return look->goal > look->runs && r->trial.failed != look->goal;
 }
 
-static bool goes_on(const struct rollout_look *look)
+/* Some of its files are where they should not be, whatever node.conf says. */
+static bool is_owed(const struct rollout *r, const struct rollout_look *look)
 {
-	return look->goal > look->runs;
+	return r->trial.owed && !goes_on(r, look);
+}
+
+static bool goes_back(const struct rollout *r, const struct rollout_look *look)
+{
+	if (is_owed(r, look))
+		return look->now_ms >= r->again_ms;
+	return is_withdrawn(look) && r->trial.stays != look->newest;
 }
 
 /* Could it be done now, but for the turn? Says why not. */
 static bool is_free(struct rollout *r, const struct rollout_look *look)
 {
 	r->why[0] = '\0';
+	if (is_owed(r, look))
+		say(r->why, "taking generation %llu back is tried again%s%s",
+			(unsigned long long)r->trial.owed, r->owed_why[0] ? ": " : "", r->owed_why);
 	if (goes_back(r, look))
 		return true;
-	if (is_withdrawn(look))
+	if (is_withdrawn(look) && !is_owed(r, look))
 		say(r->why, "generation %llu is withdrawn, but stays: %s",
 			(unsigned long long)look->newest, r->trial.why);
-	if (!goes_on(look) || r->trial.failed == look->goal)
+	if (!goes_on(r, look))
 		return false;
 	if (look->spoiler)
 		say(r->why, "generation %llu did not come up on %s", (unsigned long long)look->goal,
@@ -79,22 +90,32 @@ static void order(struct rollout *r, const struct rollout_look *look, enum enact
 	enter(r, look, ROLLOUT_INSTALLS);
 }
 
+static void forget_owed(struct rollout *r)
+{
+	r->trial.owed = 0;
+	r->pause_ms = r->again_ms = 0;
+	r->owed_why[0] = '\0';
+}
+
 static void stops(struct rollout *r, const struct rollout_look *look, struct rollout_word *w);
 
 static void none(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
 {
 	w->proven = true;
+	if (r->trial.owed < look->runs)
+		forget_owed(r); /* the card was made anew since */
 	if (!is_free(r, look))
 		return;
 	w->wants = look->voter;
+	struct trial *t = &r->trial;
 	bool back = goes_back(r, look);
 	w->quiet = !back && !look->neo4j_changes;
 	if (look->voter && !look->turn && (look->process || !look->elsewhere))
 		return;
-	r->trial.generation = back ? look->newest : look->goal;
-	r->trial.what = back ? ENACT_BEFORE : ENACT_GENERATION;
-	r->trial.neo4j = look->voter && (back || look->neo4j_changes);
-	r->trial.phase = ROLLOUT_STOPS;
+	t->generation = !back ? look->goal : is_owed(r, look) ? t->owed : look->newest;
+	t->what = back ? ENACT_BEFORE : ENACT_GENERATION;
+	t->neo4j = look->voter && (back || look->neo4j_changes);
+	t->phase = ROLLOUT_STOPS;
 	r->since_ms = look->now_ms;
 	stops(r, look, w);
 }
@@ -109,6 +130,33 @@ static void stops(struct rollout *r, const struct rollout_look *look, struct rol
 		order(r, look, r->trial.what, look->serial, w);
 }
 
+static void try_again_later(struct rollout *r, const struct rollout_look *look)
+{
+	r->trial.owed = r->trial.generation;
+	r->pause_ms = r->pause_ms ? 2 * r->pause_ms : ROLLOUT_AGAIN_MS;
+	if (r->pause_ms > ROLLOUT_AGAIN_MAX_MS)
+		r->pause_ms = ROLLOUT_AGAIN_MAX_MS;
+	r->again_ms = look->now_ms + r->pause_ms;
+	say(r->owed_why, "%s", look->result_why);
+}
+
+static void not_back(struct rollout *r, const struct rollout_look *look)
+{
+	struct trial *t = &r->trial;
+
+	if (look->passing) {
+		try_again_later(r, look);
+		return;
+	}
+	if (t->owed == t->generation)
+		forget_owed(r);
+	/* Nothing was kept, so nothing was touched. One that ran stays. */
+	if (look->runs == t->generation) {
+		t->stays = t->generation;
+		say(t->why, "%s", look->result_why);
+	}
+}
+
 /* The turn goes on until Neo4j serves again, by itself; quiet ones must ask for it. */
 static void installs(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
 {
@@ -118,17 +166,14 @@ static void installs(struct rollout *r, const struct rollout_look *look, struct 
 	w->quiet = !t->neo4j;
 	w->rests = t->neo4j;
 	if (look->result > 0) {
+		forget_owed(r);
 		enter(r, look, ROLLOUT_PROVES);
 	} else if (look->result < 0 && t->what == ENACT_GENERATION) {
 		t->failed = t->generation;
 		say(t->why, "%s", look->result_why);
 		order(r, look, ENACT_BEFORE, look->serial, w);
 	} else if (look->result < 0) {
-		/* Nothing was kept, so nothing was touched. One that ran stays. */
-		if (t->failed != t->generation) {
-			t->stays = t->generation;
-			say(t->why, "%s", look->result_why);
-		}
+		not_back(r, look);
 		enter(r, look, ROLLOUT_PROVES);
 	} else if (look->now_ms - r->since_ms >= ROLLOUT_ORDER_MS) {
 		order(r, look, t->what, t->serial, w); /* it may be at work */

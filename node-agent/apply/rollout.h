@@ -17,6 +17,10 @@
  * the generation failed, the voters withdraw it, and nobody else begins. One that is withdrawn
  * after some came up is taken back in the same way.
  *
+ * Where putting it back fails for a reason that may pass (no room), Neo4j goes on with what is
+ * there and the way back is tried again, in a turn: after ROLLOUT_AGAIN_MS, then after twice as
+ * long each time, for each try ends Neo4j. A newer generation comes first: it has all files.
+ *
  * One whose Neo4j rests needs no turn for what has come up elsewhere: a card that comes back, or is
  * new.
  *
@@ -27,6 +31,8 @@
 #define ROLLOUT_TRY_MS 300000 /* a Pi's Neo4j may recover and copy before it serves */
 #define ROLLOUT_TRIES 2
 #define ROLLOUT_ORDER_MS 120000 /* an order without a result is given again */
+#define ROLLOUT_AGAIN_MS 30000
+#define ROLLOUT_AGAIN_MAX_MS 3600000
 
 enum rollout_phase {
 	ROLLOUT_NONE,
@@ -45,7 +51,8 @@ struct trial {
 	uint64_t serial;    /* of the order */
 	uint64_t failed;    /* the last generation that did not come up here; 0: none */
 	uint64_t stays;     /* withdrawn, but what was before it is not here; 0: none */
-	char why[WHY_SIZE]; /* of the later one of these */
+	uint64_t owed;      /* is to be taken back, which failed and is tried again; 0: none */
+	char why[WHY_SIZE]; /* of the later one of failed and stays */
 };
 
 struct rollout {
@@ -53,6 +60,9 @@ struct rollout {
 	bool dirty;         /* trial changed: save it before anything is done */
 	int64_t since_ms;   /* of the phase, without the time in which it could not go on */
 	int64_t stepped_ms; /* the last step */
+	int64_t pause_ms;   /* between two tries of the way back */
+	int64_t again_ms;   /* when the next one may be; 0: at once */
+	char owed_why[WHY_SIZE];
 	char why[WHY_SIZE]; /* what it is waiting for, or why it cannot; "" */
 };
 
@@ -76,6 +86,7 @@ struct rollout_look {
 	unsigned failures; /* ends of Neo4j in a row */
 	uint64_t serial;   /* for an order, never used before */
 	int result;        /* of the order: enact_result */
+	bool passing;      /* ... which may go well another time */
 	const char *result_why;
 };
 

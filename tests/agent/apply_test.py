@@ -74,9 +74,17 @@ class Life(threading.Thread):
     def __init__(self, nodes):
         super().__init__(daemon=True)
         self.nodes, self.over, self.ups, self.downs = nodes, False, {}, {}
+        self.first = None
 
     def master(self):
         return [n for n in self.nodes if n.mock and n.mock.role == "master"]
+
+    def is_broken(self, n):
+        """Does its Neo4j end at once? By "second", where another one came up with that."""
+        if "timeout=second" in n.conf() and self.first in (None, n):
+            self.first = n
+            return False
+        return "timeout=broken" in n.conf() or "timeout=second" in n.conf()
 
     def look(self, n):
         ups, downs = len(n.starts()), len((n.read("stops") + n.read("kills")).splitlines())
@@ -88,7 +96,7 @@ class Life(threading.Thread):
         if n.role == "data" and ups > self.ups.get(n, 0):
             self.ups[n] = ups
             time.sleep(0.3)
-            if "timeout=broken" in n.conf():
+            if self.is_broken(n):
                 time.sleep(1)  # so that the agent has seen it run
                 n.write("unit.state", "failed\n")
             else:
@@ -268,6 +276,38 @@ def test_broken(pc, nodes):
     ok(all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "no file of it is left")
 
 
+def in_the_way(path):
+    """A folder where a file is to come back."""
+    os.unlink(path)
+    os.mkdir(path)
+
+
+def test_stuck(pc, nodes, neo4j):
+    """It came up on one node, not on the next, and the way back of the first is barred for a while."""
+    data = nodes[:3]
+    good = [n.conf() for n in data]
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=second" }', "late")
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for(lambda: neo4j.first and "late" in neo4j.first.read("etc/motd.d/garden"), 60)
+    first = neo4j.first
+    barred = os.path.join(first.root, "etc/motd.d/garden")
+    in_the_way(barred)
+    text = p.communicate(timeout=240)[0]
+    ok(p.returncode == 1 and "was withdrawn" in text, "one that came up only on %s is withdrawn: " % first.name +
+       text.splitlines()[-1])
+    ok(wait_for(lambda: "back is tried again: " in first.why() and "etc/motd.d/garden" in first.why(), 60),
+       "%s cannot take it back, and says so: " % first.name + first.why())
+    ups = len(first.starts())
+    time.sleep(10)
+    ok(len(first.starts()) <= ups + 1, "which it does not try all the time")
+    os.rmdir(barred)
+    ok(wait_for(lambda: [n.conf() for n in data] == good and os.path.exists(barred), 120),
+       "when nothing is in the way any more it takes it back")
+    ok(settled(nodes) and "tried again" not in first.why(), "all serve")
+    ok(all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "no file of it is left")
+
+
 def test_old_card(pc, nodes, old):
     pi3 = nodes[2]
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=78s" }', "four")
@@ -383,6 +423,7 @@ def life(top):
         test_setting(pc, nodes, top)
         test_absent(pc, nodes)
         test_broken(pc, nodes)
+        test_stuck(pc, nodes, neo4j)
         test_old_card(pc, nodes, old)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)

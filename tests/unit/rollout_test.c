@@ -250,6 +250,133 @@ static void test_withdrawn(void)
 	ok(step(&r, &look).wants, "until a newer one comes");
 }
 
+/* Withdrawn after it came up here, and the way back fails. */
+static struct rollout_word fail_back(struct rollout *r, struct rollout_look *look)
+{
+	look->turn = true;
+	step(r, look);
+	look->process = look->serves = false;
+	step(r, look);
+	look->result = -1;
+	look->passing = true;
+	look->result_why = "no space left";
+	step(r, look);
+	look->result = 0;
+	look->process = look->serves = true;
+	look->turn = false;
+	step(r, look);
+	return step(r, look);
+}
+
+/* How long until it asks for a turn again. */
+static int64_t pause_of(struct rollout *r, struct rollout_look *look)
+{
+	int64_t from = look->now_ms;
+
+	while (!step(r, look).wants && look->now_ms - from < 3 * ROLLOUT_AGAIN_MAX_MS)
+		;
+	return look->now_ms - from;
+}
+
+static void test_way_back(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.runs = 2;
+	look.goal = 1;
+	struct rollout_word w = fail_back(&r, &look);
+	ok(!w.wants && !w.rests && !w.orders, "a way back that fails for now: Neo4j goes on");
+	is_str(r.why, "taking generation 2 back is tried again: no space left", "which it says");
+	int64_t first = pause_of(&r, &look);
+	ok(first > ROLLOUT_AGAIN_MS / 2 && first <= ROLLOUT_AGAIN_MS, "and asks again, in a while");
+	is_str(r.why, "taking generation 2 back is tried again: no space left", "saying so still");
+	fail_back(&r, &look);
+	ok(pause_of(&r, &look) > first, "later the next time");
+	for (int i = 0; i < 12; i++)
+		fail_back(&r, &look), first = pause_of(&r, &look);
+	ok(first <= ROLLOUT_AGAIN_MAX_MS, "but never too late");
+
+	struct trial kept = r.trial;
+	rollout_begin(&r, &kept, look.now_ms);
+	ok(step(&r, &look).wants, "an agent that begins anew tries at once");
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2, "the same way");
+	look.result = 1;
+	look.runs = 1;
+	step(&r, &look);
+	look.result = 0;
+	step(&r, &look);
+	look.process = look.serves = true;
+	w = step(&r, &look);
+	ok(w.proven && !w.wants && !r.trial.owed && !r.why[0], "and when it is done all is said");
+}
+
+/* It did not come up here, and some of its files are there still. */
+static void test_way_back_of_failed(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	step(&r, &look);
+	look.result = -1;
+	look.result_why = "its own reason";
+	step(&r, &look);
+	look.passing = true;
+	look.result_why = "no space left";
+	step(&r, &look);
+	look.result = 0;
+	look.process = look.serves = true;
+	look.turn = false;
+	step(&r, &look);
+	ok(!step(&r, &look).wants, "a failed one whose way back fails: Neo4j goes on");
+	is_str(r.trial.why, "its own reason", "why it failed is not lost");
+	ok(pause_of(&r, &look) <= ROLLOUT_AGAIN_MS, "and it is tried again");
+	ok(r.trial.generation == 2, "for the same one");
+	struct trial kept = r.trial;
+	rollout_begin(&r, &kept, look.now_ms);
+	look.goal = 1;
+	ok(step(&r, &look).wants, "also when it was withdrawn, by an agent that began anew");
+	look.goal = look.newest = 3;
+	look.turn = true;
+	step(&r, &look);
+	look.process = false;
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_GENERATION && r.trial.generation == 3,
+		"a newer one comes first");
+	look.result = 1;
+	look.runs = 3;
+	step(&r, &look);
+	ok(!r.trial.owed, "and has all the files");
+}
+
+/* A card that was built with it: p3 remembers that it failed. */
+static void test_failed_stays(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	r.trial.failed = look.runs = 2;
+	look.goal = 1;
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	step(&r, &look);
+	look.result = -1;
+	look.result_why = "what was there before is not here";
+	step(&r, &look);
+	look.result = 0;
+	look.process = look.serves = true;
+	step(&r, &look);
+	ok(!step(&r, &look).wants, "one that failed on an earlier card is not taken back for ever");
+}
+
 static void test_old_card(void)
 {
 	struct rollout r = begin();
@@ -316,6 +443,9 @@ int main(void)
 	test_not_installed();
 	test_held();
 	test_withdrawn();
+	test_way_back();
+	test_way_back_of_failed();
+	test_failed_stays();
 	test_old_card();
 	test_power();
 	test_proxy();
