@@ -19,7 +19,7 @@ extern const struct command start_command, form_command, logs_command, switchove
 extern const struct command apply_command, node_command, node_add_command, node_remove_command,
 	node_replace_command;
 
-/* Set by SIGINT, SIGTERM and SIGHUP: long work stops at its next safe point. */
+/* The number of a SIGINT, SIGTERM or SIGHUP that came: long work stops at its next safe point. */
 extern volatile int interrupted;
 
 /* -1 with EXIT_INTERRUPTED when `interrupted` is set. */

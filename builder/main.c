@@ -45,8 +45,7 @@ volatile int interrupted;
 
 static void on_signal(int signo)
 {
-	(void)signo;
-	interrupted = 1;
+	interrupted = signo;
 }
 
 /* No SA_RESTART: a blocked read or write returns, so that the work can stop. */

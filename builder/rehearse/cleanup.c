@@ -62,6 +62,26 @@ int cleanup_all(const struct rehearsal *r, struct err *e)
 	return 0;
 }
 
+/* flock(2) does not tell whose it is, and children share it; this kind is one process's. */
+void cleanup_answer_for(int lock)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	while (fcntl(lock, F_SETLKW, &all) < 0 && errno == EINTR)
+		;
+}
+
+pid_t cleanup_holder(const char *cluster)
+{
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	_cleanup_free_ char *path = rehearsal_run_path(cluster, "lock");
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fcntl(fd, F_GETLK, &all) < 0 || all.l_type == F_UNLCK)
+		return 0;
+	return all.l_pid;
+}
+
 int cleanup_lock(const char *cluster, struct err *e)
 {
 	_cleanup_free_ char *path = rehearsal_run_path(cluster, "lock");

@@ -18,4 +18,12 @@ MUST_CHECK int cleanup_all(const struct rehearsal *r, struct err *e);
  */
 MUST_CHECK int cleanup_lock(const char *cluster, struct err *e);
 
+/*
+ * Has this process be the one that may be told to stop by a signal, from when no other one is that
+ * has the lock open. It is until it closes it.
+ */
+void cleanup_answer_for(int lock);
+/* That process; 0: there is none, or not yet. */
+pid_t cleanup_holder(const char *cluster);
+
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "cleanup.h"
@@ -88,15 +89,24 @@ static int do_logs(const struct request *q, struct err *e)
 	return pass_status(enter_logs(r, m, q->args + skip, q->nargs - skip, e), e);
 }
 
-/* The lock is free once the supervisor is gone; polled, because it is not our child. */
-static int wait_lock(const char *cluster, struct err *e)
+/* One that does not listen yet: it copies cards, or builds them. */
+static bool end_start(const char *cluster)
 {
-	for (int ms = 0;; ms += 50) {
+	pid_t pid = cleanup_holder(cluster);
+
+	return pid > 0 && kill(pid, SIGTERM) == 0;
+}
+
+/* The lock is free once the supervisor is gone; polled, because it is not our child. */
+static int wait_lock(const char *cluster, bool told, struct err *e)
+{
+	for (int64_t until = boottime_ms() + STOP_WAIT_MS;;) {
 		*e = (struct err){0};
+		told = told || end_start(cluster);
 		int fd = cleanup_lock(cluster, e);
 		if (fd >= 0 || e->code != EXIT_BUSY)
 			return fd;
-		if (ms >= STOP_WAIT_MS)
+		if (boottime_ms() >= until)
 			return err_set(e, "the supervisor of %s does not end", cluster);
 		if (check_interrupted(e) < 0)
 			return -1;
@@ -108,10 +118,11 @@ static int wait_lock(const char *cluster, struct err *e)
 static int do_stop(const struct request *q, struct err *e)
 {
 	struct err unheard = {0};
+	bool told = tell(q, "stop", q->now ? "now" : "", &unheard) == 0;
 
-	if (tell(q, "stop", q->now ? "now" : "", &unheard) < 0)
+	if (!told)
 		fprintf(stderr, "bramble: %s: cleaning up\n", q->cluster);
-	_cleanup_close_ int lock = wait_lock(q->cluster, e);
+	_cleanup_close_ int lock = wait_lock(q->cluster, told, e);
 	if (lock < 0)
 		return -1;
 	_cleanup_rehearsal_ struct rehearsal *r = record_load(q->cluster, e);

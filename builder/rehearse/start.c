@@ -177,6 +177,28 @@ static int live(struct rehearsal *r, const struct start_options *o, const char *
 	return supervise(r, so, e);
 }
 
+/* A signal was meant for what went before: a tool that cleans up would fail of it. */
+static int clean(const struct rehearsal *r, struct err *e)
+{
+	int signo = interrupted;
+
+	interrupted = 0;
+	int rc = cleanup_all(r, e);
+	interrupted = signo;
+	return rc;
+}
+
+/* Ctrl-C needs no explanation; this was somebody else. */
+static int say_who_stopped(const char *cluster, struct err *e)
+{
+	if (interrupted != SIGTERM || e->code != EXIT_INTERRUPTED)
+		return -1;
+	return err_code(e, EXIT_INTERRUPTED,
+		"the rehearsal of %s was stopped before it was up: by `bramble rehearse stop`, or "
+		"a signal",
+		cluster);
+}
+
 /* Whatever went wrong, the host is left as it was found. */
 static int live_and_clean(struct rehearsal *r, const struct start_options *o, const char *images,
 	struct supervise_options *so, struct err *e)
@@ -187,7 +209,9 @@ static int live_and_clean(struct rehearsal *r, const struct start_options *o, co
 	if (make_dir(r, o->dir ? o->dir : "/var/tmp", e) < 0)
 		return -1;
 	int rc = live(r, o, images, so, e);
-	if (cleanup_all(r, &unclean) < 0) {
+	if (rc < 0)
+		rc = say_who_stopped(r->cluster, e);
+	if (clean(r, &unclean) < 0) {
 		if (rc == 0)
 			*e = unclean;
 		else
@@ -199,8 +223,8 @@ static int live_and_clean(struct rehearsal *r, const struct start_options *o, co
 
 /* --- in the background */
 
-static void background(
-	struct rehearsal *r, const struct start_options *o, const char *images, int report_fd)
+static void background(struct rehearsal *r, const struct start_options *o, const char *images,
+	int lock_fd, int report_fd)
 {
 	struct supervise_options so = {
 		.goal = o->wait_s ? GOAL_FORMED : GOAL_BOOTED,
@@ -210,6 +234,7 @@ static void background(
 	struct err e = {0};
 
 	setsid();
+	cleanup_answer_for(lock_fd);
 	/* supervise closes the one it reports on; a second report goes nowhere. */
 	int spare = dup(report_fd);
 	int rc = live_and_clean(r, o, images, &so, &e);
@@ -233,7 +258,7 @@ static int read_report(int fd, pid_t supervisor, struct buf *b)
 		if (n < 0 && errno != EINTR)
 			return -1;
 		if (interrupted && !told)
-			told = kill(supervisor, SIGINT) == 0;
+			told = kill(supervisor, interrupted) == 0;
 	}
 }
 
@@ -250,7 +275,7 @@ static int detach(struct rehearsal *r, const struct start_options *o, const char
 	pid_t pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		background(r, o, images, fds[1]);
+		background(r, o, images, lock_fd, fds[1]);
 	}
 	close(fds[1]);
 	close(lock_fd);
@@ -262,7 +287,7 @@ static int detach(struct rehearsal *r, const struct start_options *o, const char
 	int code = (int)strtol(report.data, &end, 10);
 	/* Also when the cluster did not form: the table says where it hangs. */
 	struct err unseen = {0};
-	if ((!code || waitpid(pid, NULL, WNOHANG) == 0) &&
+	if ((!code || (code != EXIT_INTERRUPTED && waitpid(pid, NULL, WNOHANG) == 0)) &&
 		show_rehearsal(r->cluster, false, &unseen) < 0)
 		fprintf(stderr, "bramble: %s\n", unseen.msg);
 	if (code)
@@ -295,8 +320,9 @@ static int start(const struct start_options *o, struct err *e)
 	int lock = cleanup_lock(c->name, e);
 	if (lock < 0 || clear_stale(c->name, e) < 0)
 		return -1;
+	cleanup_answer_for(lock);
 	if (choose_images(c, o, &images, &twin, e) < 0)
-		return -1;
+		return say_who_stopped(c->name, e);
 	_cleanup_rehearsal_ struct rehearsal *r = rehearsal_new(c, twin, e);
 	if (!r)
 		return -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include "cmd.h"
 #include "control.h"
 #include "display.h"
 #include "machine.h"
@@ -481,7 +482,8 @@ static int power_on(struct supervisor *s, struct err *e)
 
 static int run(struct supervisor *s, struct err *e)
 {
-	if (listen_to_all(s, e) < 0 || power_on(s, e) < 0)
+	/* Signals of before this were caught by main's handler. */
+	if (listen_to_all(s, e) < 0 || check_interrupted(e) < 0 || power_on(s, e) < 0)
 		return -1;
 	tick(&s->tick);
 	if (s->o->goal != GOAL_NONE)

@@ -270,6 +270,30 @@ test_crash()
 	is "$(leftovers)" '' 'one folder, one namespace: nothing is left of either'
 }
 
+# Nobody listens yet: the start is held still until it was told.
+test_stop_early() # OPTION...
+{
+	local pid holder began
+
+	"$bramble" rehearse "$@" "$dir/cards.conf" >"$dir/early" 2>&1 &
+	pid=$!
+	wait_for 10 sh -c "ls /var/tmp/bramble-rehearsal-$cluster-*/pi2.root"
+	holder=$(python3 -c "import json; print(json.load(open('/run/bramble/rehearsal-$cluster.json'))['supervisor'])")
+	kill -STOP "$holder"
+	began=$SECONDS
+	rehearse stop >"$dir/out" 2>&1 &
+	sleep 1
+	kill -CONT "$holder"
+	wait $!
+	is "$? $((SECONDS - began < 15))" '0 1' "stop while the cards are copied${*:+ ($*)} ends that soon"
+	is "$(leftovers)" '' 'and nothing is left'
+	wait $pid
+	is $? 130 'the start fails'
+	grep -q 'stopped before it was up' "$dir/early"
+	ok $? "and says why: $(grep bramble: "$dir/early")"
+	rehearse stop --now >/dev/null 2>&1
+}
+
 # Ctrl-C at a terminal of its own.
 test_terminal()
 {
@@ -342,6 +366,8 @@ test_exec
 test_cut
 test_stop
 test_crash
+test_stop_early
+test_stop_early --detach
 test_terminal
 test_not_formed
 echo "1..$count"
