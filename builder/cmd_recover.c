@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <getopt.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include "cluster/state.h"
@@ -28,15 +29,28 @@ static int parse(int argc, char **argv, const char **cluster, struct err *e)
 	return key;
 }
 
+/* A node's cluster.secret: two lines while the secret is being changed (`bramble rotate`). */
+struct secrets {
+	char *from;
+	char line[2][65]; /* the second: "" */
+};
+
 /* What the cards say together. */
 struct found {
 	struct state state;
 	char *cluster; /* its name */
 	char *id_from, *password_from, *neo4j_from;
+	struct secrets *secrets; /* of each card */
+	size_t n;
 };
 
 static void free_found(struct found *f)
 {
+	for (size_t i = 0; i < f->n; i++) {
+		free(f->secrets[i].from);
+		sodium_memzero(f->secrets[i].line, sizeof(f->secrets[i].line));
+	}
+	free(f->secrets);
 	free(f->cluster);
 	free(f->id_from);
 	free(f->password_from);
@@ -63,21 +77,41 @@ static void free_told(struct told *t)
 		buf_free(&t->text[i]);
 }
 
-/* n - 1 hex digits and a line end. */
+/* n - 1 hex digits and a line end; what follows it, NULL: they are none. */
+static const char *take_hex(const char *from, char *text, size_t n)
+{
+	size_t len = strcspn(from, "\n");
+	uint8_t bytes[32];
+
+	if (len != n - 1)
+		return NULL;
+	memcpy(text, from, len);
+	text[len] = '\0';
+	return hex_decode(bytes, len / 2, text) == 0 ? from + len + (from[len] == '\n') : NULL;
+}
+
 static int read_hex(const struct told *t, size_t file, char *text, size_t n, struct err *e)
 {
 	const struct buf *b = &t->text[file];
-	size_t len = b->len ? strcspn(buf_str(b), "\n") : 0;
-	uint8_t bytes[32];
 
-	if (len == n - 1) {
-		memcpy(text, b->data, len);
-		text[len] = '\0';
-		if (hex_decode(bytes, len / 2, text) == 0)
-			return 0;
-	}
+	if (b->len && take_hex(buf_str(b), text, n))
+		return 0;
 	return err_code(
 		e, EXIT_INPUT, "/etc/bramble/%s: is not %zu hex digits", files[file], n - 1);
+}
+
+static int read_secrets(const struct told *t, struct secrets *s, struct err *e)
+{
+	if (read_hex(t, SECRET, s->line[0], sizeof(s->line[0]), e) < 0)
+		return -1;
+	const char *rest = buf_str(&t->text[SECRET]) + strcspn(buf_str(&t->text[SECRET]), "\n");
+	if (!*rest || !rest[1])
+		return 0;
+	rest = take_hex(rest + 1, s->line[1], sizeof(s->line[1]));
+	if (rest && !*rest)
+		return 0;
+	return err_code(e, EXIT_INPUT, "/etc/bramble/%s: its second line is not %zu hex digits",
+		files[SECRET], sizeof(s->line[1]) - 1);
 }
 
 static int read_hex_if_there(const struct told *t, size_t file, char *text, size_t n, struct err *e)
@@ -104,7 +138,8 @@ static int read_password_if_there(
 }
 
 /* c: only its identity is filled in. */
-static int read_state(const struct told *t, struct card *c, struct state *s, struct err *e)
+static int read_state(
+	const struct told *t, struct card *c, struct state *s, struct secrets *k, struct err *e)
 {
 	if (t->text[CONF].len)
 		card_read_node_conf(&c->identity, buf_str(&t->text[CONF]));
@@ -115,7 +150,7 @@ static int read_state(const struct told *t, struct card *c, struct state *s, str
 		return err_code(e, EXIT_INPUT, "no card of a bramble cluster");
 	memcpy(s->id, id, sizeof(s->id));
 	s->generation = (unsigned)c->identity.generation;
-	if (read_hex(t, SECRET, s->secret, sizeof(s->secret), e) < 0 ||
+	if (read_secrets(t, k, e) < 0 ||
 		read_password_if_there(
 			t, NEO4J_PASSWORD, s->neo4j_password, sizeof(s->neo4j_password), e) < 0)
 		return -1;
@@ -154,8 +189,6 @@ static int merge(struct found *f, const char *name, const char *cluster, const s
 	}
 	if (strcmp(f->state.id, s->id) != 0)
 		return disagree("cluster id", f->id_from, e);
-	if (strcmp(f->state.secret, s->secret) != 0)
-		return disagree("secret", f->id_from, e);
 	if (s->generation > f->state.generation)
 		f->state.generation = s->generation;
 	if (merge_password(f->state.neo4j_password, s->neo4j_password, sizeof(s->neo4j_password),
@@ -243,11 +276,79 @@ static int read_host(const char *host, struct told *t, struct err *e)
 	return 0;
 }
 
+/* --- which secret it is */
+
+static bool knows(const struct secrets *k, const char *secret)
+{
+	return strcmp(k->line[0], secret) == 0 || strcmp(k->line[1], secret) == 0;
+}
+
+static bool is_changing(const struct secrets *k)
+{
+	return k->line[1][0] != '\0';
+}
+
+/* Of those that are changing theirs: do all know it, or does any? */
+static bool changing_know(const struct found *f, const char *secret, bool all)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		const struct secrets *k = &f->secrets[i];
+		if (is_changing(k) && knows(k, secret) != all)
+			return !all;
+	}
+	return all;
+}
+
+/*
+ * What comes first where there are two lines is known to all nodes, in each step of a change (all
+ * take one before any takes the next), be it the old one or the new one: which, nobody can tell. So
+ * the change is finished with it.
+ */
+static const struct secrets *choose(const struct found *f)
+{
+	const struct secrets *one = &f->secrets[0];
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct secrets *k = &f->secrets[i];
+		if (is_changing(k) && changing_know(f, k->line[0], true))
+			return k;
+		if (is_changing(k))
+			one = k; /* fits will name who does not know it */
+	}
+	return one;
+}
+
+/* A card with one line may be of before: then it is only to be of this cluster. */
+static bool fits(const struct found *f, const struct secrets *k, const struct secrets *chosen)
+{
+	if (is_changing(k) || !is_changing(chosen))
+		return knows(k, chosen->line[0]);
+	return changing_know(f, k->line[0], false);
+}
+
+static int decide_secret(struct found *f, struct err *e)
+{
+	const struct secrets *chosen = choose(f);
+
+	for (size_t i = 0; i < f->n; i++) {
+		if (!fits(f, &f->secrets[i], chosen))
+			return err_code(e, EXIT_INPUT,
+				"%s: its secret is not %s's: these are not cards of one cluster, "
+				"or of before and after a `bramble rotate`; name running nodes",
+				f->secrets[i].from, chosen->from);
+	}
+	memcpy(f->state.secret, chosen->line[0], sizeof(f->state.secret));
+	if (is_changing(chosen))
+		memcpy(f->state.next, chosen->line[0], sizeof(f->state.next));
+	return 0;
+}
+
 static int add_node(struct found *f, const char *name, struct err *e)
 {
 	_cleanup_(free_told) struct told told = {0};
 	_cleanup_card_ struct card card = {0};
 	struct state s = {0};
+	struct secrets k = {0};
 	bool is_there = access(name, F_OK) == 0 || errno != ENOENT;
 	bool is_host = !is_there && strchr(name, '@') && !strchr(name, '/');
 
@@ -256,8 +357,12 @@ static int add_node(struct found *f, const char *name, struct err *e)
 			"%s: no such file or device; a running node is asked as USER@HOST", name);
 	if ((is_host ? read_host : read_card)(name, &told, e) < 0)
 		return -1;
-	if (read_state(&told, &card, &s, e) < 0 || merge(f, name, card.identity.cluster, &s, e) < 0)
+	if (read_state(&told, &card, &s, &k, e) < 0 ||
+		merge(f, name, card.identity.cluster, &s, e) < 0)
 		return err_prefix(e, "%s", name);
+	k.from = xstrdup(name);
+	f->secrets = xreallocarray(f->secrets, f->n + 1, sizeof(*f->secrets));
+	f->secrets[f->n++] = k;
 	return 0;
 }
 
@@ -295,6 +400,8 @@ static int recover(int argc, char **argv, struct err *e)
 		if (add_node(&f, argv[i], e) < 0)
 			return -1;
 	}
+	if (decide_secret(&f, e) < 0)
+		return -1;
 	_cleanup_cluster_ struct cluster *c = load_cluster(&f, conf, e);
 	if (!c || state_adopt(c, &f.state, e) < 0)
 		return -1;
@@ -304,6 +411,11 @@ static int recover(int argc, char **argv, struct err *e)
 	if (!f.password_from && cluster_count(c, ROLE_PROXY))
 		printf("note: none of the cards is a proxy's; unless the folder had one, the stats "
 		       "page's password is a new one from the next build on\n");
+	if (f.state.next[0])
+		printf("note: the secret was being changed; say `bramble rotate %s`, which "
+		       "finishes it. That may be with the one of before, which cards cannot tell "
+		       "from the new one: say it once more to be rid of both\n",
+			c->path);
 	return 0;
 }
 
@@ -315,7 +427,8 @@ const struct command recover_command = {
 	.summary = "rebuild a lost NAME.state/ from cards or running nodes",
 	.about = "Rebuilds a cluster's lost state folder (id, secret, generation, passwords) from\n"
 		 "cards or images of its nodes, or from running ones by ssh; they must agree. A\n"
-		 "different state that is there is never overwritten.",
+		 "different state that is there is never overwritten. While the secret is being\n"
+		 "changed (`bramble rotate`) only running nodes tell all.",
 	.options = options,
 	.run = recover,
 };

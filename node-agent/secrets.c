@@ -88,7 +88,9 @@ static int find(const struct secrets *s, const uint8_t secret[SECRET_SIZE])
 static int add(struct secrets *s, const uint8_t new[SECRET_SIZE], struct err *e)
 {
 	if (s->n == SECRETS_MAX)
-		return err_set(e, "another change of the secret has not been finished here");
+		return err_set(e, "another change of the secret has not been finished here; "
+				  "bramble recover-state, from running nodes into no state folder, "
+				  "has it finished");
 	memcpy(s->bytes[s->n++], new, SECRET_SIZE);
 	return 1;
 }

@@ -374,6 +374,8 @@ static int fill_folder(const struct folder *d, struct state *s, struct err *e)
 	}
 	if (*s->neo4j_password && write_value(d, neo4j_password.file, s->neo4j_password, e) < 0)
 		return -1;
+	if (*s->next && write_value(d, next_secret.file, s->next, e) < 0)
+		return -1;
 	return s->generation ? write_generation(d, s->generation, e) : 0;
 }
 
@@ -561,6 +563,18 @@ static int adopt_password(const struct folder *d, struct state *s, struct err *e
 	return strcmp(old, s->neo4j_password) == 0 ? 0 : other_password(d, v->file, e);
 }
 
+/* The folder's own is the better one: it is known to be the new one. */
+static int adopt_next(const struct folder *d, struct state *s, struct err *e)
+{
+	struct state old = {0};
+
+	if (!*s->next)
+		return 0;
+	if (read_next(d, &old, e) < 0)
+		return -1;
+	return old.next[0] ? 0 : write_value(d, next_secret.file, s->next, e);
+}
+
 static int merge(const struct folder *d, struct state *s, struct err *e)
 {
 	struct state old = {0};
@@ -576,7 +590,7 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 							      : "this cluster with another secret");
 	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
 		return other_password(d, "stats.password", e);
-	if (adopt_password(d, s, e) < 0)
+	if (adopt_password(d, s, e) < 0 || adopt_next(d, s, e) < 0)
 		return -1;
 	memcpy(s->stats_password, old.stats_password, sizeof(s->stats_password));
 	if (s->generation > old.generation)

@@ -35,7 +35,7 @@
 struct state {
 	char id[33];
 	char secret[65];
-	char next[65]; /* of state_peek; "" when the secret is not being changed */
+	char next[65]; /* of state_peek, for state_adopt; "": the secret is not being changed */
 	char stats_password[33];
 	char neo4j_password[65];
 	char apply_seed[65]; /* "": of state_peek, in a folder of an earlier bramble */
@@ -70,7 +70,9 @@ MUST_CHECK int state_take_secret(const struct cluster *c, struct err *e);
 
 /*
  * Makes s, as found on cards, the cluster's state. A state that is there must be of the same
- * cluster: then only its generation may grow. An empty stats_password is made anew.
+ * cluster: then only its generation may grow, and what it lacks comes to it. An empty
+ * stats_password is made anew. Where the secret was being changed, next may be the secret itself:
+ * the change is finished with what all nodes know.
  */
 MUST_CHECK int state_adopt(const struct cluster *c, struct state *s, struct err *e);
 

@@ -211,6 +211,41 @@ def test_rotate(top, pc, nodes):
        "no secret is in a log")
 
 
+def test_rotate_lost(top, pc, nodes):
+    """The PC loses its state folder in the middle of a change, and takes it from the nodes."""
+    state = os.path.join(os.path.dirname(pc.conf), "garden.state")
+    bin_dir = os.path.join(top, "bin")
+
+    def lines(node):
+        return node.read("etc/bramble/cluster.secret").split()
+
+    def stand_in(name, script):
+        with open(os.open(os.path.join(bin_dir, name), os.O_WRONLY | os.O_CREAT, 0o755), "w") as f:
+            f.write("#!/bin/bash\n" + script)
+
+    os.mkdir(bin_dir)
+    stand_in("sudo", 'shift\nexec "$@"\n')
+    stand_in("ssh", 'cd "%s/${4#*@}" && eval "${5/cd \\/etc/cd etc}"\n' % os.path.dirname(nodes[0].root))
+    nodes[2].stop_helper()
+    code, text = pc.run("rotate")
+    ok(code == 1 and [len(lines(n)) for n in nodes] == [2, 2, 1], "a change that stops half-way")
+    os.rename(state, state + ".lost")
+    p = subprocess.run([os.path.abspath(BRAMBLE), "recover-state", *["x@" + n.name for n in nodes]],
+                       cwd=os.path.dirname(pc.conf), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                       env={**os.environ, "PATH": os.path.abspath(bin_dir) + ":" + os.environ["PATH"]})
+    ok(p.returncode == 0 and "say `bramble rotate" in p.stdout, "and whose state is lost: " + p.stdout.strip())
+    nodes[2].stop()
+    nodes[2].start()
+    ok(wait_for(lambda: all(n.state() == "serving" for n in nodes)), "all serve")
+    code, text = pc.run("rotate")
+    ok(code == 0 and len({tuple(lines(n)) for n in nodes}) == 1 and len(lines(nodes[0])) == 1,
+       "is finished: " + text.strip())
+    before = lines(nodes[0])
+    code, text = pc.run("rotate")
+    ok(code == 0 and lines(nodes[0]) != before and len({tuple(lines(n)) for n in nodes}) == 1,
+       "and another one gives a new secret")
+
+
 def test_passwd(top, pc, nodes):
     pi1, pi2, pi3 = nodes
     path = os.path.join(top, "new")
@@ -434,6 +469,7 @@ def life(nodes, top):
     test_switchover(pc, pi1, pi2, pi3)
     wait_for(lambda: all(n.state() == "serving" for n in nodes))
     test_rotate(top, pc, nodes)
+    test_rotate_lost(top, pc, nodes)
     test_passwd(top, pc, nodes)
     test_users(nodes)
     test_no_election(pc, pi1, pi3)

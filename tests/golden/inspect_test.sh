@@ -269,6 +269,39 @@ is "$(cat golden.state/neo4j.password)" 0123456789abcdef0123456789abcdef "and th
 is "$(stat -c %a golden.state/neo4j.password)" 600 "for nobody else"
 echo 00000000000000000000000000000000 >golden.state/neo4j.password
 fails 3 'its neo4j.password is not the cards' "a state with another password" by_ssh pi@192.168.2.7
+
+# ... while the secret is being changed: in each step, what all know finishes it.
+recovered() { # WANT NAME SECRETS...: of as many hosts, "a b" for two lines, of the letter's own secret
+  local want=$1 name=$2 hosts=() words s
+  shift 2
+  rm -rf golden.state ssh/secrets && mkdir ssh/secrets
+  for s in "$@"; do
+    hosts+=("pi@192.168.2.7$((${#hosts[@]} + 1))")
+    for words in $s; do printf "$words%.0s" {1..64} && echo; done >ssh/secrets/${#hosts[@]}
+  done
+  out=$(by_ssh "${hosts[@]}" 2>&1)
+  is "$(cut -c 1 golden.state/secret golden.state/secret.next 2>/dev/null | xargs)" "$want" "$name"
+}
+sed -i -e "s/2.7 '/2.7'?' '/" -e 's,^command=.*,&\nhost=${4#*2.7} \&\& cp "'"$PWD"'/ssh/secrets/$host" "'"$PWD"'/ssh/etc/cluster.secret",' ssh/bin/ssh
+recovered 'a' "all have one" a a a
+[[ $out != *rotate* ]]
+ok $? "nothing is said of a change" "$out"
+recovered 'a a' "some know the new one" 'a b' 'a b' a
+like "$out" 'bramble rotate golden.conf.*once more' "what is to be done is said"
+recovered 'a a' "all know it" 'a b' 'a b' 'a b'
+recovered 'b b' "some use it" 'b a' 'a b' 'a b'
+recovered 'b b' "some have forgotten the old one" b 'b a' 'b a'
+recovered 'b b' "and with an image of before" a b 'b a'
+recovered 'b b' "a second change was begun over it" 'b c' 'b a' b
+[[ $(stat -c %a golden.state/secret.next) == 600 && $out != *bbbbbbbb* ]]
+ok $? "for nobody else, and it is not printed"
+recovered '' "before and after" a b
+like "$out" 'of before and after a .bramble rotate' "are told apart"
+recovered '' "another cluster's" 'a b' c
+like "$out" '192.168.2.72: its secret is not pi@192.168.2.71' "whose it is is said"
+recovered '' "a second line that is none" 'a b' 'a x'
+like "$out" 'its second line is not 64 hex digits' "is an error"
+sed -i -e "s/2.7'?' '/2.7 '/" -e '/^host=/d' ssh/bin/ssh
 fails 1 'pi@pi2: ssh ended with status 255' "a host that is not there" by_ssh pi@pi2
 fails 2 'is no host' "an option in place of a host" "$bramble" recover-state -- -oProxyCommand=x@y
 head -c 200000 /dev/zero >ssh/etc/stats.password

@@ -313,6 +313,26 @@ static void test_adopt(void)
 	ok(peek_state(&got, &e) == 0 && strcmp(got.secret, s.secret) == 0, "and nothing changed");
 }
 
+/* A state that was lost while the secret was being changed. */
+static void test_adopt_change(void)
+{
+	struct state s = {.id = "00112233445566778899aabbccddeeff",
+		.secret = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+		.generation = 5};
+	struct state got, begun;
+	struct err e = {0};
+
+	memcpy(s.next, s.secret, sizeof(s.next));
+	start_again();
+	_cleanup_cluster_ struct cluster *c = cluster_load(conf, &e);
+	ok(c && adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "comes back");
+	is_str(got.next, s.secret, "with a change that is to be finished");
+	is_int(state_take_secret(c, &e), 0, "it is");
+	is_int(state_next_secret(c, &begun, &e), 0, "and another one begins");
+	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "cards say what they know");
+	is_str(got.next, begun.next, "but the folder knows better");
+}
+
 int main(void)
 {
 	struct err e;
@@ -334,6 +354,7 @@ int main(void)
 	test_leftover();
 	test_race();
 	test_adopt();
+	test_adopt_change();
 	test_rotate();
 	if (io_remove_tree(scratch, &e) < 0)
 		ok(false, "%s", e.msg);
