@@ -128,8 +128,10 @@ static void take_counting(struct peers *p, struct peer *peer, const struct hello
 	peer->heard_ms = peer->echo_ms = now_ms;
 	peer->clock = hello_clock(h, proven_ms, now_ms);
 	take_answer(p, h);
-	if (h->flags & HELLO_REFUSES)
+	if (h->flags & HELLO_REFUSES) {
+		peer->refused_ms = now_ms;
 		return;
+	}
 	p->listener.seen(p->listener.arg, peer->member);
 	p->listener.heard(p->listener.arg, peer->member, h, value, proven_ms);
 }
@@ -251,6 +253,7 @@ int peers_open(struct peers *p, struct loop *l, const struct identity *id,
 		struct peer *peer = &p->peer[p->n++];
 		*peer = (struct peer){.member = &id->members[i],
 			.heard_ms = -1,
+			.refused_ms = -1,
 			.unproven_ms = -1,
 			.forged_ms = -1,
 			.twin.refused_ms = -1};

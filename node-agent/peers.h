@@ -36,6 +36,7 @@ struct peer {
 	struct hello last;              /* that counted; all zero before the first */
 	int64_t heard_ms;               /* when it counted; -1: never */
 	int64_t unproven_ms, forged_ms; /* last hello not proven; last one not opening; -1: never */
+	int64_t refused_ms;             /* when it said that another Pi is this node; -1: never */
 	int64_t echo_ms;                /* when the hello came that is echoed to it */
 	struct clock_sample clock;      /* by the last hello that counted */
 	bool was_present;               /* as last logged */

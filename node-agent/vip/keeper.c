@@ -34,6 +34,11 @@ static void probe(struct vip_keeper *k, int64_t now_ms)
 	http_client_send(k->probe, "GET", "/health", "", "", PROBE_TIMEOUT_MS, probe_done, k);
 }
 
+/*
+ * Of the voters, those who take this Pi for the node it says it is: where a card was copied, both
+ * are heard, and one of them is refused by whoever hears the other. By a majority, for a single
+ * one may mistake the copy for the original.
+ */
 static bool hears_majority(const struct vip_keeper *k)
 {
 	size_t heard = 0, all = 0;
@@ -44,7 +49,7 @@ static bool hears_majority(const struct vip_keeper *k)
 		if (!(m->roles & ROLE_VOTER))
 			continue;
 		all++;
-		heard += !p || peer_present(p);
+		heard += !p || (peer_present(p) && !peer_recently(p->refused_ms));
 	}
 	return heard > all / 2;
 }

@@ -49,8 +49,8 @@ while True:
 
 
 class Node(d.Node):
-    def __init__(self, top, name, number, role):
-        super().__init__(top, name, number, role)
+    def __init__(self, top, name, number, role, space=None, serial=None):
+        super().__init__(top, name, number, role, space, serial)
         self.proxy = None
         self.move("%s.%d/24" % (NET, 10 + number))
 
@@ -255,6 +255,31 @@ def test_no_proxy(data, nodes):
     ok(holder.has(), "an address of somebody else's is left alone")
 
 
+def test_copy(top, data, nodes):
+    """Another Pi with a copy of px1's card, which has an address of its own."""
+    everybody = [data, *nodes]
+    copy = Node(os.path.join(top, "copy"), "px1", 8, "proxy", space="copy", serial="deadbeef")
+    try:
+        copy.prepare(everybody)
+        copy.write("etc/bramble/node.conf", nodes[0].read("etc/bramble/node.conf"))
+        copy.start()
+        copy.start_proxy()
+        ok(wait_for(lambda: data.sees(nodes[0]).get("copy") == copy.address),
+           "a copy of a proxy's card is refused")
+        for n in nodes:
+            n.stop_proxy()
+        ok(wait_for(lambda: not holders(nodes)), "the others have no proxy any more")
+        t.rounds(copy, 10)
+        ok(not copy.has(), "the copy does not take the floating address")
+        nodes[0].start_proxy()
+        ok(wait_for(lambda: holders([*nodes, copy]) == ["px1"] and not copy.has()),
+           "the node itself does")
+        for n in nodes[1:]:
+            n.start_proxy()
+    finally:
+        copy.close()
+
+
 def play(top):
     sh("ip", "netns", "add", "client")
     sh("ip", "link", "add", "vclient", "type", "veth", "peer", "name", "eth0", "netns", "client")
@@ -262,7 +287,7 @@ def play(top):
     sh("ip", "-n", "client", "addr", "add", NET + ".99/24", "dev", "eth0")
     sh("ip", "-n", "client", "link", "set", "eth0", "up")
     data = Node(top, "pi1", 1, "data")
-    nodes = [Node(top, "px%d" % i, 1 + i, "proxy") for i in (1, 2, 3)]
+    nodes = [Node(top, "px%d" % i, 1 + i, "proxy", serial="1000000%d" % i) for i in (1, 2, 3)]
     for n in [data, *nodes]:
         n.prepare([data, *nodes])
     data.mount()
@@ -270,6 +295,7 @@ def play(top):
         test_begin(data, nodes)
         test_moves(data, nodes)
         test_agent_dies(data, nodes)
+        test_copy(top, data, nodes)
         test_changes(data, nodes)
         test_no_proxy(data, nodes)
     finally:
