@@ -32,7 +32,8 @@ static bool is_voter(const struct quorum *q, unsigned id)
 
 /*
  * A card given up for lost forgets all: nobody reckons with it. If this is the only one left, what
- * it may have seen besides its own store counts no more.
+ * it may have seen besides its own store counts no more, nor what a store was to become that is
+ * half a copy: there is no other.
  */
 static void forget(struct quorum *q)
 {
@@ -40,6 +41,8 @@ static void forget(struct quorum *q)
 		q->d.granted = q->d.basis = (struct mastership){0};
 	else if (quorum_count_of(q, is_voter) > 1 || q->d.manifest.n == 1)
 		return;
+	else if (!q->mine.whole)
+		q->d.basis = (struct mastership){0};
 	q->d.followed = q->d.touched = q->d.basis;
 }
 

@@ -123,6 +123,21 @@ static void list_members(const struct manifest *of, struct manifest *list)
 			.id = of->member[i].id, .role = of->member[i].role};
 }
 
+/* The newest that any card remembers; empty if no member remembers anything. */
+static struct manifest recall_newest(const struct world *w)
+{
+	struct manifest newest = {0};
+	bool member = false;
+
+	for (unsigned id = 1; id <= w->n; id++) {
+		const struct manifest *m = &w->node[id].card.durable.manifest;
+		member |= m->epoch && world_member(w, id);
+		if (m->epoch > newest.epoch)
+			newest = *m;
+	}
+	return member ? newest : (struct manifest){0};
+}
+
 void node_wipe(struct world *w, unsigned id)
 {
 	node_cut(w, id);
@@ -131,14 +146,15 @@ void node_wipe(struct world *w, unsigned id)
 	if (w->newest.epoch)
 		list_members(&w->newest, &w->node[id].expected);
 	w->wipes++;
-	for (unsigned i = 1; i <= w->n; i++) {
-		if (world_member(w, i) && w->node[i].card.durable.manifest.epoch)
-			return;
-	}
-	memset(w->decided, 0, sizeof(w->decided)); /* nobody remembers: a new cluster */
-	w->top_epoch = w->top_generation = 0;
-	w->newest = (struct manifest){0};
-	build_anew(w);
+	struct manifest newest = recall_newest(w);
+	if (newest.epoch && newest.epoch == w->newest.epoch)
+		return;
+	memset(w->decided, 0, sizeof(w->decided)); /* what only this card knew was never decided */
+	w->top_epoch = newest.epoch;
+	w->top_generation = newest.generation;
+	w->newest = newest;
+	if (!newest.epoch)
+		build_anew(w);
 }
 
 /* Are too few voters left to decide without the ones given up? */
