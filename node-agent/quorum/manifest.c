@@ -52,37 +52,44 @@ static bool has_vote(const struct manifest *m, unsigned id)
 	return k && is_voter(m, k);
 }
 
-/* Those of a that are voters no more in b. */
-static struct count count_gone(const struct manifest *a, const struct manifest *b)
+/* Those of a that are voters no more in b; all, or but for newcomers. */
+static struct count count_gone(const struct manifest *a, const struct manifest *b, bool all)
 {
 	struct count c = {0};
 
 	for (unsigned i = 0; i < a->n; i++) {
-		if (!has_vote(b, a->member[i].id))
+		if (!has_vote(b, a->member[i].id) && (all || !a->member[i].newcomer))
 			count_voter(&c, a, &a->member[i]);
 	}
 	return c;
 }
 
-/* A second change before a master was followed since the first: the smaller number holds. */
-static unsigned remaining(unsigned majority, unsigned was, unsigned gone)
+static unsigned remaining(unsigned majority, unsigned gone)
 {
-	unsigned n = was && was < majority ? was : majority;
+	return majority > gone ? majority - gone : 1;
+}
 
-	return n > gone ? n - gone : 1;
+/* was: of a change before, since which nobody has followed a master; 0: there was none. */
+static unsigned smaller(unsigned now, unsigned was, unsigned was_gone)
+{
+	unsigned rest = remaining(was, was_gone);
+
+	return was && rest < now ? rest : now;
 }
 
 void manifest_note_change(struct manifest *m, const struct manifest *before)
 {
-	struct count gone = count_gone(before, m), come = count_gone(m, before);
+	struct count gone = count_gone(before, m, true), come = count_gone(m, before, true),
+		     was_gone = count_gone(before, m, false);
 
 	if (MANIFEST_FORGETS || (!gone.voters && !come.voters))
 		return;
 	for (unsigned i = 0; i < m->n; i++)
 		m->member[i].newcomer = !has_vote(before, m->member[i].id);
-	m->was_majority = remaining(manifest_majority(before), before->was_majority, gone.voters);
-	m->was_data_majority =
-		remaining(manifest_data_majority(before), before->was_data_majority, gone.data);
+	m->was_majority = smaller(remaining(manifest_majority(before), gone.voters),
+		before->was_majority, was_gone.voters);
+	m->was_data_majority = smaller(remaining(manifest_data_majority(before), gone.data),
+		before->was_data_majority, was_gone.data);
 }
 
 bool manifest_shortened(const struct manifest *m)
