@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include "card_paths.h"
@@ -10,6 +12,7 @@
 #include "place.h"
 #include "record.h"
 #include "shelf.h"
+#include "talk.h"
 
 #define NODE_CONF "/etc/bramble/node.conf"
 
@@ -21,7 +24,7 @@ struct enact {
 	struct buf sealed;
 	json_t *record;    /* of what is installed */
 	bool units, proxy; /* what changed */
-	bool begun;        /* what was there before is here, and comes back file by file */
+	bool begun;        /* files change, one by one: what was there before is kept */
 };
 
 static const char *self(const struct enact *x)
@@ -63,6 +66,15 @@ static int check(const struct enact *x, struct err *e)
 
 /* --- what was there before */
 
+static bool lists(const json_t *entries, const char *path)
+{
+	for (size_t i = 0; i < json_array_size(entries); i++) {
+		if (strcmp(record_path(json_array_get(entries, i)), path) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int save_path(
 	const struct enact *x, json_t *entries, int dir, const char *path, struct err *e)
 {
@@ -71,7 +83,7 @@ static int save_path(
 	struct err none;
 	_cleanup_place_ struct place p = {.dir = -1};
 
-	if (place_open(&p, x->o->root, path, false, &none) < 0 ||
+	if (lists(entries, path) || place_open(&p, x->o->root, path, false, &none) < 0 ||
 		(fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)))
 		return 0;
 	snprintf(name, sizeof(name), "%zu", json_array_size(entries));
@@ -99,35 +111,104 @@ static int save_paths(const struct enact *x, json_t *entries, int dir, struct er
 	return 0;
 }
 
+static bool is_there(const json_t *entry)
+{
+	return json_is_true(json_object_get(entry, "there"));
+}
+
+/* The way back leads to what was there before the generation of which only a part is there. */
+static int carry_mixed(
+	const json_t *mixed, const char *from, json_t *entries, int dir, struct err *e)
+{
+	json_t *old = json_object_get(mixed, "entries");
+	_cleanup_close_ int old_dir = open(from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (old_dir < 0)
+		return err_errno(e, "%s", from);
+	for (size_t i = 0; i < json_array_size(old); i++) {
+		json_t *entry = json_array_get(old, i);
+		char name[24];
+		snprintf(name, sizeof(name), "%zu", i);
+		if (is_there(entry) && linkat(old_dir, name, dir, name, 0) < 0)
+			return err_errno(e, "%s: cannot be kept", record_path(entry));
+		json_array_append(entries, entry);
+	}
+	return 0;
+}
+
+/* Fills the folder `new`; what the one at `before` has of a generation that is mixed counts. */
+static int fill_before(const struct enact *x, const char *before, const char *new, struct err *e)
+{
+	_cleanup_free_ char *list = xasprintf("%s/list.json", new);
+	_cleanup_json_ json_t *mixed = record_mixed(x->o->root);
+	_cleanup_close_ int dir = open(new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	json_t *entries = json_array();
+
+	int rc = dir < 0 ? err_errno(e, "%s", new) : 0;
+	if (rc == 0 && mixed)
+		rc = carry_mixed(mixed, before, entries, dir, e);
+	if (rc == 0)
+		rc = save_paths(x, entries, dir, e);
+	_cleanup_json_ json_t *json = json_pack("{s:I, s:b, s:o, s:O?}", "for",
+		(json_int_t)x->g.number, "mixed", true, "entries", entries, "installed",
+		mixed ? json_object_get(mixed, "installed") : x->record);
+	return rc < 0 ? -1 : record_write(list, json, 0600, e);
+}
+
+/* At once, where the filesystem can: the one there is may be needed, if it is mixed. */
+static int put_in_place(const char *new, const char *path, struct err *e)
+{
+	bool swapped = renameat2(AT_FDCWD, new, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
+
+	if (!swapped && io_remove_tree(path, e) < 0)
+		return -1;
+	if ((!swapped && rename(new, path) < 0) || io_sync_parent(path) < 0)
+		return err_errno(e, "%s", path);
+	return swapped ? io_remove_tree(new, e) : 0;
+}
+
 static int save_before(const struct enact *x, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before", x->o->root);
 	_cleanup_free_ char *new = xasprintf("%s.new", path);
-	_cleanup_free_ char *list = xasprintf("%s/list.json", new);
 
 	if (record_before_is(x->o->root, x->g.number))
-		return 0; /* of an order that was not finished */
-	if (io_remove_tree(new, e) < 0 || io_mkdir_p(new, 0700, e) < 0)
+		return record_set_mixed(x->o->root, true, e); /* the order was not finished */
+	if (io_remove_tree(new, e) < 0 || io_mkdir_p(new, 0700, e) < 0 ||
+		fill_before(x, path, new, e) < 0)
 		return -1;
-	_cleanup_close_ int dir = open(new, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	json_t *entries = json_array();
-	int rc = dir < 0 ? err_errno(e, "%s", new) : save_paths(x, entries, dir, e);
-	json_t *json = json_pack("{s:I, s:o, s:O?}", "for", (json_int_t)x->g.number, "entries",
-		entries, "installed", x->record);
-	rc = rc < 0 ? -1 : record_write(list, json, 0600, e);
-	json_decref(json);
-	if (rc < 0 || io_remove_tree(path, e) < 0)
-		return -1;
-	return rename(new, path) < 0 || io_sync_parent(path) < 0 ? err_errno(e, "%s", path) : 0;
+	return put_in_place(new, path, e);
 }
 
-/* --- the new ones */
+static int open_before(const struct enact *x)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s" RECORD_DIR "/before", x->o->root);
+	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
 
 static void note_change(struct enact *x, const char *path)
 {
 	x->units |= strstr(path, "/systemd/system/") != NULL;
 	x->proxy |= card_path_needs(path) == CARD_NEEDS_PROXY;
 }
+
+static int restore_entry(
+	struct enact *x, const json_t *entry, int dir, size_t number, struct err *e)
+{
+	const char *path = record_path(entry);
+	_cleanup_place_ struct place p = {.dir = -1};
+	char name[24];
+
+	snprintf(name, sizeof(name), "%zu", number);
+	if (place_open(&p, x->o->root, path, true, e) < 0)
+		return -1;
+	note_change(x, path);
+	return is_there(entry) ? place_restore(&p, dir, name, e) : place_remove(&p, e);
+}
+
+/* --- the new ones */
 
 /* For each file that is not as it should be; node.conf comes by itself. */
 typedef int step_fn(
@@ -163,19 +244,51 @@ static int commit(
 	return f->kind == GENERATION_DIR ? 0 : place_commit(p, e);
 }
 
+static bool is_left(const struct enact *x, const char *path)
+{
+	return !card_path_forbidden(path) && !record_names(&x->g, self(x), path);
+}
+
+static int remove_path(struct enact *x, const char *path, struct err *e)
+{
+	_cleanup_place_ struct place p = {.dir = -1};
+	struct err none;
+
+	if (place_open(&p, x->o->root, path, false, &none) < 0)
+		return 0;
+	note_change(x, path);
+	return place_remove(&p, e);
+}
+
 static int remove_old(struct enact *x, struct err *e)
 {
 	const json_t *files = json_object_get(x->record, "files");
 
 	for (size_t i = 0; i < json_array_size(files); i++) {
 		const char *path = record_path(json_array_get(files, i));
-		_cleanup_place_ struct place p = {.dir = -1};
-		struct err none;
-		if (card_path_forbidden(path) || record_names(&x->g, self(x), path) ||
-			place_open(&p, x->o->root, path, false, &none) < 0)
+		if (is_left(x, path) && remove_path(x, path, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What a generation of which a part is there put in place is in no record, but was kept. */
+static int remove_mixed(struct enact *x, struct err *e)
+{
+	_cleanup_json_ json_t *before = record_before(x->o->root);
+	const json_t *installed = json_object_get(before, "installed");
+	const json_t *entries = json_object_get(before, "entries");
+	_cleanup_close_ int dir = open_before(x);
+
+	if (dir < 0)
+		return err_errno(e, RECORD_DIR "/before");
+	for (size_t i = 0; i < json_array_size(entries); i++) {
+		const json_t *entry = json_array_get(entries, i);
+		const char *path = record_path(entry);
+		bool is_cards = is_there(entry) && !enact_digest(installed, path);
+		if (!is_left(x, path))
 			continue;
-		note_change(x, path);
-		if (place_remove(&p, e) < 0)
+		if ((is_cards ? restore_entry(x, entry, dir, i, e) : remove_path(x, path, e)) < 0)
 			return -1;
 	}
 	return 0;
@@ -217,64 +330,67 @@ static int enact_generation(struct enact *x, uint64_t number, struct err *e)
 	if (shelf_load(&x->shelf, &x->id, number, &x->sealed, &x->g, e) < 0 || check(x, e) < 0 ||
 		check_next_identity(x, e) < 0 || save_before(x, e) < 0)
 		return -1;
+	x->begun = true;
 	if (each_changed(x, false, stage, e) < 0 || each_changed(x, true, stage, e) < 0 ||
-		each_changed(x, false, commit, e) < 0 || remove_old(x, e) < 0)
+		each_changed(x, false, commit, e) < 0 || remove_old(x, e) < 0 ||
+		remove_mixed(x, e) < 0)
 		return -1;
 	json_t *record = record_of(&x->g, self(x));
 	int rc = record_save(x->o->root, record, e);
 	json_decref(record);
-	return rc < 0 ? -1 : each_changed(x, true, commit, e);
+	if (rc < 0 || each_changed(x, true, commit, e) < 0)
+		return -1;
+	return record_set_mixed(x->o->root, false, e);
 }
 
 /* --- back */
 
-static int restore_entry(
-	struct enact *x, const json_t *entry, int dir, size_t number, struct err *e)
-{
-	const char *path = record_path(entry);
-	_cleanup_place_ struct place p = {.dir = -1};
-	char name[24];
-
-	snprintf(name, sizeof(name), "%zu", number);
-	if (place_open(&p, x->o->root, path, true, e) < 0)
-		return -1;
-	note_change(x, path);
-	return json_is_true(json_object_get(entry, "there")) ? place_restore(&p, dir, name, e)
-							     : place_remove(&p, e);
-}
-
+/* All that can: one that is barred keeps no other from its place. The first error counts. */
 static int restore_entries(
 	struct enact *x, const json_t *entries, int dir, bool last, struct err *e)
 {
+	struct err later;
+	int rc = 0;
+
 	for (size_t i = 0; i < json_array_size(entries); i++) {
 		const json_t *entry = json_array_get(entries, i);
 		if ((strcmp(record_path(entry), NODE_CONF) == 0) == last &&
-			restore_entry(x, entry, dir, i, e) < 0)
-			return -1;
+			restore_entry(x, entry, dir, i, rc < 0 ? &later : e) < 0)
+			rc = -1;
 	}
-	return 0;
+	return rc;
+}
+
+static int restore(struct enact *x, int dir, struct err *e)
+{
+	_cleanup_json_ json_t *before = record_before(x->o->root);
+	const json_t *entries = json_object_get(before, "entries");
+	json_t *installed = json_object_get(before, "installed");
+
+	if (restore_entries(x, entries, dir, false, e) < 0)
+		return -1;
+	if (json_is_object(installed) && record_save(x->o->root, installed, e) < 0)
+		return -1;
+	if (restore_entries(x, entries, dir, true, e) < 0)
+		return -1;
+	return record_set_mixed(x->o->root, false, e);
 }
 
 static int enact_before(struct enact *x, uint64_t number, struct err *e)
 {
-	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before", x->o->root);
-	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct err unmarked;
+	_cleanup_close_ int dir = open_before(x);
 
 	x->begun = dir >= 0 ? record_before_is(x->o->root, number) : errno != ENOENT;
 	if (dir < 0 && x->begun)
-		return err_errno(e, "%s", path);
+		return err_errno(e, RECORD_DIR "/before");
 	if (!x->begun)
 		return err_set(e, "what was there before generation %llu is not here",
 			(unsigned long long)number);
-	json_t *json = record_before(x->o->root);
-	const json_t *entries = json_object_get(json, "entries");
-	int rc = restore_entries(x, entries, dir, false, e);
-	if (rc == 0 && json_object_get(json, "installed"))
-		rc = record_save(x->o->root, json_object_get(json, "installed"), e);
-	if (rc == 0)
-		rc = restore_entries(x, entries, dir, true, e);
-	json_decref(json);
-	return rc;
+	/* Where there is no room for that there may be some when files are taken away. */
+	if (record_set_mixed(x->o->root, true, &unmarked) < 0)
+		log_warn("%s", unmarked.msg);
+	return restore(x, dir, e);
 }
 
 /* --- the unit */
@@ -308,7 +424,7 @@ static void tell_services(const struct enact *x)
 		tell_manager(x, proxy);
 }
 
-/* The generation is whole without it. */
+/* The generation is whole without it. Of one that is not, /etc/hosts may be in place. */
 static void keep_host_name(const struct enact *x)
 {
 	struct err e;
@@ -333,7 +449,7 @@ static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 		rc = enact_generation(x, order->generation, e);
 	else if (rc > 0)
 		rc = enact_before(x, order->generation, e);
-	if (rc == 0) {
+	if (x->begun) {
 		keep_host_name(x);
 		tell_services(x);
 	}

@@ -16,10 +16,12 @@
  *
  *	installed.json	{"generation": 7, "files": [{"path": ..., "digest": ...}]}: for the agent to
  *			read; what a later generation has no more is removed
- *	before/		the files generation 7 replaced, by number, and list.json: what they were
+ *	before/		the files generation 7 replaced, by number, and list.json: what they were,
+ *			and whether only some of them are (record_mixed)
  *
  * node.conf goes last, so a node whose node.conf says 7 has all of it. After a crash in between the
- * same order does the rest.
+ * same order does the rest. Where 8 comes while 7 is there in part, what 7 replaced is what 8 is
+ * taken back to, and what only 7 brought does not stay.
  */
 MUST_CHECK int enact_run(const struct agent_options *o, struct err *e);
 

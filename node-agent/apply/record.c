@@ -5,6 +5,7 @@
 #include "enact.h"
 #include "io.h"
 #include "record.h"
+#include "talk.h"
 
 int record_write(const char *path, const json_t *json, mode_t mode, struct err *e)
 {
@@ -95,9 +96,14 @@ const char *enact_digest(const json_t *record, const char *path)
 	return NULL;
 }
 
+static char *before_path(const char *root)
+{
+	return xasprintf("%s" RECORD_DIR "/before/list.json", root);
+}
+
 json_t *record_before(const char *root)
 {
-	_cleanup_free_ char *path = xasprintf("%s" RECORD_DIR "/before/list.json", root);
+	_cleanup_free_ char *path = before_path(root);
 
 	return record_read(path);
 }
@@ -110,6 +116,29 @@ bool record_before_is(const char *root, uint64_t generation)
 
 	json_decref(json);
 	return is;
+}
+
+static bool is_mixed(const json_t *before)
+{
+	return json_is_true(json_object_get(before, "mixed"));
+}
+
+json_t *record_mixed(const char *root)
+{
+	_cleanup_json_ json_t *before = record_before(root);
+
+	return is_mixed(before) ? json_incref(before) : NULL;
+}
+
+int record_set_mixed(const char *root, bool mixed, struct err *e)
+{
+	_cleanup_free_ char *path = before_path(root);
+	_cleanup_json_ json_t *before = record_before(root);
+
+	if (is_mixed(before) == mixed)
+		return 0;
+	json_object_set_new(before, "mixed", json_boolean(mixed));
+	return record_write(path, before, 0600, e);
 }
 
 /* --- orders and results */

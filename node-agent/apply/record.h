@@ -21,8 +21,15 @@ const char *record_path(const json_t *entry);
 /* Does the list name that path for that node? */
 bool record_names(const struct generation *g, const char *node, const char *path);
 
+/* before/list.json. */
 json_t *record_before(const char *root);
 bool record_before_is(const char *root, uint64_t generation);
+/*
+ * Mixed: some files are that generation's and some of before it, for putting it in place or taking
+ * it back was not finished. record_mixed: the list if it is; NULL: it is not.
+ */
+json_t *record_mixed(const char *root);
+MUST_CHECK int record_set_mixed(const char *root, bool mixed, struct err *e);
 
 /* why NULL: it went well; passing: as enact_result tells it. */
 MUST_CHECK int record_result(

@@ -282,22 +282,30 @@ def in_the_way(path):
     os.mkdir(path)
 
 
-def test_stuck(pc, nodes, neo4j):
-    """It came up on one node, not on the next, and the way back of the first is barred for a while."""
-    data = nodes[:3]
-    good = [n.conf() for n in data]
+def get_stuck(pc, nodes, neo4j, *barred):
+    """One comes up on one node, not on the next, and there the way back is barred by `barred`."""
+    neo4j.first = None
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=second" }', "late")
     p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     wait_for(lambda: neo4j.first and "late" in neo4j.first.read("etc/motd.d/garden"), 60)
     first = neo4j.first
-    barred = os.path.join(first.root, "etc/motd.d/garden")
-    in_the_way(barred)
+    paths = [os.path.join(first.root, "etc/motd.d", name) for name in barred]
+    for path in paths:
+        in_the_way(path)
     text = p.communicate(timeout=240)[0]
     ok(p.returncode == 1 and "was withdrawn" in text, "one that came up only on %s is withdrawn: " % first.name +
        text.splitlines()[-1])
-    ok(wait_for(lambda: "back is tried again: " in first.why() and "etc/motd.d/garden" in first.why(), 60),
+    ok(wait_for(lambda: "back is tried again: " in first.why() and "etc/motd.d/" + barred[0] in first.why(), 60),
        "%s cannot take it back, and says so: " % first.name + first.why())
+    return first, paths
+
+
+def test_stuck(pc, nodes, neo4j):
+    """The way back is barred for a while."""
+    data = nodes[:3]
+    good = [n.conf() for n in data]
+    first, [barred] = get_stuck(pc, nodes, neo4j, "garden")
     ups = len(first.starts())
     time.sleep(10)
     ok(len(first.starts()) <= ups + 1, "which it does not try all the time")
@@ -306,6 +314,47 @@ def test_stuck(pc, nodes, neo4j):
        "when nothing is in the way any more it takes it back")
     ok(settled(nodes) and "tried again" not in first.why(), "all serve")
     ok(all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "no file of it is left")
+
+
+def out_of_the_way(path):
+    """What was left there is there again."""
+    os.rmdir(path)
+    with open(path, "w") as f:
+        f.write("late\n")
+
+
+def test_stuck_newer(pc, nodes, neo4j):
+    """A newer one comes while one is to be taken back: it fails of the same, and then one does not."""
+    data = nodes[:3]
+    good = [n.conf() for n in data]
+    only = os.path.join(pc.dir, "overlay/etc/motd.d/only")
+    with open(only, "w") as f:
+        f.write("late\n")
+    first, paths = get_stuck(pc, nodes, neo4j, "garden", "only")
+    first.write("etc/bramble/settings.conf", 'hostname = "kitchen"\n', 0o600)
+    os.unlink(only)
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=80s" }', "newer")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 1 and "was withdrawn" in text, "a newer one that fails of it, too: " + text.splitlines()[-1])
+    ok("kitchen" in first.read("etc/hosts"), "in /etc/hosts there is the name of bramble.txt all the same")
+    os.unlink(os.path.join(first.root, "etc/bramble/settings.conf"))
+    first.end_for_good()
+    for path in paths:
+        out_of_the_way(path)
+    first.start()
+    ok(wait_for(lambda: [n.conf() for n in data] == good and not os.path.exists(paths[1]), 90),
+       "an agent that begins anew takes back both, to what there was before")
+    ok(settled(nodes) and all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "on all, which serve")
+
+    with open(only, "w") as f:
+        f.write("late\n")
+    first, paths = get_stuck(pc, nodes, neo4j, "only")
+    os.unlink(only)
+    out_of_the_way(paths[0])
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=80s" }', "newer")
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 0 and all("timeout=80s" in n.conf() for n in data), "one that does not: " + text.splitlines()[-1])
+    ok(not os.path.exists(paths[0]), "has what only the failed one had removed")
 
 
 def test_old_card(pc, nodes, old):
@@ -388,6 +437,8 @@ def test_members(pc, nodes):
     ok(gone.name not in hosts and hosts.endswith("\n127.0.1.1\tkitchen\t# bramble.txt\n"),
        "nor /etc/hosts, where one keeps the name it has by bramble.txt")
     ok(settled(rest), "and they serve")
+    code, text = pc.run("apply", "--check", "c.conf", rest[0].name)
+    ok(code == 0 and "nothing changes" in text, "nothing is to change where one has such a name: " + text)
     code, text = pc.run("node", "remove", "c.conf", "pi9")
     ok(code == 1 and "the live cluster has no such node" in text, "nobody leaves by a name there is not: " + text)
 
@@ -424,6 +475,7 @@ def life(top):
         test_absent(pc, nodes)
         test_broken(pc, nodes)
         test_stuck(pc, nodes, neo4j)
+        test_stuck_newer(pc, nodes, neo4j)
         test_old_card(pc, nodes, old)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)
