@@ -376,10 +376,11 @@ static bool owes(const struct apply *a)
 static void log_phase(const struct apply *a, enum rollout_phase before)
 {
 	const struct trial *t = &a->rollout.trial;
+	bool again = owes(a) && t->owed == t->generation;
 
 	if (before == t->phase)
 		return;
-	if (before == ROLLOUT_INSTALLS && owes(a))
+	if (before == ROLLOUT_INSTALLS && again)
 		log_error("generation %llu: cannot be taken back: %s; tried again in %lld s",
 			(unsigned long long)t->owed, a->rollout.owed_why,
 			(long long)a->rollout.pause_ms / 1000);
@@ -389,7 +390,7 @@ static void log_phase(const struct apply *a, enum rollout_phase before)
 	else if (before == ROLLOUT_PROVES)
 		log_info("generation %llu: %s", (unsigned long long)t->generation,
 			t->what == ENACT_GENERATION ? "has come up"
-			: owes(a)                   ? "goes on meanwhile"
+			: again                     ? "goes on meanwhile"
 						    : "was taken back");
 	else if (t->phase == ROLLOUT_STOPS)
 		log_info("generation %llu: its turn", (unsigned long long)t->generation);
@@ -527,25 +528,32 @@ const char *apply_wish(const struct apply *a, char why[WHY_SIZE])
 	return why;
 }
 
-void apply_why(const struct apply *a, bool calm, char why[WHY_SIZE])
+static void say_why(const struct apply *a, char *text, size_t n)
 {
 	const struct trial *t = &a->rollout.trial;
 	const char *obstacle = a->voter->enabled && a->voter->begun
 				       ? quorum_offer_obstacle(&a->voter->quorum)
 				       : NULL;
-	char text[3 * WHY_SIZE] = "";
 
 	if (obstacle)
-		snprintf(text, sizeof(text), "generation %llu: %s", (unsigned long long)a->stored,
-			obstacle);
+		snprintf(text, n, "generation %llu: %s", (unsigned long long)a->stored, obstacle);
 	else if (!owes(a) && t->failed && t->failed == a->newest)
-		snprintf(text, sizeof(text), "generation %llu failed: %s",
-			(unsigned long long)t->failed, t->why);
+		snprintf(text, n, "generation %llu failed: %s", (unsigned long long)t->failed,
+			t->why);
 	else if (!a->rollout.why[0] && a->pull_error[0] && a->pulls > a->newest)
-		snprintf(text, sizeof(text), "generation %llu: %s", (unsigned long long)a->pulls,
+		snprintf(text, n, "generation %llu: %s", (unsigned long long)a->pulls,
 			a->pull_error);
 	else
-		snprintf(text, sizeof(text), "%s", a->rollout.why);
-	if (text[0] && (owes(a) || (calm && !why[0])))
-		why_copy(why, text);
+		snprintf(text, n, "%s", a->rollout.why);
+}
+
+void apply_why(const struct apply *a, bool calm, char why[WHY_SIZE])
+{
+	char text[3 * WHY_SIZE], both[4 * WHY_SIZE + 2];
+
+	say_why(a, text, sizeof(text));
+	if (!text[0] || !(owes(a) || (calm && !why[0])))
+		return;
+	snprintf(both, sizeof(both), "%s%s%s", why, why[0] ? "; " : "", text);
+	why_copy(why, both);
 }

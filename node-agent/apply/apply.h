@@ -66,8 +66,8 @@ const char *apply_rest(const struct apply *a);
 /* What a turn is wanted for; "" when none is. */
 const char *apply_wish(const struct apply *a, char why[WHY_SIZE]);
 /*
- * What there is to say about it, if nothing else is in why and all is well (calm), or if a
- * withdrawn one is here still because taking it back failed, which matters most.
+ * What there is to say about it: if nothing else is in why and all is well (calm); and after what
+ * else is in why, if a withdrawn one is here still because taking it back failed.
  */
 void apply_why(const struct apply *a, bool calm, char why[WHY_SIZE]);
 /* What is on the shelf has changed. */

@@ -40,10 +40,13 @@ static bool goes_on(const struct rollout *r, const struct rollout_look *look)
 	return look->goal > look->runs && r->trial.failed != look->goal;
 }
 
-/* Some of its files are where they should not be, whatever node.conf says. */
+/*
+ * Some of its files are where they should not be, whatever node.conf says; and no newer one that
+ * has them all is about to come.
+ */
 static bool is_owed(const struct rollout *r, const struct rollout_look *look)
 {
-	return r->trial.owed && !goes_on(r, look);
+	return r->trial.owed && !(goes_on(r, look) && look->ready);
 }
 
 static bool goes_back(const struct rollout *r, const struct rollout_look *look)
@@ -53,18 +56,25 @@ static bool goes_back(const struct rollout *r, const struct rollout_look *look)
 	return is_withdrawn(look) && r->trial.stays != look->newest;
 }
 
+static void say_stays(struct rollout *r, const struct rollout_look *look)
+{
+	say(r->why, "generation %llu is withdrawn, but stays: %s", (unsigned long long)look->newest,
+		r->trial.failed == look->newest ? "nothing is kept of before it" : r->trial.why);
+}
+
 /* Could it be done now, but for the turn? Says why not. */
 static bool is_free(struct rollout *r, const struct rollout_look *look)
 {
+	bool back = goes_back(r, look);
+
 	r->why[0] = '\0';
 	if (is_owed(r, look))
 		say(r->why, "taking generation %llu back is tried again%s%s",
 			(unsigned long long)r->trial.owed, r->owed_why[0] ? ": " : "", r->owed_why);
-	if (goes_back(r, look))
-		return true;
-	if (is_withdrawn(look) && !is_owed(r, look))
-		say(r->why, "generation %llu is withdrawn, but stays: %s",
-			(unsigned long long)look->newest, r->trial.why);
+	if (back || is_owed(r, look))
+		return back;
+	if (is_withdrawn(look))
+		say_stays(r, look);
 	if (!goes_on(r, look))
 		return false;
 	if (look->spoiler)
@@ -153,7 +163,8 @@ static void not_back(struct rollout *r, const struct rollout_look *look)
 	/* Nothing was kept, so nothing was touched. One that ran stays. */
 	if (look->runs == t->generation) {
 		t->stays = t->generation;
-		say(t->why, "%s", look->result_why);
+		if (t->failed != t->generation)
+			say(t->why, "%s", look->result_why);
 	}
 }
 
@@ -166,6 +177,7 @@ static void installs(struct rollout *r, const struct rollout_look *look, struct 
 	w->quiet = !t->neo4j;
 	w->rests = t->neo4j;
 	if (look->result > 0) {
+		/* A newer one has all files, and what was before it is what was before both. */
 		forget_owed(r);
 		enter(r, look, ROLLOUT_PROVES);
 	} else if (look->result < 0 && t->what == ENACT_GENERATION) {

@@ -19,7 +19,8 @@
  *
  * Where putting it back fails for a reason that may pass (no room), Neo4j goes on with what is
  * there and the way back is tried again, in a turn: after ROLLOUT_AGAIN_MS, then after twice as
- * long each time, for each try ends Neo4j. A newer generation comes first: it has all files.
+ * long each time, for each try ends Neo4j. A newer generation that is here comes first: it has all
+ * files, and what it is taken back to is what was there before both (enact.h).
  *
  * One whose Neo4j rests needs no turn for what has come up elsewhere: a card that comes back, or is
  * new.
@@ -52,7 +53,7 @@ struct trial {
 	uint64_t failed;    /* the last generation that did not come up here; 0: none */
 	uint64_t stays;     /* withdrawn, but what was before it is not here; 0: none */
 	uint64_t owed;      /* is to be taken back, which failed and is tried again; 0: none */
-	char why[WHY_SIZE]; /* of the later one of failed and stays */
+	char why[WHY_SIZE]; /* of the later one of failed and stays; of failed if they are one */
 };
 
 struct rollout {

@@ -356,6 +356,38 @@ static void test_way_back_of_failed(void)
 	ok(!r.trial.owed, "and has all the files");
 }
 
+/* A newer one that this node cannot take has no files for it. */
+static void test_way_back_and_held(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.runs = 2;
+	look.goal = 1;
+	fail_back(&r, &look);
+	look.goal = look.newest = 3;
+	look.ready = false;
+	look.obstacle = "it is for another Neo4j";
+	ok(!step(&r, &look).wants, "a newer one that this node cannot take");
+	is_str(r.why, "taking generation 2 back is tried again: no space left",
+		"what is wrong comes first");
+	ok(pause_of(&r, &look) <= ROLLOUT_AGAIN_MS, "keeps no way back from being tried again");
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	ok(step(&r, &look).orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2,
+		"of the one that is owed");
+	look.result = 1;
+	look.runs = 1;
+	step(&r, &look);
+	look.result = 0;
+	look.process = look.serves = true;
+	look.turn = false;
+	step(&r, &look);
+	ok(!step(&r, &look).wants && !r.trial.owed, "once");
+	is_str(r.why, "generation 3: it is for another Neo4j", "then the newer one is told");
+}
+
 /* A card that was built with it: p3 remembers that it failed. */
 static void test_failed_stays(void)
 {
@@ -363,6 +395,7 @@ static void test_failed_stays(void)
 	struct rollout_look look = decided();
 
 	r.trial.failed = look.runs = 2;
+	why_copy(r.trial.why, "its own reason");
 	look.goal = 1;
 	look.turn = true;
 	step(&r, &look);
@@ -375,6 +408,9 @@ static void test_failed_stays(void)
 	look.process = look.serves = true;
 	step(&r, &look);
 	ok(!step(&r, &look).wants, "one that failed on an earlier card is not taken back for ever");
+	is_str(r.trial.why, "its own reason", "and others hear why it failed");
+	is_str(r.why, "generation 2 is withdrawn, but stays: nothing is kept of before it",
+		"while the node says why it stays");
 }
 
 static void test_old_card(void)
@@ -445,6 +481,7 @@ int main(void)
 	test_withdrawn();
 	test_way_back();
 	test_way_back_of_failed();
+	test_way_back_and_held();
 	test_failed_stays();
 	test_old_card();
 	test_power();
