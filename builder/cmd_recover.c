@@ -338,8 +338,10 @@ static int decide_secret(struct found *f, struct err *e)
 				f->secrets[i].from, chosen->from);
 	}
 	memcpy(f->state.secret, chosen->line[0], sizeof(f->state.secret));
-	if (is_changing(chosen))
+	if (is_changing(chosen)) {
 		memcpy(f->state.next, chosen->line[0], sizeof(f->state.next));
+		memcpy(f->state.second, chosen->line[1], sizeof(f->state.second));
+	}
 	return 0;
 }
 

@@ -89,8 +89,7 @@ static int add(struct secrets *s, const uint8_t new[SECRET_SIZE], struct err *e)
 {
 	if (s->n == SECRETS_MAX)
 		return err_set(e, "another change of the secret has not been finished here; "
-				  "bramble recover-state, from running nodes into no state folder, "
-				  "has it finished");
+				  "bramble recover-state, from running nodes, has it finished");
 	memcpy(s->bytes[s->n++], new, SECRET_SIZE);
 	return 1;
 }

@@ -563,16 +563,25 @@ static int adopt_password(const struct folder *d, struct state *s, struct err *e
 	return strcmp(old, s->neo4j_password) == 0 ? 0 : other_password(d, v->file, e);
 }
 
-/* The folder's own is the better one: it is known to be the new one. */
-static int adopt_next(const struct folder *d, struct state *s, struct err *e)
+/* In the middle of a change the nodes know two. */
+static bool is_known(const struct state *s, const char *secret)
 {
-	struct state old = {0};
+	return strcmp(secret, s->secret) == 0 || (*s->next && strcmp(secret, s->second) == 0);
+}
 
+/*
+ * The folder's own is the better one, for it is known to be the new one: if the nodes know it. And
+ * s->next must be one of the two, to be understood by those that have forgotten the other one.
+ */
+static int adopt_next(const struct folder *d, struct state *s, struct state *old, struct err *e)
+{
 	if (!*s->next)
 		return 0;
-	if (read_next(d, &old, e) < 0)
+	if (read_next(d, old, e) < 0)
 		return -1;
-	return old.next[0] ? 0 : write_value(d, next_secret.file, s->next, e);
+	if (strcmp(old->secret, s->next) == 0 && *old->next && is_known(s, old->next))
+		return 0;
+	return write_value(d, next_secret.file, s->next, e);
 }
 
 static int merge(const struct folder *d, struct state *s, struct err *e)
@@ -581,8 +590,7 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 
 	if (read_values(d, &old, e) < 0 || read_generation(d, &old.generation, e) < 0)
 		return -1;
-	if (memcmp(old.id, s->id, sizeof(old.id)) != 0 ||
-		memcmp(old.secret, s->secret, sizeof(old.secret)) != 0)
+	if (memcmp(old.id, s->id, sizeof(old.id)) != 0 || !is_known(s, old.secret))
 		return err_code(e, EXIT_CONFIG,
 			"%s: holds the state of %s; move it away first if the cards are right",
 			d->path,
@@ -590,7 +598,7 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 							      : "this cluster with another secret");
 	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
 		return other_password(d, "stats.password", e);
-	if (adopt_password(d, s, e) < 0 || adopt_next(d, s, e) < 0)
+	if (adopt_password(d, s, e) < 0 || adopt_next(d, s, &old, e) < 0)
 		return -1;
 	memcpy(s->stats_password, old.stats_password, sizeof(s->stats_password));
 	if (s->generation > old.generation)

@@ -35,7 +35,8 @@
 struct state {
 	char id[33];
 	char secret[65];
-	char next[65]; /* of state_peek, for state_adopt; "": the secret is not being changed */
+	char next[65];   /* of state_peek, for state_adopt; "": the secret is not being changed */
+	char second[65]; /* for state_adopt, with next: the other one that nodes know */
 	char stats_password[33];
 	char neo4j_password[65];
 	char apply_seed[65]; /* "": of state_peek, in a folder of an earlier bramble */
@@ -72,7 +73,8 @@ MUST_CHECK int state_take_secret(const struct cluster *c, struct err *e);
  * Makes s, as found on cards, the cluster's state. A state that is there must be of the same
  * cluster: then only its generation may grow, and what it lacks comes to it. An empty
  * stats_password is made anew. Where the secret was being changed, next may be the secret itself:
- * the change is finished with what all nodes know.
+ * the change is finished with what all nodes know, unless the folder has one that they know too. A
+ * new one that they do not know was never told to all, and gives way.
  */
 MUST_CHECK int state_adopt(const struct cluster *c, struct state *s, struct err *e);
 

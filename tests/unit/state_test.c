@@ -329,8 +329,18 @@ static void test_adopt_change(void)
 	is_str(got.next, s.secret, "with a change that is to be finished");
 	is_int(state_take_secret(c, &e), 0, "it is");
 	is_int(state_next_secret(c, &begun, &e), 0, "and another one begins");
-	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "cards say what they know");
-	is_str(got.next, begun.next, "but the folder knows better");
+	memcpy(s.second, begun.next, sizeof(s.second));
+	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "nodes say what they know");
+	is_str(got.next, begun.next, "and the folder which of it is the new one");
+	memset(s.second, 'c', sizeof(s.second) - 1);
+	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "where none knows the folder's");
+	is_str(got.next, s.next, "theirs is finished");
+	memcpy(s.second, s.secret, sizeof(s.second));
+	memset(s.secret, 'd', sizeof(s.secret) - 1);
+	memcpy(s.next, s.secret, sizeof(s.next));
+	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0, "nodes that use the new one");
+	is_str(got.secret, s.second, "know the folder's still");
+	is_str(got.next, s.next, "which changes to it");
 }
 
 int main(void)
