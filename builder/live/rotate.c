@@ -5,6 +5,7 @@
  * again: whatever stops this, the next try goes on from there.
  */
 #include <getopt.h>
+#include <string.h>
 #include "cmd.h"
 #include "remote.h"
 
@@ -47,13 +48,15 @@ static int all_are_there(const struct remote *r, struct err *e)
 	return 0;
 }
 
-static int change(struct remote *r, struct err *e)
+/* *recovered: it finished what `bramble recover-state` found, with one that all nodes knew. */
+static int change(struct remote *r, bool *recovered, struct err *e)
 {
 	struct state s;
 
 	if (all_are_there(r, e) < 0 || state_next_secret(r->cluster, &s, e) < 0)
 		return -1;
 	remote_use(r, &s);
+	*recovered = strcmp(s.secret, s.next) == 0;
 	int rc = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(steps) && rc == 0; i++)
 		rc = tell(r, &steps[i], s.next, e);
@@ -70,9 +73,13 @@ static int run(int argc, char **argv, struct err *e)
 	if (end != COMMAND_END)
 		return command_result(end);
 	_cleanup_remote_ struct remote r = {0};
-	if (remote_open(&r, argv[optind], e) < 0 || change(&r, e) < 0)
+	bool recovered = false;
+	if (remote_open(&r, argv[optind], e) < 0 || change(&r, &recovered, e) < 0)
 		return -1;
-	printf("the cluster has a new secret; images built before do not know it\n");
+	printf("%s\n",
+		recovered ? "the change that was begun is finished, perhaps with the secret of "
+			    "before; say bramble rotate once more for a new one"
+			  : "the cluster has a new secret; images built before do not know it");
 	return 0;
 }
 

@@ -238,8 +238,8 @@ def test_rotate_lost(top, pc, nodes):
     nodes[2].start()
     ok(wait_for(lambda: all(n.state() == "serving" for n in nodes)), "all serve")
     code, text = pc.run("rotate")
-    ok(code == 0 and len({tuple(lines(n)) for n in nodes}) == 1 and len(lines(nodes[0])) == 1,
-       "is finished: " + text.strip())
+    ok(code == 0 and len({tuple(lines(n)) for n in nodes}) == 1 and len(lines(nodes[0])) == 1 and
+       "once more" in text and "new secret;" not in text, "is finished: " + text.strip())
     before = lines(nodes[0])
     code, text = pc.run("rotate")
     ok(code == 0 and lines(nodes[0]) != before and len({tuple(lines(n)) for n in nodes}) == 1,
