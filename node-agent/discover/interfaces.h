@@ -12,8 +12,11 @@
  */
 #define INTERFACES_MAX 16
 
-/* How the label ends that the floating address has in the kernel: "eth0:bramble". */
-#define FLOATING_LABEL ":bramble"
+/*
+ * How the label ends that the floating address has in the kernel: "eth0:bvip". Short, for of an
+ * IFNAMSIZ it leaves the interface's own name 10 characters; and nobody else's.
+ */
+#define FLOATING_LABEL ":bvip"
 
 struct interface {
 	int index;

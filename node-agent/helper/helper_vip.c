@@ -11,6 +11,7 @@
 #include <string.h>
 #include "../discover/interfaces.h"
 #include "helper_vip.h"
+#include "log.h"
 #include "util.h"
 
 struct place {
@@ -69,8 +70,10 @@ static int find_place(const struct ifaddrs *list, struct in_addr vip, const char
 	for (const struct ifaddrs *i = list; i && !to->name[0]; i = i->ifa_next) {
 		bool found =
 			*interface ? strcmp(i->ifa_name, interface) == 0 : is_in_network(i, vip);
-		if (found && strlen(i->ifa_name) < sizeof(to->name))
-			memcpy(to->name, i->ifa_name, strlen(i->ifa_name) + 1);
+		/* Without an alias's label, which getifaddrs tells as a name. */
+		if (found)
+			snprintf(to->name, sizeof(to->name), "%.*s", (int)strcspn(i->ifa_name, ":"),
+				i->ifa_name);
 	}
 	to->index = to->name[0] ? if_nametoindex(to->name) : 0;
 	if (!to->index)
@@ -98,15 +101,26 @@ static void add_attribute(
 	r->head.nlmsg_len = NLMSG_ALIGN(r->head.nlmsg_len) + (uint32_t)RTA_SPACE(size);
 }
 
-/* Where the interface's own name leaves room for it, as eth0 and wlan0 do. */
+static void warn_unmarked(const char *interface)
+{
+	static bool said;
+
+	if (!said)
+		log_warn("%s: too long a name to mark the floating address: nobody takes it off "
+			 "when node.conf has another one",
+			interface);
+	said = true;
+}
+
 static void add_label(struct address_request *r, const char *interface)
 {
 	char label[IF_NAMESIZE];
-	int n = snprintf(label, sizeof(label), "%.*s" FLOATING_LABEL, (int)strcspn(interface, ":"),
-		interface);
+	int n = snprintf(label, sizeof(label), "%s" FLOATING_LABEL, interface);
 
 	if (n > 0 && (size_t)n < sizeof(label))
 		add_attribute(r, IFA_LABEL, label, (size_t)n + 1);
+	else
+		warn_unmarked(interface);
 }
 
 /* The kernel's answer to the one request on this socket: 0 or an errno. */
@@ -218,7 +232,7 @@ static bool is_over(const struct ifaddrs *i, struct in_addr vip, bool hold)
 		return false;
 	if (ipv4(i->ifa_addr) == vip.s_addr)
 		return !hold;
-	return str_ends(i->ifa_name, FLOATING_LABEL); /* getifaddrs tells labels as names */
+	return str_ends(i->ifa_name, FLOATING_LABEL);
 }
 
 static int clear(const struct ifaddrs *list, struct in_addr vip, bool hold, struct err *e)

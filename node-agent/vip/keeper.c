@@ -98,6 +98,8 @@ static void on_answer(void *arg, int code, const char *text)
 	if (code)
 		log_warn("the floating address cannot be %s: %.*s", k->asked ? "set" : "removed",
 			(int)strcspn(text, "\n"), text);
+	else if (k->stray.s_addr)
+		log_info("the floating address of before, %s: taken off", inet_ntoa(k->stray));
 	if (k->retires)
 		k->retired(k->arg);
 }
@@ -106,13 +108,11 @@ static void ask(struct vip_keeper *k, int64_t now_ms)
 {
 	struct helper_request r = {.verb = HELPER_VIP, .vip.hold = k->vip.holds};
 	bool moves = k->asked != k->vip.holds;
-	struct in_addr stray = interfaces_stray(k->id->vip);
 
 	k->asked = k->vip.holds;
 	k->told = moves ? 1 : k->told + 1;
 	k->asked_ms = now_ms;
-	if (stray.s_addr)
-		log_info("the floating address of before, %s: taken off", inet_ntoa(stray));
+	k->stray = interfaces_stray(k->id->vip);
 	helper_ask(&k->helper, &r, on_answer, k);
 }
 

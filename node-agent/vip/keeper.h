@@ -26,6 +26,7 @@ struct vip_keeper {
 	bool answers;              /* the proxy, when it was last asked */
 	bool retires;              /* the agent ends: let others have it */
 	bool asked;                /* what the helper was asked last: to have it? */
+	struct in_addr stray;      /* what it was to take off besides; 0: nothing */
 	unsigned told;             /* how often it was announced since it came */
 	int64_t begun_ms, probe_ms, asked_ms, failed_ms;
 	void (*retired)(void *arg);

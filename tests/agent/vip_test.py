@@ -156,6 +156,8 @@ def test_begin(data, nodes):
     for n in nodes[1:]:
         n.start_proxy()
     ok(wait_for(lambda: holders(nodes) == ["px2"]), "the first by name that has a proxy takes it")
+    ok("eth0:bvip" in subprocess.check_output(["ip", "-n", px2.space, "addr"], text=True),
+       "marked, for whatever agent comes next")
     ok(wait_for(lambda: data.vip() == {"address": VIP, "at": "px2"}), "all say who has it")
     ok(not data.has(), "a node without a proxy never does")
     px1.start_proxy()
@@ -223,6 +225,7 @@ def test_changes(data, nodes):
     take_over(everybody, with_vip(VIP), with_vip(OTHER_VIP))
     ok(wait_for(lambda: len(holders(nodes, OTHER_VIP)) == 1 and not holders(nodes)),
        "another vip: one has it, and nobody the one before")
+    ok(wait_for(lambda: "%s: taken off" % VIP in holder.read("log")), "which is told")
     for n in everybody:
         n.change(with_vip(OTHER_VIP), with_vip(VIP))
     holder = next(n for n in nodes if n.has(OTHER_VIP))
