@@ -89,25 +89,43 @@ static int do_logs(const struct request *q, struct err *e)
 	return pass_status(enter_logs(r, m, q->args + skip, q->nargs - skip, e), e);
 }
 
-/* One that does not listen yet: it copies cards, or builds them. */
-static bool end_start(const char *cluster)
+static bool tell_stop(const struct request *q)
 {
-	pid_t pid = cleanup_holder(cluster);
+	struct err unheard = {0};
 
-	return pid > 0 && kill(pid, SIGTERM) == 0;
+	return tell(q, "stop", q->now ? "now" : "", &unheard) == 0;
+}
+
+/*
+ * Whoever has the lock, once: a start that goes to the background hands it on. True: it listens,
+ * and was told. One that does not yet copies cards, or builds them, and gets a signal.
+ */
+static bool end_start(const struct request *q, pid_t *signalled)
+{
+	pid_t pid = cleanup_holder(q->cluster);
+
+	if (pid <= 0 || pid == *signalled)
+		return false;
+	if (tell_stop(q))
+		return true;
+	if (kill(pid, SIGTERM) == 0)
+		*signalled = pid;
+	return false;
 }
 
 /* The lock is free once the supervisor is gone; polled, because it is not our child. */
-static int wait_lock(const char *cluster, bool told, struct err *e)
+static int wait_lock(const struct request *q, bool told, struct err *e)
 {
+	pid_t signalled = 0;
+
 	for (int64_t until = boottime_ms() + STOP_WAIT_MS;;) {
 		*e = (struct err){0};
-		told = told || end_start(cluster);
-		int fd = cleanup_lock(cluster, e);
+		told = told || end_start(q, &signalled);
+		int fd = cleanup_lock(q->cluster, e);
 		if (fd >= 0 || e->code != EXIT_BUSY)
 			return fd;
 		if (boottime_ms() >= until)
-			return err_set(e, "the supervisor of %s does not end", cluster);
+			return err_set(e, "the supervisor of %s does not end", q->cluster);
 		if (check_interrupted(e) < 0)
 			return -1;
 		usleep(50000);
@@ -117,12 +135,11 @@ static int wait_lock(const char *cluster, bool told, struct err *e)
 /* Works with a supervisor, without one, and when there is nothing left to stop. */
 static int do_stop(const struct request *q, struct err *e)
 {
-	struct err unheard = {0};
-	bool told = tell(q, "stop", q->now ? "now" : "", &unheard) == 0;
+	bool told = tell_stop(q);
 
 	if (!told)
 		fprintf(stderr, "bramble: %s: cleaning up\n", q->cluster);
-	_cleanup_close_ int lock = wait_lock(q->cluster, told, e);
+	_cleanup_close_ int lock = wait_lock(q, told, e);
 	if (lock < 0)
 		return -1;
 	_cleanup_rehearsal_ struct rehearsal *r = record_load(q->cluster, e);

@@ -177,14 +177,24 @@ static int live(struct rehearsal *r, const struct start_options *o, const char *
 	return supervise(r, so, e);
 }
 
-/* A signal was meant for what went before: a tool that cleans up would fail of it. */
+/*
+ * A signal was meant for what went before, and the next one waits, also for the tools that clean
+ * up: they would fail of it.
+ */
 static int clean(const struct rehearsal *r, struct err *e)
 {
 	int signo = interrupted;
+	sigset_t ends, before;
 
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, &before);
 	interrupted = 0;
 	int rc = cleanup_all(r, e);
 	interrupted = signo;
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }
 

@@ -273,12 +273,15 @@ test_crash()
 # Nobody listens yet: the start is held still until it was told.
 test_stop_early() # OPTION...
 {
-	local pid holder began
+	local pid holder began record=/run/bramble/rehearsal-$cluster.json
 
 	"$bramble" rehearse "$@" "$dir/cards.conf" >"$dir/early" 2>&1 &
 	pid=$!
-	wait_for 10 sh -c "ls /var/tmp/bramble-rehearsal-$cluster-*/pi2.root"
-	holder=$(python3 -c "import json; print(json.load(open('/run/bramble/rehearsal-$cluster.json'))['supervisor'])")
+	wait_for 10 test -s "$record"
+	[[ "$(<"$record")" =~ \"supervisor\":\ *([0-9]+) ]]
+	holder=${BASH_REMATCH[1]}
+	# No program between the first card and the signal: all four are soon there.
+	until compgen -G "/var/tmp/bramble-rehearsal-$cluster-*/pi1.root" >/dev/null || [ ! -e "$record" ]; do :; done
 	kill -STOP "$holder"
 	began=$SECONDS
 	rehearse stop >"$dir/out" 2>&1 &
