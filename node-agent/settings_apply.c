@@ -133,8 +133,11 @@ static int apply_hostname(const struct apply *a, struct err *e)
 	const char *name = a->now.hostname;
 	_cleanup_buf_ struct buf text = {0};
 
-	if (apply_hosts(a, e) < 0)
-		return -1;
+	if (apply_hosts(a, e) < 0) {
+		if (*name || *a->old.hostname)
+			return -1;
+		log_warn("%s", e->msg); /* it should have no line of ours */
+	}
 	if (!*name)
 		return put_back(a, "/etc/hostname", 0644, e);
 	buf_printf(&text, "%s\n", name);

@@ -67,6 +67,11 @@ is "$(cat card/etc/hosts)" "$members" "without one it is gone, and nothing else"
 printf '%s\n' '192.168.2.9	pi6' >>card/etc/hosts
 "$agent" --root card settings
 is "$(cat card/etc/hosts)" "$members"$'\n192.168.2.9\tpi6' "nor does any later boot bring back what was there before"
+head -c 300000 /dev/zero | tr '\0' '#' >card/etc/hosts
+settings <<<'seeds = {"192.168.7.12"}'
+is "$? $(cat card/etc/bramble/local.conf)" '0 seeds = {"192.168.7.12"}' "a huge /etc/hosts keeps nothing else from being taken over"
+settings <<<'hostname = "kitchen"'
+is $? 1 "a host name it does: $(cat said)"
 printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' | settings
 is $? 3 "Wi-Fi by networkd is refused: $(cat said)"
 like "$(cat card/boot/firmware/bramble.txt)" 12345678 "what is refused is not erased"
