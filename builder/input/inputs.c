@@ -123,7 +123,10 @@ static enum neo4j_mode default_mode(const struct cluster *c, const struct inputs
 	return cluster_count(c, ROLE_DATA) == 1 ? NEO4J_SINGLE : NEO4J_CAUSAL;
 }
 
-/* A vote without a store: HA alone has that. */
+/*
+ * A vote without a store: HA alone has that. With two of them a majority of the votes need not have
+ * what was written to a majority of the data nodes.
+ */
 static int check_arbiters(const struct cluster *c, const struct inputs *in, struct err *e)
 {
 	const struct neo4j_profile *p = &in->profile;
@@ -131,12 +134,17 @@ static int check_arbiters(const struct cluster *c, const struct inputs *in, stru
 
 	if (!cluster_count(c, ROLE_ARBITER))
 		return 0;
-	if (program)
-		return neo4j_archive_check(in->neo4j, program, e);
-	return err_code(e, EXIT_CONFIG,
-		"%s: an arbiter is for HA of Neo4j 2.2 to 3.5, this is %s in mode %s; make it a "
-		"data node",
-		c->path, in->neo4j_version, neo4j_mode_name(p->mode));
+	if (!program)
+		return err_code(e, EXIT_CONFIG,
+			"%s: an arbiter is for HA of Neo4j 2.2 to 3.5, this is %s in mode %s; make "
+			"it a data node",
+			c->path, in->neo4j_version, neo4j_mode_name(p->mode));
+	if (cluster_count(c, ROLE_ARBITER) > 1)
+		return err_code(e, EXIT_CONFIG,
+			"%s: a cluster has one arbiter at most, for it holds nothing; make the "
+			"others data nodes",
+			c->path);
+	return neo4j_archive_check(in->neo4j, program, e);
 }
 
 /* Only HA's addresses are put in before each start (bramble-agent hosts). */

@@ -82,6 +82,18 @@ static bool loses_leader(const struct quorum *q)
 	return false;
 }
 
+static bool loses_voter(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->member[i].incarnation &&
+			!is_same(&m->member[i], manifest_member(&q->offer, m->member[i].id)))
+			return true;
+	}
+	return false;
+}
+
 /* Would a majority of the voters then have what the master has? */
 static bool keeps_majority(const struct quorum *q)
 {
@@ -100,11 +112,11 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 		return NULL;
 	if (gone + new > 1)
 		return "data nodes and arbiters come and go one at a time";
-	if (gone && q->d.manifest.was_majority)
+	if (gone && loses_voter(q) && q->d.manifest.was_majority)
 		return "no master has led since the members changed last";
 	if (gone && loses_leader(q))
 		return "the master is not removed; make another one master first";
-	if (gone && !keeps_majority(q))
+	if (gone && loses_voter(q) && !keeps_majority(q))
 		return "of those who would remain no majority follows a master";
 	return NULL;
 }

@@ -62,24 +62,28 @@ const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id)
 	return id == q->self ? &q->claim : &q->seat[id].word.claim;
 }
 
-static unsigned count_led_by(const struct quorum *q, const struct manifest *m, unsigned master)
+/* An arbiter follows, and has nothing. */
+static bool leads_majority(const struct quorum *q, const struct manifest *m, unsigned master)
 {
 	const struct mastership *claim = quorum_claim_of(q, master);
-	unsigned n = 0;
+	unsigned voters = 0, data = 0;
 
+	if (!quorum_leads(q, master))
+		return false;
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
-		n += k->incarnation && quorum_voter_here(q, k->id) &&
-		     mastership_equal(&quorum_said(q, k->id)->basis, claim);
+		bool follows = k->incarnation && quorum_voter_here(q, k->id) &&
+			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
+		voters += follows;
+		data += follows && k->role == MANIFEST_DATA;
 	}
-	return n;
+	return voters >= manifest_majority(m) && data >= manifest_data_majority(m);
 }
 
 bool quorum_majority_led(const struct quorum *q, const struct manifest *m)
 {
 	for (unsigned i = 0; i < m->n; i++) {
-		unsigned id = m->member[i].id;
-		if (quorum_leads(q, id) && count_led_by(q, m, id) >= manifest_majority(m))
+		if (leads_majority(q, m, m->member[i].id))
 			return true;
 	}
 	return false;
@@ -265,7 +269,8 @@ void quorum_watch_below(struct quorum *q)
 {
 	unsigned master = q->mine.role == NEO4J_SLAVE ? q->mine.master : 0;
 
-	if (master && quorum_is_leading(q, master)) {
+	if (master && quorum_is_leading(q, master) && quorum_said(q, master)->leads &&
+		!mastership_later(&q->d.granted, quorum_claim_of(q, master))) {
 		q->below = master;
 		q->below_ms = q->seat[master].heard_ms;
 	} else if (master != q->below || quorum_near(q, master, QUORUM_PRESENT_MS)) {
@@ -273,7 +278,7 @@ void quorum_watch_below(struct quorum *q)
 	}
 }
 
-static bool is_followed(const struct quorum *q)
+bool quorum_is_followed(const struct quorum *q)
 {
 	return q->claim.term && mastership_equal(&q->d.basis, &q->claim) &&
 	       quorum_majority_of(q, quorum_follows_me);
@@ -284,7 +289,7 @@ static int64_t open_until(const struct quorum *q)
 {
 	if (q->below)
 		return q->below_ms + QUORUM_LEASE_MS;
-	if (!is_followed(q))
+	if (!quorum_is_followed(q))
 		return 0;
 	return quorum_majority_since(q, quorum_follows_me) + QUORUM_LEASE_MS - QUORUM_MARGIN_MS;
 }
@@ -301,6 +306,6 @@ void quorum_decide_ports(const struct quorum *q, struct verdict *v)
 
 	v->open = q->lease && q->now_ms < until_ms;
 	v->writable = v->open && !q->below;
-	if (v->open && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
+	if (v->open && !is_arbiter(q) && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
 		v->lease_ms = until_ms + QUORUM_MARGIN_MS;
 }

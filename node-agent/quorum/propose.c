@@ -83,11 +83,21 @@ static bool others_know_all(const struct quorum *q)
 	       quorum_count_of(q, is_silent) < manifest_majority(&q->d.manifest);
 }
 
-/* Is it all there ever is, on a new card? Nobody is left who could be asked or given up. */
+/*
+ * Is it all there is, on a new card? Nobody is left who could be asked or given up. Not while one
+ * that the card was built with is away: that one may know of a later manifest.
+ */
 static bool is_reborn(const struct quorum *q)
 {
-	return q->d.manifest.n == 1 && q->d.manifest.member[0].id == q->self &&
-	       !quorum_votes(q, q->self);
+	const struct manifest *m = &q->d.manifest;
+
+	if (m->n != 1 || m->member[0].id != q->self || quorum_votes(q, q->self))
+		return false;
+	for (unsigned i = 0; i < q->expected.n; i++) {
+		if (!here(q, q->expected.member[i].id))
+			return false;
+	}
+	return true;
 }
 
 /*

@@ -61,6 +61,8 @@ void quorum_adopt(struct quorum *q, const struct manifest *m)
 			idset_remove(&q->give_up, id);
 	}
 	q->quiet_ms = -1;
+	if (idset_count(&q->give_up))
+		q->retry_ms = 0;
 	q->dirty = true;
 	forget(q);
 }
@@ -408,6 +410,7 @@ static void finish_word(struct quorum *q)
 	if (quorum_lags(q))
 		q->mine.basis = (struct mastership){0};
 	q->mine.claim = q->claim;
+	q->mine.leads = quorum_is_followed(q);
 	q->mine.bound = !quorum_is_released(q);
 	/* Of one that is no member nobody expects that it runs anything. */
 	q->mine.goal = manifest_member(&q->d.manifest, q->self) ? manifest_goal(&q->d.manifest) : 0;

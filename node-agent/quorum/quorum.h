@@ -77,7 +77,7 @@
  * to elect nobody for minutes.
  */
 #define QUORUM_REELECT_MS 90000
-#define QUORUM_HOLLOW_MS 10000 /* how long a master may have nothing in its store */
+#define QUORUM_HOLLOW_MS 0 /* how long a master may have nothing in its store */
 /*
  * A Neo4j that is neither master nor slave tells no length: its store is known by a bound only, and
  * may be no longer than the new master's after all. One that was elected with has so long to become
@@ -155,6 +155,7 @@ struct word {
 	bool whole;      /* its store is neither empty nor half-made; an arbiter says true */
 	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
 	bool lease;
+	bool leads;      /* a majority follows it now */
 	bool bound;      /* by what it has granted: that master may hold a lease by it */
 	uint64_t stored; /* the newest generation it has whole on p3; 0: none */
 	uint64_t failed; /* the one that did not come up on it; 0: none */

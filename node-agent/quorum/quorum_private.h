@@ -74,7 +74,10 @@ bool quorum_supports(const struct quorum *q, unsigned id);
 bool quorum_is_leading(const struct quorum *q, unsigned id);
 /* Likewise, for use within a step: this node says so only at its end, what it was before counts. */
 bool quorum_leads(const struct quorum *q, unsigned id);
-/* Is one of m's voters such a master, and followed by a majority of them, who are all here? */
+/*
+ * Is one of m's voters such a master, and followed by a majority of them, who are all here, and of
+ * the data nodes by one?
+ */
 bool quorum_majority_led(const struct quorum *q, const struct manifest *m);
 /* What id claims now; term 0: nothing. */
 const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id);
@@ -92,6 +95,8 @@ bool quorum_lags(const struct quorum *q);
 bool quorum_is_spare(const struct quorum *q);
 /* unseen: a Neo4j may have lived and died since this agent's last step. */
 void quorum_touch(struct quorum *q, bool unseen);
+/* Is this node a master that a majority follows now? */
+bool quorum_is_followed(const struct quorum *q);
 /* Is its Neo4j slave of a master that leads? To be called in each step. */
 void quorum_watch_below(struct quorum *q);
 /* v->lease_ms is the lease's end before; where ports are open by less than that, it ends sooner. */

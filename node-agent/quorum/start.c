@@ -44,6 +44,12 @@ static bool would_usurp(const struct quorum *q)
 	return false;
 }
 
+/* One that does not answer may hang, and takes part in no election. */
+static bool answers(const struct quorum *q, unsigned id)
+{
+	return quorum_joined(q, id) && quorum_said(q, id)->role != NEO4J_DOWN;
+}
+
 /*
  * Into a run that lives. Not while it would be ended at once (why_die); it may not be, its agent
  * might hang. With a master that has the lease anybody may come. Without one Neo4j will
@@ -63,7 +69,7 @@ static bool may_join(const struct quorum *q, bool *aside)
 		return true;
 	*aside = quorum_astray(q, q->self);
 	/* One that was elected with nothing in its store would be again, of two alike. */
-	return q->mine.fit && quorum_accounted(q, quorum_joined);
+	return q->mine.fit && quorum_accounted(q, answers);
 }
 
 /* Out of nothing, together with the run's other hosts. */

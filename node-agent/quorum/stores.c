@@ -173,6 +173,19 @@ static bool is_fewer(const struct quorum *q, const struct idset *s,
 	return voters < than->voters && (any_data || data < than->data);
 }
 
+/* Has any data node that passes the test what the last master took? */
+static bool has_holder(const struct quorum *q, const struct mastership *last, member_test *test)
+{
+	const struct manifest *m = quorum_members(q);
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct manifest_member *k = &m->member[i];
+		if (k->role == MANIFEST_DATA && holds(q, k->id, last) && test(q, k->id))
+			return true;
+	}
+	return false;
+}
+
 /* A write is acknowledged when it is on a majority of the data nodes: arbiters hold nothing. */
 bool quorum_accounted(const struct quorum *q, member_test *test)
 {
@@ -183,7 +196,8 @@ bool quorum_accounted(const struct quorum *q, member_test *test)
 	struct idset s = quorum_elsewhere(q, test);
 	bool master = has_last_master(q, &last, test);
 
-	return is_fewer(q, &s, is_voter, &now, master) &&
+	return (!last.term || has_holder(q, &last, test)) &&
+	       is_fewer(q, &s, is_voter, &now, master) &&
 	       (!m->was_majority || is_fewer(q, &s, was_voter, &before, master));
 }
 

@@ -56,13 +56,15 @@ static void flag(struct wire *w, bool *v)
 	*v = within(w, *v, 0, 1);
 }
 
-/* Has its Neo4j formed (1), does it copy a store (2)? */
+/* Has its Neo4j formed (1), does it copy a store (2), does a majority follow it (4)? */
 static void stage(struct wire *w, struct word *x)
 {
-	unsigned v = within(w, (unsigned)x->formed | (unsigned)x->copies << 1, 0, 3);
+	unsigned v = (unsigned)x->formed | (unsigned)x->copies << 1 | (unsigned)x->leads << 2;
 
+	v = within(w, v, 0, 7);
 	x->formed = v & 1;
 	x->copies = v & 2;
+	x->leads = v & 4;
 }
 
 static void mastership(struct wire *w, struct mastership *m)

@@ -139,6 +139,8 @@ ok $? "verify is content with it" "$out"
 mv 3.conf c.conf
 sed -i 's/^  java = .*/&\n  neo4j_mode = "single"/; s/roles = {"data", "proxy"}/roles = {"arbiter"}/' c.conf
 fails 3 'an arbiter is for HA of Neo4j 2.2 to 3.5' "no arbiter in another mode" "$bramble" check c.conf
+sed 's/roles = {"data"} address/roles = {"arbiter"} address/' plain.conf >c.conf
+fails 3 'one arbiter at most' "one is enough" "$bramble" check c.conf
 
 # --- how its drivers are served
 served() { # NODE WANT NAME

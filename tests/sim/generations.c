@@ -63,10 +63,33 @@ static bool is_changeable(const struct world *w, unsigned id)
 	return is_room(w, id) && w->node[id].card.durable.manifest.epoch;
 }
 
+static bool has_arbiter(const struct world *w)
+{
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (w->node[id].arbiter)
+			return true;
+	}
+	return false;
+}
+
+/* One that was removed is a member again, with its old card or a new one. */
+static bool come_back(struct world *w, unsigned id)
+{
+	unsigned back = 1 + (unsigned)world_random(w, w->n);
+
+	if (!w->node[back].retired || members_at(w, id) & bit(back) || world_random(w, 2))
+		return false;
+	if (world_random(w, 2))
+		node_wipe(w, back);
+	give(w, id, members_at(w, id) | bit(back), false);
+	return true;
+}
+
 void generation_grow(struct world *w, unsigned id)
 {
-	if (!is_changeable(w, id) || w->n == NODES)
+	if (!is_changeable(w, id) || come_back(w, id) || w->n == NODES)
 		return;
+	w->node[w->n + 1].arbiter = !has_arbiter(w) && world_random(w, 5) == 0;
 	uint64_t list = members_at(w, id) | bit(++w->n);
 	list_of(w, list, &w->node[w->n].expected);
 	give(w, id, list, false);
@@ -173,6 +196,8 @@ bool generation_settled(const struct world *w)
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct card *c = &w->node[id].card;
 		const struct manifest *m = &c->durable.manifest;
+		if (world_member(w, id) && m->was_majority)
+			return false;
 		if (!world_member(w, id) || quorum_offer_obstacle(&w->node[id].quorum))
 			continue;
 		bool runs = m->withdrawn ? c->runs >= m->before && c->runs != m->generation

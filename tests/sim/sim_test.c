@@ -353,7 +353,7 @@ static void resolve(struct world *w)
 		world_violated(w, "what is missed was given up, and no cluster");
 }
 
-#define SETTLE_MS 60000
+#define SETTLE_MS 120000 /* a newcomer copies its store first */
 
 /* Nobody needs the PC that began it. */
 static void settle(struct world *w)

@@ -168,13 +168,30 @@ static bool is_forced(const struct quorum *q)
 	return left < manifest_majority(m);
 }
 
+/* Has anybody it whose card is not given up? */
+static bool is_left(const struct world *w, const struct quorum *q, unsigned write)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		unsigned id = m->member[i].id;
+		const struct card *c = &w->node[id].card;
+		if (m->member[i].incarnation &&
+			m->member[i].incarnation == c->durable.incarnation &&
+			!idset_has(&q->give_up, id) && c->served && writer_has(&c->store, write))
+			return true;
+	}
+	return false;
+}
+
 /*
  * What was acknowledged so far may be lost: the person takes that. Nobody lies who gives up so many
  * that no majority is left: those cards are really gone.
  */
 static void take_losses(struct world *w, const struct quorum *q)
 {
-	memset(w->majority, 0, sizeof(w->majority));
+	for (unsigned i = 0; i < w->writes; i++)
+		w->majority[i] &= is_left(w, q, i);
 	w->forgiven = w->writes;
 	w->told = true;
 	if (!is_forced(q))

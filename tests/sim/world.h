@@ -56,6 +56,7 @@ struct card {
 	struct durable durable;
 	struct store store;
 	bool served;                   /* the marker's: the store is whole */
+	uint8_t had[WRITES_MAX];       /* has it ever held that write? */
 	uint64_t stored, runs, failed; /* generations */
 };
 
@@ -164,5 +165,6 @@ bool generation_settled(const struct world *w);
 
 /* writer.c */
 void writer_tick(struct world *w);
+bool writer_has(const struct store *s, unsigned write);
 
 #endif

@@ -3,7 +3,7 @@
 #include "world.h"
 
 /* Writes are numbered as they come, so that a store's are in ascending order. */
-static bool has_write(const struct store *s, unsigned write)
+bool writer_has(const struct store *s, unsigned write)
 {
 	unsigned from = 0, to = s->n;
 
@@ -17,12 +17,22 @@ static bool has_write(const struct store *s, unsigned write)
 	return from < s->n && s->write[from] == write;
 }
 
+static void note_had(struct world *w)
+{
+	for (unsigned id = 1; id <= w->n; id++) {
+		struct card *c = &w->node[id].card;
+		for (unsigned i = 0; i < c->store.n; i++)
+			c->had[c->store.write[i]] = true;
+	}
+}
+
+/* Had it once, on the card it has now: what was put aside or overwritten since is lost. */
 static unsigned holders(const struct world *w, unsigned write)
 {
 	unsigned n = 0;
 
 	for (unsigned id = 1; id <= w->n; id++)
-		n += world_member(w, id) && has_write(&w->node[id].card.store, write);
+		n += world_member(w, id) && w->node[id].card.had[write];
 	return n;
 }
 
@@ -33,7 +43,7 @@ static unsigned counted_holders(const struct world *w, unsigned write)
 
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct card *c = &w->node[id].card;
-		n += world_voter(w, id) && c->served && has_write(&c->store, write);
+		n += world_voter(w, id) && c->served && writer_has(&c->store, write);
 	}
 	return n;
 }
@@ -55,11 +65,12 @@ static void push(struct world *w, unsigned master)
 	}
 }
 
-/* Whatever a majority of the data nodes held once, and somebody still holds, the master has. */
+/* Whatever a majority of the data nodes held once, and some card of theirs is there, the master
+ * has. */
 static void audit(struct world *w, unsigned master)
 {
 	for (unsigned i = 0; i < w->writes; i++) {
-		if (w->majority[i] && !has_write(&w->node[master].card.store, i) && holders(w, i))
+		if (w->majority[i] && !writer_has(&w->node[master].card.store, i) && holders(w, i))
 			world_violated(w, "write %u was on a majority, and master %u has it not", i,
 				master);
 	}
@@ -113,6 +124,7 @@ static bool is_written_through(const struct world *w, unsigned master)
 void writer_tick(struct world *w)
 {
 	w->masters_now = 0;
+	note_had(w);
 	for (unsigned id = 1; id <= w->n; id++) {
 		if (!neo4j_commits(w, id) || !(w->node[id].writable || is_written_through(w, id)))
 			continue;

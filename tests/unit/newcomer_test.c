@@ -13,6 +13,7 @@ static uint64_t stored[ALL + 1], failed[ALL + 1], runs[ALL + 1];
 static int64_t now;
 static bool at_rest;     /* all Neo4js */
 static unsigned copying; /* this one's is no slave yet */
+static unsigned arbiter; /* runs, too */
 
 static bool is_there(const struct quorum *of, unsigned id)
 {
@@ -58,11 +59,11 @@ static void begin(void)
 static void look(unsigned id)
 {
 	struct verdict v;
-	bool member = id <= 3 && !at_rest && id != copying;
+	bool member = (id <= 3 || id == arbiter) && !at_rest && id != copying;
 	struct quorum_look l = {.told = true,
-		.whole = id <= 3,
+		.whole = id <= 3 || id == arbiter,
 		.fit = true,
-		.neo4j_run = id <= 3 && !at_rest,
+		.neo4j_run = (id <= 3 || id == arbiter) && !at_rest,
 		.formed = member,
 		.role = !member   ? NEO4J_DOWN
 			: id == 2 ? NEO4J_MASTER
@@ -315,6 +316,66 @@ static void test_dead_leaver(void)
 	is_int(decided(1)->n, 2, "the dead one may");
 }
 
+/* 3 is off; what is written is on 1 and 2. The arbiter follows the master, and has nothing. */
+static void test_leaver_and_arbiter(void)
+{
+	struct manifest four = members(4, 0), rest = members(4, 1), m;
+
+	begin();
+	m = *decided(1);
+	m.n = 4;
+	m.member[3] = (struct manifest_member){
+		.id = 4, .role = MANIFEST_ARBITER, .incarnation = 14, .name = "pi4"};
+	for (unsigned id = 1; id <= 4; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &four, &d, now);
+	}
+	arbiter = 4;
+	rest.member[2].role = MANIFEST_ARBITER;
+	live(FOUR, 5000);
+	live(0x16, 5000);
+	for (unsigned id = 1; id <= 4; id++)
+		give(id, &rest, 2);
+	live(0x16, 10000);
+	is_str(quorum_offer_obstacle(&q[2]),
+		"of those who would remain no majority follows a master",
+		"an arbiter holds nothing: one of two with the last copies stays");
+	live(FOUR, 20000);
+	is_int(decided(2)->n, 3, "until the third has them");
+	arbiter = 0;
+}
+
+/*
+ * 1 was alone once, of which 4 knows, which was removed. Today 1, 2 and 3 are the cluster, and 4 is
+ * to come back. 1 has a new card, and hears 4 first.
+ */
+static void test_stale(void)
+{
+	struct manifest four = members(4, 0), old = members(1, 0), today = members(4, 0);
+
+	begin();
+	old.epoch = old.run = 5;
+	old.member[0].incarnation = 11;
+	idset_add(&old.hosts, 1);
+	today.epoch = 12;
+	today.run = 9;
+	for (unsigned i = 0; i < 3; i++)
+		today.member[i].incarnation = 11 + i;
+	for (unsigned id = 1; id <= 4; id++) {
+		struct durable d = {.incarnation = id == 1 ? 99 : 10 + id};
+		if (id > 1)
+			d.manifest = id == 4 ? old : today;
+		quorum_begin(&q[id], id, &four, &d, now);
+	}
+	at_rest = true;
+	live(0x12, 10000);
+	is_int((long long)decided(1)->epoch, 5, "it decides nothing by what one knew once");
+	live(FOUR, 10000);
+	ok(decided(1)->n == 4 && decided(2)->n == 4, "the cluster is as it was");
+	at_rest = false;
+}
+
 int main(void)
 {
 	test_decided();
@@ -322,6 +383,8 @@ int main(void)
 	test_newcomers();
 	test_last_of_three();
 	test_last_remaining();
+	test_leaver_and_arbiter();
+	test_stale();
 	test_leaver();
 	test_dead_leaver();
 	return done();

@@ -39,6 +39,7 @@ static struct word member_word(unsigned id, const struct mastership *follows)
 		.whole = true,
 		.fit = true,
 		.lease = true,
+		.leads = id == 1 && mastership_equal(follows, &claim),
 		.bound = true,
 		.granted = *follows,
 		.basis = *follows,
@@ -106,6 +107,14 @@ static void test_slave(void)
 	hear(&q, 1, &older, TICK);
 	v = look(&q, TICK);
 	ok(!v.open, "is closed when its master says that it leads no more");
+	hear(&q, 1, &claim, 2 * TICK);
+	v = look(&q, 2 * TICK);
+	ok(v.open, "and open when it does again");
+	struct word alone = member_word(1, &claim);
+	alone.leads = false;
+	quorum_hear(&q, 1, &alone, NULL, 3 * TICK);
+	v = look(&q, 3 * TICK);
+	ok(!v.open, "one whom no majority follows now is written to by nobody");
 }
 
 /* 2 follows this master and falls silent, 3 supports the run and grants nobody. */
