@@ -423,7 +423,8 @@ static void roll(struct apply *a, const struct apply_look *look)
 		.before = look->master ? runs_not_yet(a) : NULL,
 		.all_run = all_run(a),
 		.elsewhere = runs_elsewhere(a),
-		.neo4j_changes = a->known.neo4j_changes,
+		/* Of what is there in part the record does not tell. */
+		.neo4j_changes = a->known.neo4j_changes || owes(a),
 		.turn = look->turn,
 		.process = look->process,
 		.copies = look->copies,

@@ -83,12 +83,15 @@ static int save_path(
 	struct err none;
 	_cleanup_place_ struct place p = {.dir = -1};
 
-	if (lists(entries, path) || place_open(&p, x->o->root, path, false, &none) < 0 ||
-		(fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode)))
+	if (lists(entries, path))
+		return 0;
+	/* A folder that is not there yet is made for it later. */
+	int there = place_open(&p, x->o->root, path, false, &none) < 0 ? 0 : -1;
+	if (there < 0 && fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISDIR(st.st_mode))
 		return 0;
 	snprintf(name, sizeof(name), "%zu", json_array_size(entries));
-	int there = place_save(&p, dir, name, e);
-	if (there < 0)
+	if (there < 0 && (there = place_save(&p, dir, name, e)) < 0)
 		return -1;
 	json_array_append_new(entries, json_pack("{s:s, s:b}", "path", path, "there", there));
 	return 0;
@@ -160,6 +163,8 @@ static int put_in_place(const char *new, const char *path, struct err *e)
 {
 	bool swapped = renameat2(AT_FDCWD, new, AT_FDCWD, path, RENAME_EXCHANGE) == 0;
 
+	if (!swapped && errno != ENOENT && errno != EINVAL && errno != ENOSYS)
+		return err_errno(e, "%s", path);
 	if (!swapped && io_remove_tree(path, e) < 0)
 		return -1;
 	if ((!swapped && rename(new, path) < 0) || io_sync_parent(path) < 0)
@@ -194,6 +199,17 @@ static void note_change(struct enact *x, const char *path)
 	x->proxy |= card_path_needs(path) == CARD_NEEDS_PROXY;
 }
 
+static int remove_path(struct enact *x, const char *path, struct err *e)
+{
+	_cleanup_place_ struct place p = {.dir = -1};
+	struct err none;
+
+	if (place_open(&p, x->o->root, path, false, &none) < 0)
+		return 0;
+	note_change(x, path);
+	return place_remove(&p, e);
+}
+
 static int restore_entry(
 	struct enact *x, const json_t *entry, int dir, size_t number, struct err *e)
 {
@@ -201,11 +217,13 @@ static int restore_entry(
 	_cleanup_place_ struct place p = {.dir = -1};
 	char name[24];
 
+	if (!is_there(entry))
+		return remove_path(x, path, e);
 	snprintf(name, sizeof(name), "%zu", number);
 	if (place_open(&p, x->o->root, path, true, e) < 0)
 		return -1;
 	note_change(x, path);
-	return is_there(entry) ? place_restore(&p, dir, name, e) : place_remove(&p, e);
+	return place_restore(&p, dir, name, e);
 }
 
 /* --- the new ones */
@@ -247,17 +265,6 @@ static int commit(
 static bool is_left(const struct enact *x, const char *path)
 {
 	return !card_path_forbidden(path) && !record_names(&x->g, self(x), path);
-}
-
-static int remove_path(struct enact *x, const char *path, struct err *e)
-{
-	_cleanup_place_ struct place p = {.dir = -1};
-	struct err none;
-
-	if (place_open(&p, x->o->root, path, false, &none) < 0)
-		return 0;
-	note_change(x, path);
-	return place_remove(&p, e);
 }
 
 static int remove_old(struct enact *x, struct err *e)
@@ -390,7 +397,10 @@ static int enact_before(struct enact *x, uint64_t number, struct err *e)
 	/* Where there is no room for that there may be some when files are taken away. */
 	if (record_set_mixed(x->o->root, true, &unmarked) < 0)
 		log_warn("%s", unmarked.msg);
-	return restore(x, dir, e);
+	int rc = restore(x, dir, e);
+	if (rc < 0 && record_set_mixed(x->o->root, true, &unmarked) < 0)
+		log_warn("%s", unmarked.msg);
+	return rc;
 }
 
 /* --- the unit */

@@ -130,9 +130,12 @@ static int stage_file(const struct place *p, const char *name, const struct gene
 		return err_errno(e, "%s", from);
 	_cleanup_close_ int out =
 		openat(p->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (out < 0 || copy(in, out, f->digest) < 0 || set_owner(out, f) < 0 || fsync(out) < 0)
-		return err_errno(e, "%s", p->path);
-	return 0;
+	if (out >= 0 && copy(in, out, f->digest) == 0 && set_owner(out, f) == 0 && fsync(out) == 0)
+		return 0;
+	int rc = err_errno(e, "%s", p->path);
+	if (out >= 0)
+		(void)unlinkat(p->dir, name, 0); /* it may have filled the disk */
+	return rc;
 }
 
 static int stage_dir(const struct place *p, const struct generation_file *f, struct err *e)
@@ -167,7 +170,11 @@ int place_commit(const struct place *p, struct err *e)
 
 int place_remove(const struct place *p, struct err *e)
 {
+	_cleanup_free_ char *name = staged(p);
+
 	if (unlinkat(p->dir, p->name, 0) < 0 && errno != ENOENT)
+		return err_errno(e, "%s", p->path);
+	if (unlinkat(p->dir, name, 0) < 0 && errno != ENOENT)
 		return err_errno(e, "%s", p->path);
 	return fsync(p->dir) < 0 ? err_errno(e, "%s", p->path) : 0;
 }

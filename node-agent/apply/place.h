@@ -31,6 +31,7 @@ MUST_CHECK int place_stage(
 	const struct place *p, const struct generation_file *f, const char *from, struct err *e);
 /* What was staged takes its place. */
 MUST_CHECK int place_commit(const struct place *p, struct err *e);
+/* With what was staged for it. */
 MUST_CHECK int place_remove(const struct place *p, struct err *e);
 
 /* A second name for what is there, in the folder `dir`; and back. 0: nothing was there. */

@@ -13,6 +13,8 @@ int record_write(const char *path, const json_t *json, mode_t mode, struct err *
 
 	if (!text)
 		return err_set(e, "%s: out of memory", path);
+	if (strlen(text) > RECORD_MAX)
+		return err_set(e, "%s: its files have too long a list", path);
 	return io_write_atomic(path, text, strlen(text), mode, e);
 }
 

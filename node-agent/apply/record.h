@@ -6,7 +6,7 @@
 
 /* The small JSON files of enact.h, for its two sides. */
 #define RECORD_DIR "/var/lib/bramble"
-#define RECORD_MAX (1u << 20)
+#define RECORD_MAX (4u << 20) /* what is larger is not written */
 
 MUST_CHECK int record_write(const char *path, const json_t *json, mode_t mode, struct err *e);
 /* NULL: it is not there, or damaged. */

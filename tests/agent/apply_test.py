@@ -120,6 +120,9 @@ class Life(threading.Thread):
             time.sleep(0.1)
 
 
+DROP_IN = "etc/systemd/system/neo4j.service.d/x.conf"  # cards have no such folder
+
+
 class Pc:
     """The folder with cluster.conf, its inputs, its state and its images."""
 
@@ -265,7 +268,12 @@ def test_broken(pc, nodes):
     good = [n.conf() for n in data]
     stops = [len(n.read("stops").splitlines()) for n in data]
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=broken" }', "three")
+    new = os.path.join(pc.dir, "overlay", DROP_IN)
+    os.makedirs(os.path.dirname(new))
+    with open(new, "w") as f:
+        f.write("[Service]\nEnvironment=HOME=/\n")
     code, text = pc.run("apply", "c.conf")
+    shutil.rmtree(os.path.dirname(new))
     ok(code == 1 and "was withdrawn" in text and "Neo4j ended 2 times" in text,
        "one on which Neo4j does not start is withdrawn: " + text.splitlines()[-1])
     ok(settled(data), "all serve")
@@ -273,7 +281,8 @@ def test_broken(pc, nodes):
     ok(sum(len(n.read("stops").splitlines()) - s for n, s in zip(data, stops)) >= 1 and
        sum(n.read("starts").count("start") for n in data) == 3 + 3 + 2 + 1,
        "one node has tried it, twice; nobody else was touched")
-    ok(all(n.read("etc/motd.d/garden").startswith("two") for n in nodes), "no file of it is left")
+    ok(all(n.read("etc/motd.d/garden").startswith("two") and not os.path.exists(os.path.join(n.root, DROP_IN))
+           for n in nodes), "no file of it is left, nor in a folder that was not there")
 
 
 def in_the_way(path):
