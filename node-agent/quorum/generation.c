@@ -100,7 +100,7 @@ static bool keeps_majority(const struct quorum *q)
 	struct manifest m = q->d.manifest;
 
 	merge(q, &m);
-	return quorum_majority_led(q, &m);
+	return quorum_majority_led(q, &m, true);
 }
 
 const char *quorum_offer_obstacle(const struct quorum *q)

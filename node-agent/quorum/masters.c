@@ -62,28 +62,35 @@ const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id)
 	return id == q->self ? &q->claim : &q->seat[id].word.claim;
 }
 
-/* An arbiter follows, and has nothing. */
-static bool leads_majority(const struct quorum *q, const struct manifest *m, unsigned master)
+struct followers {
+	unsigned voters, data;
+};
+
+/* Of m's voters, those that are here and follow that master. */
+static struct followers followers_of(
+	const struct quorum *q, const struct manifest *m, unsigned master)
 {
 	const struct mastership *claim = quorum_claim_of(q, master);
-	unsigned voters = 0, data = 0;
+	struct followers n = {0};
 
-	if (!quorum_leads(q, master))
-		return false;
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
 		bool follows = k->incarnation && quorum_voter_here(q, k->id) &&
 			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
-		voters += follows;
-		data += follows && k->role == MANIFEST_DATA;
+		n.voters += follows;
+		n.data += follows && k->role == MANIFEST_DATA;
 	}
-	return voters >= manifest_majority(m) && data >= manifest_data_majority(m);
+	return n;
 }
 
-bool quorum_majority_led(const struct quorum *q, const struct manifest *m)
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data)
 {
 	for (unsigned i = 0; i < m->n; i++) {
-		if (leads_majority(q, m, m->member[i].id))
+		unsigned id = m->member[i].id;
+		struct followers n =
+			quorum_leads(q, id) ? followers_of(q, m, id) : (struct followers){0};
+		if (n.voters >= manifest_majority(m) &&
+			(!data || n.data >= manifest_data_majority(m)))
 			return true;
 	}
 	return false;

@@ -278,11 +278,28 @@ int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e
 
 /* --- a member that lost p3 gets its vote back */
 
+/*
+ * A new voter has nothing yet, and more are a majority with it: those who follow the master must be
+ * one all the same, or nothing is written until it has copied the store. Where there was one voter
+ * it cannot be otherwise.
+ */
+static bool spares_master(const struct quorum *q, unsigned id)
+{
+	struct manifest m = q->d.manifest;
+
+	for (unsigned i = 0; i < m.n && manifest_majority(&q->d.manifest) > 1; i++) {
+		if (m.member[i].id == id)
+			m.member[i].incarnation = incarnation(q, id);
+	}
+	return quorum_majority_led(q, &m, false);
+}
+
 /* A new voter makes another majority: one at a time, and none while the last one is so new. */
 static bool may_vote(const struct quorum *q, unsigned id)
 {
-	return here(q, id) && !quorum_votes(q, id) && quorum_may_come(q, id) &&
-	       (!quorum_is_lost(q, id) || !q->d.manifest.was_majority);
+	if (!here(q, id) || quorum_votes(q, id) || !quorum_may_come(q, id))
+		return false;
+	return !quorum_is_lost(q, id) || (!q->d.manifest.was_majority && spares_master(q, id));
 }
 
 static bool has_forgetful(const struct quorum *q)
@@ -315,7 +332,7 @@ static bool wish_readmitted(const struct quorum *q, struct manifest *m, const ch
 
 static bool has_settled(const struct quorum *q)
 {
-	return q->d.manifest.was_majority && quorum_majority_led(q, &q->d.manifest);
+	return q->d.manifest.was_majority && quorum_majority_led(q, &q->d.manifest, true);
 }
 
 static bool wish_settled(const struct quorum *q, struct manifest *m, const char **why)

@@ -75,10 +75,10 @@ bool quorum_is_leading(const struct quorum *q, unsigned id);
 /* Likewise, for use within a step: this node says so only at its end, what it was before counts. */
 bool quorum_leads(const struct quorum *q, unsigned id);
 /*
- * Is one of m's voters such a master, and followed by a majority of them, who are all here, and of
- * the data nodes by one?
+ * Is one of m's voters such a master, and followed by a majority of them, who are all here?
+ * data: and by one of the data nodes; an arbiter follows, and has nothing.
  */
-bool quorum_majority_led(const struct quorum *q, const struct manifest *m);
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data);
 /* What id claims now; term 0: nothing. */
 const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id);
 /* Does it follow this node, its master? */

@@ -178,6 +178,26 @@ static void test_newcomer(void)
 	is_int(manifest_majority(decided(1)), 3, "and three of four are a majority");
 }
 
+/* Of four three are a majority: with 3 away nothing could be written until 4 has the store. */
+static void test_newcomer_waits(void)
+{
+	struct manifest four = members(4, 0);
+
+	begin();
+	live(THREE, 5000);
+	for (unsigned id = 1; id <= 3; id++) {
+		give(id, &four, 2);
+		runs[id] = 2;
+	}
+	live(THREE, 10000);
+	live(0x06, 5000);
+	live(0x16, 20000);
+	is_int(decided(4)->n, 4, "a newcomer, while one is away");
+	ok(!manifest_member(decided(1), 4)->incarnation, "waits for its vote");
+	live(FOUR, 20000);
+	ok(manifest_member(decided(1), 4)->incarnation, "until that one is back");
+}
+
 /* The one that came was followed by nobody yet, so what a majority is counts in both ways. */
 static void test_newcomers(void)
 {
@@ -380,6 +400,7 @@ int main(void)
 {
 	test_decided();
 	test_newcomer();
+	test_newcomer_waits();
 	test_newcomers();
 	test_last_of_three();
 	test_last_remaining();
