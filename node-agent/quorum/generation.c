@@ -82,13 +82,14 @@ static bool loses_leader(const struct quorum *q)
 	return false;
 }
 
-static bool loses_voter(const struct quorum *q)
+static bool loses_voter(const struct quorum *q, bool newcomer)
 {
 	const struct manifest *m = &q->d.manifest;
 
 	for (unsigned i = 0; i < m->n; i++) {
-		if (m->member[i].incarnation &&
-			!is_same(&m->member[i], manifest_member(&q->offer, m->member[i].id)))
+		const struct manifest_member *k = &m->member[i];
+		if (k->incarnation && (newcomer || !k->newcomer) &&
+			!is_same(k, manifest_member(&q->offer, k->id)))
 			return true;
 	}
 	return false;
@@ -112,11 +113,12 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 		return NULL;
 	if (gone + new > 1)
 		return "data nodes and arbiters come and go one at a time";
-	if (gone && loses_voter(q) && q->d.manifest.was_majority)
+	/* A newcomer was in no majority before: it may have died with its copy half-made. */
+	if (gone && loses_voter(q, false) && q->d.manifest.was_majority)
 		return "no master has led since the members changed last";
 	if (gone && loses_leader(q))
 		return "the master is not removed; make another one master first";
-	if (gone && loses_voter(q) && !keeps_majority(q))
+	if (gone && loses_voter(q, true) && !keeps_majority(q))
 		return "of those who would remain no majority follows a master";
 	return NULL;
 }

@@ -186,12 +186,14 @@ static bool is_orphan(const struct quorum *q)
 }
 
 /*
- * Elected, though there is nothing in its store that counts. Not the first one up for its moment:
- * the next that joins it is elected, if it has more.
+ * Elected, though there is nothing in its store that counts: another one may copy that at once. As
+ * long as nobody is known to have followed a master, it is only that not all are heard.
  */
 static bool is_hollow(const struct quorum *q)
 {
-	return q->hollow_ms >= 0 && q->now_ms - q->hollow_ms >= QUORUM_HOLLOW_MS;
+	int64_t patience_ms = quorum_last(q).term ? 0 : QUORUM_LEASE_MS;
+
+	return q->hollow_ms >= 0 && q->now_ms - q->hollow_ms >= patience_ms;
 }
 
 static void watch_hollow(struct quorum *q)

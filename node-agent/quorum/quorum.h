@@ -77,7 +77,6 @@
  * to elect nobody for minutes.
  */
 #define QUORUM_REELECT_MS 90000
-#define QUORUM_HOLLOW_MS 0 /* how long a master may have nothing in its store */
 /*
  * A Neo4j that is neither master nor slave tells no length: its store is known by a bound only, and
  * may be no longer than the new master's after all. One that was elected with has so long to become

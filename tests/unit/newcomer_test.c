@@ -366,6 +366,37 @@ static void test_leaver_and_arbiter(void)
 	arbiter = 0;
 }
 
+/* Of two votes, one an arbiter's, a third was to come, and died while it copied the store. */
+static void test_dead_newcomer(void)
+{
+	struct manifest all = members(4, 1), rest = members(4, 1), m, before;
+
+	begin();
+	rest.n--;
+	rest.member[1] = rest.member[2];
+	rest.member[1].role = all.member[2].role = MANIFEST_ARBITER;
+	before = m = all;
+	before.epoch = before.run = m.run = 1;
+	m.epoch = 2;
+	for (unsigned i = 0; i < 3; i++)
+		before.member[i].incarnation = m.member[i].incarnation = 10 + m.member[i].id;
+	before.member[1].incarnation = 0;
+	manifest_note_change(&m, &before);
+	is_int(m.was_majority, 2, "both votes were a majority");
+	for (unsigned id = 2; id <= 4; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &all, &d, now);
+	}
+	arbiter = 4;
+	live(0x14, 10000);
+	for (unsigned id = 2; id <= 4; id++)
+		give(id, &rest, 2);
+	live(0x14, 10000);
+	is_int(decided(2)->n, 2, "it is removed: nothing is on it alone");
+	arbiter = 0;
+}
+
 /*
  * 1 was alone once, of which 4 knows, which was removed. Today 1, 2 and 3 are the cluster, and 4 is
  * to come back. 1 has a new card, and hears 4 first.
@@ -406,6 +437,7 @@ int main(void)
 	test_last_remaining();
 	test_leaver_and_arbiter();
 	test_stale();
+	test_dead_newcomer();
 	test_leaver();
 	test_dead_leaver();
 	return done();

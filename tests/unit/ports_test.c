@@ -143,8 +143,39 @@ static void test_hung(void)
 	ok(v.lease_ms > heard + QUORUM_LEASE_MS, "by the lease of the run");
 }
 
+/* The first one up of new cards waits for the others' JVMs, and for a moment hears nobody. */
+static void test_first(void)
+{
+	static struct quorum q;
+	struct quorum_look l = {.fit = true,
+		.neo4j_run = 1,
+		.formed = true,
+		.role = NEO4J_MASTER,
+		.master = 1,
+		.last_tx = 1,
+		.told = true};
+	struct verdict v;
+	int64_t t = 0;
+
+	begin(&q, 1);
+	q.d.basis = q.d.followed = q.d.touched = q.d.granted = (struct mastership){0};
+	for (; t < 4000; t += TICK) {
+		for (unsigned id = 2; id <= 3; id++) {
+			struct word w = {.incarnation = 10 + id, .epoch = 1, .run = 1, .fit = true};
+			quorum_seen(&q, id, t);
+			quorum_hear(&q, id, &w, NULL, t);
+		}
+		quorum_step(&q, &l, t, &v);
+	}
+	ok(v.neo4j == NEO4J_AS_IT_IS, "the first master has nothing in its store: %s", v.why);
+	t += QUORUM_PRESENT_MS + TICK;
+	quorum_step(&q, &l, t, &v);
+	ok(v.neo4j == NEO4J_AS_IT_IS, "and is not ended for that when it hears nobody: %s", v.why);
+}
+
 int main(void)
 {
+	test_first();
 	test_slave();
 	test_hung();
 	return done();
