@@ -87,8 +87,9 @@ bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool 
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
-		struct followers n =
-			quorum_leads(q, id) ? followers_of(q, m, id) : (struct followers){0};
+		if (!quorum_leads(q, id))
+			continue;
+		struct followers n = followers_of(q, m, id);
 		if (n.voters >= manifest_majority(m) &&
 			(!data || n.data >= manifest_data_majority(m)))
 			return true;

@@ -286,9 +286,10 @@ int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e
 static bool spares_master(const struct quorum *q, unsigned id)
 {
 	struct manifest m = q->d.manifest;
+	bool alone = manifest_majority(&m) == 1;
 
-	for (unsigned i = 0; i < m.n && manifest_majority(&q->d.manifest) > 1; i++) {
-		if (m.member[i].id == id)
+	for (unsigned i = 0; i < m.n; i++) {
+		if (m.member[i].id == id && !alone)
 			m.member[i].incarnation = incarnation(q, id);
 	}
 	return quorum_majority_led(q, &m, false);

@@ -16,12 +16,7 @@ static uint64_t bit(unsigned id)
 /* Whom the card knows as members. */
 static uint64_t members_at(const struct world *w, unsigned id)
 {
-	const struct manifest *m = quorum_members(&w->node[id].quorum);
-	uint64_t bits = 0;
-
-	for (unsigned i = 0; i < m->n; i++)
-		bits |= bit(m->member[i].id);
-	return bits;
+	return world_bits(quorum_members(&w->node[id].quorum));
 }
 
 static bool is_room(const struct world *w, unsigned id)
@@ -45,16 +40,6 @@ void generation_offer(struct world *w, unsigned id)
 {
 	if (is_room(w, id))
 		give(w, id, members_at(w, id), world_random(w, 3) == 0);
-}
-
-static void list_of(const struct world *w, uint64_t bits, struct manifest *m)
-{
-	*m = (struct manifest){0};
-	for (unsigned id = 1; id <= w->n; id++) {
-		if (bits & bit(id))
-			m->member[m->n++] = (struct manifest_member){.id = (uint8_t)id,
-				.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
-	}
 }
 
 /* `bramble node add` and `remove` go to a cluster that is there. */
@@ -91,7 +76,7 @@ void generation_grow(struct world *w, unsigned id)
 		return;
 	w->node[w->n + 1].arbiter = !has_arbiter(w) && world_random(w, 5) == 0;
 	uint64_t list = members_at(w, id) | bit(++w->n);
-	list_of(w, list, &w->node[w->n].expected);
+	world_list(w, list, &w->node[w->n].expected);
 	give(w, id, list, false);
 	if (world_random(w, 2))
 		node_boot(w, w->n);
@@ -149,7 +134,7 @@ void generation_round(struct world *w, unsigned id)
 	if (n->quorum.offer.generation == n->card.stored)
 		return;
 	struct manifest offer;
-	list_of(w, w->list[n->card.stored], &offer);
+	world_list(w, w->list[n->card.stored], &offer);
 	offer.generation = n->card.stored;
 	quorum_offer(&n->quorum, &offer);
 }

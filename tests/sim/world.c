@@ -95,16 +95,34 @@ bool world_voter(const struct world *w, unsigned id)
 	return m && m->incarnation;
 }
 
+uint64_t world_bits(const struct manifest *m)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		bits |= UINT64_C(1) << m->member[i].id;
+	return bits;
+}
+
+void world_list(const struct world *w, uint64_t bits, struct manifest *m)
+{
+	*m = (struct manifest){0};
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (bits >> id & 1)
+			m->member[m->n++] = (struct manifest_member){.id = (uint8_t)id,
+				.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
+	}
+}
+
 /* The cards are written anew, all with one list of members. */
 static void build_anew(struct world *w)
 {
-	struct manifest list = {0};
+	struct manifest list;
+	uint64_t bits = 0;
 
-	for (unsigned id = 1; id <= w->n; id++) {
-		if (!w->node[id].retired)
-			list.member[list.n++] = (struct manifest_member){.id = (uint8_t)id,
-				.role = w->node[id].arbiter ? MANIFEST_ARBITER : MANIFEST_DATA};
-	}
+	for (unsigned id = 1; id <= w->n; id++)
+		bits |= (uint64_t)!w->node[id].retired << id;
+	world_list(w, bits, &list);
 	bool same = list.n == w->expected.n;
 	w->expected = list;
 	for (unsigned id = 1; id <= w->n && !same; id++) {
@@ -112,15 +130,6 @@ static void build_anew(struct world *w)
 		w->node[id].card = (struct card){0};
 		w->node[id].expected = list;
 	}
-}
-
-/* The same members, of whom nobody knows anything yet. */
-static void list_members(const struct manifest *of, struct manifest *list)
-{
-	*list = (struct manifest){.n = of->n};
-	for (unsigned i = 0; i < of->n; i++)
-		list->member[i] = (struct manifest_member){
-			.id = of->member[i].id, .role = of->member[i].role};
 }
 
 /* The newest that any card remembers; empty if no member remembers anything. */
@@ -144,7 +153,7 @@ void node_wipe(struct world *w, unsigned id)
 	world_log(w, "%u gets a new card", id);
 	w->node[id].card = (struct card){0};
 	if (w->newest.epoch)
-		list_members(&w->newest, &w->node[id].expected);
+		world_list(w, world_bits(&w->newest), &w->node[id].expected);
 	w->wipes++;
 	struct manifest newest = recall_newest(w);
 	if (newest.epoch && newest.epoch == w->newest.epoch)

@@ -132,6 +132,9 @@ uint64_t world_random(struct world *w, uint64_t below);
 bool world_reach(const struct world *w, unsigned a, unsigned b);
 /* Does the newest manifest know it? Before there is one: is it one of the first members? */
 bool world_member(const struct world *w, unsigned id);
+/* A manifest's members by bits, and such members of whom nobody knows anything yet. */
+uint64_t world_bits(const struct manifest *m);
+void world_list(const struct world *w, uint64_t bits, struct manifest *m);
 /* Has it a vote in that? */
 bool world_voter(const struct world *w, unsigned id);
 PRINTF(2, 3) void world_log(const struct world *w, const char *fmt, ...);

@@ -107,6 +107,15 @@ static void give(unsigned id, const struct manifest *list, uint64_t generation)
 	quorum_offer(&q[id], &offer);
 }
 
+/* 1 to 3 have it, and have come up with it. */
+static void all_run(const struct manifest *list, uint64_t generation)
+{
+	for (unsigned id = 1; id <= 3; id++) {
+		give(id, list, generation);
+		runs[id] = generation;
+	}
+}
+
 static const struct manifest *decided(unsigned id)
 {
 	return &q[id].d.manifest;
@@ -185,10 +194,7 @@ static void test_newcomer_waits(void)
 
 	begin();
 	live(THREE, 5000);
-	for (unsigned id = 1; id <= 3; id++) {
-		give(id, &four, 2);
-		runs[id] = 2;
-	}
+	all_run(&four, 2);
 	live(THREE, 10000);
 	live(0x06, 5000);
 	live(0x16, 20000);
@@ -205,15 +211,9 @@ static void test_newcomers(void)
 
 	begin();
 	live(THREE, 5000);
-	for (unsigned id = 1; id <= 3; id++) {
-		give(id, &four, 2);
-		runs[id] = 2;
-	}
+	all_run(&four, 2);
 	live(THREE, 10000);
-	for (unsigned id = 1; id <= 3; id++) {
-		give(id, &five, 3);
-		runs[id] = 3;
-	}
+	all_run(&five, 3);
 	runs[4] = 3;
 	live(THREE, 10000);
 	is_int(decided(1)->n, 5, "two have been added, and neither has come");

@@ -177,18 +177,24 @@ static void test_patient(void)
 	ok(step(&r, &look).rests && r.trial.failed == 2, "and no more");
 }
 
+static struct rollout_word fail_to_install(
+	struct rollout *r, struct rollout_look *look, const char *why)
+{
+	look->turn = true;
+	step(r, look);
+	look->process = look->serves = false;
+	step(r, look);
+	look->result = -1;
+	look->result_why = why;
+	return step(r, look);
+}
+
 static void test_not_installed(void)
 {
 	struct rollout r = begin();
 	struct rollout_look look = decided();
 
-	look.turn = true;
-	step(&r, &look);
-	look.process = look.serves = false;
-	step(&r, &look);
-	look.result = -1;
-	look.result_why = "no space left";
-	struct rollout_word w = step(&r, &look);
+	struct rollout_word w = fail_to_install(&r, &look, "no space left");
 	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.failed == 2,
 		"what cannot be installed is taken back, too");
 	is_str(r.trial.why, "no space left", "and why");
@@ -321,13 +327,7 @@ static void test_way_back_of_failed(void)
 	struct rollout r = begin();
 	struct rollout_look look = decided();
 
-	look.turn = true;
-	step(&r, &look);
-	look.process = look.serves = false;
-	step(&r, &look);
-	look.result = -1;
-	look.result_why = "its own reason";
-	step(&r, &look);
+	fail_to_install(&r, &look, "its own reason");
 	look.passing = true;
 	look.result_why = "no space left";
 	step(&r, &look);
