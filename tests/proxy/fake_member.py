@@ -99,8 +99,9 @@ class FakeMember:
         self.frozen = False  # takes connections, answers nothing: a power cut, seen from outside
         self.lock = threading.Lock()
         self.seen = []  # (method, target, fields) of each request but probes
-        self.probes = self.connections = self.now = self.most = 0
+        self.probes = self.now = self.most = 0
         self.socks = set()
+        self.carriers = set()  # the connections that brought anything but probes
         self.transactions = {}  # id -> the statements sent so far, None once it is over
         self.committed = []  # the statements of each
         self.version = "3.5"
@@ -150,7 +151,6 @@ class FakeMember:
                 return
             with self.lock:
                 self.socks.add(sock)
-                self.connections += 1
             threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
 
     def serve(self, sock):
@@ -179,6 +179,7 @@ class FakeMember:
             return True
         with self.lock:
             self.seen.append((method, target, fields))
+            self.carriers.add(reader)
             self.now += 1
             self.most = max(self.most, self.now)
         try:
