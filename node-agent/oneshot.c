@@ -44,9 +44,10 @@ int agent_prepare(const struct agent_options *o, struct err *e)
 	struct identity id;
 	struct marker m;
 
-	if (find_own_store(o, &id, &m, &store, e) < 0)
+	if (find_own_store(o, &id, &m, &store, e) < 0 || store_prepare(store, &m, e) < 0)
 		return -1;
-	return store_prepare(store, &m, e);
+	store_mend(store, &id);
+	return 0;
 }
 
 int agent_upgraded(const struct agent_options *o, struct err *e)

@@ -105,6 +105,19 @@ int store_prepare(const char *dir, const struct marker *m, struct err *e)
 	return 0;
 }
 
+void store_mend(const char *dir, const struct identity *id)
+{
+	_cleanup_free_ char *branched = xasprintf("%s/%s/branched", dir, stores[0]);
+	unsigned version = 0;
+	struct err e;
+
+	if (neo4j_version_parse(id->neo4j, &version) < 0 || version != NEO4J_VERSION(3, 5) ||
+		id->mode != NEO4J_HA || !(identity_self(id)->roles & ROLE_DATA))
+		return;
+	if (io_mkdir_p(branched, 0755, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
 /* A thread would do, but so does a child, and the agent reaps children anyway. */
 pid_t store_sync(const char *dir)
 {

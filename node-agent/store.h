@@ -18,6 +18,14 @@
  */
 MUST_CHECK int store_prepare(const char *dir, const struct marker *m, struct err *e);
 
+/*
+ * On a data node of an HA cluster of Neo4j 3.5, an empty DIR/neo4j/data/databases/branched. HA has
+ * its folder of that name in the store, 3.5.0 and 3.5.1 list this one and fail when it is not
+ * there: so does dbms.queryJmx, and :sysinfo of the Neo4j Browser stays empty (neo4j/neo4j issue
+ * 12121). Call it after store_prepare. What fails is logged, for Neo4j runs without, too.
+ */
+void store_mend(const char *dir, const struct identity *id);
+
 /* Begins to sync the whole filesystem of dir in a child, whose exit says how it went; -1: errno. */
 pid_t store_sync(const char *dir);
 

@@ -119,6 +119,31 @@ static void test_restore_cut(void)
 	is_str(content("databases-aside-5/graph.db"), "old", "with the old one kept");
 }
 
+/* Is there the folder that Neo4j 3.5 looks for, once a node of such a cluster is prepared? */
+static bool mended(const char *neo4j, enum neo4j_mode mode, unsigned roles)
+{
+	struct identity id = {.mode = mode, .nmembers = 1, .members = {{.roles = roles}}};
+	_cleanup_free_ char *databases = xasprintf("%s/neo4j/data/databases", dir);
+	_cleanup_free_ char *branched = xasprintf("%s/branched", databases);
+	struct err e;
+
+	if (io_remove_tree(databases, &e) < 0)
+		exit(1);
+	snprintf(id.neo4j, sizeof(id.neo4j), "%s", neo4j);
+	store_mend(dir, &id);
+	return access(branched, F_OK) == 0;
+}
+
+static void test_mend(void)
+{
+	ok(mended("3.5.0-beta03", NEO4J_HA, ROLE_DATA), "3.5 HA gets the folder it looks for");
+	ok(mended("3.5.1", NEO4J_HA, ROLE_DATA | ROLE_PROXY), "a release, too");
+	ok(!mended("3.4.10", NEO4J_HA, ROLE_DATA), "3.4 does without");
+	ok(!mended("2.3.1", NEO4J_HA, ROLE_DATA), "so does 2.3");
+	ok(!mended("3.5.0", NEO4J_CAUSAL, ROLE_DATA), "a causal cluster has no such stores");
+	ok(!mended("3.5.0", NEO4J_HA, ROLE_ARBITER), "an arbiter has no store");
+}
+
 static void test_sync(void)
 {
 	int status = -1;
@@ -141,6 +166,7 @@ int main(void)
 	test_discard();
 	test_restore();
 	test_restore_cut();
+	test_mend();
 	test_sync();
 	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
 	return done();
