@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Three real Neo4j 3.5 HA servers on loopback and bramble-proxy in front of them."""
+"""Real Neo4j 3.5 HA servers on loopback, three as a rule, and bramble-proxy in front of them."""
 
 import base64
 import json
@@ -64,6 +64,7 @@ class Node:
         auth = os.path.join(self.home, "data", "dbms", "auth")
         os.makedirs(os.path.dirname(auth))
         shutil.copy(os.path.join(root, "auth"), auth)
+        os.makedirs(os.path.join(self.home, "data", "databases", "branched"))  # as bramble-agent prepare does
 
     def start(self):
         log = open(os.path.join(self.home, "console.log"), "a")
