@@ -85,9 +85,9 @@ enum fate {
 	FATE_DROP,    /* its bytes are thrown away */
 };
 
-/* Of the transaction that waits or runs. */
+/* Of the transaction that waits or runs; of a connection as a whole the last two, too. */
 struct tally {
-	int64_t asked_ms, began_ms; /* 0: not yet */
+	int64_t asked_ms, began_ms, connected_ms, answered_ms; /* 0: not yet */
 	struct bolt_member *member;
 };
 
@@ -171,7 +171,6 @@ struct bolt_member {
 	struct front *front;
 	struct member *member;
 	struct list busy;         /* links that are not idle */
-	size_t tunnels;           /* connections as a whole: tunnel.h */
 	uint64_t last_tx;         /* the highest it is known to have */
 	bool early;               /* the last link to it speaks version 1 or 2 */
 	int64_t shunned_until_ms; /* after it refused a link */

@@ -386,14 +386,16 @@ bool bolt_drained(const struct proxy *p)
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
 {
 	const struct front *f = p->bolt;
-	size_t busy = 0;
+	size_t busy = 0, placed = 0;
 
-	for (size_t i = 0; f && i < f->proxy->nmembers; i++)
+	for (size_t i = 0; f && i < f->proxy->nmembers; i++) {
 		busy += f->members[i].busy.len;
+		placed += f->members[i].counters.tunnels;
+	}
 	if (bound)
-		*bound = busy;
+		*bound = busy + placed;
 	if (waiting)
-		*waiting = f ? f->waiting.len : 0;
+		*waiting = f ? f->waiting.len + f->tunnels.len - placed : 0;
 	return f ? clients(f) : 0;
 }
 
@@ -414,7 +416,7 @@ const struct bolt_member_counters *bolt_member_counters(const struct member *m, 
 	if (!f)
 		return NULL;
 	if (busy)
-		*busy = f->members[m->index].busy.len;
+		*busy = f->members[m->index].busy.len + f->members[m->index].counters.tunnels;
 	return &f->members[m->index].counters;
 }
 

@@ -22,6 +22,7 @@ struct slice;
 struct bolt_counters {
 	uint64_t sessions, refused_logins, bad_messages, routing_calls;
 	uint64_t reads, writes; /* transactions that were given to a member */
+	uint64_t tunnels;       /* connections that were, as a whole: tunnel.h */
 	uint64_t held;          /* those that had to wait for one */
 	uint64_t failed_over;   /* begun ones that got a transient failure */
 	uint64_t unknown;       /* connections closed because a commit's outcome is unknown */
@@ -32,6 +33,9 @@ struct bolt_counters {
 struct bolt_member_counters {
 	uint64_t transactions, links, errors;
 	size_t busy_max;
+	size_t tunnels, tunnels_max; /* connections as a whole, now and the most: tunnel.h */
+	uint64_t tunnels_total;
+	uint64_t bytes_in, bytes_out; /* theirs: to the member and from it */
 };
 
 MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
@@ -63,15 +67,26 @@ void bolt_cut(const struct member *m, bool writes_only, const char *why);
 /* Its slot is to be empty. */
 void bolt_forget(const struct member *m);
 
-/* Sessions there are now; of those, in a transaction and waiting for one. Any may be NULL. */
+/* Sessions there are now; of those, in a transaction, or a member's as a whole, and waiting for
+ * that. Any may be NULL. */
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting);
 /* When the certificate ends; 0: no TLS. */
 int64_t bolt_tls_ends(const struct proxy *p);
 
 /* NULL when Bolt is not served. */
 const struct bolt_counters *bolt_counters(const struct proxy *p);
+/* busy: transactions, and connections as a whole, it has now. */
 const struct bolt_member_counters *bolt_member_counters(const struct member *m, size_t *busy);
-/* Only where it is. */
+/* Those it was given. */
+static inline uint64_t bolt_member_total(const struct bolt_member_counters *c)
+{
+	return c->transactions + c->tunnels_total;
+}
+static inline uint64_t bolt_total(const struct bolt_counters *c)
+{
+	return c->reads + c->writes + c->tunnels;
+}
+/* Only where Bolt is served. */
 const struct meter *bolt_meter(const struct proxy *p);
 const struct meter *bolt_member_meter(const struct member *m);
 

@@ -42,8 +42,8 @@ static bool has_mark(const struct front *f, const struct bolt_member *m, uint64_
 
 static bool less_loaded(const struct bolt_member *a, const struct bolt_member *b)
 {
-	return (a->busy.len + a->tunnels) * member_pull(b->member) <
-	       (b->busy.len + b->tunnels) * member_pull(a->member);
+	return (a->busy.len + a->counters.tunnels) * member_pull(b->member) <
+	       (b->busy.len + b->counters.tunnels) * member_pull(a->member);
 }
 
 /* Starts behind the last one chosen, so that equals take turns. */

@@ -246,8 +246,8 @@ struct session *session_new(struct front *f, int fd)
 		return NULL;
 	}
 	list_append(&f->sessions, &s->node);
-	if (f->sessions.len > f->counters.sessions_max)
-		f->counters.sessions_max = f->sessions.len;
+	if (f->sessions.len + f->tunnels.len > f->counters.sessions_max)
+		f->counters.sessions_max = f->sessions.len + f->tunnels.len;
 	f->counters.sessions++;
 	session_enter(s, SESSION_SNIFF);
 	return s;

@@ -5,6 +5,7 @@
 #include "members/member.h"
 #include "place.h"
 #include "session.h"
+#include "tally.h"
 #include "tunnel.h"
 
 #define ROUTING_TEXT_MAX 512 /* a longer statement is no routing call */
@@ -28,10 +29,11 @@ static void drop_member(struct tunnel *t)
 	t->member.fd = -1;
 }
 
-static void tunnel_close(struct tunnel *t)
+static void tunnel_close(struct tunnel *t, enum tally_end how)
 {
 	if (t->state == TUNNEL_GONE)
 		return;
+	tally_tunnel_end(t, how); /* unless it ended otherwise before */
 	t->state = TUNNEL_GONE;
 	loop_timer_del(&t->timer);
 	loop_del(&t->client);
@@ -41,8 +43,9 @@ static void tunnel_close(struct tunnel *t)
 	stream_wipe(&t->up);
 	stream_free(&t->down);
 	free(t->own_address);
+	free(t->from);
 	if (t->to)
-		t->to->tunnels--;
+		t->to->counters.tunnels--;
 	list_append(&t->front->gone_tunnels, &t->node);
 	front_left(t->front);
 }
@@ -50,6 +53,23 @@ static void tunnel_close(struct tunnel *t)
 static bool idle(const struct tunnel *t)
 {
 	return !t->asked && !t->in_tx && !t->local && !stream_len(&t->down);
+}
+
+/* Whoever leaves when it is owed nothing more has not left before its time. */
+static enum tally_end client_left(const struct tunnel *t)
+{
+	return t->state == TUNNEL_OPEN && idle(t) ? TALLY_DONE : TALLY_LEFT;
+}
+
+/*
+ * Neo4j itself closes after GOODBYE, after the FAILURE of a login or of a broken message, and when
+ * there is no version of Bolt that both speak.
+ */
+static enum tally_end member_left(const struct tunnel *t)
+{
+	bool disagree = t->state == TUNNEL_OPEN && !t->version.major;
+
+	return t->parting || t->failed || disagree ? TALLY_DONE : TALLY_LOST;
 }
 
 /* --- events */
@@ -86,10 +106,8 @@ static uint32_t member_wants(const struct tunnel *t)
 
 static int send_up(struct tunnel *t)
 {
-	uint64_t ignored = 0;
-
 	return t->state == TUNNEL_SHAKING || t->state == TUNNEL_OPEN
-		       ? stream_send(&t->up, t->member.fd, &ignored)
+		       ? stream_send(&t->up, t->member.fd, &t->to->counters.bytes_in)
 		       : 0;
 }
 
@@ -99,16 +117,19 @@ static void tunnel_watch(struct tunnel *t)
 
 	if (t->state == TUNNEL_GONE)
 		return;
-	if (stream_send(&t->down, t->client.fd, &t->front->counters.bytes_out) < 0 ||
-		send_up(t) < 0) {
-		tunnel_close(t);
+	if (stream_send(&t->down, t->client.fd, &t->front->counters.bytes_out) < 0) {
+		tunnel_close(t, TALLY_LEFT);
+		return;
+	}
+	if (send_up(t) < 0) {
+		tunnel_close(t, member_left(t));
 		return;
 	}
 	watch_progress(t, before);
 	bool done = t->state == TUNNEL_CLOSING ? !stream_len(&t->down)
 					       : t->front->proxy->draining && idle(t);
 	if (done) {
-		tunnel_close(t);
+		tunnel_close(t, TALLY_DONE);
 		return;
 	}
 	loop_mod(&t->client, client_wants(t));
@@ -167,6 +188,13 @@ static void answer_call(struct tunnel *t, const struct buf *data)
 	}
 }
 
+/* What it says is no Bolt, or comes where nothing of the kind may. */
+static void refuse(struct tunnel *t)
+{
+	t->front->counters.bad_messages++;
+	tunnel_close(t, TALLY_REFUSED);
+}
+
 /* PULL, in most cases, of our own answer. */
 static void answer_local(struct tunnel *t)
 {
@@ -177,8 +205,10 @@ static void answer_local(struct tunnel *t)
 		routing_put_table(&t->down.b, &t->table);
 	else if (tag == BOLT_DISCARD || tag == BOLT_RESET)
 		bolt_put_success(&t->down.b);
+	else if (tag == BOLT_GOODBYE)
+		tunnel_close(t, TALLY_DONE);
 	else
-		tunnel_close(t);
+		refuse(t);
 }
 
 /* --- the client's messages */
@@ -188,7 +218,8 @@ static void note_request(struct tunnel *t)
 	uint8_t tag = inbox_tag(&t->in);
 
 	t->fate = FATE_FORWARD;
-	if (tag == BOLT_GOODBYE)
+	t->parting = tag == BOLT_GOODBYE;
+	if (t->parting)
 		return;
 	t->asked++;
 	t->recovering |= tag == BOLT_RESET || tag == BOLT_ACK_FAILURE;
@@ -237,7 +268,7 @@ static bool step(struct tunnel *t)
 	if (t->fate == FATE_OPEN) {
 		if (!inbox_has_tag(&t->in)) {
 			if (t->in.ended)
-				tunnel_close(t);
+				refuse(t);
 			return false;
 		}
 		if (!decide(t))
@@ -264,7 +295,7 @@ static void tunnel_run(struct tunnel *t)
 		while (more && t->state == TUNNEL_OPEN && stream_len(&t->up) < STREAM_HIGH)
 			more = step(t);
 		if (send_up(t) < 0) {
-			tunnel_close(t);
+			tunnel_close(t, member_left(t));
 			return;
 		}
 	}
@@ -316,6 +347,7 @@ static void shaken(struct tunnel *t)
 	stream_take(&t->in.bytes, HANDSHAKE_SIZE);
 	t->version = (struct bolt_version){.major = v[3], .minor = v[2]};
 	t->state = TUNNEL_OPEN;
+	tally_tunnel_answered(t);
 	loop_timer_del(&t->timer);
 	hear(t, sizeof(uint32_t));
 }
@@ -334,8 +366,9 @@ static void unplace(struct tunnel *t)
 	member_suspect(t->to->member);
 	t->to->counters.errors++;
 	t->to->shunned_until_ms = boottime_ms() + SHUN_MS;
-	t->to->tunnels--;
+	t->to->counters.tunnels--;
 	t->to = NULL;
+	tally_tunnel_again(t);
 	drop_member(t);
 	stream_free(&t->up);
 	stream_free(&t->down);
@@ -346,14 +379,16 @@ static void unplace(struct tunnel *t)
 static void member_read(struct tunnel *t)
 {
 	size_t before = stream_len(&t->down);
-	uint64_t ignored = 0;
-	int n = stream_recv(&t->down, t->member.fd, &ignored);
+	uint64_t had = t->bytes;
+	int n = stream_recv(&t->down, t->member.fd, &t->bytes);
 
+	t->to->counters.bytes_out += t->bytes - had;
 	if (n < 0 && t->state == TUNNEL_SHAKING) {
 		unplace(t);
 		return;
 	}
 	if (n < 0) { /* what it said last still goes to the client */
+		tally_tunnel_end(t, member_left(t));
 		t->state = TUNNEL_CLOSING;
 		drop_member(t);
 		tunnel_watch(t);
@@ -378,6 +413,7 @@ static void greet(struct tunnel *t)
 	handshake_drop_manifest(bytes);
 	buf_add(&t->up.b, bytes, sizeof(bytes));
 	t->state = TUNNEL_SHAKING;
+	tally_tunnel_connected(t);
 	tunnel_watch(t);
 }
 
@@ -406,7 +442,7 @@ static void client_ready(struct loop_source *source, uint32_t events)
 	if (events & EPOLLIN && t->client.events & EPOLLIN)
 		n = stream_recv(&t->in.bytes, t->client.fd, &t->front->counters.bytes_in);
 	if (n < 0 || (n == 0 && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
-		tunnel_close(t);
+		tunnel_close(t, client_left(t));
 	else
 		tunnel_run(t);
 }
@@ -418,10 +454,22 @@ static void expired(struct loop_timer *timer)
 	if (t->state == TUNNEL_CONNECTING || t->state == TUNNEL_SHAKING)
 		unplace(t);
 	else
-		tunnel_close(t);
+		tunnel_close(t, t->state == TUNNEL_WAITING ? TALLY_WAITED : TALLY_SLOW);
 }
 
 /* --- its member */
+
+static void count_placed(struct tunnel *t)
+{
+	struct bolt_member_counters *c = &t->to->counters;
+
+	t->front->counters.tunnels += !t->attempts++;
+	c->links++;
+	c->tunnels_total++;
+	if (++c->tunnels > c->tunnels_max)
+		c->tunnels_max = c->tunnels;
+	tally_tunnel_begin(t);
+}
 
 static void place(struct tunnel *t)
 {
@@ -436,8 +484,7 @@ static void place(struct tunnel *t)
 		return;
 	}
 	t->to = m;
-	m->tunnels++;
-	m->counters.links++;
+	count_placed(t);
 	t->state = TUNNEL_CONNECTING;
 	(void)loop_timer_set(t->front->proxy->loop, &t->timer, t->front->proxy->conf->connect_ms);
 }
@@ -466,10 +513,12 @@ void tunnel_take(struct session *s)
 			.front = f,
 			.read = s->read_port,
 			.own_address = s->own_address,
+			.from = s->from,
 			.in = s->in,
 		};
 		s->in = (struct inbox){0};
 		s->own_address = NULL;
+		s->from = NULL;
 		loop_timer_init(&t->timer, expired);
 	}
 	session_close(s);
@@ -480,8 +529,10 @@ void tunnel_take(struct session *s)
 	}
 	list_append(&f->tunnels, &t->node);
 	t->deadline_ms = boottime_ms() + f->proxy->conf->hold_ms;
+	tally_tunnel_ask(t);
 	wait_for_member(t);
 	place(t);
+	f->counters.held += !t->to;
 }
 
 /* --- their end */
@@ -495,7 +546,7 @@ void tunnels_cut(struct front *f, const struct bolt_member *m, bool writes_only,
 		next = n->next;
 		if (t->to != m || (writes_only && t->read))
 			continue;
-		tunnel_close(t);
+		tunnel_close(t, TALLY_LOST);
 		cut++;
 	}
 	if (cut)
@@ -508,13 +559,13 @@ void tunnels_drain(struct front *f)
 		struct tunnel *t = container_of(n, struct tunnel, node);
 		next = n->next;
 		if (idle(t))
-			tunnel_close(t);
+			tunnel_close(t, TALLY_DONE);
 	}
 }
 
 void tunnels_stop(struct front *f)
 {
 	while (f->tunnels.first)
-		tunnel_close(container_of(f->tunnels.first, struct tunnel, node));
+		tunnel_close(container_of(f->tunnels.first, struct tunnel, node), TALLY_REFUSED);
 	tunnels_sweep(f);
 }

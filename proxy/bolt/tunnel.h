@@ -41,6 +41,10 @@ struct tunnel {
 	bool read;
 	int64_t deadline_ms; /* for a member to be found */
 	char *own_address;   /* where the client came, when a bridge lies between; else NULL */
+	struct sockaddr_storage *from; /* as a session's */
+	unsigned attempts;             /* times that a member was asked for */
+	uint64_t bytes;                /* that members sent */
+	struct tally tally;
 	struct bolt_version version;
 
 	struct inbox in;  /* from the client */
@@ -53,6 +57,7 @@ struct tunnel {
 	bool failed;           /* it says IGNORED until a RESET */
 	bool recovering;       /* which is on its way */
 	bool in_tx;            /* begun by BEGIN */
+	bool parting;          /* the client said GOODBYE */
 	bool local;            /* our own answer waits to be pulled */
 	struct routing_table table;
 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Bolt front as HAProxy would show it: another proxy, of transactions instead of requests. */
+/*
+ * The Bolt front as HAProxy would show it: another proxy, of transactions instead of requests, or,
+ * where a connection as a whole goes to a member, of connections: then it is HAProxy's mode tcp.
+ */
 #include "bolt/front.h"
 #include "members/member.h"
 #include "stats/stats.h"
@@ -49,11 +52,13 @@ static struct stats_row member_row(const struct stats_row *http)
 	r.iid = 5;
 	r.queue = r.idle = 0;
 	r.current = busy;
-	r.current_max = c->busy_max;
-	r.limit = m->proxy->conf->bolt_maxconn;
-	r.total = c->transactions;
+	r.current_max = c->busy_max + c->tunnels_max; /* one of them is none */
+	r.limit = m->proxy->conf->bolt_by_port ? 0 : m->proxy->conf->bolt_maxconn;
+	r.total = bolt_member_total(c);
 	r.errors = c->errors;
-	r.bytes_in = r.bytes_out = r.retries = r.redispatches = r.connect_errors = 0;
+	r.bytes_in = c->bytes_in;
+	r.bytes_out = c->bytes_out;
+	r.retries = r.redispatches = r.connect_errors = 0;
 	take_meter(&r, bolt_member_meter(m), boottime_ms());
 	return r;
 }
@@ -66,7 +71,7 @@ static struct stats_row backend_row(const struct proxy *p, const struct bolt_cou
 		.type = 1,
 		.iid = 5,
 		.role = "",
-		.total = c->reads + c->writes,
+		.total = bolt_total(c),
 		.since_ms = boottime_ms() - p->started_ms,
 	};
 
@@ -93,6 +98,8 @@ size_t stats_bolt_rows(const struct proxy *p, const struct stats_row *http, size
 		sum.usable += rows[n].usable;
 		sum.weight += rows[n].up ? rows[n].weight : 0;
 		sum.limit += rows[n].limit;
+		sum.bytes_in += rows[n].bytes_in;
+		sum.bytes_out += rows[n].bytes_out;
 		sum.errors += rows[n++].errors;
 	}
 	sum.status = sum.up ? "UP" : "DOWN";

@@ -35,7 +35,6 @@ NUMBER(queue)
 NUMBER(queue_max)
 NUMBER(current)
 NUMBER(current_max)
-NUMBER(limit)
 NUMBER(total)
 NUMBER(bytes_in)
 NUMBER(bytes_out)
@@ -95,6 +94,13 @@ static void put_pid(const struct stats_row *r, struct buf *out)
 {
 	(void)r;
 	buf_puts(out, "1");
+}
+
+/* Nothing where there is none. */
+static void put_limit(const struct stats_row *r, struct buf *out)
+{
+	if (r->limit)
+		buf_printf(out, "%zu", r->limit);
 }
 
 /* Nothing while it is not known. */

@@ -67,7 +67,7 @@ static void put_store(const struct stats_row *r, struct buf *out)
 	else
 		buf_puts(out, "\"lag\":null,");
 	buf_printf(out, "\"bolt_in_flight\":%zu,\"bolt_total\":%" PRIu64 ",", busy,
-		bolt ? bolt->transactions : 0);
+		bolt ? bolt_member_total(bolt) : 0);
 }
 
 static void put_bolt(const struct proxy *p, struct buf *out)
@@ -78,7 +78,7 @@ static void put_bolt(const struct proxy *p, struct buf *out)
 	buf_printf(out,
 		"\"bolt_sessions\":%zu,\"bolt_in_flight\":%zu,\"bolt_waiting\":%zu,"
 		"\"bolt_total\":%" PRIu64 ",",
-		sessions, bound, waiting, c ? c->reads + c->writes : 0);
+		sessions, bound, waiting, c ? bolt_total(c) : 0);
 }
 
 static void put_member(const struct stats_row *r, struct buf *out)

@@ -139,10 +139,14 @@ BOLT(bad_messages, c->bad_messages)
 BOLT(routing_calls, c->routing_calls)
 BOLT(received, c->bytes_in)
 BOLT(sent, c->bytes_out)
-BOLT_MEMBER(in_flight, busy)
+BOLT_MEMBER(in_flight, busy - c->tunnels)
 BOLT_MEMBER(transactions, c->transactions)
 BOLT_MEMBER(connections, c->links)
 BOLT_MEMBER(errors, c->errors)
+BOLT_MEMBER(sessions_now, c->tunnels)
+BOLT_MEMBER(sessions, c->tunnels_total)
+BOLT_MEMBER(received, c->bytes_out)
+BOLT_MEMBER(sent, c->bytes_in)
 
 static void bolt_transactions(const struct scrape *s)
 {
@@ -192,10 +196,21 @@ static void durations(const struct scrape *s)
 	put_durations(s, &s->proxy->meter.durations);
 }
 
+/* The meter is of one or the other. */
+static void put_bolt_durations(const struct scrape *s, bool by_port)
+{
+	if (bolt_counters(s->proxy) && s->proxy->conf->bolt_by_port == by_port)
+		put_durations(s, &bolt_meter(s->proxy)->durations);
+}
+
 static void bolt_durations(const struct scrape *s)
 {
-	if (bolt_counters(s->proxy))
-		put_durations(s, &bolt_meter(s->proxy)->durations);
+	put_bolt_durations(s, false);
+}
+
+static void bolt_session_durations(const struct scrape *s)
+{
+	put_bolt_durations(s, true);
 }
 
 static void member_down(const struct scrape *s)
@@ -269,7 +284,11 @@ static const struct metric metrics[] = {
 	{N "bolt_transaction_duration_seconds", "histogram",
 		"From the message that began one to its last answer, of those members took.",
 		bolt_durations},
-	{N "bolt_transactions_waiting", "gauge", "Transactions and logins that wait for a member.",
+	{N "bolt_session_duration_seconds", "histogram",
+		"How long connections lasted that were a member's as a whole.",
+		bolt_session_durations},
+	{N "bolt_transactions_waiting", "gauge",
+		"Transactions, logins and connections as a whole that wait for a member.",
 		bolt_waiting},
 	{N "bolt_transactions_held_total", "counter", "Those that had to wait.", bolt_held},
 	{N "bolt_transactions_failed_over_total", "counter",
@@ -291,6 +310,12 @@ static const struct metric metrics[] = {
 		bolt_member_connections},
 	{N "member_bolt_errors_total", "counter", "Connections to it that failed.",
 		bolt_member_errors},
+	{N "member_bolt_sessions", "gauge", "Connections of drivers that are its as a whole.",
+		bolt_member_sessions_now},
+	{N "member_bolt_sessions_total", "counter", "Those there were.", bolt_member_sessions},
+	{N "member_bolt_received_bytes_total", "counter", "Bytes from it on those.",
+		bolt_member_received},
+	{N "member_bolt_sent_bytes_total", "counter", "Bytes to it on those.", bolt_member_sent},
 };
 
 void stats_metrics(struct proxy *p, struct buf *out)

@@ -129,7 +129,7 @@ static void put_bolt_fact(const struct member *m, struct buf *out)
 	buf_printf(out,
 		"<dt>Bolt</dt><dd><span data-t=\"bolt_in_flight\">%zu</span> in flight, <span "
 		"data-t=\"bolt_total\">%" PRIu64 "</span> in all</dd>",
-		busy, c->transactions);
+		busy, bolt_member_total(c));
 }
 
 static void put_facts(const struct stats_row *r, struct buf *out)

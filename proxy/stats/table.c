@@ -21,6 +21,15 @@ static void put_count(const struct stats_row *r, uint64_t value, struct buf *out
 	buf_printf(out, "%" PRIu64, value);
 }
 
+/* As HAProxy has it for none. */
+static void put_limit(const struct stats_row *r, uint64_t value, struct buf *out)
+{
+	if (value)
+		put_count(r, value, out);
+	else
+		buf_puts(out, "-");
+}
+
 static void put_bytes(const struct stats_row *r, uint64_t value, struct buf *out)
 {
 	static const char *const units[] = {"", " kB", " MB", " GB", " TB", " PB"};
@@ -104,7 +113,7 @@ static const struct {
 	{NULL, "Max", get_rate_max, put_count, ALL},
 	{"Sessions", "Cur", get_current, put_count, ALL},
 	{NULL, "Max", get_current_max, put_count, ALL},
-	{NULL, "Limit", get_limit, put_count, ALL},
+	{NULL, "Limit", get_limit, put_limit, ALL},
 	{NULL, "Total", get_total, put_count, ALL},
 	{"Bytes", "In", get_bytes_in, put_bytes, ALL},
 	{NULL, "Out", get_bytes_out, put_bytes, ALL},

@@ -49,13 +49,14 @@ class Reader:
     """Reads heads and bodies from a socket."""
 
     def __init__(self, sock):
-        self.sock, self.data = sock, b""
+        self.sock, self.data, self.taken = sock, b"", 0
 
     def more(self):
         got = self.sock.recv(65536)
         if not got:
             raise ConnectionError("closed")
         self.data += got
+        self.taken += len(got)
 
     def until(self, mark):
         while mark not in self.data:

@@ -7,9 +7,13 @@ with real cores of 3.5. Prints TAP.
     port_test.py [NAME...]    only the tests whose name contains one of these
 """
 
+import os
+import re
+import socket
 import ssl
 import sys
 import tempfile
+import threading
 import time
 
 import harness
@@ -32,11 +36,12 @@ class AnyMember(BoltMember):
     """Takes the version it is made for, keeps what it was offered and told, and can not route."""
 
     def __init__(self, name, role, version):
-        self.speaks, self.offered = version, []
+        self.speaks, self.offered, self.readers = version, [], []
         super().__init__(name, role)
 
     def serve_bolt(self, sock):
         reader = Reader(sock)
+        self.readers.append(reader)
         try:
             self.offered.append(reader.exactly(20))
             sock.sendall(bytes([0, 0, self.speaks[1], self.speaks[0]]))
@@ -215,6 +220,149 @@ def test_drain():
     members[0].down()
 
 
+class LoggedPorts(PortProxy):
+    """With an access log, and words for what the pages say."""
+
+    def __init__(self, members, tls="", **kwargs):
+        self.folder = tempfile.TemporaryDirectory()
+        self.access = os.path.join(self.folder.name, "access.log")
+        super().__init__(members, tls=f'log {{ access = "{self.access}" }} {tls}', **kwargs)
+
+    def lines(self, n):
+        """The last of n lines, once these are there, its times left out."""
+        def all_lines():
+            with open(self.access) as f:
+                return f.read().splitlines()
+
+        eventually(lambda: len(all_lines()) >= n)
+        same(len(all_lines()), n, f"{n} lines in the access log")
+        return re.sub(r" \S+Z (\S+) ", r" \1 ", all_lines()[-1])
+
+    def end(self, n):
+        """How the n-th connection ended, and which it was."""
+        line = self.lines(n)
+        return re.sub(r"^\S+ (\S+) \S+ 0 \d+ ", r"\1 ", line)
+
+    def columns(self, pool, name):
+        names, *rows = [line.split(",") for line in self.stats("/;csv").replace("# ", "").splitlines()]
+        return next(dict(zip(names, r)) for r in rows if r[:2] == [pool, name])
+
+    def shows(self, pool, name, **want):
+        return {k: v for k, v in self.columns(pool, name).items() if k in want} == want
+
+    def metric(self, name):
+        return next(line.split()[-1] for line in self.stats("/metrics").splitlines()
+                    if line.startswith(f"bramble_proxy_{name} "))
+
+
+def test_counted():
+    """Connections are counted as sessions, from the first byte to the end and its reason."""
+    members = cluster((5, 8))
+    with LoggedPorts(members) as proxy:
+        c = proxy.open()
+        who(c)
+        same(proxy.columns("bolt", "FRONTEND")["scur"], "1", "a session of the clients' side")
+        now = proxy.columns("neo4j-bolt", "pi1")
+        same([now[k] for k in ("scur", "smax", "slim", "stot")], ["1", "1", "", "1"], "of its member")
+        same(proxy.columns("neo4j-bolt", "BACKEND")["scur"], "1", "and of all members")
+        same([proxy.json()[k] for k in ("bolt_sessions", "bolt_in_flight", "bolt_waiting", "bolt_total")], [1, 1, 0, 1],
+             "in /json")
+        same([proxy.metric(k) for k in ('member_bolt_sessions{member="pi1"}', 'member_bolt_sessions_total{member="pi1"}',
+                                        'member_bolt_transactions_in_flight{member="pi1"}')], ["1", "1", "0"],
+             "and in /metrics, as no transaction")
+        sent, taken = members[0].readers[0].taken, c.reader.taken
+        same((now["bin"], now["bout"]), (str(sent), str(taken)), "its bytes: what the member got and the client")
+        same((proxy.metric('member_bolt_sent_bytes_total{member="pi1"}'),
+              proxy.metric('member_bolt_received_bytes_total{member="pi1"}')), (str(sent), str(taken)), "in both")
+        c.send((GOODBYE,))
+        ok(re.fullmatch(rf'127.0.0.1 pi1/master -1/\d+/\d+/\d+/\d+ 0 {taken} -- 1 "BOLT PORT WRITE"', proxy.lines(1)),
+           f"GOODBYE is its end, with all its times and bytes: {proxy.lines(1)}")
+        same((proxy.columns("neo4j-bolt", "pi1")["scur"], proxy.metric("bolt_session_duration_seconds_count")),
+             ("0", "1"), "it is gone")
+        same([proxy.columns("neo4j-bolt", "BACKEND")[k] for k in ("stot", "bin", "bout")],
+             ["1", str(members[0].readers[0].taken), str(taken)], "and stays counted")
+    for m in members:
+        m.down()
+
+
+def test_ends():
+    """Why a connection ended."""
+    members = cluster((5, 8), 2)
+    with LoggedPorts(members, pool="hold_ms = 60000") as proxy:
+        c = proxy.open(port=proxy.read)
+        c.close()
+        ok(re.fullmatch(r'pi[12]/least -- 1 "BOLT PORT READ"', proxy.end(1)), "the client left when nothing was owed")
+        c = proxy.open()
+        c.ask(BEGIN, {})
+        c.close()
+        same(proxy.end(2), 'pi1/master CD 1 "BOLT PORT WRITE"', "in a transaction")
+        c = proxy.open()
+        members[0].break_links()
+        same(proxy.end(3), 'pi1/master SD 1 "BOLT PORT WRITE"', "the member left")
+        c = proxy.open()
+        c.ask(RUN, "FAIL", {}, {})
+        members[0].break_links()
+        same(proxy.end(4), 'pi1/master -- 1 "BOLT PORT WRITE"', "as it does after a failure")
+        c = proxy.open()
+        c.sock.sendall(b"\0\1\xb0\0\0")
+        same(proxy.end(5), 'pi1/master PD 1 "BOLT PORT WRITE"', "what it said was no Bolt")
+        same((proxy.columns("bolt", "FRONTEND")["ereq"], proxy.metric("bolt_messages_malformed_total")), ("1", "1"),
+             "which is counted")
+        members[0].speaks = (0, 0)
+        c = BoltClient(proxy.bolt, login=None, proposals=bytes.fromhex(OFFERS["6.3"][0]))
+        members[0].break_links()
+        same(proxy.end(6), 'pi1/master -- 1 "BOLT PORT WRITE"', "there is no version that both speak")
+        members[0].speaks = (5, 8)
+        c = proxy.open()
+        c.send((RUN, "CALL dbms.routing.getRoutingTable({})", {}, {}), (GOODBYE,))
+        same(proxy.end(7), 'pi1/master -- 1 "BOLT PORT WRITE"', "GOODBYE instead of a PULL of our own answer")
+        c = proxy.open()
+        members[0].role, members[1].role = "slave", "master"
+        same(proxy.end(8), 'pi1/master SD 1 "BOLT PORT WRITE"', "its member is the master no more")
+        members[1].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = BoltClient(proxy.bolt, login=None, proposals=None)
+        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        eventually(lambda: proxy.shows("neo4j-bolt", "BACKEND", qcur="1", scur="0"), "one that waits for a master waits")
+        same((proxy.json()["bolt_waiting"], proxy.metric("bolt_transactions_held_total")), (1, "1"), "in /json, too")
+        c.close()
+        same(proxy.end(9), '-/none CQ 0 "BOLT PORT WRITE"', "the client did not wait")
+        for pool, name in (("bolt", "FRONTEND"), ("neo4j-bolt", "pi1")):
+            row = proxy.columns(pool, name)
+            same((row["cli_abrt"], row["srv_abrt"]), ("2", "2") if pool == "bolt" else ("1", "2"), f"{name}: both kinds")
+        members[0].role = "master"
+        eventually(lambda: proxy.json()["master"])
+        c = proxy.open()
+        members[0].bolt_listener.shutdown(socket.SHUT_RDWR)
+        members[0].bolt_listener.close()
+        late = BoltClient(proxy.bolt, login=None, proposals=None)
+        late.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        eventually(lambda: int(proxy.columns("neo4j-bolt", "pi1")["eresp"]) >= 1)
+        members[0].bolt_listener = socket.create_server(("127.0.0.1", members[0].bolt), backlog=512)
+        threading.Thread(target=members[0].accept_bolt, daemon=True).start()
+        late.reader.exactly(4)
+        late.close()
+        ok(re.fullmatch(r'pi1/again -- \d+ "BOLT PORT WRITE"', proxy.end(10)), "a member that refused is asked again")
+        proxy.process.terminate()
+        ok(c.closed(), "SIGTERM")
+        same(proxy.end(11), 'pi1/master -- 1 "BOLT PORT WRITE"', "is not before its time for who asks nothing")
+        proxy.process.wait(60)
+    for m in members:
+        m.down()
+
+
+def test_waited():
+    members = cluster((5, 8), 1)
+    with LoggedPorts(members, pool="hold_ms = 300") as proxy:
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = BoltClient(proxy.bolt, login=None, proposals=None)
+        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        ok(c.closed(), "nobody waits for ever")
+        same(proxy.end(1), '-/none QQ 0 "BOLT PORT WRITE"', "and the log says so")
+    members[0].down()
+
+
 def test_wrapped():
     members = cluster((5, 8))
     with tempfile.TemporaryDirectory() as folder:
@@ -225,7 +373,9 @@ def test_wrapped():
             context.load_verify_locations(crt)
             return context.wrap_socket(sock, server_hostname="pi4.local")
 
-        with PortProxy(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+        with LoggedPorts(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+            proxy.open(wrap=tls).close()
+            ok(re.match("127.0.0.1 pi1/master .* -- 1 ", proxy.lines(1)), "TLS: the log knows who came")
             for name, wrap in (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s)))):
                 same(who(proxy.open(wrap=wrap)), "pi1", f"{name}: the master")
                 c = proxy.open(wrap=wrap, port=proxy.read)
