@@ -12,6 +12,7 @@
 #include "list.h"
 #include "loop.h"
 #include "proxy_conf.h"
+#include "http/pace.h"
 #include "http/queue.h"
 #include "http/relay.h"
 #include "http/bookmark.h"
@@ -100,6 +101,7 @@ struct exchange {
 	struct upstream *upstream;
 	struct buf head; /* the request's head as members get it */
 	struct relay request, response;
+	struct pace pace; /* of the request's body */
 	struct buf to_member, from_member;
 	size_t pass;          /* most of the answer that passes at once; 0: not told yet */
 	bool answered;        /* the member sent a byte */

@@ -212,6 +212,7 @@ static void start_running(struct client *c)
 
 	x->attempts++;
 	account_connected(c);
+	pace_start(&x->pace);
 	x->upstream->connected = true;
 	if (!x->to_member.len)
 		buf_add(&x->to_member, x->head.data, x->head.len);
@@ -301,23 +302,14 @@ static void consider_marked(struct turn *t, struct proxy *p)
 	}
 }
 
-/* A client that sends no byte of its body for so long gives its place to one that waits. */
-#define BODY_STALL_MS 5000
-
-static bool has_stalled(const struct client *c)
-{
-	int64_t since_ms = c->timer.at_ms - c->proxy->conf->client_ms; /* flow_watch */
-
-	return c->state == CLIENT_RUNNING && !c->x.request.done && !c->out.len &&
-	       flow_waits_for_client(c) && loop_now_ms(c->proxy->loop) - since_ms >= BODY_STALL_MS;
-}
-
-static void cut_stalled(struct member *m)
+/* A client whose body comes too slowly gives its place to one that waits. */
+static void cut_slow(struct member *m)
 {
 	for (struct list_node *n = m->busy.first, *next; n; n = next) {
 		struct client *c = container_of(n, struct upstream, node)->client;
 		next = n->next;
-		if (has_stalled(c))
+		if (c->state == CLIENT_RUNNING &&
+			pace_too_slow(&c->x.pace, loop_now_ms(c->proxy->loop)))
 			exchange_expired(c);
 	}
 }
@@ -326,7 +318,7 @@ void exchange_make_room(struct proxy *p)
 {
 	for (struct member *m = NULL; (m = members_next(p, m));) {
 		if (!member_has_room(m) && (queue_len(&p->queue) || m->pinned.len))
-			cut_stalled(m);
+			cut_slow(m);
 	}
 }
 

@@ -327,10 +327,16 @@ bool flow_waits_for_client(const struct client *c)
 	return c->out.len > 0 || (!c->x.request.done && !c->x.send_broken && !c->x.to_member.len);
 }
 
+static bool waits_for_body(const struct client *c)
+{
+	return !c->out.len && !c->x.request.done && flow_waits_for_client(c);
+}
+
 void flow_watch(struct client *c)
 {
 	const struct proxy_conf *conf = c->proxy->conf;
 
+	pace_note(&c->x.pace, c->x.request.bytes, waits_for_body(c), loop_now_ms(c->proxy->loop));
 	loop_mod(&c->source,
 		EPOLLRDHUP | (wants_body(c) ? EPOLLIN : 0) | (c->out.len ? EPOLLOUT : 0));
 	loop_mod(&c->x.upstream->source,

@@ -540,6 +540,32 @@ def test_stalled_bodies():
             c.close()
 
 
+def test_dripping_bodies():
+    with Proxy(cluster(1), pool="maxconn = 2 hold_ms = 600000") as proxy:
+        proxy.ready()
+        clients = [proxy.connect() for _ in range(2)]
+        for c in clients:
+            c.send("POST /echo HTTP/1.1\r\nHost: a\r\nX-Write: 1\r\nContent-Length: 1000000\r\n\r\n")
+        stop = threading.Event()
+
+        def drip():
+            while not stop.wait(0.2):
+                for c in clients:
+                    try:
+                        c.send("x")
+                    except OSError:
+                        pass
+
+        threading.Thread(target=drip, daemon=True).start()
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
+        same(proxy.once("POST", "/echo", "X-Write: 1\r\n", b"{}").status, 200,
+             "clients that send a byte now and then give their places up, too")
+        same(clients[0].answer().status, 408, "and are told")
+        stop.set()
+        for c in clients:
+            c.close()
+
+
 def test_limits():
     with Proxy(cluster(1), limits="maxconn = 5", timeouts="client_ms = 400") as proxy:
         proxy.ready()
