@@ -121,7 +121,7 @@ struct session {
 	bool read_port;                /* it came to bolt { read_listen } */
 	bool only_bolt;                /* it came in a WebSocket: nothing else is spoken in it */
 	char *own_address;             /* of a bridged one: where the client came; else NULL */
-	struct sockaddr_storage *from; /* of one that came by TLS: the client's own; else NULL */
+	struct sockaddr_storage *from; /* of a bridged one: the client's own; else NULL */
 };
 
 enum link_state {

@@ -125,6 +125,15 @@ bool bolt_spoken(const struct proxy *p, int fd)
 	return p->bolt && listen_to(p->bolt, fd) != SPOKEN_OTHER;
 }
 
+/* Its own socket does not know where the client came, nor from where. */
+static void note_origin(struct session *s, const char *address, const struct sockaddr_storage *from)
+{
+	s->own_address = strdup(address);
+	s->from = malloc(sizeof(*from));
+	if (s->from)
+		*s->from = *from;
+}
+
 /* What is inside of it is served as what came to the Bolt port: it may be anything but TLS again.
  */
 static void serve_tls(struct front *f, int fd, bool read_port)
@@ -143,10 +152,7 @@ static void serve_tls(struct front *f, int fd, bool read_port)
 	struct session *s = serve(f, far);
 	if (!s)
 		return;
-	s->own_address = strdup(address);
-	s->from = malloc(sizeof(from));
-	if (s->from)
-		*s->from = from;
+	note_origin(s, address, &from);
 	s->read_port = read_port;
 }
 
@@ -168,12 +174,15 @@ bool bolt_asked(const struct proxy *p, const struct http_head *h)
 	return p->bolt && websocket_asked(h);
 }
 
-void bolt_serve_websocket(
-	struct proxy *p, int fd, const struct http_head *h, const struct slice *rest)
+void bolt_serve_websocket(struct proxy *p, int fd, const struct in6_addr *from,
+	const struct http_head *h, const struct slice *rest)
 {
 	char address[ROUTING_ADDRESS_MAX];
+	const struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_addr = *from};
+	struct sockaddr_storage client = {0};
 	int far;
 
+	memcpy(&client, &in6, sizeof(in6));
 	place_own_address(fd, address);
 	if (bridge_websocket(p->bolt, fd, h, *rest, &far) < 0) {
 		close(fd);
@@ -182,7 +191,7 @@ void bolt_serve_websocket(
 	struct session *s = serve(p->bolt, far);
 	if (!s)
 		return;
-	s->own_address = strdup(address);
+	note_origin(s, address, &client);
 	s->only_bolt = true; /* or one client could nest WebSockets, three descriptors each */
 }
 

@@ -14,6 +14,7 @@
  */
 struct front;
 struct http_head;
+struct in6_addr;
 struct member;
 struct meter;
 struct proxy;
@@ -51,13 +52,14 @@ bool bolt_drained(const struct proxy *p);
 /*
  * The HTTP port serves Bolt too. Is it Bolt that begins on this connection, of which nothing was
  * read yet? Does this request ask for a WebSocket, as the Neo4j Browser does to speak Bolt in it?
- * Then the connection is given away: fd is ours in any case, rest is what came behind the head.
+ * Then the connection is given away: fd is ours in any case, from is the client's own address, rest
+ * what came behind the head.
  */
 bool bolt_spoken(const struct proxy *p, int fd);
 void bolt_serve(struct proxy *p, int fd);
 bool bolt_asked(const struct proxy *p, const struct http_head *h);
-void bolt_serve_websocket(
-	struct proxy *p, int fd, const struct http_head *h, const struct slice *rest);
+void bolt_serve_websocket(struct proxy *p, int fd, const struct in6_addr *from,
+	const struct http_head *h, const struct slice *rest);
 
 /* Something changed that waiting sessions may have waited for. */
 void bolt_kick(struct proxy *p);

@@ -119,7 +119,7 @@ static const char *reason_of_tunnel(const struct tunnel *t)
 	return t->read ? reader_by(t->front) : "master";
 }
 
-/* Of one that came by TLS its socket does not know. */
+/* Of one that came by TLS or in a WebSocket its socket does not know. */
 static void client_address(
 	const struct sockaddr_storage *known, int fd, char text[static NET_ADDRESS_MAX])
 {

@@ -169,7 +169,7 @@ static void upgrade(struct client *c, const struct http_head *h)
 {
 	struct slice rest = {c->in.data + h->len, c->in.len - h->len};
 
-	bolt_serve_websocket(c->proxy, give_away(c), h, &rest);
+	bolt_serve_websocket(c->proxy, give_away(c), &c->address, h, &rest);
 	client_close(c);
 }
 

@@ -374,9 +374,11 @@ def test_wrapped():
             return context.wrap_socket(sock, server_hostname="pi4.local")
 
         with LoggedPorts(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
-            proxy.open(wrap=tls).close()
-            ok(re.match("127.0.0.1 pi1/master .* -- 1 ", proxy.lines(1)), "TLS: the log knows who came")
-            for name, wrap in (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s)))):
+            wraps = (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s))))
+            for n, (name, wrap) in enumerate(wraps, 1):
+                proxy.open(wrap=wrap).sock.close()
+                ok(re.match("127.0.0.1 pi1/master .* -- 1 ", proxy.lines(n)), f"{name}: the log knows who came")
+            for name, wrap in wraps:
                 same(who(proxy.open(wrap=wrap)), "pi1", f"{name}: the master")
                 c = proxy.open(wrap=wrap, port=proxy.read)
                 ok(who(c) in ("pi1", "pi2", "pi3"), f"{name}: any")
