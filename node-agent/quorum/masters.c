@@ -66,6 +66,11 @@ struct followers {
 	unsigned voters, data;
 };
 
+static bool has_vote_in(const struct quorum *q, const struct manifest_member *k)
+{
+	return k->incarnation && quorum_said(q, k->id)->incarnation == k->incarnation;
+}
+
 /* Of m's voters, those that are here and follow that master. */
 static struct followers followers_of(
 	const struct quorum *q, const struct manifest *m, unsigned master)
@@ -75,7 +80,7 @@ static struct followers followers_of(
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
-		bool follows = k->incarnation && quorum_voter_here(q, k->id) &&
+		bool follows = quorum_here(q, k->id) && has_vote_in(q, k) &&
 			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
 		n.voters += follows;
 		n.data += follows && k->role == MANIFEST_DATA;

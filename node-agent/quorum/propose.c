@@ -14,7 +14,7 @@ struct reason {
 	bool (*wish)(const struct quorum *q, struct manifest *m, const char **why);
 };
 
-static bool here(const struct quorum *q, unsigned id)
+bool quorum_here(const struct quorum *q, unsigned id)
 {
 	return quorum_near(q, id, QUORUM_PRESENT_MS) &&
 	       quorum_said(q, id)->epoch == q->d.manifest.epoch;
@@ -22,7 +22,7 @@ static bool here(const struct quorum *q, unsigned id)
 
 bool quorum_voter_here(const struct quorum *q, unsigned id)
 {
-	return here(q, id) && quorum_votes(q, id);
+	return quorum_here(q, id) && quorum_votes(q, id);
 }
 
 static bool is_given_up(const struct quorum *q, unsigned id)
@@ -36,7 +36,7 @@ static bool all_here(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
-		if (!is_given_up(q, id) && !(here(q, id) && quorum_said(q, id)->fit))
+		if (!is_given_up(q, id) && !(quorum_here(q, id) && quorum_said(q, id)->fit))
 			return false;
 	}
 	return true;
@@ -77,7 +77,7 @@ static bool is_silent(const struct quorum *q, unsigned id)
  */
 static bool others_know_all(const struct quorum *q)
 {
-	struct idset rest = rest_of(q, always), present = rest_of(q, here);
+	struct idset rest = rest_of(q, always), present = rest_of(q, quorum_here);
 
 	return idset_equal(&present, &rest) &&
 	       quorum_count_of(q, is_silent) < manifest_majority(&q->d.manifest);
@@ -94,7 +94,7 @@ static bool is_reborn(const struct quorum *q)
 	if (m->n != 1 || m->member[0].id != q->self || quorum_votes(q, q->self))
 		return false;
 	for (unsigned i = 0; i < q->expected.n; i++) {
-		if (!here(q, q->expected.member[i].id))
+		if (!quorum_here(q, q->expected.member[i].id))
 			return false;
 	}
 	return true;
@@ -172,7 +172,7 @@ static bool wish_first(const struct quorum *q, struct manifest *m, const char **
 		if (is_given_up(q, k->id))
 			continue;
 		*why = "waits for all members, as it is the first time";
-		if (!here(q, k->id) || !quorum_said(q, k->id)->fit)
+		if (!quorum_here(q, k->id) || !quorum_said(q, k->id)->fit)
 			return false;
 		*why = "a member was built with another list of members";
 		if (quorum_said(q, k->id)->expected != manifest_digest(&q->expected))
@@ -279,17 +279,16 @@ int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e
 /* --- a member that lost p3 gets its vote back */
 
 /*
- * A new voter has nothing yet, and more are a majority with it: those who follow the master must be
- * one all the same, or nothing is written until it has copied the store. Where there was one voter
- * it cannot be otherwise.
+ * With a new voter more are a majority: those who follow the master must be one all the same, or
+ * nothing is written until it does. Where it takes the new one for that, it copies the store first
+ * (may_learn).
  */
 static bool spares_master(const struct quorum *q, unsigned id)
 {
 	struct manifest m = q->d.manifest;
-	bool alone = manifest_majority(&m) == 1;
 
 	for (unsigned i = 0; i < m.n; i++) {
-		if (m.member[i].id == id && !alone)
+		if (m.member[i].id == id)
 			m.member[i].incarnation = incarnation(q, id);
 	}
 	return quorum_majority_led(q, &m, false);
@@ -298,7 +297,7 @@ static bool spares_master(const struct quorum *q, unsigned id)
 /* A new voter makes another majority: one at a time, and none while the last one is so new. */
 static bool may_vote(const struct quorum *q, unsigned id)
 {
-	if (!here(q, id) || quorum_votes(q, id) || !quorum_may_come(q, id))
+	if (!quorum_here(q, id) || quorum_votes(q, id) || !quorum_may_come(q, id))
 		return false;
 	return !quorum_is_lost(q, id) || (!q->d.manifest.was_majority && spares_master(q, id));
 }

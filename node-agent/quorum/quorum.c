@@ -11,6 +11,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.d = *d,
 		.now_ms = now_ms,
 		.led_ms = now_ms,
+		.leading_ms = now_ms,
 		.lag_ms = now_ms,
 		.patience_ms = QUORUM_WEDGE_MS,
 		.learned_ms = now_ms,
@@ -235,10 +236,12 @@ static void watch_wedge(struct quorum *q)
 	bool led = quorum_count_of(q, quorum_is_leading), rests = !q->mine.neo4j_run;
 	bool begins = !q->elected && quorum_any_formed(q);
 
-	if (led)
+	if (led) {
+		q->leading_ms = q->now_ms;
 		q->patience_ms = QUORUM_WEDGE_MS;
-	else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS)
+	} else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS) {
 		q->patience_ms *= 2;
+	}
 	q->elected = !rests && (q->elected || begins);
 	q->settled = !rests && (q->settled || (led && q->formed));
 	if (led || rests || begins || quorum_count_of(q, copies))
@@ -266,6 +269,17 @@ static void watch_lag(struct quorum *q, const struct quorum_look *look)
 	q->stuck |= q->now_ms - q->lag_ms >= QUORUM_STUCK_MS;
 }
 
+/*
+ * Without a vote, as a newcomer or given up for lost, it lives only to copy from a master that
+ * leads: it must be gone before the others elect one, 10 s after the end of that one
+ * (ha.heartbeat_timeout), or the longest store may be one that counts for nothing.
+ */
+static bool has_no_place(const struct quorum *q)
+{
+	return quorum_is_lost(q, q->self) &&
+	       (q->mine.role == NEO4J_MASTER || q->now_ms - q->leading_ms >= QUORUM_LEASE_MS);
+}
+
 /* In no run of ours, with no store to be master of, without a majority, or wedged? NULL: it lives.
  */
 static const char *why_die(const struct quorum *q)
@@ -274,7 +288,7 @@ static const char *why_die(const struct quorum *q)
 		bool is;
 		const char *why;
 	} reasons[] = {
-		{quorum_is_lost(q, q->self), "this card was given up for lost"},
+		{has_no_place(q), "it has no vote, and copies from no master"},
 		{q->mine.neo4j_run != q->d.manifest.run, "the others have begun anew"},
 		{q->now_ms >= q->lease_ms, "a majority is elsewhere"},
 		{is_hollow(q), "it is master with nothing in its store"},

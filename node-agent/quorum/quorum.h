@@ -47,7 +47,8 @@
  *   the next when a majority of today's follows a master. Until then what was a majority before
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
- *   many; a member leaves only where a majority of those who stay have what the master has.
+ *   many, and while the master has its majority with it, or else when it has copied the store; a
+ *   member leaves only where a majority of those who stay have what the master has.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -180,6 +181,7 @@ struct quorum {
 	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, at rest, or a store was copied */
+	int64_t leading_ms;         /* when last somebody led */
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */

@@ -75,8 +75,8 @@ bool quorum_is_leading(const struct quorum *q, unsigned id);
 /* Likewise, for use within a step: this node says so only at its end, what it was before counts. */
 bool quorum_leads(const struct quorum *q, unsigned id);
 /*
- * Is one of m's voters such a master, and followed by a majority of them, who are all here?
- * data: and by one of the data nodes; an arbiter follows, and has nothing.
+ * Is one of m's voters such a master, and followed by a majority of them, who are all here? m may
+ * be what is wished for. data: and by one of the data nodes; an arbiter follows, and has nothing.
  */
 bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data);
 /* What id claims now; term 0: nothing. */
@@ -115,7 +115,8 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v);
 void quorum_propose(struct quorum *q, struct verdict *v);
 /* A phase may be complete. */
 void quorum_conclude(struct quorum *q);
-/* Is it heard, a voter, and of this epoch? */
+/* Is it heard, and of this epoch? And a voter? */
+bool quorum_here(const struct quorum *q, unsigned id);
 bool quorum_voter_here(const struct quorum *q, unsigned id);
 /* Has any member near a Neo4j that has formed? */
 bool quorum_any_formed(const struct quorum *q);

@@ -88,14 +88,23 @@ static bool may_begin(const struct quorum *q, const char **why)
 	return older_runs_over(q);
 }
 
-/* All that have come: not everybody knows yet where a newcomer is. */
-static void all_ids(const struct manifest *m, struct idset *s)
+/* All that have come, and itself: not everybody knows yet where a newcomer is. */
+static void all_ids(const struct quorum *q, struct idset *s)
 {
+	const struct manifest *m = &q->d.manifest;
+
 	*s = (struct idset){0};
 	for (unsigned i = 0; i < m->n; i++) {
-		if (m->member[i].incarnation)
+		if (m->member[i].incarnation || m->member[i].id == q->self)
 			idset_add(s, m->member[i].id);
 	}
+}
+
+/* A newcomer may copy the store of a master that leads before it has a vote (why_die ends it). */
+static bool may_learn(const struct quorum *q)
+{
+	return quorum_is_lost(q, q->self) && quorum_may_come(q, q->self) &&
+	       quorum_count_of(q, quorum_is_leading);
 }
 
 void quorum_forget_store(struct quorum *q)
@@ -108,12 +117,13 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 {
 	const char *why = "waits for a master that holds all";
 
-	if (!quorum_votes(q, q->self) && !v->why[0] && manifest_member(&q->d.manifest, q->self))
+	bool may = quorum_votes(q, q->self) || may_learn(q);
+	if (!may && !v->why[0] && manifest_member(&q->d.manifest, q->self))
 		v->why = "waits for its vote";
-	if (!fit || !quorum_votes(q, q->self) || !q->lease)
+	if (!fit || !may || !q->lease)
 		return;
 	if (may_join(q, &v->aside)) {
-		all_ids(&q->d.manifest, &v->hosts);
+		all_ids(q, &v->hosts);
 		v->aside |= quorum_is_spare(q);
 	} else if (quorum_count_of(q, quorum_joined) == 0 && may_begin(q, &why)) {
 		v->hosts = q->d.manifest.hosts;

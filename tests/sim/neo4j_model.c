@@ -219,7 +219,8 @@ static void follow(struct world *w, unsigned id)
 	struct store *own = &w->node[id].card.store;
 
 	if (n->master == id || !n->master || !meets(w, id, n->master) ||
-		neo(w, n->master)->role != NEO4J_MASTER || w->now_ms < n->ready_ms)
+		neo(w, n->master)->role != NEO4J_MASTER || w->now_ms < n->ready_ms ||
+		(n->role == NEO4J_SLAVE && w->now_ms < n->lags_ms))
 		return;
 	if (w->node[id].arbiter) {
 		n->role = NEO4J_SLAVE;

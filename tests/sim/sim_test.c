@@ -121,6 +121,12 @@ static void strike_neo4j_hangs(struct world *w, unsigned id)
 	world_log(w, "%u: Neo4j hangs", id);
 }
 
+static void strike_lag(struct world *w, unsigned id)
+{
+	w->node[id].neo4j.lags_ms = w->now_ms + (int64_t)world_random(w, 20000);
+	world_log(w, "%u: its Neo4j gets nothing from its master for a while", id);
+}
+
 /* Neo4j's timers follow the wall clock: a step forward makes all others look failed. */
 static void strike_clock(struct world *w, unsigned id)
 {
@@ -185,6 +191,7 @@ static const struct fault faults[] = {
 	{"clock back", 2, strike_clock_back},
 	{"node add", 4, strike_grow},
 	{"node remove", 3, strike_shrink},
+	{"slave lags", 4, strike_lag},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -283,6 +290,7 @@ static void all_well(struct world *w)
 	w->crash_on_save = false;
 	for (unsigned id = 1; id <= w->n; id++) {
 		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
+		w->node[id].neo4j.lags_ms = 0;
 		node_boot(w, id);
 	}
 }

@@ -43,6 +43,7 @@ struct neo4j_model {
 	struct idset list;
 	int64_t ready_ms;          /* of BOOTING; of a slave: when it will have caught up */
 	int64_t hung_ms;           /* does nothing before that */
+	int64_t lags_ms;           /* of a slave: gets nothing before that, and stays one */
 	int64_t met_ms[NODES + 1]; /* when each member was last reached */
 	bool blind;                /* its clock went back ten years: it misses nobody until then */
 	struct idset members;      /* of the cluster it is in */

@@ -58,7 +58,7 @@ static void push(struct world *w, unsigned master)
 		struct store *to = &w->node[id].card.store;
 		if (id == master || w->node[id].arbiter || !world_reach(w, id, master) ||
 			n->role != NEO4J_SLAVE || n->master != master || to->n + 1 != from->n ||
-			w->now_ms < n->hung_ms)
+			w->now_ms < n->hung_ms || w->now_ms < n->lags_ms)
 			continue;
 		to->write[to->n++] = from->write[from->n - 1];
 		return;

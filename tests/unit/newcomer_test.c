@@ -12,8 +12,10 @@ static struct quorum q[ALL + 1];
 static uint64_t stored[ALL + 1], failed[ALL + 1], runs[ALL + 1];
 static int64_t now;
 static bool at_rest;     /* all Neo4js */
+static unsigned resting; /* this one's */
 static unsigned copying; /* this one's is no slave yet */
 static unsigned arbiter; /* runs, too */
+static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
 {
@@ -58,12 +60,12 @@ static void begin(void)
 
 static void look(unsigned id)
 {
-	struct verdict v;
-	bool member = (id <= 3 || id == arbiter) && !at_rest && id != copying;
+	bool runs_neo4j = (id <= 3 || id == arbiter) && !at_rest && id != resting;
+	bool member = runs_neo4j && id != copying;
 	struct quorum_look l = {.told = true,
-		.whole = id <= 3 || id == arbiter,
+		.whole = (id <= 3 || id == arbiter) && id != resting && id != copying,
 		.fit = true,
-		.neo4j_run = (id <= 3 || id == arbiter) && !at_rest,
+		.neo4j_run = runs_neo4j,
 		.formed = member,
 		.role = !member   ? NEO4J_DOWN
 			: id == 2 ? NEO4J_MASTER
@@ -73,7 +75,7 @@ static void look(unsigned id)
 		.failed = failed[id],
 		.runs = runs[id]};
 
-	quorum_step(&q[id], &l, now, &v);
+	quorum_step(&q[id], &l, now, &verdict[id]);
 }
 
 /* Bits of who is there. */
@@ -290,6 +292,63 @@ static void test_last_remaining(void)
 	ok(!decided(1)->was_majority || manifest_member(decided(1), 2), "by those who stay");
 }
 
+/* Of 2 alone two are to become: with 3's vote and without its copy nothing could be written. */
+static void begin_alone(void)
+{
+	struct manifest two = members(3, 1), m = two;
+
+	begin();
+	m.epoch = 2;
+	m.run = 1;
+	m.member[0].incarnation = 12;
+	idset_add(&m.hosts, 2);
+	for (unsigned id = 2; id <= 3; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		if (id == 2)
+			d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &two, &d, now);
+	}
+	resting = 3;
+	live(0x0c, 5000);
+	resting = 0;
+}
+
+static void test_learner(void)
+{
+	begin_alone();
+	ok(verdict[3].neo4j == NEO4J_START && idset_has(&verdict[3].hosts, 2) &&
+			idset_has(&verdict[3].hosts, 3),
+		"a newcomer that has no vote yet starts, with the master's address and its own");
+	copying = 3;
+	for (int i = 0; i < 60; i++) {
+		live(0x0c, 500);
+		if (!verdict[2].writable || verdict[3].neo4j != NEO4J_AS_IT_IS)
+			break;
+	}
+	ok(verdict[2].writable && verdict[3].neo4j == NEO4J_AS_IT_IS,
+		"while it copies the store, the master takes writes");
+	is_int(manifest_majority(decided(2)), 1, "it has no vote until then");
+	copying = 0;
+	live(0x0c, 10000);
+	is_int(manifest_majority(decided(2)), 2, "then it has one");
+	ok(verdict[2].writable && verdict[3].open, "and both serve");
+}
+
+/* It may have the longest store, and counts for nothing: 10 s later the others elect. */
+static void test_learner_alone(void)
+{
+	begin_alone();
+	copying = 3;
+	live(0x0c, 5000);
+	resting = 2;
+	for (int i = 0; i < 20 && verdict[3].neo4j != NEO4J_KILL; i++)
+		live(0x0c, 500);
+	resting = 0;
+	is_str(verdict[3].why, "it has no vote, and copies from no master",
+		"a newcomer that has no vote ends with its master");
+	copying = 0;
+}
+
 static void test_leaver(void)
 {
 	struct manifest rest = members(3, 3), none = members(3, 2), two = members(4, 3);
@@ -435,6 +494,8 @@ int main(void)
 	test_newcomers();
 	test_last_of_three();
 	test_last_remaining();
+	test_learner();
+	test_learner_alone();
 	test_leaver_and_arbiter();
 	test_stale();
 	test_dead_newcomer();
