@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include "cmd.h"
 #include "inspect/compare.h"
+#include "inspect/secret_file.h"
 #include "inspect/show.h"
 #include "inspect/source.h"
 
@@ -58,6 +59,8 @@ static void print_differences(const struct differences *d, const char *conf)
 	printf("%zu differences from what %s gives%s\n", d->n, conf, d->n ? ":" : "");
 	for (size_t i = 0; i < d->n; i++)
 		print_difference(&d->list[i]);
+	if (d->secret_changes)
+		puts("  " SECRET_CHANGES);
 }
 
 static json_t *differences_json(const struct differences *d)

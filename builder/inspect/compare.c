@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <sodium.h>
 #include <stdarg.h>
 #include <string.h>
 #include "compare.h"
 #include "places.h"
+#include "secret_file.h"
 #include "stage/build.h"
 #include "verify.h"
 
@@ -11,6 +13,7 @@
 struct compare {
 	const struct card *card;
 	struct card wanted;
+	struct state state;
 	struct ext4 *card_fs, *wanted_fs;
 	struct differences *found;
 };
@@ -68,6 +71,10 @@ static int compare_content(struct compare *cmp, const struct place_file *f, stru
 	if (get(cmp->card_fs, f->path, &card, e) < 0 ||
 		get(cmp->wanted_fs, f->path, &wanted, e) < 0)
 		return -1;
+	if (strcmp(f->path, SECRET_FILE) == 0 && secret_is_changing(&card, &cmp->state)) {
+		cmp->found->secret_changes = true;
+		return 0;
+	}
 	add_content(cmp, f->path, &card, &wanted, f->secret);
 	return 0;
 }
@@ -196,7 +203,8 @@ static int compare_with(
 	struct build_options o = {.out = out, .quiet = true, .only = node, .peek = true};
 
 	if (is_twin(cmp->card, cluster, &o.twin, e) < 0 || build_cluster(cluster, &o, e) < 0 ||
-		card_read(&cmp->wanted, image, image, e) < 0)
+		card_read(&cmp->wanted, image, image, e) < 0 ||
+		state_peek(cluster, &cmp->state, e) < 0)
 		return -1;
 	compare_layout(cmp);
 	return compare_boot(cmp, e) < 0 ? -1 : compare_root(cmp, e);
@@ -227,6 +235,7 @@ int compare_card(
 	_cleanup_free_ char *out = rc == 0 ? xasprintf("%s/wanted", cache.work) : NULL;
 	if (rc == 0)
 		rc = compare_with(&cmp, cluster, out, e);
+	sodium_memzero(&cmp.state, sizeof(cmp.state));
 	card_free(&cmp.wanted);
 	cache_close(&cache);
 	return rc;
@@ -246,7 +255,7 @@ enum verdict check_cluster(struct verify *v)
 	if (compare_card(v->card, v->cluster, &d, &e) < 0)
 		return verify_failed(v, "%s", e.msg);
 	if (!d.n)
-		return VERDICT_OK;
+		return d.secret_changes ? verify_noted(v, SECRET_CHANGES) : VERDICT_OK;
 	return verify_failed(v, "%s gives other things: %s %s%s; see bramble inspect --cluster",
 		v->cluster->path, d.list[0].path, d.list[0].what, d.n > 1 ? ", and more" : "");
 }

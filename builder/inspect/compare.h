@@ -19,6 +19,8 @@ struct difference {
 struct differences {
 	struct difference *list;
 	size_t n;
+	bool secret_changes; /* the card's secret is another one, of a change that is not finished
+			      */
 };
 
 MUST_CHECK int compare_card(

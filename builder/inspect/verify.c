@@ -35,6 +35,16 @@ static enum verdict say_why(struct verify *v, enum verdict verdict, const char *
 	return verdict;
 }
 
+enum verdict verify_noted(struct verify *v, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	enum verdict verdict = say_why(v, VERDICT_OK, fmt, ap);
+	va_end(ap);
+	return verdict;
+}
+
 enum verdict verify_failed(struct verify *v, const char *fmt, ...)
 {
 	va_list ap;

@@ -15,7 +15,7 @@ struct verify {
 	const struct card *card;
 	const struct cluster *cluster; /* to compare with; NULL: none was named */
 	struct ext4 *root;             /* NULL: cannot be read */
-	struct buf why; /* of the present check: a failure's or an omission's reason */
+	struct buf why; /* of the present check: a failure's or an omission's reason, or a note */
 };
 
 struct check {
@@ -30,7 +30,8 @@ struct verify_count {
 /* Runs all checks on a card and prints a line for each. */
 void verify_card(const struct card *c, const struct cluster *cluster, struct verify_count *count);
 
-/* For the checks: sets the reason and returns the verdict. */
+/* For the checks: sets the reason, or the note of one that is ok, and returns the verdict. */
+enum verdict verify_noted(struct verify *v, const char *fmt, ...) PRINTF(2, 3);
 enum verdict verify_failed(struct verify *v, const char *fmt, ...) PRINTF(2, 3);
 enum verdict verify_not_checked(struct verify *v, const char *fmt, ...) PRINTF(2, 3);
 

@@ -3,6 +3,7 @@
 #include <crypt.h>
 #include <fnmatch.h>
 #include <string.h>
+#include "secret_file.h"
 #include "stage/build.h"
 #include "verify.h"
 
@@ -10,22 +11,24 @@ struct secret {
 	const char *path;
 	unsigned roles; /* of the nodes that must have it */
 	uid_t owner;
-	size_t digits; /* of hex it must hold; 0: one printable line */
+	size_t digits; /* of hex in each line; 0: one printable line */
+	size_t lines;  /* of hex, at most */
 };
 
 static const struct secret secrets[] = {
-	{"/etc/bramble/cluster.secret", ~0u, AGENT_UID, 64},
-	{"/etc/bramble/stats.password", ROLE_PROXY, PROXY_UID, 32},
-	{"/etc/bramble/neo4j.password", 0, AGENT_UID, 0},
+	{SECRET_FILE, ~0u, AGENT_UID, 64, 2},
+	{"/etc/bramble/stats.password", ROLE_PROXY, PROXY_UID, 32, 1},
+	{"/etc/bramble/neo4j.password", 0, AGENT_UID, 0, 0},
 };
 
-static bool holds_hex(struct ext4 *fs, const char *path, size_t digits)
+/* How many lines; 0: not what it should be. */
+static size_t holds_hex(struct ext4 *fs, const struct secret *s)
 {
 	_cleanup_buf_ struct buf b = {0};
 	struct err ignored;
+	size_t n = ext4_read(fs, s->path, &b, &ignored) == 0 ? secret_lines(&b, s->digits) : 0;
 
-	return ext4_read(fs, path, &b, &ignored) == 0 && b.len == digits + 1 &&
-	       strspn(buf_str(&b), "0123456789abcdef") == digits && b.data[digits] == '\n';
+	return n <= s->lines ? n : 0;
 }
 
 static bool holds_line(struct ext4 *fs, const char *path)
@@ -50,9 +53,10 @@ static enum verdict check_secret(struct verify *v, const struct secret *s)
 			(unsigned)st.owner.mode, (unsigned)st.owner.uid, (unsigned)s->owner);
 	if (!s->digits && !holds_line(v->root, s->path))
 		return verify_failed(v, "%s is not one line of printable ASCII", s->path);
-	if (s->digits && !holds_hex(v->root, s->path, s->digits))
+	size_t lines = s->digits ? holds_hex(v->root, s) : 1;
+	if (!lines)
 		return verify_failed(v, "%s is not %zu hex digits", s->path, s->digits);
-	return VERDICT_OK;
+	return lines > 1 ? verify_noted(v, SECRET_CHANGES) : VERDICT_OK;
 }
 
 /* Others that later versions of bramble may put there go by their names. */

@@ -200,7 +200,46 @@ tamper "cluster.conf" '/etc/bramble/cluster.secret differs' "another cluster's s
   'sif /etc/bramble/cluster.secret uid 7470' 'sif /etc/bramble/cluster.secret gid 7470'
 [[ $("$bramble" verify --cluster c.conf "$card") != *$(cat hex)* ]]
 ok $? "which is not printed either"
+
+# ... and what a `bramble rotate` that is not finished leaves there, in each of its steps
+was=$(cat c.state/secret) new=$(cat hex)
+secret() { # LINE...: all that cluster.secret of a fresh card holds
+  fresh n2
+  printf '%s\n' "$@" >secrets
+  edit $root 'rm /etc/bramble/cluster.secret' 'write secrets /etc/bramble/cluster.secret' \
+    'sif /etc/bramble/cluster.secret mode 0100600' 'sif /etc/bramble/cluster.secret uid 7470' \
+    'sif /etc/bramble/cluster.secret gid 7470'
+}
+for lines in "$was $new" "$new $was"; do
+  # shellcheck disable=SC2086 # two lines
+  secret $lines
+  out=$("$bramble" verify --cluster c.conf "$card")
+  ok $? "a card that was pulled during bramble rotate is right" "$out"
+  like "$out" 'ok +secrets: a change of the cluster.s secret is not finished' "and verify says that it is not finished"
+  like "$out" 'ok +cluster.conf: .*bramble rotate' "and by what it will be"
+  [[ $out != *$new* && $out != *$was* ]]
+  ok $? "and neither secret"
+done
+out=$("$bramble" inspect --cluster c.conf "$card")
+like "$out" $'from what c.conf gives\n  a change of the cluster.s secret is not finished' "so does inspect"
+like "$out" '0 differences' "for which it is no difference"
+secret "$new"
+echo "$new" >c.state/secret.next && chmod 600 c.state/secret.next
+out=$("$bramble" verify --cluster c.conf "$card")
+ok $? "nor one that has forgotten the secret of before, by the state folder" "$out"
+like "$out" 'ok +cluster.conf: .*bramble rotate' "which knows that the change is not finished"
+secret "$was"
+out=$("$bramble" verify --cluster c.conf "$card")
+[[ $? -eq 0 && $out != *rotate* ]]
+ok $? "one that was told nothing yet is as it was" "$out"
+rm c.state/secret.next
+secret "$new" "$(tr 0-9a-f 1-9a-f0 <hex)"
+one "cluster.conf" '/etc/bramble/cluster.secret differs' "two secrets, neither of them this cluster's"
 conf=()
+secret "$was" x
+one "secrets" 'not 64 hex' "a second line that is none"
+secret "$was" "$new" "$was"
+one "secrets" 'not 64 hex' "three secrets"
 
 # --- a card that was in use
 fresh n2
