@@ -205,6 +205,19 @@ static bool all_run(const struct apply *a)
 	return true;
 }
 
+static bool outruns_most(const struct apply *a)
+{
+	unsigned older = 0;
+
+	for (size_t i = 0; i < a->peers->n; i++) {
+		const struct peer *p = &a->peers->peer[i];
+		uint64_t runs = p->last.word.runs;
+		older += peer_present(p) && voter_votes(a->voter, p->member) && runs &&
+			 runs < a->id->generation;
+	}
+	return a->voter->enabled && older >= manifest_majority(&a->voter->quorum.d.manifest);
+}
+
 /* A slave may have it later than the master, and so ask for its turn later. */
 static const char *runs_not_yet(const struct apply *a)
 {
@@ -422,6 +435,7 @@ static void roll(struct apply *a, const struct apply_look *look)
 		.spoiler = find_spoiler(a),
 		.before = look->master ? runs_not_yet(a) : NULL,
 		.all_run = all_run(a),
+		.outruns = outruns_most(a),
 		.elsewhere = runs_elsewhere(a),
 		/* Of what is there in part the record does not tell. */
 		.neo4j_changes = a->known.neo4j_changes || owes(a),
@@ -529,6 +543,16 @@ const char *apply_wish(const struct apply *a, char why[WHY_SIZE])
 	return why;
 }
 
+/* It may stand on one before that, and be unable to leave it, too. */
+static void say_failed(const struct apply *a, char *text, size_t n)
+{
+	const struct trial *t = &a->rollout.trial;
+	const char *stays = t->failed != a->id->generation ? a->rollout.why : "";
+
+	snprintf(text, n, "generation %llu failed: %s%s%s", (unsigned long long)t->failed, t->why,
+		*stays ? "; " : "", stays);
+}
+
 static void say_why(const struct apply *a, char *text, size_t n)
 {
 	const struct trial *t = &a->rollout.trial;
@@ -539,8 +563,7 @@ static void say_why(const struct apply *a, char *text, size_t n)
 	if (obstacle)
 		snprintf(text, n, "generation %llu: %s", (unsigned long long)a->stored, obstacle);
 	else if (!owes(a) && t->failed && t->failed == a->newest)
-		snprintf(text, n, "generation %llu failed: %s", (unsigned long long)t->failed,
-			t->why);
+		say_failed(a, text, n);
 	else if (!a->rollout.why[0] && a->pull_error[0] && a->pulls > a->newest)
 		snprintf(text, n, "generation %llu: %s", (unsigned long long)a->pulls,
 			a->pull_error);

@@ -29,10 +29,16 @@ static void enter(struct rollout *r, const struct rollout_look *look, enum rollo
 	r->dirty = true;
 }
 
-/* Withdrawn, and this node runs it. */
+/*
+ * Withdrawn, and this node runs it. Of older ones the manifest does not tell, and where the goal is
+ * what cards were built with it names none.
+ */
 static bool is_withdrawn(const struct rollout_look *look)
 {
-	return look->goal < look->newest && look->runs == look->newest;
+	if (look->goal >= look->newest)
+		return false;
+	return look->runs == look->newest ||
+	       (look->runs > look->goal && look->runs < look->newest && look->outruns);
 }
 
 static bool goes_on(const struct rollout *r, const struct rollout_look *look)
@@ -53,13 +59,13 @@ static bool goes_back(const struct rollout *r, const struct rollout_look *look)
 {
 	if (is_owed(r, look))
 		return look->now_ms >= r->again_ms;
-	return is_withdrawn(look) && r->trial.stays != look->newest;
+	return is_withdrawn(look) && r->trial.stays != look->runs;
 }
 
 static void say_stays(struct rollout *r, const struct rollout_look *look)
 {
-	say(r->why, "generation %llu is withdrawn, but stays: %s", (unsigned long long)look->newest,
-		r->trial.failed == look->newest ? "nothing is kept of before it" : r->trial.why);
+	say(r->why, "generation %llu is withdrawn, but stays: %s", (unsigned long long)look->runs,
+		r->trial.failed >= look->runs ? "nothing is kept of before it" : r->trial.why);
 }
 
 /* Could it be done now, but for the turn? Says why not. */
@@ -122,7 +128,7 @@ static void none(struct rollout *r, const struct rollout_look *look, struct roll
 	w->quiet = !back && !look->neo4j_changes;
 	if (look->voter && !look->turn && (look->process || !look->elsewhere))
 		return;
-	t->generation = !back ? look->goal : is_owed(r, look) ? t->owed : look->newest;
+	t->generation = !back ? look->goal : is_owed(r, look) ? t->owed : look->runs;
 	t->what = back ? ENACT_BEFORE : ENACT_GENERATION;
 	t->neo4j = look->voter && (back || look->neo4j_changes);
 	t->phase = ROLLOUT_STOPS;
@@ -163,7 +169,7 @@ static void not_back(struct rollout *r, const struct rollout_look *look)
 	/* Nothing was kept, so nothing was touched. One that ran stays. */
 	if (look->runs == t->generation) {
 		t->stays = t->generation;
-		if (t->failed != t->generation)
+		if (t->failed < t->generation)
 			say(t->why, "%s", look->result_why);
 	}
 }

@@ -15,7 +15,8 @@
  * serves. If it does not within ROLLOUT_TRY_MS, of those in which it runs and copies no store, or
  * ends ROLLOUT_TRIES times, what was there before is put back, in the same turn; the node says that
  * the generation failed, the voters withdraw it, and nobody else begins. One that is withdrawn
- * after some came up is taken back in the same way.
+ * after some came up is taken back in the same way, also by a node that was away until a newer one
+ * was withdrawn, too: it knows by what most others run.
  *
  * Where putting it back fails for a reason that may pass (no room), Neo4j goes on with what is
  * there and the way back is tried again, in a turn: after ROLLOUT_AGAIN_MS, then after twice as
@@ -78,6 +79,7 @@ struct rollout_look {
 	const char *spoiler; /* of another node that could not bring the goal up; NULL: none */
 	const char *before; /* a slave that is to run it before this node, the master; NULL: none */
 	bool all_run;       /* all voters have come up with it */
+	bool outruns; /* a majority of the voters has come up with an older one than this node's */
 	bool neo4j_changes; /* what the goal has of Neo4j's is not what is there */
 	bool elsewhere;     /* another member has come up with it */
 	bool turn;          /* it is this node's */

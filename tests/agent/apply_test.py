@@ -366,6 +366,41 @@ def test_stuck_newer(pc, nodes, neo4j):
     ok(not os.path.exists(paths[0]), "has what only the failed one had removed")
 
 
+def test_away(pc, nodes, neo4j):
+    """One comes up on a node that is away when it is withdrawn, and is there again for the next one, which it cannot
+    take and which is withdrawn, too."""
+    data = nodes[:3]
+    good = [n.conf() for n in data]
+    neo4j.first = None
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=second" }', "late")
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    wait_for(lambda: sum("timeout=second" in n.conf() for n in data) == 2, 90)
+    first = neo4j.first
+    first.end_for_good()
+    text = p.communicate(timeout=240)[0]
+    ok(p.returncode == 1 and "was withdrawn" in text, "one is withdrawn while %s is away: " % first.name +
+       text.splitlines()[-1])
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=broken" }', "later")
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    number = ""
+    for line in p.stdout:
+        if "renders generation" in line:
+            number = line.split()[-1]
+        if "is to run it" in line:
+            break
+    barred = os.path.join(first.store, "apply", number + ".list")
+    os.mkdir(barred)
+    first.start()
+    text = p.communicate(timeout=240)[0]
+    ok(p.returncode == 1 and "was withdrawn" in text and "timeout=second" in first.conf(),
+       "so is the next one, which it cannot take: " + text.splitlines()[-1])
+    os.rmdir(barred)
+    ok(wait_for(lambda: first.conf() in good, 60), "it goes back to what the others run")
+    ok(settled(nodes) and [n.conf() for n in data] == good, "and all serve")
+
+
 def test_old_card(pc, nodes, old):
     pi3 = nodes[2]
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=78s" }', "four")
@@ -485,6 +520,7 @@ def life(top):
         test_broken(pc, nodes)
         test_stuck(pc, nodes, neo4j)
         test_stuck_newer(pc, nodes, neo4j)
+        test_away(pc, nodes, neo4j)
         test_old_card(pc, nodes, old)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)

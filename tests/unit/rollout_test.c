@@ -256,6 +256,78 @@ static void test_withdrawn(void)
 	ok(step(&r, &look).wants, "until a newer one comes");
 }
 
+/* It came up here, and was withdrawn while this node was away; so was the next one. */
+static struct rollout_look away(void)
+{
+	struct rollout_look look = decided();
+
+	look.runs = 2;
+	look.goal = 1;
+	look.newest = 3;
+	return look;
+}
+
+static void test_withdrawn_while_away(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = away();
+
+	ok(!step(&r, &look).wants && !r.why[0], "what others do not run alone is no reason");
+	look.outruns = true;
+	ok(step(&r, &look).wants, "one that most others have left goes back, too");
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	struct rollout_word w = step(&r, &look);
+	ok(w.orders && r.trial.what == ENACT_BEFORE && r.trial.generation == 2,
+		"from the one that runs, not from the newest");
+	look.result = 1;
+	look.runs = 1;
+	look.outruns = false;
+	step(&r, &look);
+	look.result = 0;
+	look.process = look.serves = true;
+	step(&r, &look);
+	w = step(&r, &look);
+	ok(w.proven && !w.wants && !r.why[0], "to what they run: done");
+
+	look = away();
+	look.goal = 0;
+	look.outruns = true;
+	ok(step(&r, &look).wants, "also where all run what their cards were built with");
+	look.runs = 4;
+	ok(!step(&r, &look).wants, "a newer card is left alone");
+	look.runs = 2;
+	look.goal = look.newest;
+	look.ready = false;
+	ok(!step(&r, &look).wants, "and whoever is to go on does not go back first");
+}
+
+/* The next one failed here, and what was before the one that it leads back to is gone. */
+static void test_away_and_stays(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = away();
+
+	r.trial.failed = 3;
+	why_copy(r.trial.why, "its own reason");
+	look.outruns = true;
+	look.turn = true;
+	step(&r, &look);
+	look.process = look.serves = false;
+	step(&r, &look);
+	look.result = -1;
+	look.result_why = "what was there before is not here";
+	step(&r, &look);
+	look.result = 0;
+	look.process = look.serves = true;
+	for (int i = 0; i < 5; i++)
+		ok(!step(&r, &look).wants, "where nothing was kept it stays");
+	is_str(r.trial.why, "its own reason", "why another one failed is not lost");
+	is_str(r.why, "generation 2 is withdrawn, but stays: nothing is kept of before it",
+		"and it says why it is where it is");
+}
+
 /* Withdrawn after it came up here, and the way back fails. */
 static struct rollout_word fail_back(struct rollout *r, struct rollout_look *look)
 {
@@ -479,6 +551,8 @@ int main(void)
 	test_not_installed();
 	test_held();
 	test_withdrawn();
+	test_withdrawn_while_away();
+	test_away_and_stays();
 	test_way_back();
 	test_way_back_of_failed();
 	test_way_back_and_held();
