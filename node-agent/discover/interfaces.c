@@ -1,25 +1,49 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include "interfaces.h"
 #include "util.h"
+
+void interfaces_label(char label[IF_NAMESIZE], const char *interface, unsigned index)
+{
+	if (strlen(interface) + strlen(FLOATING_LABEL) < IF_NAMESIZE)
+		snprintf(label, IF_NAMESIZE, "%s" FLOATING_LABEL, interface);
+	else
+		snprintf(label, IF_NAMESIZE, "/%u" FLOATING_LABEL, index);
+}
+
+unsigned interfaces_numbered(const char *label)
+{
+	bool numbered = label[0] == '/' && str_ends(label, FLOATING_LABEL);
+
+	return numbered ? (unsigned)strtoul(label + 1, NULL, 10) : 0;
+}
 
 static bool is_link_local(struct in_addr a) /* RFC 3927 */
 {
 	return ntohl(a.s_addr) >> 16 == 0xa9fe;
 }
 
-/* What ifreq says, completed by two more questions; false: not one of those wanted. */
+/* From an address's label to what the ioctls read up to its colon: the interface's name. */
+static bool name_interface(int fd, struct ifreq *r)
+{
+	unsigned index = interfaces_numbered(r->ifr_name);
+
+	r->ifr_ifindex = (int)index;
+	return !index || ioctl(fd, SIOCGIFNAME, r) == 0;
+}
+
+/* What ifreq says, completed by more questions; false: not one of those wanted. */
 static bool look(int fd, struct ifreq *r, struct interface *to)
 {
 	struct sockaddr_in sin;
 
 	memcpy(&sin, &r->ifr_addr, sizeof(sin));
-	/* ifr_name is the address's label, which the ioctls below read up to its colon. */
 	*to = (struct interface){
 		.address = sin.sin_addr, .floating = str_ends(r->ifr_name, FLOATING_LABEL)};
-	if (sin.sin_family != AF_INET || ioctl(fd, SIOCGIFFLAGS, r) < 0)
+	if (sin.sin_family != AF_INET || !name_interface(fd, r) || ioctl(fd, SIOCGIFFLAGS, r) < 0)
 		return false;
 	short flags = r->ifr_flags;
 	if (!(flags & IFF_UP) || (flags & IFF_LOOPBACK) || ioctl(fd, SIOCGIFINDEX, r) < 0)

@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_INTERFACES_H
 #define BRAMBLE_INTERFACES_H
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,10 +14,17 @@
 #define INTERFACES_MAX 16
 
 /*
- * How the label ends that the floating address has in the kernel: "eth0:bvip". Short, for of an
- * IFNAMSIZ it leaves the interface's own name 10 characters; and nobody else's.
+ * How the label ends that the floating address has in the kernel: "eth0:bvip". Nobody else's; and
+ * short, for of an IFNAMSIZ it leaves the interface's own name 10 characters. In place of a longer
+ * one its number is there: "/3:bvip", for no name has a slash. That a label begins with the name is
+ * a rule of ip(8), not of the kernel, which cuts it when an interface is renamed
+ * (inetdev_changename).
  */
 #define FLOATING_LABEL ":bvip"
+void interfaces_label(char label[IF_NAMESIZE], const char *interface, unsigned index);
+
+/* The interface that such a label tells the number of; 0: its name is up to the label's colon. */
+unsigned interfaces_numbered(const char *label);
 
 struct interface {
 	int index;

@@ -11,7 +11,6 @@
 #include <string.h>
 #include "../discover/interfaces.h"
 #include "helper_vip.h"
-#include "log.h"
 #include "util.h"
 
 struct place {
@@ -101,26 +100,12 @@ static void add_attribute(
 	r->head.nlmsg_len = NLMSG_ALIGN(r->head.nlmsg_len) + (uint32_t)RTA_SPACE(size);
 }
 
-static void warn_unmarked(const char *interface)
-{
-	static bool said;
-
-	if (!said)
-		log_warn("%s: too long a name to mark the floating address: nobody takes it off "
-			 "when node.conf has another one",
-			interface);
-	said = true;
-}
-
-static void add_label(struct address_request *r, const char *interface)
+static void add_label(struct address_request *r, const struct place *p)
 {
 	char label[IF_NAMESIZE];
-	int n = snprintf(label, sizeof(label), "%s" FLOATING_LABEL, interface);
 
-	if (n > 0 && (size_t)n < sizeof(label))
-		add_attribute(r, IFA_LABEL, label, (size_t)n + 1);
-	else
-		warn_unmarked(interface);
+	interfaces_label(label, p->name, p->index);
+	add_attribute(r, IFA_LABEL, label, strlen(label) + 1);
 }
 
 /* The kernel's answer to the one request on this socket: 0 or an errno. */
@@ -175,14 +160,16 @@ static int put_address(const struct place *p, struct in_addr a)
 	struct address_request r =
 		make_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, p->index, a);
 
-	add_label(&r, p->name);
+	add_label(&r, p);
 	int code = send_request(&r);
 	return code == EEXIST ? 0 : code;
 }
 
-static int remove_address(const char *interface, struct in_addr a)
+static int remove_address(const char *label, struct in_addr a)
 {
-	struct address_request r = make_request(RTM_DELADDR, 0, if_nametoindex(interface), a);
+	unsigned index = interfaces_numbered(label);
+	struct address_request r =
+		make_request(RTM_DELADDR, 0, index ? index : if_nametoindex(label), a);
 	int code = send_request(&r);
 
 	return code == EADDRNOTAVAIL ? 0 : code;

@@ -33,6 +33,7 @@ def sh(*args):
 
 class Node(t.Node):
     """A machine: a namespace with one interface on the bridge."""
+    interface = "eth0"
 
     def __init__(self, top, name, number, role="data", space=None, serial=None):
         super().__init__(top, name, number, role)
@@ -40,19 +41,19 @@ class Node(t.Node):
         self.serial = serial
         self.address = None
         sh("ip", "netns", "add", self.space)
-        sh("ip", "link", "add", "v" + self.space, "type", "veth", "peer", "name", "eth0",
+        sh("ip", "link", "add", "v" + self.space, "type", "veth", "peer", "name", self.interface,
            "netns", self.space)
         sh("ip", "link", "set", "v" + self.space, "master", "br0", "up")
         self.ip("link", "set", "lo", "up")
-        self.ip("link", "set", "eth0", "up")
+        self.ip("link", "set", self.interface, "up")
 
     def ip(self, *args):
         sh("ip", "-n", self.space, *args)
 
     def move(self, address):
         """As a DHCP server or RFC 3927 would have it."""
-        self.ip("addr", "flush", "dev", "eth0")
-        self.ip("addr", "add", address, "dev", "eth0")
+        self.ip("addr", "flush", "dev", self.interface)
+        self.ip("addr", "add", address, "dev", self.interface)
         self.address = address.split("/")[0]
 
     def member(self):

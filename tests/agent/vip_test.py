@@ -21,6 +21,7 @@ import discover_test as d  # noqa: E402
 from agent_test import ok, wait_for  # noqa: E402
 from discover_test import sh  # noqa: E402
 
+LONG = "enx001122334455"  # as a USB adapter's: a label has no room for more than the name
 VIP, OTHER_VIP, NET = "192.168.86.50", "192.168.86.51", "192.168.86"
 SILENT_S = 10  # as a power cut: 3 s until the others miss it, and what a busy machine adds
 
@@ -49,7 +50,8 @@ while True:
 
 
 class Node(d.Node):
-    def __init__(self, top, name, number, role, space=None, serial=None):
+    def __init__(self, top, name, number, role, space=None, serial=None, interface="eth0"):
+        self.interface = interface
         super().__init__(top, name, number, role, space, serial)
         self.proxy = None
         self.move("%s.%d/24" % (NET, 10 + number))
@@ -69,7 +71,7 @@ class Node(d.Node):
             self.helper = subprocess.Popen(
                 ["ip", "netns", "exec", self.space, t.AGENT, "--root", self.root,
                  "--service-manager", os.path.join(self.root, "systemctl"), "--nft",
-                 os.path.join(self.root, "nft"), "--vip-interface", "eth0", "helper"])
+                 os.path.join(self.root, "nft"), "--vip-interface", self.interface, "helper"])
             wait_for(lambda: os.path.exists(os.path.join(self.root, "run/bramble-helper")))
 
     def start_proxy(self):
@@ -87,8 +89,8 @@ class Node(d.Node):
             self.proxy = None
 
     def has(self, vip=VIP):
-        return vip in subprocess.check_output(["ip", "-n", self.space, "addr", "show", "eth0"],
-                                              text=True)
+        return vip in subprocess.check_output(
+            ["ip", "-n", self.space, "addr", "show", self.interface], text=True)
 
     def change(self, before, after):
         """In its node.conf, as another generation does."""
@@ -116,7 +118,7 @@ def mac(space, *words):
 
 
 def client_knows(node):
-    return mac("client", "neigh", "show", VIP) == mac(node.space, "link", "show", "eth0")
+    return mac("client", "neigh", "show", VIP) == mac(node.space, "link", "show", node.interface)
 
 
 class Client:
@@ -171,6 +173,8 @@ def test_moves(data, nodes):
     px1, px2, px3 = nodes
     gap = moves(nodes, px1, px2.stop_proxy, "without its proxy")
     ok(gap < SILENT_S, "soon")
+    out = subprocess.check_output(["ip", "-n", px1.space, "addr", "show", LONG], text=True)
+    ok("/%s:bvip" % out.split(":")[0] in out, "marked with its interface's number, for the name is too long")
     px2.start_proxy()
     moves(nodes, px2, px1.stop, "an agent that ends in order gives it away")
     px1.start()
@@ -197,7 +201,7 @@ def test_agent_dies(data, nodes):
     ok(holders(nodes) == ["px1"], "an agent that is killed and started again keeps it")
     gap = client.gap()
     ok(gap < 3, "all the while: %.1f s without an answer" % gap)
-    sh("ip", "-n", px1.space, "addr", "del", VIP + "/32", "dev", "eth0")
+    sh("ip", "-n", px1.space, "addr", "del", VIP + "/32", "dev", px1.interface)
     ok(wait_for(px1.has), "somebody else took it off the interface: it is put back")
     data.stop()
     ok(wait_for(lambda: holders(nodes) == []), "without a majority of the voters nobody has it")
@@ -221,6 +225,7 @@ def with_vip(address):
 def test_changes(data, nodes):
     everybody = [data, *nodes]
     holder = next(n for n in nodes if n.has())
+    ok(holder.interface == LONG, "one whose interface has a long name has it")
     holder.stop_helper()
     take_over(everybody, with_vip(VIP), with_vip(OTHER_VIP))
     ok(wait_for(lambda: len(holders(nodes, OTHER_VIP)) == 1 and not holders(nodes)),
@@ -251,7 +256,7 @@ def test_no_proxy(data, nodes):
     ok(wait_for(lambda: len(holders(nodes)) == 1 and not holder.has()),
        "a node that is no proxy any more leaves it to another")
     holder.change(with_vip(VIP), "")
-    holder.ip("addr", "add", VIP + "/32", "dev", "eth0")
+    holder.ip("addr", "add", VIP + "/32", "dev", holder.interface)
     holder.stop()
     holder.start()
     t.rounds(holder)
@@ -290,7 +295,8 @@ def play(top):
     sh("ip", "-n", "client", "addr", "add", NET + ".99/24", "dev", "eth0")
     sh("ip", "-n", "client", "link", "set", "eth0", "up")
     data = Node(top, "pi1", 1, "data")
-    nodes = [Node(top, "px%d" % i, 1 + i, "proxy", serial="1000000%d" % i) for i in (1, 2, 3)]
+    nodes = [Node(top, "px%d" % i, 1 + i, "proxy", serial="1000000%d" % i, interface=name)
+             for i, name in ((1, LONG), (2, "eth0"), (3, "eth0"))]
     for n in [data, *nodes]:
         n.prepare([data, *nodes])
     data.mount()
