@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include "compare.h"
+#include "laid.h"
 #include "places.h"
 #include "secret_file.h"
 #include "stage/build.h"
@@ -15,6 +16,7 @@ struct compare {
 	struct card wanted;
 	struct state state;
 	struct ext4 *card_fs, *wanted_fs;
+	struct laid *laid; /* over the image, on a card of one for all that has become a node */
 	struct differences *found;
 };
 
@@ -62,20 +64,36 @@ static void add_content(struct compare *cmp, const char *path, const struct buf 
 	d->wanted = xstrdup(buf_str(wanted));
 }
 
-static int compare_content(struct compare *cmp, const struct place_file *f, struct err *e)
+/* Of a file, or where a link leads; nothing of anything else. */
+static int read_content(
+	struct ext4 *fs, const char *path, enum ext4_kind kind, struct buf *to, struct err *e)
 {
-	_cleanup_buf_ struct buf card = {0}, wanted = {0};
-	int (*get)(struct ext4 *, const char *, struct buf *, struct err *) =
-		f->st.kind == EXT4_LINK ? ext4_readlink : ext4_read;
+	if (kind == EXT4_LINK)
+		return ext4_readlink(fs, path, to, e);
+	return kind == EXT4_FILE ? ext4_read(fs, path, to, e) : 0;
+}
 
-	if (get(cmp->card_fs, f->path, &card, e) < 0 ||
-		get(cmp->wanted_fs, f->path, &wanted, e) < 0)
-		return -1;
-	if (strcmp(f->path, SECRET_FILE) == 0 && secret_is_changing(&card, &cmp->state)) {
-		cmp->found->secret_changes = true;
+/* A file of the card with what it should be. */
+static int compare_with_content(struct compare *cmp, const struct place_file *f,
+	const struct ext4_stat *st, const struct buf *wanted, struct err *e)
+{
+	const struct ext4_owner *is = &f->st.owner, *w = &st->owner;
+	_cleanup_buf_ struct buf card = {0};
+
+	if (f->st.kind != st->kind) {
+		add(cmp, f->path, "is something else");
 		return 0;
 	}
-	add_content(cmp, f->path, &card, &wanted, f->secret);
+	if (is->mode != w->mode || is->uid != w->uid || is->gid != w->gid)
+		add(cmp, f->path, "has mode %04o and owner %u:%u, not %04o and %u:%u",
+			(unsigned)is->mode, (unsigned)is->uid, (unsigned)is->gid, (unsigned)w->mode,
+			(unsigned)w->uid, (unsigned)w->gid);
+	if (read_content(cmp->card_fs, f->path, st->kind, &card, e) < 0)
+		return -1;
+	if (strcmp(f->path, SECRET_FILE) == 0 && secret_is_changing(&card, &cmp->state))
+		cmp->found->secret_changes = true;
+	else
+		add_content(cmp, f->path, &card, wanted, f->secret);
 	return 0;
 }
 
@@ -83,28 +101,46 @@ static int compare_content(struct compare *cmp, const struct place_file *f, stru
 static int compare_file(void *arg, const struct place_file *wanted, struct err *e)
 {
 	struct compare *cmp = arg;
-	const struct ext4_owner *w = &wanted->st.owner;
+	_cleanup_buf_ struct buf content = {0};
 	struct place_file f;
 
-	if (place_is_live(wanted->path))
+	if (place_is_live(wanted->path) || laid_has(cmp->laid, wanted->path))
 		return 0;
 	if (!place_look(cmp->card_fs, wanted->path, &f)) {
 		add(cmp, wanted->path, "is missing");
 		return 0;
 	}
-	if (f.st.kind != wanted->st.kind) {
-		add(cmp, wanted->path, "is something else");
+	if (read_content(cmp->wanted_fs, wanted->path, wanted->st.kind, &content, e) < 0)
+		return -1;
+	f.secret |= wanted->secret;
+	return compare_with_content(cmp, &f, &wanted->st, &content, e);
+}
+
+/* Called for each file that made the card a node. */
+static int compare_laid(
+	void *arg, const char *path, const struct generation_file *wanted, struct err *e)
+{
+	static const enum ext4_kind kinds[] = {[GENERATION_FILE] = EXT4_FILE,
+		[GENERATION_LINK] = EXT4_LINK,
+		[GENERATION_DIR] = EXT4_DIR};
+	struct compare *cmp = arg;
+	_cleanup_buf_ struct buf content = {0};
+	struct place_file f;
+	struct ext4_stat st = {.kind = kinds[wanted->kind],
+		.owner = {.mode = wanted->mode, .uid = wanted->uid, .gid = wanted->gid}};
+
+	if (place_is_live(path))
+		return 0;
+	if (!place_look(cmp->card_fs, path, &f)) {
+		add(cmp, path, "is missing");
 		return 0;
 	}
-	if (f.st.owner.mode != w->mode || f.st.owner.uid != w->uid || f.st.owner.gid != w->gid)
-		add(cmp, wanted->path, "has mode %04o and owner %u:%u, not %04o and %u:%u",
-			(unsigned)f.st.owner.mode, (unsigned)f.st.owner.uid,
-			(unsigned)f.st.owner.gid, (unsigned)w->mode, (unsigned)w->uid,
-			(unsigned)w->gid);
-	if (wanted->st.kind != EXT4_FILE && wanted->st.kind != EXT4_LINK)
-		return 0;
-	f.secret |= wanted->secret;
-	return compare_content(cmp, &f, e);
+	if (wanted->kind == GENERATION_LINK)
+		st.owner = f.st.owner; /* a link's are nobody's */
+	f.secret |= wanted->kind == GENERATION_FILE && !(wanted->mode & 04);
+	if (laid_content(cmp->laid, wanted, &content, e) < 0)
+		return -1;
+	return compare_with_content(cmp, &f, &st, &content, e);
 }
 
 /* Called for each file of the card: the other one said all about those both have. */
@@ -114,13 +150,23 @@ static int find_surplus(void *arg, const struct place_file *f, struct err *e)
 	struct ext4_stat st;
 
 	(void)e;
-	if (!place_is_live(f->path) && !ext4_stat(cmp->wanted_fs, f->path, &st))
+	if (!place_is_live(f->path) && !laid_has(cmp->laid, f->path) &&
+		!laid_lies_in(cmp->laid, f->path) && !ext4_stat(cmp->wanted_fs, f->path, &st))
 		add(cmp, f->path, "is only on the card");
 	return 0;
 }
 
+static int compare_places(struct compare *cmp, struct err *e)
+{
+	if (places_each(cmp->wanted_fs, PLACE_COMPARE, compare_file, cmp, e) < 0 ||
+		(cmp->laid && laid_each(cmp->laid, compare_laid, cmp, e) < 0))
+		return -1;
+	return places_each(cmp->card_fs, PLACE_COMPARE, find_surplus, cmp, e);
+}
+
 static int compare_root(struct compare *cmp, struct err *e)
 {
+	_cleanup_laid_ struct laid *laid = NULL;
 	_cleanup_ext4_ struct ext4 *card = card_open_ext4(cmp->card, CARD_ROOT, e);
 	_cleanup_ext4_ struct ext4 *wanted =
 		card ? card_open_ext4(&cmp->wanted, CARD_ROOT, e) : NULL;
@@ -129,9 +175,23 @@ static int compare_root(struct compare *cmp, struct err *e)
 		return -1;
 	cmp->card_fs = card;
 	cmp->wanted_fs = wanted;
-	if (places_each(wanted, PLACE_COMPARE, compare_file, cmp, e) < 0)
+	const char *node = cmp->card->identity.node;
+	if (card_is_for_all(&cmp->wanted) && node && !(laid = laid_open(wanted, node, e)))
 		return -1;
-	return places_each(card, PLACE_COMPARE, find_surplus, cmp, e);
+	cmp->laid = laid;
+	return compare_places(cmp, e);
+}
+
+static void compare_boot_file(
+	struct compare *cmp, const char *name, struct buf *card, struct buf *wanted)
+{
+	_cleanup_free_ char *path = xasprintf("boot: %s", name);
+
+	if (card_is_for_all(&cmp->wanted) && strcmp(name, "bramble.txt") == 0) {
+		laid_forget_name(card);
+		laid_forget_name(wanted);
+	}
+	add_content(cmp, path, card, wanted, false);
 }
 
 static int compare_boot(struct compare *cmp, struct err *e)
@@ -150,7 +210,7 @@ static int compare_boot(struct compare *cmp, struct err *e)
 		if (has != (fat_read_file(wanted, files[i], &b, &ignored) == 0))
 			add(cmp, path, has ? "is only on the card" : "is missing");
 		else if (has)
-			add_content(cmp, path, &a, &b, false);
+			compare_boot_file(cmp, files[i], &a, &b);
 	}
 	return 0;
 }
@@ -177,7 +237,9 @@ static void compare_layout(struct compare *cmp)
 		if (c->start != w->start || (i < 2 && c->size != w->size))
 			add(cmp, "partition table", "partition %zu lies elsewhere", i + 1);
 	}
-	compare_text(cmp, "data: bramble.marker", cmp->card->data.node, cmp->wanted.data.node);
+	const char *node = cmp->card->identity.node; /* an image for all has none yet */
+	compare_text(cmp, "data: bramble.marker", cmp->card->data.node,
+		node ? node : cmp->wanted.data.node);
 	compare_text(cmp, "data: bramble.marker", cmp->card->data.cluster_id,
 		cmp->wanted.data.cluster_id);
 }
@@ -198,9 +260,10 @@ static int is_twin(const struct card *c, const struct cluster *cluster, bool *tw
 static int compare_with(
 	struct compare *cmp, const struct cluster *cluster, const char *out, struct err *e)
 {
-	const char *node = cmp->card->identity.node;
-	_cleanup_free_ char *image = xasprintf("%s/%s.img", out, node);
-	struct build_options o = {.out = out, .quiet = true, .only = node, .peek = true};
+	const char *name = cluster->identical_images ? cluster_image(cluster, 0)->name
+						     : cmp->card->identity.node;
+	_cleanup_free_ char *image = xasprintf("%s/%s.img", out, name);
+	struct build_options o = {.out = out, .quiet = true, .only = name, .peek = true};
 
 	if (is_twin(cmp->card, cluster, &o.twin, e) < 0 || build_cluster(cluster, &o, e) < 0 ||
 		card_read(&cmp->wanted, image, image, e) < 0 ||
@@ -210,9 +273,23 @@ static int compare_with(
 	return compare_boot(cmp, e) < 0 ? -1 : compare_root(cmp, e);
 }
 
-#define NOT_IDENTICAL                                                                     \
-	"%s: a card of identical images became what it is at its first boot, and is not " \
-	"compared with cluster.conf"
+/* Of a cluster with one image for all a card may be no node's yet. */
+static bool is_comparable(const struct card *c, const struct cluster *cluster)
+{
+	return card_is_node(c) || (cluster->identical_images && card_is_for_all(c));
+}
+
+static int check_is_of(const struct card *c, const struct cluster *cluster, struct err *e)
+{
+	const char *node = c->identity.node;
+
+	if (!is_comparable(c, cluster))
+		return err_code(e, EXIT_INPUT, "%s: no card of bramble's", c->name);
+	if (node && !cluster_node(cluster, node))
+		return err_code(e, EXIT_INPUT, "%s: is of node \"%s\", which %s does not have",
+			c->name, node, cluster->path);
+	return 0;
+}
 
 int compare_card(
 	const struct card *c, const struct cluster *cluster, struct differences *d, struct err *e)
@@ -221,16 +298,8 @@ int compare_card(
 	struct compare cmp = {.card = c, .found = d};
 
 	*d = (struct differences){0};
-	if (!card_is_node(c))
-		return err_code(e, EXIT_INPUT, "%s: no card of bramble's", c->name);
-	if (cluster->identical_images)
-		return err_code(e, EXIT_CONFIG,
-			NOT_IDENTICAL "; `bramble apply --check` asks the "
-				      "running nodes instead",
-			c->name);
-	if (!cluster_node(cluster, c->identity.node))
-		return err_code(e, EXIT_INPUT, "%s: is of node \"%s\", which %s does not have",
-			c->name, c->identity.node, cluster->path);
+	if (check_is_of(c, cluster, e) < 0)
+		return -1;
 	int rc = cache_open(&cache, e);
 	_cleanup_free_ char *out = rc == 0 ? xasprintf("%s/wanted", cache.work) : NULL;
 	if (rc == 0)
@@ -248,10 +317,8 @@ enum verdict check_cluster(struct verify *v)
 
 	if (!v->cluster)
 		return verify_not_checked(v, "none was named (--cluster FILE)");
-	if (!v->root || !card_is_node(v->card))
+	if (!v->root || !is_comparable(v->card, v->cluster))
 		return verify_not_checked(v, "no node to compare");
-	if (v->cluster->identical_images)
-		return verify_not_checked(v, "a card of identical images cannot be");
 	if (compare_card(v->card, v->cluster, &d, &e) < 0)
 		return verify_failed(v, "%s", e.msg);
 	if (!d.n)

@@ -77,6 +77,17 @@ bool place_is_live(const char *path)
 	return is_one_of(path, live_names, ARRAY_SIZE(live_names));
 }
 
+bool place_is_compared(const char *path)
+{
+	for (size_t i = 0; i < nplaces; i++) {
+		size_t n = strlen(places[i].path);
+		if ((places[i].use & PLACE_COMPARE) && strncmp(path, places[i].path, n) == 0 &&
+			(!path[n] || path[n] == '/'))
+			return true;
+	}
+	return false;
+}
+
 /* What not everybody on the card may read is nobody's business on the PC either. */
 bool place_look(struct ext4 *fs, const char *path, struct place_file *f)
 {

@@ -35,6 +35,9 @@ MUST_CHECK int places_each(struct ext4 *fs, enum place_use use,
 /* Fills f for one path; false: nothing is there. */
 bool place_look(struct ext4 *fs, const char *path, struct place_file *f);
 
+/* Is it in a place that is compared with cluster.conf? */
+bool place_is_compared(const char *path);
+
 /* Does a running card write this file itself, so that it says nothing about how it was built? */
 bool place_is_live(const char *path);
 

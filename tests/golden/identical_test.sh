@@ -82,6 +82,81 @@ out=$("$bramble" recover-state --cluster own.conf $image 2>&1)
 like "$out" 'own.state: the state of cluster golden, id [0-9a-f]*, generation' "recover-state finds the cluster in it"
 like "$("$bramble" check c.conf)" 'note: n3: has no serial.*note: n4: has no serial' "check tells who has no serial number"
 
+# --- compared with cluster.conf, before and after the first boot
+become() { # NODE CARD: as bramble-agent assign does (tests/agent/assign_test.sh)
+  local commands=$scratch/commands digest
+  mkdir -p contents
+  python3 - "$1" >"$commands" <<'END'
+import json, sys
+l = json.load(open("list.json"))
+print("rm /etc/bramble/built")
+for f in l["nodes"][sys.argv[1]]:
+    path = f["path"]
+    for n in [i for i, c in enumerate(path) if c == "/" and i]:
+        print("mkdir", path[:n])
+    kind = 0o40000 if "dir" in f else 0o100000
+    if "dir" in f:
+        print("mkdir", path)
+    else:
+        print("rm", path)
+        print("symlink %s %s" % (path, f["link"]) if "link" in f else "write contents/%s %s" % (f["digest"], path))
+    if "link" not in f:
+        print("sif %s mode 0%o\nsif %s uid %d\nsif %s gid %d" % (path, kind | f["mode"], path, f["uid"], path, f["gid"]))
+digests = {f["digest"] for n in l["nodes"].values() for f in n if "digest" in f}
+for name in sorted(digests) + ["list.json"]:
+    print("rm /usr/lib/bramble/nodes/" + name)
+print("rmdir /usr/lib/bramble/nodes")
+END
+  for digest in $(sed -n 's,^write contents/\([0-9a-f]*\) .*,\1,p' "$commands" | sort -u); do
+    card_cat $image $nodes/"$digest" >contents/"$digest"
+  done
+  debugfs -w -f "$commands" "$2?offset=71303168" >debugfs.log 2>&1
+  card_cat $image /bramble.marker 3 | sed 's/node = ""/node = "'"$1"'"/' >marker
+  debugfs -w -f - "$2?offset=205520896" >/dev/null 2>&1 <<<$'rm /bramble.marker\nwrite marker bramble.marker'
+}
+edit() { # CARD COMMAND...
+  local card=$1 c
+  shift
+  for c in "$@"; do debugfs -w -R "$c" "$card?offset=71303168" >debugfs.log 2>&1; done
+}
+out=$("$bramble" verify --cluster c.conf)
+ok $? "verify --cluster finds nothing wrong" "$out"
+like "$out" 'ok +cluster.conf' "and compares the one image"
+sed 's/maxconn = 60/maxconn = 61/' c.conf >d.conf
+cp -a c.state d.state
+like "$("$bramble" inspect --cluster d.conf $image)" '/usr/lib/bramble/nodes/list.json: ' "which another cluster.conf would give otherwise"
+for n in n2 n4; do
+  cp --sparse=always $image $n.card
+  become $n $n.card
+  like "$("$bramble" inspect $n.card)" "data     of $n, virgin" "a card of it that has become $n"
+  out=$("$bramble" verify --cluster c.conf $n.card)
+  ok $? "is what cluster.conf gives" "$out"
+  like "$out" 'ok +cluster.conf' "which is compared"
+done
+out=$("$bramble" inspect --cluster d.conf n4.card)
+like "$out" '-limits . maxconn = 60 .
+ *.limits . maxconn = 61 .' "a changed cluster.conf: the lines of the node's own files that differ"
+like "$out" '2 differences' "and no more than those"
+mcopy -i n4.card@@4M ::bramble.txt bramble.txt
+sed 's/^# node = .*/node = "n4"/' bramble.txt | mcopy -o -i n4.card@@4M - ::bramble.txt
+out=$("$bramble" inspect --cluster c.conf n4.card)
+like "$out" '0 differences' "that bramble.txt names the node is none"
+(cat bramble.txt && echo 'address = "10.9.0.99"') | mcopy -o -i n4.card@@4M - ::bramble.txt
+out=$("$bramble" inspect --cluster c.conf n4.card)
+like "$out" 'boot: bramble.txt: differs' "another line in it is one"
+echo x >x
+edit n2.card 'rm /opt/neo4j-3.5.9/conf/neo4j.conf' 'write x /opt/neo4j-3.5.9/conf/neo4j.conf' \
+  'write x /etc/systemd/network/50-other.network' 'rm /etc/extra/motd' 'sif /etc/bramble/stats.password mode 0100644' \
+  'rm /usr/lib/bramble/bramble-agent' 'write x /usr/lib/bramble/bramble-agent' 'sif /usr/lib/bramble/bramble-agent mode 0100755'
+out=$("$bramble" inspect --cluster c.conf n2.card)
+like "$out" '/opt/neo4j/conf/neo4j.conf: ' "an edited file of the node's own"
+like "$out" '/etc/extra/motd: is missing' "one that is missing"
+like "$out" '/etc/bramble/stats.password: has mode 0644' "one with another mode"
+like "$out" '/usr/lib/bramble/bramble-agent: differs' "a program"
+like "$out" '50-other.network: is only on the card' "a file too many"
+fails 4 'node "n2", which .* does not have' "a card of a node that there is not" \
+  "$bramble" inspect --cluster <(sed '/"n2"/d' c.conf) n2.card
+
 # --- flashing
 truncate -s 1G a.card b.card
 out=$("$bramble" flash --yes --cluster c.conf golden a.card b.card 2>&1)
