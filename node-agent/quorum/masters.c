@@ -71,7 +71,57 @@ static bool has_vote_in(const struct quorum *q, const struct manifest_member *k)
 	return k->incarnation && quorum_said(q, k->id)->incarnation == k->incarnation;
 }
 
-/* Of m's voters, those that are here and follow that master. */
+static unsigned leader_of(const struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+
+	for (unsigned i = 0; i < m->n; i++) {
+		if (quorum_leads(q, m->member[i].id))
+			return m->member[i].id;
+	}
+	return 0;
+}
+
+/* Where a Neo4j does not tell how far it is, its being slave has to do. */
+static void watch_pull(struct quorum *q, unsigned id, unsigned master)
+{
+	const struct word *w = quorum_said(q, id), *of = quorum_said(q, master);
+	struct seat *s = &q->seat[id];
+
+	if (!master || !quorum_is_slave_of(q, id, master))
+		s->mark_ms = s->pulled_ms = -1;
+	else if (!w->told || !of->told)
+		s->pulled_ms = q->now_ms;
+	else if (s->mark_ms < 0 || w->last_tx >= s->mark_tx) {
+		s->pulled_ms = s->mark_ms;
+		s->mark_ms = q->now_ms;
+		s->mark_tx = of->last_tx;
+	}
+}
+
+void quorum_watch_pulls(struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	unsigned master = leader_of(q);
+	const struct mastership *claim = quorum_claim_of(q, master);
+
+	if (!mastership_equal(&q->pulls, claim)) {
+		q->pulls = *claim;
+		master = 0; /* what was had of another one does not count */
+	}
+	for (unsigned i = 0; i < m->n; i++)
+		watch_pull(q, m->member[i].id, master);
+}
+
+static bool has_pulled(const struct quorum *q, unsigned id, unsigned master)
+{
+	const struct seat *s = &q->seat[id];
+
+	return id == master || (s->pulled_ms >= 0 && q->now_ms - s->pulled_ms < QUORUM_PULLED_MS);
+}
+
+/* Of m's voters, those that are here and follow that master; of the data nodes, those that have
+ * what it had a moment ago. */
 static struct followers followers_of(
 	const struct quorum *q, const struct manifest *m, unsigned master)
 {
@@ -83,7 +133,7 @@ static struct followers followers_of(
 		bool follows = quorum_here(q, k->id) && has_vote_in(q, k) &&
 			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
 		n.voters += follows;
-		n.data += follows && k->role == MANIFEST_DATA;
+		n.data += follows && k->role == MANIFEST_DATA && has_pulled(q, k->id, master);
 	}
 	return n;
 }

@@ -23,7 +23,8 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.ran = d->manifest.run,
 		.ran_ms = now_ms};
 	for (size_t i = 0; i <= MANIFEST_MAX; i++)
-		q->seat[i] = (struct seat){.heard_ms = -1, .seen_ms = now_ms};
+		q->seat[i] = (struct seat){
+			.heard_ms = -1, .seen_ms = now_ms, .mark_ms = -1, .pulled_ms = -1};
 }
 
 static bool is_voter(const struct quorum *q, unsigned id)
@@ -446,6 +447,7 @@ void quorum_step(
 	take_look(q, look);
 	if (quorum_any_formed(q))
 		q->give_up = (struct idset){0};
+	quorum_watch_pulls(q);
 	quorum_conclude(q);
 	quorum_propose(q, v);
 	renew_lease(q, look->lease_ms);

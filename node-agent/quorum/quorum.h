@@ -48,7 +48,8 @@
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
  *   many, and while the master has its majority with it, or else when it has copied the store; a
- *   member leaves only where a majority of those who stay have what the master has.
+ *   member leaves only where a majority of those who stay have what the master has, or had just
+ * now.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -88,6 +89,8 @@
 #define QUORUM_OVERRULED_MS 15000
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
+/* A slave pulls twice a second; how far it is its agent asks every second, and tells the next. */
+#define QUORUM_PULLED_MS 7000
 /*
  * A slave that was away for longer than the master keeps its log may ask for what is not there any
  * more, and stay as it was, slave all the same (3.5, with an empty store). One that lacks what its
@@ -167,6 +170,9 @@ struct seat {
 	int64_t heard_ms; /* when the hello that its newest word answers was sent; -1: never */
 	int64_t seen_ms;  /* when its newest hello arrived; at first: when this agent began */
 	struct word word;
+	int64_t mark_ms; /* it is to have what the master had then; -1: it is no slave of one ... */
+	uint64_t mark_tx;  /* ... its last_tx */
+	int64_t pulled_ms; /* the last such moment of which it had; -1: of none */
 };
 
 struct quorum {
@@ -202,6 +208,7 @@ struct quorum {
 	int64_t lag_ms;           /* since when its Neo4j lacks some of that, and moves nothing */
 	uint64_t lag_tx;          /* its last_tx then */
 	bool stuck;               /* for too long: until the next one runs */
+	struct mastership pulls;  /* the master that the seats' marks are of */
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */

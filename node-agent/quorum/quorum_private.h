@@ -76,7 +76,8 @@ bool quorum_is_leading(const struct quorum *q, unsigned id);
 bool quorum_leads(const struct quorum *q, unsigned id);
 /*
  * Is one of m's voters such a master, and followed by a majority of them, who are all here? m may
- * be what is wished for. data: and by one of the data nodes; an arbiter follows, and has nothing.
+ * be what is wished for. data: and has one of the data nodes what it had QUORUM_PULLED_MS ago? Who
+ * follows may have lost touch with it since, and an arbiter follows and has nothing.
  */
 bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data);
 /* What id claims now; term 0: nothing. */
@@ -97,6 +98,8 @@ bool quorum_is_spare(const struct quorum *q);
 void quorum_touch(struct quorum *q, bool unseen);
 /* Is this node a master that a majority follows now? */
 bool quorum_is_followed(const struct quorum *q);
+/* How far are the slaves of the master that leads? To be called in each step. */
+void quorum_watch_pulls(struct quorum *q);
 /* Is its Neo4j slave of a master that leads? To be called in each step. */
 void quorum_watch_below(struct quorum *q);
 /* v->lease_ms is the lease's end before; where ports are open by less than that, it ends sooner. */

@@ -3,6 +3,7 @@
 // use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
 // use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
 // use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
+#include <string.h>
 #include "node-agent/quorum/quorum_private.h"
 #include "tap.h"
 
@@ -15,6 +16,7 @@ static bool at_rest;     /* all Neo4js */
 static unsigned resting; /* this one's */
 static unsigned copying; /* this one's is no slave yet */
 static unsigned arbiter; /* runs, too */
+static uint64_t tx[ALL + 1];
 static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
@@ -71,6 +73,7 @@ static void look(unsigned id)
 			: id == 2 ? NEO4J_MASTER
 				  : NEO4J_SLAVE,
 		.master = member ? 2 : 0,
+		.last_tx = tx[id],
 		.stored = stored[id],
 		.failed = failed[id],
 		.runs = runs[id]};
@@ -349,6 +352,28 @@ static void test_learner_alone(void)
 	copying = 0;
 }
 
+/* 3 is slave of the master, and gets nothing from it: what is written is on 1 and 2. */
+static void test_leaver_and_lag(void)
+{
+	struct manifest rest = members(3, 1);
+
+	begin();
+	live(THREE, 5000);
+	tx[1] = tx[2] = 5;
+	live(THREE, 10000);
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	live(THREE, 10000);
+	is_int(decided(2)->n, 3, "one that has what another slave lacks is not removed");
+	for (int i = 0; i < 20; i++) {
+		tx[3] = tx[2];
+		tx[1] = ++tx[2];
+		live(THREE, 500);
+	}
+	is_int(decided(2)->n, 2, "until that one has caught up, if more is written all the while");
+	memset(tx, 0, sizeof(tx));
+}
+
 static void test_leaver(void)
 {
 	struct manifest rest = members(3, 3), none = members(3, 2), two = members(4, 3);
@@ -500,6 +525,7 @@ int main(void)
 	test_stale();
 	test_dead_newcomer();
 	test_leaver();
+	test_leaver_and_lag();
 	test_dead_leaver();
 	return done();
 }
