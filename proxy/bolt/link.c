@@ -11,7 +11,7 @@
 #include "upconvert.h"
 
 #define RESET_MS 5000
-#define EARLIEST_SERVER "Neo4j/3.0.0" /* what it is if it does not say: later ones do */
+#define LEAST_SERVER "Neo4j/3.2.0"
 
 static const char *name_of(const struct link *l)
 {
@@ -200,6 +200,24 @@ static int take_answer(struct link *l)
 	return 0;
 }
 
+/*
+ * What a member of an early Bolt is called to one who speaks Bolt 3 with it. 3.0 does not say
+ * what it is, and drivers give up on one that is no Neo4j. Where it says 3.0 or 3.1,
+ * neo4j-driver 1.7 for JavaScript throws what nobody can catch ("Bolt V2 should always support
+ * byte arrays").
+ */
+static struct slice early_server(struct slice server)
+{
+	static const char *const earlier[] = {"Neo4j/3.0.", "Neo4j/3.1."};
+	bool early = !server.n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(earlier); i++) {
+		size_t n = strlen(earlier[i]);
+		early |= server.n >= n && memcmp(server.p, earlier[i], n) == 0;
+	}
+	return early ? (struct slice){LEAST_SERVER, strlen(LEAST_SERVER)} : server;
+}
+
 static void hello_answered(struct link *l)
 {
 	struct bolt_summary summary;
@@ -213,10 +231,8 @@ static void hello_answered(struct link *l)
 		link_lost(l, "its answer to HELLO is malformed");
 	} else if (tag == BOLT_SUCCESS) {
 		l->member->counters.links++;
-		/* Drivers give up on one that does not say that it is Neo4j. */
-		if (l->up && !summary.server.n)
-			summary.server =
-				(struct slice){EARLIEST_SERVER, sizeof(EARLIEST_SERVER) - 1};
+		if (l->up)
+			summary.server = early_server(summary.server);
 		principal_verified(l->principal, summary.server);
 		s->link = NULL;
 		become_idle(l);

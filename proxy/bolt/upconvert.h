@@ -14,7 +14,7 @@
  *	COMMIT, ROLLBACK             RUN "COMMIT" {}, PULL_ALL
  *	RUN text parameters {...}    RUN text parameters
  *	t_first, t_last              result_available_after, result_consumed_after
- *	server                       Neo4j 3.0 does not say it: "Neo4j/3.0.0"
+ *	server                       of 3.0, which says none, and 3.1 "Neo4j/3.2.0" (link.c)
  *
  * Of two answers to one request the client gets one. What early versions have no place for is left
  * out: tx_timeout and tx_metadata always, bookmarks of a transaction without BEGIN (whoever sends
