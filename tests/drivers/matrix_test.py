@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Drivers of Neo4j, real ones, through bramble-proxy to a real three-node HA cluster. Prints TAP.
 
-    matrix_test.py [--only REGEX] [--short] [--results FILE] [--table FILE] [--rehearsed NAME ...]
+    matrix_test.py [--only REGEX] [--short] [--cases NAME,...] [--results FILE] [--table FILE] [--rehearsed NAME ...]
 
 Without --rehearsed: three servers on loopback, whose master is killed. With it: the machines of a
 rehearsal, whose master's power is cut (tests/drivers/matrix.sh makes one). All drivers do each thing
 of suite.js and suite.py, then all write at once while the master goes, and every acknowledged write
 is looked for. --results keeps what came of it, and adds to what is there: the whole matrix takes
-half an hour and may be made in parts. --table writes it as docs/DRIVERS.md.
+half an hour and may be made in parts. --table writes it as docs/DRIVERS.md, but for its later sections.
 """
 
 import argparse
+import contextlib
 import glob
 import json
 import os
@@ -144,10 +145,13 @@ class Loop:
             elif word == "error":
                 self.errors.append(rest.strip())
 
-    def stop(self):
-        self.process.stdin.write("stop\n")
-        self.process.stdin.flush()
-        self.thread.join(90)
+    def ask_to_stop(self):
+        with contextlib.suppress(BrokenPipeError):  # one that ended by itself is judged by what it wrote
+            self.process.stdin.write("stop\n")
+            self.process.stdin.flush()
+
+    def end(self, deadline):
+        self.thread.join(max(0, deadline - time.monotonic()))
         self.process.kill()
         self.process.wait()
 
@@ -156,11 +160,13 @@ class Loop:
 
 
 def all_wrote(loops, more, seconds=120):
-    """Waits until each has acknowledged 3 writes beyond `more`."""
+    """Waits until each has acknowledged 3 writes beyond `more`; False if some had not in time."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end and not all(len(x.wrote) >= more.get(x.name, 0) + 3 for x in loops):
+    while time.monotonic() < end:
+        if all(len(x.wrote) >= more.get(x.name, 0) + 3 for x in loops):
+            return True
         time.sleep(0.1)
-    return {x.name: len(x.wrote) for x in loops}
+    return False
 
 
 def judge(x, there, before):
@@ -178,11 +184,15 @@ def judge(x, there, before):
 
 def failover(target, drivers, secure):
     loops = [Loop(target, d, schemes(d, secure)[1]) for d in drivers]
-    before = all_wrote(loops, {})
+    ok(all_wrote(loops, {}), "all of them write while the master lives")
     target.cut()
+    before = {x.name: len(x.wrote) for x in loops}  # not earlier: they go on until it is dead
     all_wrote(loops, before)
     for x in loops:
-        x.stop()
+        x.ask_to_stop()
+    deadline = time.monotonic() + 90
+    for x in loops:
+        x.end(deadline)
     stored = read_all(target, drivers)
     return {x.name: judge(x, stored.get(x.who, []), before[x.name]) for x in loops}
 
@@ -209,7 +219,19 @@ def by_version(name):
     return name[:2], [int(x) for x in name.split(" ")[0][3:].split(".")], name
 
 
+def by_hand(path):
+    """What follows the two tables in the page there is."""
+    if not os.path.exists(path):
+        return ""
+    with open(path) as f:
+        text = f.read()
+    title = FAILOVER_HEAD.strip().split("\n")[0]
+    at = text.find("\n## ", text.find(title) + 1) if title in text else -1
+    return text[at:] if at >= 0 else ""
+
+
 def table(path, results):
+    rest = by_hand(path)
     cases = list(dict.fromkeys(c for name in sorted(results["suites"], key=by_version)
                                for c in results["suites"][name]))
     marks = {"ok": "yes", "not ok": "**no**", "skip": "-", None: ""}
@@ -222,6 +244,7 @@ def table(path, results):
         f.write(FAILOVER_HEAD)
         for name in sorted(results["failover"], key=by_version):
             f.write(f"| {name} | " + " | ".join(map(str, results["failover"][name])) + " s |\n")
+        f.write(rest)
 
 
 with open(os.path.join(HERE, "heads.md")) as heads:
@@ -231,6 +254,7 @@ with open(os.path.join(HERE, "heads.md")) as heads:
 def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true", help="routing only, and not what takes long")
+    parser.add_argument("--cases", metavar="NAME,...", help="these of suite.js and suite.py instead")
     parser.add_argument("--no-failover", action="store_true")
     parser.add_argument("--only", default="", help="drivers by a regular expression; 'none': failover only")
     parser.add_argument("--results", help="JSON to add to")
@@ -247,12 +271,13 @@ def arguments():
 def play(args, drivers, results):
     wanted = [d for d in drivers if re.search(args.only, d)]
     results["size"] = 20000 if args.short else 1000000
+    cases = args.cases.split(",") if args.cases else SHORT if args.short else []
     with (Rehearsed if args.rehearsed else Loopback)(args) as target:
         results["said"] = target.said
         for driver in wanted:
             for scheme in schemes(driver, args.ca)[1 if args.short else 0:]:
                 results["suites"][f"{driver} `{scheme}://`"] = suite(
-                    target, driver, scheme, results["size"], SHORT if args.short else [])
+                    target, driver, scheme, results["size"], cases)
         if not args.no_failover:
             results["failover"] = failover(target, drivers, args.ca)
 

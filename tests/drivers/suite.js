@@ -33,6 +33,11 @@ async function inSession (driver, f, mode, bookmarks) {
   try { return await f(s) } finally { await s.close() }
 }
 const count = async (x, name) => number((await x.run('MATCH (n:D {name: $name}) RETURN count(n) AS c', { name })).records[0].get('c'))
+// Points and times came with Neo4j 3.4.
+async function knowsPoints (d) {
+  const [a, b] = (await inSession(d, s => s.run('CALL dbms.components() YIELD versions RETURN versions[0] AS v'))).records[0].get('v').split('.')
+  return a > 3 || (a === '3' && b >= 4)
+}
 const add = (x, name) => x.run('CREATE (n:D {name: $name})', { name })
 
 const cases = {
@@ -86,7 +91,8 @@ const cases = {
   },
   async types (d) {
     const D = neo4j.types
-    const values = [new D.Point(neo4j.int(4326), 1.5, 2.5), new D.Date(2018, 3, 4), new D.Duration(1, 2, 3, 4), new D.LocalDateTime(2018, 1, 2, 3, 4, 5, 6), new D.DateTime(2018, 1, 2, 3, 4, 5, 6, 3600), 1.5, true, null, 'grüße', [neo4j.int(1), 'a']]
+    const later = [new D.Point(neo4j.int(4326), 1.5, 2.5), new D.Date(2018, 3, 4), new D.Duration(1, 2, 3, 4), new D.LocalDateTime(2018, 1, 2, 3, 4, 5, 6), new D.DateTime(2018, 1, 2, 3, 4, 5, 6, 3600)]
+    const values = [...(await knowsPoints(d) ? later : []), 1.5, true, null, 'grüße', [neo4j.int(1), 'a']]
     const got = (await inSession(d, s => s.run('RETURN $values AS v', { values }))).records[0].get('v')
     values.forEach((v, i) => must(String(got[i]) === String(v), `${v} came back as ${got[i]}`))
   },

@@ -132,8 +132,21 @@ def case_huge(d):
         must(s.run("RETURN 1 AS x").single()["x"] == 1, "nothing works afterwards")
 
 
+def knows_points(d):
+    """Points and times came with Neo4j 3.4."""
+    with opened(d) as s:
+        v = s.run("CALL dbms.components() YIELD versions RETURN versions[0] AS v").single()["v"]
+    return tuple(int(x) for x in v.split(".")[:2]) >= (3, 4)
+
+
 def case_types(d):
-    values = [datetime.date(2018, 3, 4), 1.5, True, None, "grüße", [1, "a"]]
+    values = [1.5, True, None, "grüße", [1, "a"]]
+    if not knows_points(d):
+        with opened(d) as s:
+            v = s.run("RETURN $v AS v", v=values).single()["v"]
+        must(v == values, f"{v}")
+        return
+    values.insert(0, datetime.date(2018, 3, 4))
     query = ("RETURN $v AS v, point({x: 1.5, y: 2.5}) AS p, duration('P1M2DT3S') AS d, "
              "datetime('2018-01-02T03:04:05+01:00') AS t")
     with opened(d) as s:
