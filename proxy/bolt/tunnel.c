@@ -522,12 +522,15 @@ void tunnel_take(struct session *s)
 		loop_timer_init(&t->timer, expired);
 	}
 	session_close(s);
-	if (!t || loop_add(f->proxy->loop, &t->client) < 0) {
+	if (!t) {
 		close(fd);
-		free(t);
 		return;
 	}
 	list_append(&f->tunnels, &t->node);
+	if (loop_add(f->proxy->loop, &t->client) < 0) {
+		tunnel_close(t, TALLY_REFUSED);
+		return;
+	}
 	t->deadline_ms = boottime_ms() + f->proxy->conf->hold_ms;
 	tally_tunnel_ask(t);
 	wait_for_member(t);

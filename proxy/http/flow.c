@@ -230,6 +230,8 @@ static int take_head(struct client *c)
 		return r;
 	if (h.status == 101)
 		return -1; /* no upgrade was asked for: Upgrade does not pass */
+	if (h.status < 200)
+		pace_start(&x->pace); /* who expected a 100 begins now */
 	if (h.status >= 200)
 		start_answer(c, &h);
 	else if (c->minor >= 1) /* RFC 9110 15.2 */
