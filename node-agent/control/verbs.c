@@ -237,6 +237,8 @@ static const char *cannot_yield(const struct verbs *v, const struct member *to)
 {
 	if (!to || !(to->roles & ROLE_DATA))
 		return "\"to\" is no data node of this cluster";
+	if (!voter_votes(v->voter, to))
+		return "\"to\" has no vote yet";
 	if (to == identity_self(v->id))
 		return "a node does not make way for itself";
 	if (!v->voter->enabled || v->self.state != NODE_SERVING)
