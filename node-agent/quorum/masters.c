@@ -131,6 +131,7 @@ static struct followers followers_of(
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
 		bool follows = quorum_here(q, k->id) && has_vote_in(q, k) &&
+			       quorum_has_joined(q, k->id) &&
 			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
 		n.voters += follows;
 		n.data += follows && k->role == MANIFEST_DATA && has_pulled(q, k->id, master);

@@ -280,8 +280,8 @@ int quorum_form_without(struct quorum *q, const struct idset *ids, struct err *e
 
 /*
  * With a new voter more are a majority: those who follow the master must be one all the same, or
- * nothing is written until it does. Where it takes the new one for that, it copies the store first
- * (may_learn).
+ * nothing is written until it does. Where there is one voter it takes the new one for that, which
+ * copies the store first (may_learn).
  */
 static bool spares_master(const struct quorum *q, unsigned id)
 {

@@ -272,13 +272,14 @@ static void watch_lag(struct quorum *q, const struct quorum_look *look)
 
 /*
  * Without a vote, as a newcomer or given up for lost, it lives only to copy from a master that
- * leads: it must be gone before the others elect one, 10 s after the end of that one
- * (ha.heartbeat_timeout), or the longest store may be one that counts for nothing.
+ * leads, and is gone 7 s after that one was heard, before Neo4j may elect it: 10 s after the end of
+ * that one (ha.heartbeat_timeout), or at once, when that one left in order.
  */
 static bool has_no_place(const struct quorum *q)
 {
 	return quorum_is_lost(q, q->self) &&
-	       (q->mine.role == NEO4J_MASTER || q->now_ms - q->leading_ms >= QUORUM_LEASE_MS);
+	       (q->mine.role == NEO4J_MASTER ||
+		       q->now_ms - q->leading_ms >= QUORUM_LEASE_MS - QUORUM_PRESENT_MS);
 }
 
 /* In no run of ours, with no store to be master of, without a majority, or wedged? NULL: it lives.

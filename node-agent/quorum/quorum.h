@@ -47,7 +47,7 @@
  *   the next when a majority of today's follows a master. Until then what was a majority before
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
- *   many, and while the master has its majority with it, or else when it has copied the store; a
+ *   many, and while the master has its majority with it; of two, when it has copied the store; a
  *   member leaves only where a majority of those who stay have what the master has, or had just
  * now.
  *

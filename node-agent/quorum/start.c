@@ -26,7 +26,7 @@ static bool joined_or_me(const struct quorum *q, unsigned id)
 {
 	const struct manifest_member *m = manifest_member(&q->d.manifest, id);
 
-	return m->role == MANIFEST_DATA && quorum_said(q, id)->whole &&
+	return m->role == MANIFEST_DATA && quorum_said(q, id)->whole && quorum_votes(q, id) &&
 	       (id == q->self || quorum_joined(q, id));
 }
 
@@ -100,11 +100,35 @@ static void all_ids(const struct quorum *q, struct idset *s)
 	}
 }
 
-/* A newcomer may copy the store of a master that leads before it has a vote (why_die ends it). */
+static bool is_first_lost(const struct quorum *q, unsigned id)
+{
+	const struct manifest *m = &q->d.manifest;
+	unsigned i = 0;
+
+	while (i < m->n &&
+		(m->member[i].incarnation || !quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS)))
+		i++;
+	return i < m->n && m->member[i].id == id;
+}
+
+/*
+ * Where one node is to become two, the newcomer copies the store of the master that leads before it
+ * has a vote (why_die ends it). Only there: Neo4j counts it as a member, and of more than two it
+ * wants a majority, which would hang on this one.
+ */
 static bool may_learn(const struct quorum *q)
 {
-	return quorum_is_lost(q, q->self) && quorum_may_come(q, q->self) &&
-	       quorum_count_of(q, quorum_is_leading);
+	return is_first_lost(q, q->self) && manifest_majority(&q->d.manifest) == 1 &&
+	       quorum_may_come(q, q->self) && quorum_count_of(q, quorum_is_leading);
+}
+
+/* One given up that comes back is taken for emptied: its store may be as long as the master's. */
+static bool is_stale(const struct quorum *q)
+{
+	const struct manifest_member *me = manifest_member(&q->d.manifest, q->self);
+
+	return me && !me->incarnation && me->role == MANIFEST_DATA && q->mine.whole &&
+	       !q->d.basis.term && quorum_last(q).term;
 }
 
 void quorum_forget_store(struct quorum *q)
@@ -124,7 +148,7 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 		return;
 	if (may_join(q, &v->aside)) {
 		all_ids(q, &v->hosts);
-		v->aside |= quorum_is_spare(q);
+		v->aside |= quorum_is_spare(q) || is_stale(q);
 	} else if (quorum_count_of(q, quorum_joined) == 0 && may_begin(q, &why)) {
 		v->hosts = q->d.manifest.hosts;
 		v->aside = quorum_astray(q, q->self);

@@ -17,6 +17,7 @@ static unsigned resting; /* this one's */
 static unsigned copying; /* this one's is no slave yet */
 static unsigned arbiter; /* runs, too */
 static uint64_t tx[ALL + 1];
+static bool old_store; /* the one at rest has one that is whole */
 static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
@@ -65,7 +66,8 @@ static void look(unsigned id)
 	bool runs_neo4j = (id <= 3 || id == arbiter) && !at_rest && id != resting;
 	bool member = runs_neo4j && id != copying;
 	struct quorum_look l = {.told = true,
-		.whole = (id <= 3 || id == arbiter) && id != resting && id != copying,
+		.whole =
+			(id <= 3 || id == arbiter) && (id != resting || old_store) && id != copying,
 		.fit = true,
 		.neo4j_run = runs_neo4j,
 		.formed = member,
@@ -295,22 +297,31 @@ static void test_last_remaining(void)
 	ok(!decided(1)->was_majority || manifest_member(decided(1), 2), "by those who stay");
 }
 
-/* Of 2 alone two are to become: with 3's vote and without its copy nothing could be written. */
-static void begin_alone(void)
+/* Of 2 alone two are to become: with the other's vote and without it nothing could be written. */
+static void begin_with(unsigned other, enum manifest_role role)
 {
-	struct manifest two = members(3, 1), m = two;
+	struct manifest two = members(3, 1), m;
 
 	begin();
+	two.member[1].id = (uint8_t)other;
+	two.member[1].role = role;
+	m = two;
 	m.epoch = 2;
 	m.run = 1;
 	m.member[0].incarnation = 12;
 	idset_add(&m.hosts, 2);
-	for (unsigned id = 2; id <= 3; id++) {
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned id = i ? other : 2;
 		struct durable d = {.incarnation = 10 + id, .manifest = m};
 		if (id == 2)
 			d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
 		quorum_begin(&q[id], id, &two, &d, now);
 	}
+}
+
+static void begin_alone(void)
+{
+	begin_with(3, MANIFEST_DATA);
 	resting = 3;
 	live(0x0c, 5000);
 	resting = 0;
@@ -335,6 +346,33 @@ static void test_learner(void)
 	live(0x0c, 10000);
 	is_int(manifest_majority(decided(2)), 2, "then it has one");
 	ok(verdict[2].writable && verdict[3].open, "and both serve");
+}
+
+/* An arbiter follows whom it hears, before its Neo4j is there. */
+static void test_learning_arbiter(void)
+{
+	begin_with(4, MANIFEST_ARBITER);
+	live(0x14, 10000);
+	ok(verdict[4].neo4j == NEO4J_START && !verdict[4].aside && verdict[2].writable &&
+			manifest_majority(decided(2)) == 1,
+		"an arbiter that comes has no vote until its Neo4j has joined");
+	arbiter = 4;
+	live(0x14, 10000);
+	ok(verdict[2].writable && manifest_majority(decided(2)) == 2, "then it has one");
+	arbiter = 0;
+}
+
+/* Given up, and back with what it had. */
+static void test_stale_learner(void)
+{
+	begin_with(3, MANIFEST_DATA);
+	resting = 3;
+	old_store = true;
+	live(0x0c, 5000);
+	ok(verdict[3].neo4j == NEO4J_START && verdict[3].aside,
+		"the store of one that was given up is put aside");
+	resting = 0;
+	old_store = false;
 }
 
 /* It may have the longest store, and counts for nothing: 10 s later the others elect. */
@@ -521,6 +559,8 @@ int main(void)
 	test_last_remaining();
 	test_learner();
 	test_learner_alone();
+	test_learning_arbiter();
+	test_stale_learner();
 	test_leaver_and_arbiter();
 	test_stale();
 	test_dead_newcomer();
