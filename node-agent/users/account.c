@@ -45,8 +45,7 @@ static bool has_room(struct accounts *a)
 		return false;
 	if (a->n < a->room)
 		return true;
-	struct accounts more = {
-		.of = calloc(room, sizeof(*more.of)), .n = a->n, .room = room, .age = a->age};
+	struct accounts more = {.of = calloc(room, sizeof(*more.of)), .n = a->n, .room = room};
 	if (!more.of)
 		return false;
 	if (a->n)
@@ -205,7 +204,7 @@ static bool observe_one(
 		return false;
 	own->value = now;
 	own->waits = false;
-	own->change = account_next_change(a, own->change);
+	own->change++;
 	own->by = (uint8_t)self;
 	return true;
 }
@@ -220,7 +219,7 @@ static bool observe_new(struct accounts *a, const struct account *f, bool first,
 	if (!own)
 		return false;
 	own->value = f->value;
-	own->change = first ? 0 : account_next_change(a, 0);
+	own->change = first ? 0 : 1;
 	own->by = first ? 0 : (uint8_t)self;
 	return true;
 }
@@ -292,8 +291,7 @@ static bool is_later(const struct account *t, const struct account *own)
 
 static bool merge_new(struct accounts *a, const struct account *t)
 {
-	struct account *own =
-		account_has_left(t, a->age) ? NULL : accounts_get(a, t->kind, t->name);
+	struct account *own = accounts_get(a, t->kind, t->name);
 
 	if (!own)
 		return false;
@@ -322,39 +320,12 @@ static bool merge_one(struct accounts *a, const struct account *t)
 	return true;
 }
 
-/* Neo4j is told first, or its file would be taken for a change. */
-static bool lose_one(struct account *own)
-{
-	if (!own->value.there)
-		return false;
-	own->before = own->waits ? own->before : own->value;
-	own->waits = true;
-	own->value = (struct account_value){0};
-	return true;
-}
-
-static bool lose_what_left(struct accounts *a, const struct accounts *theirs)
+bool accounts_merge(struct accounts *a, const struct accounts *theirs)
 {
 	bool changed = false;
 
-	for (size_t i = 0; i < a->n; i++) {
-		struct account *own = &a->of[i];
-		if (account_has_left(own, theirs->age) &&
-			!accounts_find(theirs, own->kind, own->name))
-			changed |= lose_one(own);
-	}
-	return changed;
-}
-
-bool accounts_merge(struct accounts *a, const struct accounts *theirs)
-{
-	bool changed = lose_what_left(a, theirs) | (theirs->age > a->age);
-
 	for (size_t i = 0; i < theirs->n; i++)
 		changed |= merge_one(a, &theirs->of[i]);
-	if (theirs->age > a->age)
-		a->age = theirs->age;
-	accounts_forget(a);
 	return changed;
 }
 
@@ -364,7 +335,6 @@ void accounts_settle(struct accounts *a)
 		a->of[i].waits = false;
 		a->of[i].before = (struct account_value){0};
 	}
-	accounts_forget(a);
 }
 
 bool accounts_settled(const struct accounts *a)
@@ -384,11 +354,7 @@ void accounts_digest(const struct accounts *a, uint8_t digest[ACCOUNTS_DIGEST])
 	crypto_generichash_state st;
 	uint8_t whole[crypto_generichash_BYTES];
 
-	const uint8_t age[] = {a->age >> 8 & 0xff, a->age & 0xff};
-
 	crypto_generichash_init(&st, NULL, 0, sizeof(whole));
-	if (a->age) /* agents of before know none */
-		crypto_generichash_update(&st, age, sizeof(age));
 	for (size_t i = 0; i < a->n; i++) {
 		const struct account *x = &a->of[i];
 		const uint8_t head[] = {(uint8_t)x->kind, x->change >> 24 & 0xff,

@@ -17,13 +17,7 @@
  * the later one, of two as many the higher server id's. Merging takes the later of each, so in
  * whatever order, however often and after whatever partition nodes hear each other, they end with
  * the same; two changes at once of different users are both kept, of one user one of them. One that
- * is removed stays for a while, as not there, or a card that was away would bring it back.
- *
- * It leaves by ages (as in Fraser, "Practical lock-freedom", 2004, 5.2.3). When all members have
- * been seen to have the very same set, it is one age older; a change is of the age of the set it
- * was made in. So what is two ages old was in the sets of all members, and where a set does not
- * have it, it was removed and has left. That is when a removed one leaves; and a card that was
- * away for longer, an old one in place of a new one, brings nothing of that age back, but loses it.
+ * is removed stays, as not there, or a card that was away would bring it back.
  *
  * Change 0 is what a card came with: it counts only where nobody has anything else, for the first
  * password has another salt on each.
@@ -34,8 +28,6 @@
 #define ACCOUNT_ROLES_MAX 511
 #define ACCOUNTS_TEXT_MAX 16384 /* of both files */
 #define ACCOUNTS_DIGEST 8
-#define ACCOUNTS_AGE_SHIFT 16 /* an account's change begins with the age it was made in */
-#define ACCOUNTS_AGE_MAX 0x7ffe
 
 enum account_kind {
 	ACCOUNT_USER,
@@ -60,15 +52,14 @@ struct account {
 	 */
 	struct account_value before;
 	bool waits;
-	uint32_t change; /* of the age change >> ACCOUNTS_AGE_SHIFT */
-	uint8_t by;      /* a server id; 0 with change 0 */
+	uint32_t change;
+	uint8_t by; /* a server id; 0 with change 0 */
 };
 
 /* In order of kind and name. Zeroed: empty. */
 struct accounts {
 	struct account *of;
 	size_t n, room;
-	uint32_t age;
 };
 
 void accounts_free(struct accounts *a);
@@ -98,11 +89,6 @@ bool accounts_cover(const struct accounts *a, const struct accounts *files);
 /* Takes what is later there; a is settled, and has what is in the files. Whether it is another one.
  */
 bool accounts_merge(struct accounts *a, const struct accounts *theirs);
-/*
- * All members have this very set, and it is settled: if one is removed in it, it is one age older.
- * Whether it is.
- */
-bool accounts_grow_older(struct accounts *a);
 /* The files, and what Neo4j has read of them, are what a has. */
 void accounts_settle(struct accounts *a);
 bool accounts_settled(const struct accounts *a);

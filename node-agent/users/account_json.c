@@ -32,7 +32,7 @@ json_t *accounts_json(const struct accounts *a, bool own)
 
 	for (size_t i = 0; i < a->n; i++)
 		json_array_append_new(list, account_json(&a->of[i], own));
-	return json_pack("{s:I, s:o}", "age", (json_int_t)a->age, "accounts", list);
+	return json_pack("{s:o}", "accounts", list);
 }
 
 /* --- and back */
@@ -148,14 +148,10 @@ static int get_account(const json_t *json, struct accounts *a)
 int accounts_parse(const json_t *json, struct accounts *a, struct err *e)
 {
 	const json_t *list = json_object_get(json, "accounts"), *x;
-	json_int_t age =
-		json_integer_value(json_object_get(json, "age")); /* 0: of an earlier one */
 	size_t i;
 
-	if (!json_is_array(list) || json_array_size(list) > ACCOUNTS_MAX || age < 0 ||
-		age > ACCOUNTS_AGE_MAX)
+	if (!json_is_array(list) || json_array_size(list) > ACCOUNTS_MAX)
 		return err_set(e, "is no list of users");
-	a->age = (uint32_t)age;
 	json_array_foreach(list, i, x)
 	{
 		if (get_account(x, a) < 0) {

@@ -27,13 +27,4 @@ bool account_value_equal(const struct account_value *a, const struct account_val
 struct account_value account_effective(const struct accounts *a, const struct account_value *v);
 bool accounts_have_roles(const struct accounts *a);
 
-/* --- account_age.c */
-
-/* What the next change of one that has had `change` is numbered with. */
-uint32_t account_next_change(const struct accounts *a, uint32_t change);
-/* Would one of that age have been removed, and have left, where a set of that age lacks it? */
-bool account_has_left(const struct account *x, uint32_t age);
-/* Those that were removed long enough ago leave, if Neo4j knows. */
-void accounts_forget(struct accounts *a);
-
 #endif

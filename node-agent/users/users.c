@@ -309,26 +309,6 @@ static void pull(struct users *u, int64_t now_ms)
 		complain(u, strerror(errno));
 }
 
-/* Not one of them is away: it may not know yet who was removed. */
-static bool all_have_it(const struct users *u)
-{
-	for (size_t i = 0; i < u->peers->n; i++) {
-		const struct peer *p = &u->peers->peer[i];
-		if ((p->member->roles & ROLE_DATA) &&
-			(!peer_present(p) ||
-				memcmp(p->last.users, u->digest, sizeof(u->digest)) != 0))
-			return false;
-	}
-	return true;
-}
-
-static void grow_older(struct users *u)
-{
-	if (u->seen && !u->differ && accounts_settled(&u->accounts) && all_have_it(u) &&
-		accounts_grow_older(&u->accounts))
-		keep(u);
-}
-
 /* --- each round */
 
 /* The password that p3 knows counts, unless it is only what an earlier card came with. */
@@ -372,7 +352,6 @@ void users_step(struct users *u, bool there)
 	else if (u->put_ms && !accounts_settled(&u->accounts) &&
 		 now_ms - u->put_ms >= USERS_READ_MS)
 		u->look_ms = 0;
-	grow_older(u);
 	pull(u, now_ms);
 }
 

@@ -4,8 +4,7 @@
  * accepted is the same when it is written and read again, and none is accepted in which the agents'
  * own user is gone or locked.
  */
-// use: node-agent/users/account.c node-agent/users/account_age.c
-// use: node-agent/users/account_file.c node-agent/users/account_json.c
+// use: node-agent/users/account.c node-agent/users/account_file.c node-agent/users/account_json.c
 #include <string.h>
 #include "fuzz.h"
 #include "node-agent/users/account.h"

@@ -10,8 +10,7 @@
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
 // use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
 // use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c node-agent/users/users_verb.c
-// use: node-agent/users/account.c node-agent/users/account_age.c
-// use: node-agent/users/account_json.c node-agent/users/account_file.c
+// use: node-agent/users/account.c node-agent/users/account_json.c node-agent/users/account_file.c
 // use: node-agent/task/task_verbs.c node-agent/marker.c node-agent/upgrade/install.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c

@@ -4,8 +4,7 @@
  * they hear in whatever order, and that the agents' own user survives. Neo4j is a model: it writes
  * its file from what it has in mind, and reads it now and then.
  */
-// use: node-agent/users/account.c node-agent/users/account_age.c
-// use: node-agent/users/account_file.c node-agent/users/account_json.c
+// use: node-agent/users/account.c node-agent/users/account_file.c node-agent/users/account_json.c
 #include <sodium.h>
 #include <string.h>
 #include "node-agent/users/account.h"
@@ -208,78 +207,14 @@ static void test_json(void)
 	}
 }
 
-static bool has_user(const struct accounts *a, const char *name)
-{
-	const struct account *x = accounts_find(a, ACCOUNT_USER, name);
-
-	return x && x->value.there;
-}
-
-/* One of two cards is taken out while both know zoe, who is removed then. */
-static void test_ages(void)
-{
-	static const char with[] = FIRST_SET "auth zoe:" CRED ":\n";
-	_cleanup_accounts_ struct accounts a = {0}, b = {0}, out = {0}, again = {0};
-
-	observe(&a, with, true, 1);
-	observe(&b, with, true, 2);
-	observe(&out, with, true, 2);
-	ok(!accounts_grow_older(&a), "where nobody was removed a set has no ages");
-	observe(&a, FIRST_SET, false, 1);
-	accounts_merge(&b, &a);
-	ok(!has_user(&b, "zoe") && accounts_find(&b, ACCOUNT_USER, "zoe"), "she was removed");
-	accounts_settle(&b);
-	ok(accounts_grow_older(&a) && accounts_find(&a, ACCOUNT_USER, "zoe"), "an age later");
-	accounts_merge(&b, &a);
-	ok(accounts_grow_older(&b) && !accounts_find(&b, ACCOUNT_USER, "zoe"), "and one more");
-	accounts_merge(&a, &b);
-	ok(!accounts_find(&a, ACCOUNT_USER, "zoe") && !accounts_grow_older(&a), "she has left");
-
-	accounts_merge(&a, &out);
-	ok(!accounts_find(&a, ACCOUNT_USER, "zoe"), "a card that was away does not bring her back");
-	accounts_merge(&out, &a);
-	ok(!has_user(&out, "zoe") && differs(&out, with), "but loses her");
-	observe(&out, with, false, 2);
-	ok(!has_user(&out, "zoe"), "of which its Neo4j is told first");
-	accounts_settle(&out);
-	ok(!accounts_find(&out, ACCOUNT_USER, "zoe"), "then she has left there, too");
-
-	observe(&a, with, false, 1);
-	ok(accounts_find(&a, ACCOUNT_USER, "zoe")->change > 2, "made anew she is a later one");
-	json_t *json = accounts_json(&a, false);
-	ok(accounts_parse(json, &again, &e) == 0 && again.age == 2, "the age is told and kept");
-	json_decref(json);
-}
-
-/* More users than there are places come and go. */
-static void test_places(void)
-{
-	_cleanup_accounts_ struct accounts a = {0};
-	char text[256];
-	int n = 0;
-
-	observe(&a, FIRST_SET, true, 1);
-	for (bool good = true; good && n < 2 * ACCOUNTS_MAX; n += good) {
-		snprintf(text, sizeof(text), FIRST_SET "auth user%d:" CRED ":\n", n);
-		good = observe(&a, text, false, 1);
-		accounts_grow_older(&a);
-	}
-	is_int(n, 2 * ACCOUNTS_MAX, "there is room for those that come");
-	ok(a.n < 8, "for those that were removed leave");
-}
-
 /* --- nodes, their Neo4js, and what is done to them */
 
 #define NODES 3
 #define USERS 4
-#define AWAY 0 /* the node of which an earlier card comes back */
 
 struct world {
 	struct accounts has[NODES], memory[NODES], file[NODES];
-	bool put[NODES];                      /* ... and not read yet */
-	uint8_t told[NODES][ACCOUNTS_DIGEST]; /* some time ago */
-	struct accounts old_has, old_memory, old_file;
-	bool removed, came_back; /* zoe; the card */
+	bool put[NODES]; /* ... and not read yet */
 	uint64_t seed;
 };
 
@@ -300,30 +235,22 @@ static void copy(struct accounts *to, const struct accounts *from)
 }
 
 /* Neo4j does what a person says to what it has in mind, and writes that. */
-static void say(struct world *w, unsigned i, const char *name, bool remove)
+static void person(struct world *w, unsigned i)
 {
 	_cleanup_buf_ struct buf old = {0}, new = {0};
 	char line[80];
 
 	(void)!accounts_write(&w->memory[i], &old, &e);
-	snprintf(line, sizeof(line), "auth %s:", name);
+	snprintf(line, sizeof(line), "auth u%u:", roll(w, USERS));
 	const char *at = strstr(buf_str(&old), line);
 	size_t n = at ? (size_t)(at - buf_str(&old)) : 0;
 	buf_add(&new, buf_str(&old), n);
-	if (!remove)
+	if (!at || roll(w, 2))
 		buf_printf(&new, "%sC,%u:\n", line, roll(w, 1000000));
 	buf_puts(&new, at ? strchr(at, '\n') + 1 : buf_str(&old));
 	accounts_free(&w->memory[i]);
 	w->memory[i] = read_text(buf_str(&new));
 	copy(&w->file[i], &w->memory[i]);
-}
-
-static void person(struct world *w, unsigned i)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "u%u", roll(w, USERS));
-	say(w, i, name, has_user(&w->memory[i], name) && roll(w, 2));
 }
 
 static void agent(struct world *w, unsigned i)
@@ -351,59 +278,9 @@ static void hear(struct world *w, unsigned i, unsigned from)
 		accounts_merge(&w->has[i], &w->has[from]);
 }
 
-static void tell(struct world *w, unsigned i)
-{
-	accounts_digest(&w->has[i], w->told[i]);
-}
-
-static void grow_older(struct world *w, unsigned i)
-{
-	uint8_t own[ACCOUNTS_DIGEST];
-
-	accounts_digest(&w->has[i], own);
-	for (unsigned j = 0; j < NODES; j++) {
-		if (j != i && memcmp(own, w->told[j], sizeof(own)) != 0)
-			return;
-	}
-	if (accounts_settled(&w->has[i]))
-		accounts_grow_older(&w->has[i]);
-}
-
-/* zoe, whom all had, is removed once, and not on the card that will be another one. */
-static void remove_zoe(struct world *w)
-{
-	unsigned i = AWAY + 1 + roll(w, NODES - 1);
-
-	if (w->removed || !has_user(&w->memory[i], "zoe"))
-		return;
-	say(w, i, "zoe", true);
-	accounts_observe(&w->has[i], &w->file[i], false, i + 1);
-	w->removed = !has_user(&w->has[i], "zoe");
-}
-
-static void move(struct accounts *to, struct accounts *from)
-{
-	accounts_free(to);
-	*to = *from;
-	*from = (struct accounts){0};
-}
-
-static void come_back(struct world *w)
-{
-	if (!w->removed || w->came_back)
-		return;
-	w->came_back = true;
-	move(&w->has[AWAY], &w->old_has);
-	move(&w->memory[AWAY], &w->old_memory);
-	move(&w->file[AWAY], &w->old_file);
-}
-
 static void calm_down(struct world *w)
 {
-	for (int round = 0; round < 16; round++) {
-		for (unsigned i = 0; i < NODES; i++)
-			tell(w, i);
-		grow_older(w, roll(w, NODES));
+	for (int round = 0; round < 8; round++) {
 		for (unsigned i = 0; i < NODES; i++) {
 			agent(w, i);
 			settle(w, i);
@@ -439,35 +316,19 @@ static bool reaches_all(struct world *w, unsigned i)
 	return all_same(w) && !accounts_differ(&w->has[0], &want);
 }
 
-#define ALL FIRST_SET "auth zoe:" CRED ":\n"
-
-static void begin(struct accounts *has, struct accounts *memory, struct accounts *file, unsigned id)
-{
-	*memory = read_text(ALL);
-	*file = read_text(ALL);
-	accounts_observe(has, file, true, id);
-}
-
-static bool nobody_removed(const struct world *w)
-{
-	for (size_t i = 0; i < w->has[0].n; i++) {
-		if (!w->has[0].of[i].value.there)
-			return false;
-	}
-	return true;
-}
-
 static bool play(uint64_t seed)
 {
 	struct world w = {.seed = seed};
 	bool good = true;
 
-	for (unsigned i = 0; i < NODES; i++)
-		begin(&w.has[i], &w.memory[i], &w.file[i], i + 1);
-	begin(&w.old_has, &w.old_memory, &w.old_file, AWAY + 1);
-	for (int round = 0; round < 150; round++) {
+	for (unsigned i = 0; i < NODES; i++) {
+		w.memory[i] = read_text(FIRST_SET);
+		w.file[i] = read_text(FIRST_SET);
+		accounts_observe(&w.has[i], &w.file[i], true, i + 1);
+	}
+	for (int round = 0; round < 60; round++) {
 		unsigned i = roll(&w, NODES);
-		switch (roll(&w, 10)) {
+		switch (roll(&w, 5)) {
 		case 0:
 			person(&w, i);
 			break;
@@ -475,41 +336,19 @@ static bool play(uint64_t seed)
 			settle(&w, i);
 			break;
 		case 2:
-		case 3:
 			hear(&w, i, roll(&w, NODES));
-			break;
-		case 4:
-		case 5:
-			tell(&w, i);
-			break;
-		case 6:
-			grow_older(&w, i);
-			break;
-		case 7:
-			if (round > 20 && !roll(&w, 4))
-				remove_zoe(&w);
-			if (round > 60 && !roll(&w, 4))
-				come_back(&w);
 			break;
 		default:
 			agent(&w, i);
 		}
 	}
 	calm_down(&w);
-	remove_zoe(&w);
-	calm_down(&w);
-	come_back(&w);
-	calm_down(&w);
-	good = all_same(&w) && !has_user(&w.has[0], "zoe") && nobody_removed(&w) &&
-	       reaches_all(&w, roll(&w, NODES)) && reaches_all(&w, roll(&w, NODES));
+	good = all_same(&w) && reaches_all(&w, roll(&w, NODES)) && reaches_all(&w, roll(&w, NODES));
 	for (unsigned i = 0; i < NODES; i++) {
 		accounts_free(&w.has[i]);
 		accounts_free(&w.memory[i]);
 		accounts_free(&w.file[i]);
 	}
-	accounts_free(&w.old_has);
-	accounts_free(&w.old_memory);
-	accounts_free(&w.old_file);
 	return good;
 }
 
@@ -532,8 +371,6 @@ int main(void)
 	test_full();
 	test_merge();
 	test_json();
-	test_ages();
-	test_places();
 	test_convergence();
 	return done();
 }
