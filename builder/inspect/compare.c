@@ -143,6 +143,21 @@ static int compare_laid(
 	return compare_with_content(cmp, &f, &st, &content, e);
 }
 
+#define TAKEN_SETTINGS "/etc/bramble/settings.conf" /* node-agent/settings_apply.c */
+
+/* Is it what a card keeps of a bramble.txt that says no more than whose it is? */
+static bool is_name_alone(struct compare *cmp, const char *path)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct err ignored;
+
+	if (!cmp->laid || strcmp(path, TAKEN_SETTINGS) != 0 ||
+		ext4_read(cmp->card_fs, path, &text, &ignored) < 0)
+		return false;
+	laid_forget_name(&text);
+	return text.len == 0;
+}
+
 /* Called for each file of the card: the other one said all about those both have. */
 static int find_surplus(void *arg, const struct place_file *f, struct err *e)
 {
@@ -151,7 +166,8 @@ static int find_surplus(void *arg, const struct place_file *f, struct err *e)
 
 	(void)e;
 	if (!place_is_live(f->path) && !laid_has(cmp->laid, f->path) &&
-		!laid_lies_in(cmp->laid, f->path) && !ext4_stat(cmp->wanted_fs, f->path, &st))
+		!laid_lies_in(cmp->laid, f->path) && !is_name_alone(cmp, f->path) &&
+		!ext4_stat(cmp->wanted_fs, f->path, &st))
 		add(cmp, f->path, "is only on the card");
 	return 0;
 }
@@ -182,6 +198,20 @@ static int compare_root(struct compare *cmp, struct err *e)
 	return compare_places(cmp, e);
 }
 
+/* A person wrote it there for the next boot, which takes it away. */
+static bool holds_password(const struct buf *text)
+{
+	static const char key[] = "wifi_password";
+
+	for (const char *p = buf_str(text), *next; *p; p = next) {
+		next = p + strcspn(p, "\n");
+		next += *next == '\n';
+		if (p[strspn(p, " \t")] != '#' && memmem(p, (size_t)(next - p), key, strlen(key)))
+			return true;
+	}
+	return false;
+}
+
 static void compare_boot_file(
 	struct compare *cmp, const char *name, struct buf *card, struct buf *wanted)
 {
@@ -191,7 +221,7 @@ static void compare_boot_file(
 		laid_forget_name(card);
 		laid_forget_name(wanted);
 	}
-	add_content(cmp, path, card, wanted, false);
+	add_content(cmp, path, card, wanted, holds_password(card) || holds_password(wanted));
 }
 
 static int compare_boot(struct compare *cmp, struct err *e)

@@ -123,9 +123,11 @@ void laid_forget_name(struct buf *text)
 {
 	struct buf rest = {0};
 
-	for (const char *p = buf_str(text), *next; *p; p = next) {
-		next = p + strcspn(p, "\n");
-		next += *next == '\n';
+	const char *end = buf_str(text) + text->len;
+
+	for (const char *p = buf_str(text), *next; p < end; p = next) {
+		next = memchr(p, '\n', (size_t)(end - p));
+		next = next ? next + 1 : end;
 		if (!names_node(p))
 			buf_add(&rest, p, (size_t)(next - p));
 	}

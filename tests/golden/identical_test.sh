@@ -141,6 +141,13 @@ mcopy -i n4.card@@4M ::bramble.txt bramble.txt
 sed 's/^# node = .*/node = "n4"/' bramble.txt | mcopy -o -i n4.card@@4M - ::bramble.txt
 out=$("$bramble" inspect --cluster c.conf n4.card)
 like "$out" '0 differences' "that bramble.txt names the node is none"
+echo 'node = "n4"' >settings.conf
+edit n4.card 'write settings.conf /etc/bramble/settings.conf' 'sif /etc/bramble/settings.conf mode 0100600'
+like "$("$bramble" inspect --cluster c.conf n4.card)" '0 differences' "nor is what it keeps of that"
+(cat bramble.txt && printf 'wifi_ssid = "a"\nwifi_password = "s3cr3t-word"\n') | mcopy -o -i n4.card@@4M - ::bramble.txt
+out=$("$bramble" inspect --cluster c.conf n4.card)
+like "$out" 'boot: bramble.txt: differs' "a network that nobody took over yet is one"
+is "$(grep -c s3cr3t <<<"$out")" 0 "and its password is not shown"
 (cat bramble.txt && echo 'address = "10.9.0.99"') | mcopy -o -i n4.card@@4M - ::bramble.txt
 out=$("$bramble" inspect --cluster c.conf n4.card)
 like "$out" 'boot: bramble.txt: differs' "another line in it is one"
