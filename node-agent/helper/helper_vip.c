@@ -172,7 +172,7 @@ static int remove_address(const char *label, struct in_addr a)
 		make_request(RTM_DELADDR, 0, index ? index : if_nametoindex(label), a);
 	int code = send_request(&r);
 
-	return code == EADDRNOTAVAIL ? 0 : code;
+	return code == EADDRNOTAVAIL || code == ENODEV ? 0 : code;
 }
 
 /* --- */

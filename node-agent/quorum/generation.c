@@ -119,7 +119,7 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 	if (gone && loses_leader(q))
 		return "the master is not removed; make another one master first";
 	if (gone && loses_voter(q, true) && !keeps_majority(q))
-		return "of those who would remain no majority follows a master";
+		return "of those who would remain no majority has what a master has";
 	return NULL;
 }
 

@@ -82,21 +82,38 @@ static unsigned leader_of(const struct quorum *q)
 	return 0;
 }
 
-/* Where a Neo4j does not tell how far it is, its being slave has to do. */
-static void watch_pull(struct quorum *q, unsigned id, unsigned master)
+static void watch_told(struct quorum *q, unsigned id, unsigned master)
 {
-	const struct word *w = quorum_said(q, id), *of = quorum_said(q, master);
 	struct seat *s = &q->seat[id];
 
-	if (!master || !quorum_is_slave_of(q, id, master))
-		s->mark_ms = s->pulled_ms = -1;
-	else if (!w->told || !of->told)
-		s->pulled_ms = q->now_ms;
-	else if (s->mark_ms < 0 || w->last_tx >= s->mark_tx) {
-		s->pulled_ms = s->mark_ms;
-		s->mark_ms = q->now_ms;
-		s->mark_tx = of->last_tx;
+	if (s->mark_ms >= 0 && quorum_said(q, id)->last_tx < s->mark_tx)
+		return;
+	s->pulled_ms = s->mark_ms;
+	s->mark_ms = q->now_ms;
+	s->mark_tx = quorum_said(q, master)->last_tx;
+}
+
+/* Its being slave for so long has to do: one that has just become slave does not tell, either. */
+static void watch_silent(struct quorum *q, struct seat *s)
+{
+	s->mark_ms = -1;
+	s->pulled_ms = q->now_ms - s->slave_ms >= QUORUM_CAUGHT_UP_MS ? q->now_ms : -1;
+}
+
+static void watch_pull(struct quorum *q, unsigned id, unsigned master)
+{
+	struct seat *s = &q->seat[id];
+
+	if (!master || !quorum_is_slave_of(q, id, master)) {
+		s->mark_ms = s->pulled_ms = s->slave_ms = -1;
+		return;
 	}
+	if (s->slave_ms < 0)
+		s->slave_ms = q->now_ms;
+	if (quorum_said(q, id)->told && quorum_said(q, master)->told)
+		watch_told(q, id, master);
+	else
+		watch_silent(q, s);
 }
 
 void quorum_watch_pulls(struct quorum *q)

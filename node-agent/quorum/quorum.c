@@ -23,8 +23,11 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.ran = d->manifest.run,
 		.ran_ms = now_ms};
 	for (size_t i = 0; i <= MANIFEST_MAX; i++)
-		q->seat[i] = (struct seat){
-			.heard_ms = -1, .seen_ms = now_ms, .mark_ms = -1, .pulled_ms = -1};
+		q->seat[i] = (struct seat){.heard_ms = -1,
+			.seen_ms = now_ms,
+			.slave_ms = -1,
+			.mark_ms = -1,
+			.pulled_ms = -1};
 }
 
 static bool is_voter(const struct quorum *q, unsigned id)

@@ -90,7 +90,7 @@
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
 /* A slave pulls twice a second; how far it is its agent asks every second, and tells the next. */
-#define QUORUM_PULLED_MS 7000
+#define QUORUM_PULLED_MS 10000
 /*
  * A slave that was away for longer than the master keeps its log may ask for what is not there any
  * more, and stay as it was, slave all the same (3.5, with an empty store). One that lacks what its
@@ -170,7 +170,8 @@ struct seat {
 	int64_t heard_ms; /* when the hello that its newest word answers was sent; -1: never */
 	int64_t seen_ms;  /* when its newest hello arrived; at first: when this agent began */
 	struct word word;
-	int64_t mark_ms; /* it is to have what the master had then; -1: it is no slave of one ... */
+	int64_t slave_ms;  /* since when it is slave of the master that leads; -1: it is not */
+	int64_t mark_ms;   /* it is to have what that one had then; -1: nothing ... */
 	uint64_t mark_tx;  /* ... its last_tx */
 	int64_t pulled_ms; /* the last such moment of which it had; -1: of none */
 };

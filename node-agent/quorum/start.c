@@ -100,13 +100,18 @@ static void all_ids(const struct quorum *q, struct idset *s)
 	}
 }
 
-static bool is_first_lost(const struct quorum *q, unsigned id)
+static bool could_come(const struct quorum *q, unsigned id)
+{
+	return quorum_is_lost(q, id) && quorum_near(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->fit;
+}
+
+static bool is_first_to_come(const struct quorum *q, unsigned id)
 {
 	const struct manifest *m = &q->d.manifest;
 	unsigned i = 0;
 
-	while (i < m->n &&
-		(m->member[i].incarnation || !quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS)))
+	while (i < m->n && !could_come(q, m->member[i].id))
 		i++;
 	return i < m->n && m->member[i].id == id;
 }
@@ -118,7 +123,7 @@ static bool is_first_lost(const struct quorum *q, unsigned id)
  */
 static bool may_learn(const struct quorum *q)
 {
-	return is_first_lost(q, q->self) && manifest_majority(&q->d.manifest) == 1 &&
+	return is_first_to_come(q, q->self) && manifest_majority(&q->d.manifest) == 1 &&
 	       quorum_may_come(q, q->self) && quorum_count_of(q, quorum_is_leading);
 }
 

@@ -17,7 +17,9 @@ static unsigned resting; /* this one's */
 static unsigned copying; /* this one's is no slave yet */
 static unsigned arbiter; /* runs, too */
 static uint64_t tx[ALL + 1];
-static bool old_store; /* the one at rest has one that is whole */
+static unsigned silent; /* this one's does not tell how far it is */
+static unsigned unfit;  /* this one could not start any */
+static bool old_store;  /* the one at rest has one that is whole */
 static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
@@ -63,12 +65,12 @@ static void begin(void)
 
 static void look(unsigned id)
 {
-	bool runs_neo4j = (id <= 3 || id == arbiter) && !at_rest && id != resting;
+	bool runs_neo4j = (id <= 3 || id == arbiter) && !at_rest && id != resting && id != unfit;
 	bool member = runs_neo4j && id != copying;
-	struct quorum_look l = {.told = true,
+	struct quorum_look l = {.told = id != silent,
 		.whole =
 			(id <= 3 || id == arbiter) && (id != resting || old_store) && id != copying,
-		.fit = true,
+		.fit = id != unfit,
 		.neo4j_run = runs_neo4j,
 		.formed = member,
 		.role = !member   ? NEO4J_DOWN
@@ -289,7 +291,7 @@ static void test_last_remaining(void)
 	live(THREE, 10000);
 	copying = 0;
 	is_str(quorum_offer_obstacle(&q[2]),
-		"of those who would remain no majority follows a master",
+		"of those who would remain no majority has what a master has",
 		"who has what is written stays until others have it");
 	is_int(decided(2)->n, 3, "it is not removed");
 	live(THREE, 20000);
@@ -362,6 +364,29 @@ static void test_learning_arbiter(void)
 	arbiter = 0;
 }
 
+/* 1 and 3 are to come to 2, and 1 cannot: 3 does not wait for it. */
+static void test_unfit_learner(void)
+{
+	struct manifest three = members(3, 0), m = three;
+
+	begin();
+	m.epoch = 2;
+	m.run = 1;
+	m.member[1].incarnation = 12;
+	idset_add(&m.hosts, 2);
+	for (unsigned id = 1; id <= 3; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		if (id == 2)
+			d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &three, &d, now);
+	}
+	unfit = 1;
+	resting = 3;
+	live(THREE, 5000);
+	ok(verdict[3].neo4j == NEO4J_START, "of two newcomers one that cannot start bars no other");
+	unfit = resting = 0;
+}
+
 /* Given up, and back with what it had. */
 static void test_stale_learner(void)
 {
@@ -412,6 +437,28 @@ static void test_leaver_and_lag(void)
 	memset(tx, 0, sizeof(tx));
 }
 
+/* As before, and 3 has just become slave again, and does not tell how far it is. */
+static void test_leaver_and_silence(void)
+{
+	struct manifest rest = members(3, 1);
+
+	begin();
+	live(THREE, 5000);
+	tx[1] = tx[2] = 5;
+	copying = 3;
+	live(THREE, 2000);
+	copying = 0;
+	silent = 3;
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	live(THREE, 8000);
+	is_int(decided(2)->n, 3, "silence is no proof of having all");
+	live(THREE, 20000);
+	is_int(decided(2)->n, 2, "but of one that is slave for long it has to do");
+	silent = 0;
+	memset(tx, 0, sizeof(tx));
+}
+
 static void test_leaver(void)
 {
 	struct manifest rest = members(3, 3), none = members(3, 2), two = members(4, 3);
@@ -449,7 +496,7 @@ static void test_dead_leaver(void)
 	give(2, &other, 2);
 	live(0x06, 15000);
 	is_str(quorum_offer_obstacle(&q[2]),
-		"of those who would remain no majority follows a master",
+		"of those who would remain no majority has what a master has",
 		"while one is dead, no other may leave");
 	is_int(decided(1)->n, 3, "and does not");
 	give(1, &rest, 3);
@@ -481,7 +528,7 @@ static void test_leaver_and_arbiter(void)
 		give(id, &rest, 2);
 	live(0x16, 10000);
 	is_str(quorum_offer_obstacle(&q[2]),
-		"of those who would remain no majority follows a master",
+		"of those who would remain no majority has what a master has",
 		"an arbiter holds nothing: one of two with the last copies stays");
 	live(FOUR, 20000);
 	is_int(decided(2)->n, 3, "until the third has them");
@@ -561,11 +608,13 @@ int main(void)
 	test_learner_alone();
 	test_learning_arbiter();
 	test_stale_learner();
+	test_unfit_learner();
 	test_leaver_and_arbiter();
 	test_stale();
 	test_dead_newcomer();
 	test_leaver();
 	test_leaver_and_lag();
+	test_leaver_and_silence();
 	test_dead_leaver();
 	return done();
 }
