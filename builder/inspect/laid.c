@@ -39,18 +39,11 @@ void laid_close(struct laid **l)
 	*l = NULL;
 }
 
-static bool is_below(const char *path, const char *folder)
-{
-	size_t n = strlen(folder);
-
-	return strncmp(path, folder, n) == 0 && (!path[n] || path[n] == '/');
-}
-
 /* The caller frees. */
 static char *place_of(const struct laid *l, const char *path)
 {
-	return is_below(path, l->neo4j) ? xasprintf(NEO4J "%s", path + strlen(l->neo4j))
-					: xstrdup(path);
+	return place_lies_in(path, l->neo4j) ? xasprintf(NEO4J "%s", path + strlen(l->neo4j))
+					     : xstrdup(path);
 }
 
 static struct generation_file file_at(const struct laid *l, size_t i)
@@ -69,7 +62,7 @@ bool laid_has(const struct laid *l, const char *path)
 {
 	if (!l)
 		return false;
-	bool has = is_below(path, IDENTICAL_DIR) || is_below(path, BUILT);
+	bool has = place_lies_in(path, IDENTICAL_DIR) || place_lies_in(path, BUILT);
 	for (size_t i = 0; i < nfiles(l) && !has; i++) {
 		_cleanup_free_ char *is = place_of(l, file_at(l, i).path);
 		has = strcmp(is, path) == 0;
@@ -82,7 +75,7 @@ bool laid_lies_in(const struct laid *l, const char *folder)
 	bool any = false;
 
 	for (size_t i = 0; l && i < nfiles(l) && !any; i++)
-		any = is_below(file_at(l, i).path, folder);
+		any = place_lies_in(file_at(l, i).path, folder);
 	return any;
 }
 
@@ -122,7 +115,6 @@ static bool names_node(const char *line)
 void laid_forget_name(struct buf *text)
 {
 	struct buf rest = {0};
-
 	const char *end = buf_str(text) + text->len;
 
 	for (const char *p = buf_str(text), *next; p < end; p = next) {

@@ -77,12 +77,17 @@ bool place_is_live(const char *path)
 	return is_one_of(path, live_names, ARRAY_SIZE(live_names));
 }
 
+bool place_lies_in(const char *path, const char *folder)
+{
+	size_t n = strlen(folder);
+
+	return strncmp(path, folder, n) == 0 && (!path[n] || path[n] == '/');
+}
+
 bool place_is_compared(const char *path)
 {
 	for (size_t i = 0; i < nplaces; i++) {
-		size_t n = strlen(places[i].path);
-		if ((places[i].use & PLACE_COMPARE) && strncmp(path, places[i].path, n) == 0 &&
-			(!path[n] || path[n] == '/'))
+		if ((places[i].use & PLACE_COMPARE) && place_lies_in(path, places[i].path))
 			return true;
 	}
 	return false;

@@ -35,6 +35,9 @@ MUST_CHECK int places_each(struct ext4 *fs, enum place_use use,
 /* Fills f for one path; false: nothing is there. */
 bool place_look(struct ext4 *fs, const char *path, struct place_file *f);
 
+/* Is it that folder, or something below it? */
+bool place_lies_in(const char *path, const char *folder);
+
 /* Is it in a place that is compared with cluster.conf? */
 bool place_is_compared(const char *path);
 
