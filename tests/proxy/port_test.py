@@ -184,8 +184,7 @@ def test_failover():
         same(who(proxy.open()), "pi2", "the port leads to the next one")
         members[1].role = "UNKNOWN"
         eventually(lambda: not proxy.json()["master"], "no master")
-        c = BoltClient(proxy.bolt, login=None, proposals=None)
-        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        c = offered(proxy)
         time.sleep(0.5)
         members[2].role = "master"
         same(c.reader.exactly(4), bytes([0, 0, 8, 5]), "one that comes meanwhile waits for the next one")
@@ -195,13 +194,19 @@ def test_failover():
         m.down()
 
 
+def offered(proxy):
+    """A client that has made its offer, and has had no answer yet."""
+    c = BoltClient(proxy.bolt, login=None, proposals=None)
+    c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+    return c
+
+
 def test_hold():
     members = cluster((5, 8), 1)
     with PortProxy(members, pool="hold_ms = 300") as proxy:
         members[0].role = "UNKNOWN"
         eventually(lambda: not proxy.json()["master"])
-        c = BoltClient(proxy.bolt, login=None, proposals=None)
-        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        c = offered(proxy)
         ok(c.closed(), "nobody waits for ever")
     members[0].down()
 
@@ -321,8 +326,7 @@ def test_ends():
         same(proxy.end(8), 'pi1/master SD 1 "BOLT PORT WRITE"', "its member is the master no more")
         members[1].role = "UNKNOWN"
         eventually(lambda: not proxy.json()["master"])
-        c = BoltClient(proxy.bolt, login=None, proposals=None)
-        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        c = offered(proxy)
         eventually(lambda: proxy.shows("neo4j-bolt", "BACKEND", qcur="1", scur="0"), "one that waits for a master waits")
         same((proxy.json()["bolt_waiting"], proxy.metric("bolt_transactions_held_total")), (1, "1"), "in /json, too")
         c.close()
@@ -335,8 +339,7 @@ def test_ends():
         c = proxy.open()
         members[0].bolt_listener.shutdown(socket.SHUT_RDWR)
         members[0].bolt_listener.close()
-        late = BoltClient(proxy.bolt, login=None, proposals=None)
-        late.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        late = offered(proxy)
         eventually(lambda: int(proxy.columns("neo4j-bolt", "pi1")["eresp"]) >= 1)
         members[0].bolt_listener = socket.create_server(("127.0.0.1", members[0].bolt), backlog=512)
         threading.Thread(target=members[0].accept_bolt, daemon=True).start()
@@ -356,8 +359,7 @@ def test_waited():
     with LoggedPorts(members, pool="hold_ms = 300") as proxy:
         members[0].role = "UNKNOWN"
         eventually(lambda: not proxy.json()["master"])
-        c = BoltClient(proxy.bolt, login=None, proposals=None)
-        c.sock.sendall(MAGIC + bytes.fromhex(OFFERS["6.3"][0]))
+        c = offered(proxy)
         ok(c.closed(), "nobody waits for ever")
         same(proxy.end(1), '-/none QQ 0 "BOLT PORT WRITE"', "and the log says so")
     members[0].down()

@@ -303,6 +303,19 @@ static void test_withdrawn_while_away(void)
 	ok(!step(&r, &look).wants, "and whoever is to go on does not go back first");
 }
 
+/* It stops for the way back, and what was before is gone: it goes on with what is there. */
+static void find_nothing_kept(struct rollout *r, struct rollout_look *look)
+{
+	step(r, look);
+	look->process = look->serves = false;
+	step(r, look);
+	look->result = -1;
+	look->result_why = "what was there before is not here";
+	step(r, look);
+	look->result = 0;
+	look->process = look->serves = true;
+}
+
 /* The next one failed here, and what was before the one that it leads back to is gone. */
 static void test_away_and_stays(void)
 {
@@ -313,14 +326,7 @@ static void test_away_and_stays(void)
 	why_copy(r.trial.why, "its own reason");
 	look.outruns = true;
 	look.turn = true;
-	step(&r, &look);
-	look.process = look.serves = false;
-	step(&r, &look);
-	look.result = -1;
-	look.result_why = "what was there before is not here";
-	step(&r, &look);
-	look.result = 0;
-	look.process = look.serves = true;
+	find_nothing_kept(&r, &look);
 	for (int i = 0; i < 5; i++)
 		ok(!step(&r, &look).wants, "where nothing was kept it stays");
 	is_str(r.trial.why, "its own reason", "why another one failed is not lost");
@@ -470,14 +476,7 @@ static void test_failed_stays(void)
 	why_copy(r.trial.why, "its own reason");
 	look.goal = 1;
 	look.turn = true;
-	step(&r, &look);
-	look.process = look.serves = false;
-	step(&r, &look);
-	look.result = -1;
-	look.result_why = "what was there before is not here";
-	step(&r, &look);
-	look.result = 0;
-	look.process = look.serves = true;
+	find_nothing_kept(&r, &look);
 	step(&r, &look);
 	ok(!step(&r, &look).wants, "one that failed on an earlier card is not taken back for ever");
 	is_str(r.trial.why, "its own reason", "and others hear why it failed");
