@@ -48,8 +48,7 @@
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
  *   many, and while the master has its majority with it; of two, when it has copied the store; a
- *   member leaves only where a majority of those who stay have what the master has, or had just
- * now.
+ *   member leaves only where a majority of those who stay have what the master just had.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */

@@ -132,7 +132,7 @@ static bool is_stale(const struct quorum *q)
 {
 	const struct manifest_member *me = manifest_member(&q->d.manifest, q->self);
 
-	return me && !me->incarnation && me->role == MANIFEST_DATA && q->mine.whole &&
+	return quorum_is_lost(q, q->self) && me->role == MANIFEST_DATA && q->mine.whole &&
 	       !q->d.basis.term && quorum_last(q).term;
 }
 

@@ -206,8 +206,8 @@ void tally_tunnel_end(struct tunnel *t, enum tally_end how)
 	struct timing timing = timing_of_tunnel(&t->tally, now(f));
 	count(f, &t->tally, &timing, how);
 	put_tunnel_line(t, &timing, how);
-	timing.active =
-		-1; /* the curves show how quick answers are: it may have been there for days */
+	/* The curves show how quick answers are, and it may have been there for days. */
+	timing.active = -1;
 	history_request(&f->proxy->history, &timing, ends[how].status);
 	t->tally = (struct tally){0};
 }
