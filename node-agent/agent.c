@@ -386,6 +386,8 @@ static const char *rest_of(const struct agent *a)
 {
 	if (voter_is_removed(&a->voter))
 		return "was removed from the cluster";
+	if (voter_is_leaving(&a->voter))
+		return "stops, for this node is to be removed";
 	return apply_rest(&a->apply)[0] ? apply_rest(&a->apply) : verbs_rest(&a->verbs);
 }
 

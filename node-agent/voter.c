@@ -391,6 +391,11 @@ bool voter_is_removed(const struct voter *v)
 	return v->begun && m->epoch && !manifest_member(m, v->quorum.self);
 }
 
+bool voter_is_leaving(const struct voter *v)
+{
+	return v->begun && quorum_is_leaving(&v->quorum);
+}
+
 bool voter_votes(const struct voter *v, const struct member *m)
 {
 	const struct manifest *all = &v->quorum.d.manifest;

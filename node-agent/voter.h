@@ -101,6 +101,8 @@ struct peers_listener voter_listener(struct voter *v);
 
 /* Was this node a member, and is it none any more? */
 bool voter_is_removed(const struct voter *v);
+/* Is it to be removed, as soon as its Neo4j has stopped? */
+bool voter_is_leaving(const struct voter *v);
 /* Has m a vote, or none yet because no manifest was ever decided? */
 bool voter_votes(const struct voter *v, const struct member *m);
 

@@ -101,16 +101,85 @@ static bool keeps_majority(const struct quorum *q)
 	struct manifest m = q->d.manifest;
 
 	merge(q, &m);
-	return quorum_majority_led(q, &m, true);
+	return quorum_majority_pulled(q, &m, 0);
 }
 
-const char *quorum_offer_obstacle(const struct quorum *q)
+/* --- one that goes stops first */
+
+/*
+ * What the master takes may be on it and one other only, until the voters have changed: that one
+ * might be the one that goes. It stops its Neo4j before that is decided, and those who stay have to
+ * have what the master had after that.
+ */
+static const struct manifest_member *leaver(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct manifest_member *k = &m->member[i];
+		if (k->incarnation && k->role == MANIFEST_DATA &&
+			!is_same(k, manifest_member(&q->offer, k->id)))
+			return k;
+	}
+	return NULL;
+}
+
+static bool stays(const struct quorum *q, unsigned id)
+{
+	const struct mastership *claim = quorum_claim_of(q, quorum_leader(q));
+
+	return is_same(manifest_member(&q->d.manifest, id), manifest_member(&q->offer, id)) &&
+	       quorum_voter_here(q, id) && quorum_has_joined(q, id) &&
+	       mastership_equal(&quorum_said(q, id)->basis, claim);
+}
+
+/*
+ * Not where the master were left without a majority until that is decided, nor where it has all by
+ * itself.
+ */
+static bool must_part(const struct quorum *q)
+{
+	struct manifest m = q->d.manifest;
+
+	if (!leaver(q))
+		return false;
+	merge(q, &m);
+	return manifest_data_majority(&m) > 1 && quorum_majority_of(q, stays);
+}
+
+/* -1: it runs. One that is not heard has no lease, and no Neo4j, that long after. */
+static int64_t at_rest_since(const struct quorum *q, unsigned id)
+{
+	int64_t over_ms = q->seat[id].seen_ms + QUORUM_LEASE_MS + QUORUM_STOP_MS;
+
+	if (quorum_near(q, id, QUORUM_PRESENT_MS))
+		return q->seat[id].rest_ms;
+	return q->now_ms >= over_ms ? over_ms : -1;
+}
+
+/* What a master tells is a second old, or two. */
+static bool has_parted(const struct quorum *q)
+{
+	struct manifest m = q->d.manifest;
+
+	if (!must_part(q) || (q->parting && q->now_ms - q->parting_ms >= QUORUM_PARTING_MS))
+		return true;
+	int64_t since_ms = at_rest_since(q, leaver(q)->id);
+	merge(q, &m);
+	return since_ms >= 0 && quorum_majority_pulled(q, &m, since_ms + QUORUM_PRESENT_MS);
+}
+
+static bool is_newer(const struct quorum *q)
+{
+	return q->d.manifest.epoch && q->offer.generation > q->d.manifest.generation;
+}
+
+/* Nothing that waiting would mend by itself. */
+static const char *obstacle(const struct quorum *q)
 {
 	unsigned gone = count_missing(&q->d.manifest, &q->offer),
 		 new = count_missing(&q->offer, &q->d.manifest);
 
-	if (q->offer.generation <= q->d.manifest.generation || !q->d.manifest.epoch)
-		return NULL;
 	if (gone + new > 1)
 		return "data nodes and arbiters come and go one at a time";
 	/* A newcomer was in no majority before: it may have died with its copy half-made. */
@@ -123,6 +192,15 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 	return NULL;
 }
 
+const char *quorum_offer_obstacle(const struct quorum *q)
+{
+	const char *why = is_newer(q) ? obstacle(q) : NULL;
+
+	if (is_newer(q) && !why && !has_parted(q))
+		why = "the Neo4j of the one that goes stops first";
+	return why;
+}
+
 static bool has_it(const struct quorum *q, unsigned id)
 {
 	return quorum_voter_here(q, id) && quorum_said(q, id)->stored == q->offer.generation;
@@ -130,8 +208,35 @@ static bool has_it(const struct quorum *q, unsigned id)
 
 bool quorum_has_offer(const struct quorum *q)
 {
-	return q->d.manifest.epoch && q->offer.generation > q->d.manifest.generation &&
-	       quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
+	return is_newer(q) && quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
+}
+
+static void watch_rest(struct quorum *q, unsigned id)
+{
+	struct seat *s = &q->seat[id];
+
+	if (!quorum_near(q, id, QUORUM_PRESENT_MS) || quorum_said(q, id)->neo4j_run)
+		s->rest_ms = -1;
+	else if (s->rest_ms < 0)
+		s->rest_ms = q->now_ms;
+}
+
+void quorum_watch_parting(struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	bool waits = is_newer(q) && !obstacle(q) && quorum_majority_of(q, has_it) && must_part(q);
+	unsigned parting = waits ? leaver(q)->id : 0;
+
+	for (unsigned i = 0; i < m->n; i++)
+		watch_rest(q, m->member[i].id);
+	if (parting != q->parting)
+		q->parting_ms = q->now_ms;
+	q->parting = parting;
+}
+
+bool quorum_is_leaving(const struct quorum *q)
+{
+	return q->parting == q->self;
 }
 
 /* Has it come up? One that was overtaken before is nothing to go back to. */

@@ -71,7 +71,7 @@ static bool has_vote_in(const struct quorum *q, const struct manifest_member *k)
 	return k->incarnation && quorum_said(q, k->id)->incarnation == k->incarnation;
 }
 
-static unsigned leader_of(const struct quorum *q)
+unsigned quorum_leader(const struct quorum *q)
 {
 	const struct manifest *m = quorum_members(q);
 
@@ -119,7 +119,7 @@ static void watch_pull(struct quorum *q, unsigned id, unsigned master)
 void quorum_watch_pulls(struct quorum *q)
 {
 	const struct manifest *m = quorum_members(q);
-	unsigned master = leader_of(q);
+	unsigned master = quorum_leader(q);
 	const struct mastership *claim = quorum_claim_of(q, master);
 
 	if (!mastership_equal(&q->pulls, claim)) {
@@ -130,17 +130,18 @@ void quorum_watch_pulls(struct quorum *q)
 		watch_pull(q, m->member[i].id, master);
 }
 
-static bool has_pulled(const struct quorum *q, unsigned id, unsigned master)
+static bool has_pulled(const struct quorum *q, unsigned id, unsigned master, int64_t since_ms)
 {
 	const struct seat *s = &q->seat[id];
 
-	return id == master || (s->pulled_ms >= 0 && q->now_ms - s->pulled_ms < QUORUM_PULLED_MS);
+	return id == master || (s->pulled_ms >= 0 && s->pulled_ms >= since_ms &&
+				       q->now_ms - s->pulled_ms < QUORUM_PULLED_MS);
 }
 
 /* Of m's voters, those that are here and follow that master; of the data nodes, those that have
- * what it had a moment ago. */
+ * what it had a moment ago, and since then. */
 static struct followers followers_of(
-	const struct quorum *q, const struct manifest *m, unsigned master)
+	const struct quorum *q, const struct manifest *m, unsigned master, int64_t since_ms)
 {
 	const struct mastership *claim = quorum_claim_of(q, master);
 	struct followers n = {0};
@@ -151,23 +152,34 @@ static struct followers followers_of(
 			       quorum_has_joined(q, k->id) &&
 			       mastership_equal(&quorum_said(q, k->id)->basis, claim);
 		n.voters += follows;
-		n.data += follows && k->role == MANIFEST_DATA && has_pulled(q, k->id, master);
+		n.data += follows && k->role == MANIFEST_DATA &&
+			  has_pulled(q, k->id, master, since_ms);
 	}
 	return n;
 }
 
-bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data)
+/* The most that follow one that leads, of m's voters. */
+static struct followers led(const struct quorum *q, const struct manifest *m, int64_t since_ms)
 {
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
 		if (!quorum_leads(q, id))
 			continue;
-		struct followers n = followers_of(q, m, id);
-		if (n.voters >= manifest_majority(m) &&
-			(!data || n.data >= manifest_data_majority(m)))
-			return true;
+		struct followers n = followers_of(q, m, id, since_ms);
+		if (n.voters >= manifest_majority(m))
+			return n;
 	}
-	return false;
+	return (struct followers){0};
+}
+
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m)
+{
+	return led(q, m, 0).voters > 0;
+}
+
+bool quorum_majority_pulled(const struct quorum *q, const struct manifest *m, int64_t since_ms)
+{
+	return led(q, m, since_ms).data >= manifest_data_majority(m);
 }
 
 /* To the latest claim that is heard now. */

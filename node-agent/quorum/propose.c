@@ -291,7 +291,7 @@ static bool spares_master(const struct quorum *q, unsigned id)
 		if (m.member[i].id == id)
 			m.member[i].incarnation = incarnation(q, id);
 	}
-	return quorum_majority_led(q, &m, false);
+	return quorum_majority_led(q, &m);
 }
 
 /* A new voter makes another majority: one at a time, and none while the last one is so new. */
@@ -332,7 +332,7 @@ static bool wish_readmitted(const struct quorum *q, struct manifest *m, const ch
 
 static bool has_settled(const struct quorum *q)
 {
-	return q->d.manifest.was_majority && quorum_majority_led(q, &q->d.manifest, true);
+	return q->d.manifest.was_majority && quorum_majority_pulled(q, &q->d.manifest, 0);
 }
 
 static bool wish_settled(const struct quorum *q, struct manifest *m, const char **why)

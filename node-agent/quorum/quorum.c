@@ -27,7 +27,8 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 			.seen_ms = now_ms,
 			.slave_ms = -1,
 			.mark_ms = -1,
-			.pulled_ms = -1};
+			.pulled_ms = -1,
+			.rest_ms = -1};
 }
 
 static bool is_voter(const struct quorum *q, unsigned id)
@@ -452,6 +453,7 @@ void quorum_step(
 	if (quorum_any_formed(q))
 		q->give_up = (struct idset){0};
 	quorum_watch_pulls(q);
+	quorum_watch_parting(q);
 	quorum_conclude(q);
 	quorum_propose(q, v);
 	renew_lease(q, look->lease_ms);

@@ -48,7 +48,8 @@
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
  *   many, and while the master has its majority with it; of two, when it has copied the store; a
- *   member leaves only where a majority of those who stay have what the master just had.
+ *   member leaves only where a majority of those who stay have what the master just had, and had
+ *   when the Neo4j of the one that leaves had stopped.
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -90,6 +91,8 @@
 #define QUORUM_CAUGHT_UP_MS 10000
 /* A slave pulls twice a second; how far it is its agent asks every second, and tells the next. */
 #define QUORUM_PULLED_MS 10000
+/* One that is to go has so long to stop. Who cannot take the generation that says so never will. */
+#define QUORUM_PARTING_MS 120000
 /*
  * A slave that was away for longer than the master keeps its log may ask for what is not there any
  * more, and stay as it was, slave all the same (3.5, with an empty store). One that lacks what its
@@ -173,6 +176,7 @@ struct seat {
 	int64_t mark_ms;   /* it is to have what that one had then; -1: nothing ... */
 	uint64_t mark_tx;  /* ... its last_tx */
 	int64_t pulled_ms; /* the last such moment of which it had; -1: of none */
+	int64_t rest_ms;   /* since when it says that no Neo4j runs there; -1: one may */
 };
 
 struct quorum {
@@ -209,6 +213,8 @@ struct quorum {
 	uint64_t lag_tx;          /* its last_tx then */
 	bool stuck;               /* for too long: until the next one runs */
 	struct mastership pulls;  /* the master that the seats' marks are of */
+	unsigned parting;         /* who has to stop before the offer is decided; 0: nobody ... */
+	int64_t parting_ms;       /* ... and since when */
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */
@@ -295,6 +301,12 @@ bool quorum_was_last(const struct quorum *q);
 void quorum_offer(struct quorum *q, const struct manifest *offer);
 /* Why that cannot be decided, static; NULL: nothing is in the way, or there is none. */
 const char *quorum_offer_obstacle(const struct quorum *q);
+
+/*
+ * Is this node to go with the offer, and its Neo4j in order to stop before that is decided, and not
+ * to start? It is one again where that is not decided after all.
+ */
+bool quorum_is_leaving(const struct quorum *q);
 
 /* The store is about to be put aside or removed: it follows nobody any more. Save d after it. */
 void quorum_forget_store(struct quorum *q);

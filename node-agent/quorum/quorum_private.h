@@ -74,12 +74,16 @@ bool quorum_supports(const struct quorum *q, unsigned id);
 bool quorum_is_leading(const struct quorum *q, unsigned id);
 /* Likewise, for use within a step: this node says so only at its end, what it was before counts. */
 bool quorum_leads(const struct quorum *q, unsigned id);
+/* Who leads; 0: nobody. */
+unsigned quorum_leader(const struct quorum *q);
+/* Is that one of m's voters, followed by a majority of them, who are all here? m may be what is
+ * wished for. */
+bool quorum_majority_led(const struct quorum *q, const struct manifest *m);
 /*
- * Is one of m's voters such a master, and followed by a majority of them, who are all here? m may
- * be what is wished for. data: and has one of the data nodes what it had QUORUM_PULLED_MS ago? Who
- * follows may have lost touch with it since, and an arbiter follows and has nothing.
+ * Likewise, and has a majority of the data nodes what it had QUORUM_PULLED_MS ago or later, and
+ * since_ms or later? Who follows may have lost touch with it since; an arbiter has nothing.
  */
-bool quorum_majority_led(const struct quorum *q, const struct manifest *m, bool data);
+bool quorum_majority_pulled(const struct quorum *q, const struct manifest *m, int64_t since_ms);
 /* What id claims now; term 0: nothing. */
 const struct mastership *quorum_claim_of(const struct quorum *q, unsigned id);
 /* Does it follow this node, its master? */
@@ -130,6 +134,8 @@ bool quorum_has_failed(const struct quorum *q);
 bool quorum_wish_withdrawn(const struct quorum *q, struct manifest *m, const char **why);
 bool quorum_has_offer(const struct quorum *q);
 bool quorum_wish_offer(const struct quorum *q, struct manifest *m, const char **why);
+/* Does a voter have to stop before it goes? To be called in each step. */
+void quorum_watch_parting(struct quorum *q);
 /* May that card, which has no vote, be given one? */
 bool quorum_may_come(const struct quorum *q, unsigned id);
 

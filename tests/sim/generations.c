@@ -183,6 +183,8 @@ bool generation_settled(const struct world *w)
 		const struct manifest *m = &c->durable.manifest;
 		if (world_member(w, id) && m->was_majority)
 			return false;
+		if (world_member(w, id) && w->node[id].quorum.parting)
+			return false;
 		if (!world_member(w, id) || quorum_offer_obstacle(&w->node[id].quorum))
 			continue;
 		bool runs = m->withdrawn ? c->runs >= m->before && c->runs != m->generation

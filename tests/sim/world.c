@@ -414,7 +414,7 @@ static void round_of(struct world *w, unsigned id)
 	struct node *n = &w->node[id];
 	struct verdict v;
 	bool running = n->neo4j.phase != NEO4J_OFF;
-	struct quorum_look look = {.fit = true,
+	struct quorum_look look = {.fit = !quorum_is_leaving(&n->quorum),
 		.neo4j_run = running ? n->neo4j.run : 0,
 		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
 		.last_tx = n->card.store.n,
@@ -442,6 +442,10 @@ static void round_of(struct world *w, unsigned id)
 		world_log(w, "%u: %s", id, v.why);
 	if (!save(w, id))
 		return;
+	if (quorum_is_leaving(&n->quorum) && n->neo4j.phase != NEO4J_OFF) {
+		world_log(w, "%u: is to go, and stops", id);
+		neo4j_leave(w, id);
+	}
 	if (!n->retired) {
 		obey(w, id, &v);
 		break_wedge(w, id);

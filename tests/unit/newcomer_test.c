@@ -20,6 +20,7 @@ static uint64_t tx[ALL + 1];
 static unsigned silent; /* this one's does not tell how far it is */
 static unsigned unfit;  /* this one could not start any */
 static bool old_store;  /* the one at rest has one that is whole */
+static bool stays;      /* one that is to go does not stop */
 static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
@@ -65,12 +66,14 @@ static void begin(void)
 
 static void look(unsigned id)
 {
-	bool runs_neo4j = (id <= 3 || id == arbiter) && !at_rest && id != resting && id != unfit;
+	bool leaves = quorum_is_leaving(&q[id]) && !stays;
+	bool runs_neo4j =
+		(id <= 3 || id == arbiter) && !at_rest && id != resting && id != unfit && !leaves;
 	bool member = runs_neo4j && id != copying;
 	struct quorum_look l = {.told = id != silent,
 		.whole =
 			(id <= 3 || id == arbiter) && (id != resting || old_store) && id != copying,
-		.fit = id != unfit,
+		.fit = id != unfit && !leaves,
 		.neo4j_run = runs_neo4j,
 		.formed = member,
 		.role = !member   ? NEO4J_DOWN
@@ -476,13 +479,60 @@ static void test_leaver(void)
 	live(THREE, 10000);
 	is_str(quorum_offer_obstacle(&q[1]), "data nodes and arbiters come and go one at a time",
 		"one for another in one step neither");
-	give(1, &rest, 3);
-	give(2, &rest, 3);
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 3);
 	live(THREE, 10000);
 	ok(decided(1)->n == 2 && !manifest_member(decided(1), 3), "a slave leaves");
 	ok(!idset_has(&decided(1)->hosts, 3), "and is no host any more");
 	is_int((long long)decided(3)->epoch, (long long)decided(1)->epoch, "it learns that");
 	is_int(manifest_majority(decided(1)), 2, "two are left, and both are needed");
+}
+
+/* What the master took until then may be on 3 alone besides. */
+static void test_leaver_stops(void)
+{
+	struct manifest rest = members(3, 3);
+
+	begin();
+	live(THREE, 5000);
+	tx[1] = tx[2] = tx[3] = 5;
+	live(THREE, 10000);
+	stays = true;
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	live(THREE, 20000);
+	ok(quorum_is_leaving(&q[3]) && !quorum_is_leaving(&q[1]) && !quorum_is_leaving(&q[2]),
+		"one that is to go has to stop");
+	is_str(quorum_offer_obstacle(&q[2]), "the Neo4j of the one that goes stops first",
+		"which the others wait for");
+	tx[2] = tx[3] = 6; /* and 1 hangs */
+	live(THREE, 1000);
+	stays = false;
+	live(THREE, 20000);
+	is_int(decided(2)->n, 3, "then one that stays has to have what the master had");
+	ok(verdict[2].writable, "which takes writes all the while");
+	live(0x0a, 10000);
+	ok(!quorum_is_leaving(&q[3]), "if the master is lost now, the one to go stays");
+	live(THREE, 5000);
+	tx[1] = 6;
+	live(THREE, 20000);
+	is_int(decided(2)->n, 2, "it is removed when the other one has it all");
+	memset(tx, 0, sizeof(tx));
+}
+
+/* One that cannot take the generation never learns that it is to stop. */
+static void test_leaver_that_never_knows(void)
+{
+	struct manifest rest = members(3, 3);
+
+	begin();
+	live(THREE, 5000);
+	give(1, &rest, 2);
+	give(2, &rest, 2);
+	live(THREE, QUORUM_PARTING_MS);
+	is_int(decided(2)->n, 3, "one that does not stop is waited for");
+	live(THREE, 5000);
+	is_int(decided(2)->n, 2, "but not for ever");
 }
 
 static void test_dead_leaver(void)
@@ -615,6 +665,8 @@ int main(void)
 	test_leaver();
 	test_leaver_and_lag();
 	test_leaver_and_silence();
+	test_leaver_stops();
+	test_leaver_that_never_knows();
 	test_dead_leaver();
 	return done();
 }
