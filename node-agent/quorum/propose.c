@@ -242,6 +242,17 @@ static int check_given_up(const struct quorum *q, const struct idset *ids, struc
 	return data ? 0 : err_set(e, "no data node would be left");
 }
 
+/*
+ * It may have accepted that it is removed itself, and leaves it to those who stay to decide that:
+ * if nobody stays, there would be none to go on.
+ */
+static void forget_accepted(struct quorum *q)
+{
+	q->d.acceptor = (struct acceptor){0};
+	q->proposer = (struct proposer){0};
+	q->dirty = true;
+}
+
 int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e)
 {
 	struct idset before = q->give_up;
@@ -253,6 +264,8 @@ int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e)
 	if (check_given_up(q, ids, e) < 0)
 		return -1;
 	idset_add_all(&q->give_up, ids);
+	if (is_alone(q))
+		forget_accepted(q);
 	if (quorum_votes(q, q->self) || is_alone(q))
 		return 0;
 	q->give_up = before;

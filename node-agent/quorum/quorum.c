@@ -17,6 +17,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
 		.overruled_ms = -1,
+		.rival_ms = -1,
 		.hollow_ms = -1,
 		.slave_ms = -1,
 		.stepped_ms = -1,
@@ -175,6 +176,22 @@ static bool is_overruled(const struct quorum *q)
 	       q->now_ms - q->overruled_ms >= (waits ? QUORUM_OVERRULED_MS : 0);
 }
 
+/* Of two masters only one leads: the other one missed an election, and may never hear of it. */
+static void watch_rival(struct quorum *q)
+{
+	unsigned leader = quorum_leader(q);
+
+	if (q->mine.role != NEO4J_MASTER || !leader || leader == q->self)
+		q->rival_ms = -1;
+	else if (q->rival_ms < 0)
+		q->rival_ms = q->now_ms;
+}
+
+static bool is_rival(const struct quorum *q)
+{
+	return q->rival_ms >= 0 && q->now_ms - q->rival_ms >= QUORUM_OVERRULED_MS;
+}
+
 static bool outdoes_me(const struct quorum *q, unsigned id)
 {
 	return quorum_joined(q, id) && quorum_said(q, id)->last_tx > q->mine.last_tx;
@@ -299,6 +316,7 @@ static const char *why_die(const struct quorum *q)
 		{q->now_ms >= q->lease_ms, "a majority is elsewhere"},
 		{is_hollow(q), "it is master with nothing in its store"},
 		{is_overruled(q), "the others follow another master"},
+		{is_rival(q), "another one is the master"},
 		{is_orphan(q), "the master it was to follow is gone"},
 		{q->wedged, "it has had no master for too long"},
 		{quorum_is_spare(q), "it does not get what its master has"},
@@ -466,6 +484,7 @@ void quorum_step(
 	watch_wedge(q);
 	watch_lag(q, look);
 	watch_overruled(q);
+	watch_rival(q);
 	watch_hollow(q);
 	quorum_watch_below(q);
 	if (is_hollow(q))

@@ -198,6 +198,7 @@ struct quorum {
 	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
+	int64_t rival_ms;   /* since when it is master beside one that leads; -1: it is not */
 	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */
 	int64_t shy_ms;     /* it was elected with a hollow store: begins no run before that */
 	int64_t slave_ms;   /* since when it is seen as slave of its master; -1: it is none */

@@ -186,6 +186,28 @@ static void test_silent(void)
 	ok(q1->d.manifest.epoch > 1000, "and then ahead of all those may have decided");
 }
 
+/* 1 has accepted that it is removed, by 2 and 3, whose cards are lost before 1 heard the outcome.
+ */
+static void test_accepted(void)
+{
+	struct durable d1 = memory(1);
+	struct idset both = set_of(2, 3);
+	struct err e;
+
+	d1.acceptor.promised = d1.acceptor.accepted = ballot_above(0, 2);
+	d1.acceptor.value = d1.manifest;
+	d1.acceptor.value.epoch = 2;
+	d1.acceptor.value.n = 2;
+	d1.acceptor.value.member[0] = d1.manifest.member[1];
+	d1.acceptor.value.member[1] = d1.manifest.member[2];
+	struct quorum *q = begin(1, &d1);
+	live(q, NULL, 0, 5000);
+	is_int(quorum_accept_loss(q, &both, &e), 0, "one that was to go, and is all that is left");
+	live(q, NULL, 5000, 20000);
+	ok(manifest_member(&q->d.manifest, 1) && is_lost(q, 2) && is_lost(q, 3),
+		"stays, and goes on");
+}
+
 int main(void)
 {
 	test_silent();
@@ -194,5 +216,6 @@ int main(void)
 	test_all_others();
 	test_came_back();
 	test_last_card();
+	test_accepted();
 	return done();
 }

@@ -29,6 +29,8 @@ static void begin(struct quorum *q)
 	quorum_begin(q, 2, &expected, &d, 0);
 }
 
+static bool leads; /* a majority follows 3 when it is master */
+
 /* Node 3 is heard; from ELECTED_MS on it is master with a store of 90. */
 static void hear_3(struct quorum *q, int64_t now_ms)
 {
@@ -47,7 +49,7 @@ static void hear_3(struct quorum *q, int64_t now_ms)
 		.master = master ? 3 : 0,
 		.last_tx = 90,
 		.granted = master ? of_3 : of_1,
-		.basis = of_1,
+		.basis = master && leads ? of_3 : of_1,
 		.followed = of_1,
 		.touched = of_1,
 		.claim = master ? of_3 : (struct mastership){0}};
@@ -114,5 +116,16 @@ int main(void)
 	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
 		"one that has yet to join with a longer store");
 	is_int((long)now_ms, ELECTED_MS, "likewise: its joining would make an election");
+
+	begin(&q);
+	now_ms = ELECTED_MS;
+	look.formed = leads = true;
+	look.role = NEO4J_MASTER;
+	look.master = 2;
+	look.last_tx = 80;
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "another one is the master",
+		"a master that missed another one's election is ended, though its store is "
+		"shorter");
+	is_int((long)now_ms, ELECTED_MS + QUORUM_OVERRULED_MS, "when it had time to hear of it");
 	return done();
 }
