@@ -133,40 +133,56 @@ static bool stays(const struct quorum *q, unsigned id)
 	       mastership_equal(&quorum_said(q, id)->basis, claim);
 }
 
-/*
- * Not where the master were left without a majority until that is decided, nor where it has all by
- * itself.
- */
-static bool must_part(const struct quorum *q)
+/* A master that has all by itself loses nothing with it. */
+static bool takes_along(const struct quorum *q)
 {
 	struct manifest m = q->d.manifest;
 
-	if (!leaver(q))
-		return false;
 	merge(q, &m);
-	return manifest_data_majority(&m) > 1 && quorum_majority_of(q, stays);
+	return leaver(q) && manifest_data_majority(&m) > 1;
 }
 
-/* -1: it runs. One that is not heard has no lease, and no Neo4j, that long after. */
+/*
+ * -1: it may run. If the master has not heard it for so long, nothing has come from there; others
+ * may only have lost sight of it.
+ */
 static int64_t at_rest_since(const struct quorum *q, unsigned id)
 {
 	int64_t over_ms = q->seat[id].seen_ms + QUORUM_LEASE_MS + QUORUM_STOP_MS;
 
 	if (quorum_near(q, id, QUORUM_PRESENT_MS))
 		return q->seat[id].rest_ms;
-	return q->now_ms >= over_ms ? over_ms : -1;
+	return quorum_leads(q, q->self) && q->now_ms >= over_ms ? over_ms : -1;
 }
 
-/* What a master tells is a second old, or two. */
-static bool has_parted(const struct quorum *q)
+/* What a master told may have been so old, and so long on its way. */
+#define TOLD_MS (QUORUM_PULLED_MS + QUORUM_PRESENT_MS)
+
+static bool has_rested(const struct quorum *q)
 {
 	struct manifest m = q->d.manifest;
-
-	if (!must_part(q) || (q->parting && q->now_ms - q->parting_ms >= QUORUM_PARTING_MS))
-		return true;
 	int64_t since_ms = at_rest_since(q, leaver(q)->id);
+
 	merge(q, &m);
-	return since_ms >= 0 && quorum_majority_pulled(q, &m, since_ms + QUORUM_PRESENT_MS);
+	return since_ms >= 0 && quorum_majority_pulled(q, &m, since_ms + TOLD_MS);
+}
+
+/* Has it had its time? */
+static bool is_overdue(const struct quorum *q)
+{
+	return q->parting.id == leaver(q)->id && q->parting.generation == q->offer.generation &&
+	       q->now_ms - q->parting.asked_ms >= QUORUM_PARTING_MS;
+}
+
+/* Without it the master has no majority until the voters have changed, and that for a while. */
+static bool is_needed(const struct quorum *q)
+{
+	return q->needed_ms >= 0 && q->now_ms - q->needed_ms >= QUORUM_LEASE_MS + QUORUM_STOP_MS;
+}
+
+static bool has_parted(const struct quorum *q)
+{
+	return !takes_along(q) || is_overdue(q) || is_needed(q) || has_rested(q);
 }
 
 static bool is_newer(const struct quorum *q)
@@ -192,18 +208,18 @@ static const char *obstacle(const struct quorum *q)
 	return NULL;
 }
 
+static bool has_it(const struct quorum *q, unsigned id)
+{
+	return quorum_voter_here(q, id) && quorum_said(q, id)->stored == q->offer.generation;
+}
+
 const char *quorum_offer_obstacle(const struct quorum *q)
 {
 	const char *why = is_newer(q) ? obstacle(q) : NULL;
 
-	if (is_newer(q) && !why && !has_parted(q))
+	if (is_newer(q) && !why && quorum_majority_of(q, has_it) && !has_parted(q))
 		why = "the Neo4j of the one that goes stops first";
 	return why;
-}
-
-static bool has_it(const struct quorum *q, unsigned id)
-{
-	return quorum_voter_here(q, id) && quorum_said(q, id)->stored == q->offer.generation;
 }
 
 bool quorum_has_offer(const struct quorum *q)
@@ -211,32 +227,48 @@ bool quorum_has_offer(const struct quorum *q)
 	return is_newer(q) && quorum_majority_of(q, has_it) && !quorum_offer_obstacle(q);
 }
 
+/* An agent that has not read its memory yet does not know what runs. */
 static void watch_rest(struct quorum *q, unsigned id)
 {
 	struct seat *s = &q->seat[id];
 
-	if (!quorum_near(q, id, QUORUM_PRESENT_MS) || quorum_said(q, id)->neo4j_run)
+	if (!quorum_near(q, id, QUORUM_PRESENT_MS) || !quorum_votes(q, id) ||
+		quorum_said(q, id)->neo4j_run)
 		s->rest_ms = -1;
 	else if (s->rest_ms < 0)
 		s->rest_ms = q->now_ms;
 }
 
+/* Its time runs on where it need not stop for a moment. */
+static void ask_to_part(struct quorum *q, unsigned id)
+{
+	q->parting.now = true;
+	if (q->parting.id == id && q->parting.generation == q->offer.generation)
+		return;
+	q->parting.id = id;
+	q->parting.generation = q->offer.generation;
+	q->parting.asked_ms = q->now_ms;
+}
+
 void quorum_watch_parting(struct quorum *q)
 {
 	const struct manifest *m = quorum_members(q);
-	bool waits = is_newer(q) && !obstacle(q) && quorum_majority_of(q, has_it) && must_part(q);
-	unsigned parting = waits ? leaver(q)->id : 0;
+	bool waits = is_newer(q) && !obstacle(q) && quorum_majority_of(q, has_it) && takes_along(q);
 
 	for (unsigned i = 0; i < m->n; i++)
 		watch_rest(q, m->member[i].id);
-	if (parting != q->parting)
-		q->parting_ms = q->now_ms;
-	q->parting = parting;
+	q->parting.now = false;
+	if (!waits || quorum_majority_of(q, stays))
+		q->needed_ms = -1;
+	else if (q->needed_ms < 0)
+		q->needed_ms = q->now_ms;
+	if (waits && q->needed_ms < 0)
+		ask_to_part(q, leaver(q)->id);
 }
 
 bool quorum_is_leaving(const struct quorum *q)
 {
-	return q->parting == q->self;
+	return q->parting.now && q->parting.id == q->self;
 }
 
 /* Has it come up? One that was overtaken before is nothing to go back to. */

@@ -18,6 +18,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.quiet_ms = -1,
 		.overruled_ms = -1,
 		.rival_ms = -1,
+		.needed_ms = -1,
 		.hollow_ms = -1,
 		.slave_ms = -1,
 		.stepped_ms = -1,

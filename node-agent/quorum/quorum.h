@@ -214,8 +214,14 @@ struct quorum {
 	uint64_t lag_tx;          /* its last_tx then */
 	bool stuck;               /* for too long: until the next one runs */
 	struct mastership pulls;  /* the master that the seats' marks are of */
-	unsigned parting;         /* who has to stop before the offer is decided; 0: nobody ... */
-	int64_t parting_ms;       /* ... and since when */
+	int64_t needed_ms; /* since when the one that goes with the offer may not stop; -1: it may
+			    */
+	struct {
+		unsigned id;         /* who was asked to stop before the offer is decided ... */
+		uint64_t generation; /* ... and before which one */
+		int64_t asked_ms;    /* at first */
+		bool now;            /* is it still? */
+	} parting;
 	bool formed, lease;
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */

@@ -183,7 +183,7 @@ bool generation_settled(const struct world *w)
 		const struct manifest *m = &c->durable.manifest;
 		if (world_member(w, id) && m->was_majority)
 			return false;
-		if (world_member(w, id) && w->node[id].quorum.parting)
+		if (world_member(w, id) && w->node[id].quorum.parting.now)
 			return false;
 		if (!world_member(w, id) || quorum_offer_obstacle(&w->node[id].quorum))
 			continue;

@@ -21,6 +21,7 @@ static unsigned silent; /* this one's does not tell how far it is */
 static unsigned unfit;  /* this one could not start any */
 static bool old_store;  /* the one at rest has one that is whole */
 static bool stays;      /* one that is to go does not stop */
+static unsigned apart;  /* bits of two that do not hear each other */
 static struct verdict verdict[ALL + 1];
 
 static bool is_there(const struct quorum *of, unsigned id)
@@ -100,7 +101,8 @@ static void live(unsigned there, int64_t ms)
 				continue;
 			look(id);
 			for (unsigned to = 1; to <= ALL; to++) {
-				if (to == id || !(there & 1u << to))
+				if (to == id || !(there & 1u << to) ||
+					(apart & 1u << id && apart & 1u << to))
 					continue;
 				quorum_word(&q[id], to, &w, &value);
 				quorum_seen(&q[to], id, now);
@@ -431,7 +433,7 @@ static void test_leaver_and_lag(void)
 		give(id, &rest, 2);
 	live(THREE, 10000);
 	is_int(decided(2)->n, 3, "one that has what another slave lacks is not removed");
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < 60; i++) {
 		tx[3] = tx[2];
 		tx[1] = ++tx[2];
 		live(THREE, 500);
@@ -481,7 +483,7 @@ static void test_leaver(void)
 		"one for another in one step neither");
 	for (unsigned id = 1; id <= 3; id++)
 		give(id, &rest, 3);
-	live(THREE, 10000);
+	live(THREE, 25000);
 	ok(decided(1)->n == 2 && !manifest_member(decided(1), 3), "a slave leaves");
 	ok(!idset_has(&decided(1)->hosts, 3), "and is no host any more");
 	is_int((long long)decided(3)->epoch, (long long)decided(1)->epoch, "it learns that");
@@ -518,6 +520,24 @@ static void test_leaver_stops(void)
 	live(THREE, 20000);
 	is_int(decided(2)->n, 2, "it is removed when the other one has it all");
 	memset(tx, 0, sizeof(tx));
+}
+
+/* 1 does not hear 3, which goes on below the master all the same. */
+static void test_leaver_out_of_sight(void)
+{
+	struct manifest rest = members(3, 3);
+
+	begin();
+	live(THREE, 5000);
+	apart = 0x0a;
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	live(THREE, 60000);
+	is_int(decided(1)->n, 3, "that another one does not hear it is no proof of its end");
+	ok(verdict[3].open, "its ports are open");
+	apart = 0;
+	live(THREE, 30000);
+	is_int(decided(1)->n, 2, "it goes when all know that it has stopped");
 }
 
 /* One that cannot take the generation never learns that it is to stop. */
@@ -666,6 +686,7 @@ int main(void)
 	test_leaver_and_lag();
 	test_leaver_and_silence();
 	test_leaver_stops();
+	test_leaver_out_of_sight();
 	test_leaver_that_never_knows();
 	test_dead_leaver();
 	return done();
