@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include "cleanup.h"
 #include "cmd.h"
 #include "control.h"
 #include "io.h"
@@ -172,6 +173,20 @@ static int read_answer(int fd, struct buf *b, struct err *e)
 	return b->len ? 0 : err_set(e, "the supervisor ended without an answer");
 }
 
+/* Whoever has begun does not listen at once; whoever ends in order removes the record. */
+static int say_unheard(const char *cluster, struct err *e)
+{
+	_cleanup_free_ char *record = rehearsal_run_path(cluster, "json");
+
+	if (cleanup_holder(cluster) > 0)
+		return err_set(e, "the rehearsal of %s does not answer yet", cluster);
+	if (access(record, F_OK) < 0)
+		return err_set(e, "no rehearsal of %s runs here", cluster);
+	return err_set(e,
+		"the rehearsal of %s has lost its supervisor; `bramble rehearse stop` cleans up",
+		cluster);
+}
+
 int control_ask(const char *cluster, const char *line, struct buf *answer, struct err *e)
 {
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -182,10 +197,7 @@ int control_ask(const char *cluster, const char *line, struct buf *answer, struc
 	if (fd < 0 || socket_address(cluster, &sun, e) < 0)
 		return fd < 0 ? err_errno(e, "socket") : -1;
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0)
-		return err_set(e,
-			"the rehearsal of %s has lost its supervisor; `bramble rehearse stop` "
-			"cleans up",
-			cluster);
+		return say_unheard(cluster, e);
 	if (io_write_full(fd, line, strlen(line)) < 0 || io_write_full(fd, "\n", 1) < 0)
 		return err_errno(e, "the rehearsal of %s", cluster);
 	if (read_answer(fd, &raw, e) < 0)

@@ -229,8 +229,8 @@ test_stop()
 	rehearse stop
 	is $? 0 'stop'
 	is "$(leftovers)" '' 'stop leaves nothing behind'
-	rehearse status 2>/dev/null
-	is $? 1 'then there is no status'
+	rehearse status 2>"$dir/out"
+	is "$? $(<"$dir/out")" "1 bramble: no rehearsal of $cluster runs here" 'then there is no status'
 }
 
 test_crash()
@@ -283,6 +283,8 @@ test_stop_early() # OPTION...
 	# No program between the first card and the signal: all four are soon there.
 	until compgen -G "/var/tmp/bramble-rehearsal-$cluster-*/pi1.root" >/dev/null || [ ! -e "$record" ]; do :; done
 	kill -STOP "$holder"
+	rehearse status 2>&1 | grep -q 'does not answer yet'
+	ok $? "status knows of it ($*)"
 	began=$SECONDS
 	rehearse stop >"$dir/out" 2>&1 &
 	sleep 1
