@@ -295,6 +295,8 @@ static void take_turn(struct agent *a)
 
 	if (!wish[0])
 		wish = apply_wish(&a->apply, why);
+	if (!wish[0])
+		wish = stale_wish(&a->stale, a->service.main_pid);
 	struct restart_look look = {
 		.turn = {.now_ms = boottime_ms(),
 			.self = identity_self(&a->id)->id,
@@ -510,6 +512,9 @@ static void tick_fire(struct loop_timer *t)
 	if (boottime_ms() - a->marker_ms >= MARKER_INTERVAL_MS) {
 		check_marker(a);
 		break_wedge(a);
+		if (a->p3)
+			stale_watch(&a->stale, &a->id, a->store, a->service.main_pid,
+				a->neo4j.role == NEO4J_SLAVE);
 	}
 	peers_log(&a->peers);
 	step(a);

@@ -18,6 +18,7 @@
 #include "places.h"
 #include "restart.h"
 #include "service.h"
+#include "stale.h"
 #include "task/tasks.h"
 #include "users/users.h"
 #include "vip/keeper.h"
@@ -45,6 +46,7 @@ struct agent {
 	struct restart restart;
 	struct wedge wedge;
 	struct copy_watch copy;
+	struct stale stale;
 	bool p3; /* there, and this node's, when it was last looked at */
 	struct card card;
 	struct banner banner;
