@@ -201,15 +201,23 @@ static void seek(struct world *w, unsigned id)
 		create(w, id);
 }
 
-static bool is_prefix(const struct store *a, const struct store *b)
+/* Has b all of a, and else only later ones? */
+static bool is_prefix(const struct writes *a, const struct writes *b)
 {
-	return a->n <= b->n && memcmp(a->write, b->write, a->n * sizeof(a->write[0])) == 0;
-}
+	unsigned k = 0;
 
-static void copy_store(struct store *to, const struct store *from)
-{
-	to->n = from->n;
-	memcpy(to->write, from->write, from->n * sizeof(from->write[0]));
+	while (k < WRITES_WORDS && a->bits[k] == b->bits[k])
+		k++;
+	if (k == WRITES_WORDS)
+		return true;
+	uint64_t differ = a->bits[k] ^ b->bits[k], first = differ & -differ;
+	if (a->bits[k] >= first)
+		return false;
+	while (++k < WRITES_WORDS) {
+		if (a->bits[k])
+			return false;
+	}
+	return true;
 }
 
 /* A slave pulls; what it has and the master has not is a branch, and goes. */
@@ -227,9 +235,9 @@ static void follow(struct world *w, unsigned id)
 		return;
 	}
 	const struct store *master = &w->node[n->master].card.store;
-	if (!is_prefix(own, master))
+	if (!is_prefix(&own->writes, &master->writes))
 		world_log(w, "%u: branched, copies the store of %u", id, n->master);
-	copy_store(own, master);
+	*own = *master;
 	n->caught_up = true;
 	if (n->role != NEO4J_SLAVE)
 		become(w, id, NEO4J_SLAVE, n->master);

@@ -177,20 +177,21 @@ static bool is_forced(const struct quorum *q)
 	return left < manifest_majority(m);
 }
 
-/* Has anybody it whose card is not given up? */
-static bool is_left(const struct world *w, const struct quorum *q, unsigned write)
+/* What those have whose cards are not given up. */
+static struct writes left_of(const struct world *w, const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
+	struct writes left = {0};
 
 	for (unsigned i = 0; i < m->n; i++) {
 		unsigned id = m->member[i].id;
 		const struct card *c = &w->node[id].card;
 		if (m->member[i].incarnation &&
 			m->member[i].incarnation == c->durable.incarnation &&
-			!idset_has(&q->give_up, id) && c->served && writer_has(&c->store, write))
-			return true;
+			!idset_has(&q->give_up, id) && c->served)
+			writes_add_all(&left, &c->store.writes);
 	}
-	return false;
+	return left;
 }
 
 /*
@@ -199,9 +200,11 @@ static bool is_left(const struct world *w, const struct quorum *q, unsigned writ
  */
 static void take_losses(struct world *w, const struct quorum *q)
 {
-	for (unsigned i = 0; i < w->writes; i++)
-		w->majority[i] &= is_left(w, q, i);
-	w->forgiven = w->writes;
+	struct writes left = left_of(w, q);
+
+	for (unsigned k = 0; k < WRITES_WORDS; k++)
+		w->majority.bits[k] &= left.bits[k];
+	w->acked = (struct writes){0};
 	w->told = true;
 	if (!is_forced(q))
 		return;
@@ -368,7 +371,7 @@ static void start(struct world *w, unsigned id, const struct verdict *v)
 {
 	if (v->aside) {
 		world_log(w, "%u puts its store aside", id);
-		w->node[id].card.store.n = 0;
+		w->node[id].card.store = (struct store){0};
 		w->node[id].card.served = false;
 	}
 	neo4j_start(w, id, v->run, &v->hosts);

@@ -17,10 +17,16 @@
 #define GENERATIONS_MAX 32
 #define DELAY_SLOTS 64 /* of STEP_MS: the longest way of a hello */
 
-/* What a store holds, in the order of commits. */
+/* A set of writes, which are numbered as they come. */
+#define WRITES_WORDS (WRITES_MAX / 64)
+struct writes {
+	uint64_t bits[WRITES_WORDS];
+};
+
+/* What a store holds: n of them. */
 struct store {
 	unsigned n;
-	uint16_t write[WRITES_MAX];
+	struct writes writes;
 };
 
 enum neo4j_phase {
@@ -57,7 +63,7 @@ struct card {
 	struct durable durable;
 	struct store store;
 	bool served;                   /* the marker's: the store is whole */
-	uint8_t had[WRITES_MAX];       /* has it ever held that write? */
+	struct writes had;             /* what it has ever held */
 	uint64_t stored, runs, failed; /* generations */
 };
 
@@ -112,8 +118,8 @@ struct world {
 	struct slot slot[DELAY_SLOTS];
 	/* the writer's book */
 	unsigned writes;
-	bool acked[WRITES_MAX], majority[WRITES_MAX];
-	unsigned forgiven;      /* the first so many may be lost, a person said */
+	struct writes acked;    /* but for those that may be lost, a person said */
+	struct writes majority; /* a majority has held them since */
 	unsigned masters_now;   /* that took writes in this tick */
 	uint64_t decided[4096]; /* digest by epoch, as seen by anybody */
 	/* generations.c */
@@ -169,6 +175,6 @@ bool generation_settled(const struct world *w);
 
 /* writer.c */
 void writer_tick(struct world *w);
-bool writer_has(const struct store *s, unsigned write);
+void writes_add_all(struct writes *s, const struct writes *more);
 
 #endif

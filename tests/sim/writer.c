@@ -2,38 +2,40 @@
 /* Somebody who writes to whatever master's port is open, and the book of what was acknowledged. */
 #include "world.h"
 
-/* Writes are numbered as they come, so that a store's are in ascending order. */
-bool writer_has(const struct store *s, unsigned write)
+static void add(struct writes *s, unsigned write)
 {
-	unsigned from = 0, to = s->n;
+	s->bits[write / 64] |= UINT64_C(1) << write % 64;
+}
 
-	while (from < to) {
-		unsigned middle = (from + to) / 2;
-		if (s->write[middle] < write)
-			from = middle + 1;
-		else
-			to = middle;
-	}
-	return from < s->n && s->write[from] == write;
+static bool has(const struct writes *s, unsigned write)
+{
+	return s->bits[write / 64] >> write % 64 & 1;
+}
+
+void writes_add_all(struct writes *s, const struct writes *more)
+{
+	for (unsigned k = 0; k < WRITES_WORDS; k++)
+		s->bits[k] |= more->bits[k];
 }
 
 static void note_had(struct world *w)
 {
 	for (unsigned id = 1; id <= w->n; id++) {
 		struct card *c = &w->node[id].card;
-		for (unsigned i = 0; i < c->store.n; i++)
-			c->had[c->store.write[i]] = true;
+		writes_add_all(&c->had, &c->store.writes);
 	}
 }
 
-/* Had it once, on the card it has now: what was put aside or overwritten since is lost. */
-static unsigned holders(const struct world *w, unsigned write)
+/* Had once, on the cards there are now: what was put aside or overwritten since is lost. */
+static struct writes had_by_members(const struct world *w)
 {
-	unsigned n = 0;
+	struct writes had = {0};
 
-	for (unsigned id = 1; id <= w->n; id++)
-		n += world_member(w, id) && w->node[id].card.had[write];
-	return n;
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (world_member(w, id))
+			writes_add_all(&had, &w->node[id].card.had);
+	}
+	return had;
 }
 
 /* On stores that count: one that is not marked whole yet may be discarded at any start. */
@@ -43,13 +45,13 @@ static unsigned counted_holders(const struct world *w, unsigned write)
 
 	for (unsigned id = 1; id <= w->n; id++) {
 		const struct card *c = &w->node[id].card;
-		n += world_voter(w, id) && c->served && writer_has(&c->store, write);
+		n += world_voter(w, id) && c->served && has(&c->store.writes, write);
 	}
 	return n;
 }
 
 /* ha.tx_push_factor 1: the first slave that can is told at once. */
-static void push(struct world *w, unsigned master)
+static void push(struct world *w, unsigned master, unsigned write)
 {
 	struct store *from = &w->node[master].card.store;
 
@@ -60,7 +62,8 @@ static void push(struct world *w, unsigned master)
 			n->role != NEO4J_SLAVE || n->master != master || to->n + 1 != from->n ||
 			w->now_ms < n->hung_ms || w->now_ms < n->lags_ms)
 			continue;
-		to->write[to->n++] = from->write[from->n - 1];
+		add(&to->writes, write);
+		to->n++;
 		return;
 	}
 }
@@ -69,10 +72,14 @@ static void push(struct world *w, unsigned master)
  * has. */
 static void audit(struct world *w, unsigned master)
 {
-	for (unsigned i = 0; i < w->writes; i++) {
-		if (w->majority[i] && !writer_has(&w->node[master].card.store, i) && holders(w, i))
-			world_violated(w, "write %u was on a majority, and master %u has it not", i,
-				master);
+	struct writes had = had_by_members(w);
+
+	for (unsigned k = 0; k < WRITES_WORDS; k++) {
+		uint64_t lost = w->majority.bits[k] & had.bits[k] &
+				~w->node[master].card.store.writes.bits[k];
+		if (lost)
+			world_violated(w, "write %u was on a majority, and master %u has it not",
+				64 * k + (unsigned)__builtin_ctzll(lost), master);
 	}
 }
 
@@ -84,19 +91,23 @@ static void commit(struct world *w, unsigned master)
 	if (s->n >= WRITES_MAX || w->writes >= WRITES_MAX)
 		return;
 	unsigned write = w->writes++;
-	s->write[s->n++] = (uint16_t)write;
-	push(w, master);
-	w->acked[write] = true;
+	add(&s->writes, write);
+	s->n++;
+	push(w, master, write);
+	add(&w->acked, write);
 }
 
 static void note_majorities(struct world *w)
 {
 	if (!w->newest.epoch)
 		return;
-	for (unsigned i = w->forgiven; i < w->writes; i++) {
-		if (!w->majority[i] && w->acked[i])
-			w->majority[i] =
-				counted_holders(w, i) >= manifest_data_majority(&w->newest);
+	for (unsigned k = 0; k < WRITES_WORDS; k++) {
+		uint64_t open = w->acked.bits[k] & ~w->majority.bits[k];
+		for (; open; open &= open - 1) {
+			unsigned write = 64 * k + (unsigned)__builtin_ctzll(open);
+			if (counted_holders(w, write) >= manifest_data_majority(&w->newest))
+				add(&w->majority, write);
+		}
 	}
 }
 
