@@ -29,7 +29,7 @@ bool quorum_leads(const struct quorum *q, unsigned id)
 
 static bool joined_whole_voter(const struct quorum *q, unsigned id)
 {
-	return quorum_supports(q, id) && quorum_has_joined(q, id) && quorum_said(q, id)->whole;
+	return quorum_said(q, id)->whole && quorum_has_joined(q, id) && quorum_supports(q, id);
 }
 
 static bool grants_me(const struct quorum *q, unsigned id)

@@ -175,7 +175,7 @@ static bool wish_first(const struct quorum *q, struct manifest *m, const char **
 		if (!quorum_here(q, k->id) || !quorum_said(q, k->id)->fit)
 			return false;
 		*why = "a member was built with another list of members";
-		if (quorum_said(q, k->id)->expected != manifest_digest(&q->expected))
+		if (quorum_said(q, k->id)->expected != q->expected_digest)
 			return false;
 		k->incarnation = incarnation(q, k->id);
 		idset_add(&m->hosts, k->id);

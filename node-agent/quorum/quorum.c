@@ -8,6 +8,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 {
 	*q = (struct quorum){.self = self,
 		.expected = *expected,
+		.expected_digest = manifest_digest(expected),
 		.d = *d,
 		.now_ms = now_ms,
 		.led_ms = now_ms,
@@ -215,9 +216,8 @@ static bool is_orphan(const struct quorum *q)
  */
 static bool is_hollow(const struct quorum *q)
 {
-	int64_t patience_ms = quorum_last(q).term ? 0 : QUORUM_LEASE_MS;
-
-	return q->hollow_ms >= 0 && q->now_ms - q->hollow_ms >= patience_ms;
+	return q->hollow_ms >= 0 &&
+	       q->now_ms - q->hollow_ms >= (quorum_last(q).term ? 0 : QUORUM_LEASE_MS);
 }
 
 static void watch_hollow(struct quorum *q)
@@ -417,7 +417,7 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.incarnation = q->d.incarnation,
 		.epoch = q->d.manifest.epoch,
 		.run = q->d.manifest.run,
-		.expected = manifest_digest(&q->expected),
+		.expected = q->expected_digest,
 		.neo4j_run = look->neo4j_run,
 		.role = look->neo4j_run ? look->role : NEO4J_DOWN,
 		.formed = q->formed,

@@ -182,6 +182,7 @@ struct seat {
 struct quorum {
 	unsigned self;
 	struct manifest expected; /* epoch 0: the members in node.conf, no incarnations */
+	uint64_t expected_digest;
 	struct durable d;
 	bool dirty; /* d changed: save it before quorum_word or a verdict is acted upon */
 	struct proposer proposer;

@@ -15,10 +15,11 @@ bool mastership_equal(const struct mastership *a, const struct mastership *b)
 /* Whoever is not heard may know of anything, and who lost p3 has forgotten it. */
 static bool is_blank(const struct quorum *q, unsigned id)
 {
-	const struct manifest_member *m = manifest_member(quorum_members(q), id);
-
-	return !quorum_near(q, id, QUORUM_PRESENT_MS) ||
-	       ((m->readmitted || !quorum_votes(q, id)) && !quorum_said(q, id)->followed.term);
+	if (!quorum_near(q, id, QUORUM_PRESENT_MS))
+		return true;
+	if (quorum_said(q, id)->followed.term)
+		return false;
+	return manifest_member(quorum_members(q), id)->readmitted || !quorum_votes(q, id);
 }
 
 /* A master was writable by a majority of today's voters, or of those before a change of them. */
@@ -80,8 +81,8 @@ struct mastership quorum_last(const struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct mastership *b = &quorum_said(q, m->member[i].id)->followed;
-		if (is_voter(q, &m->member[i]) && !is_blank(q, m->member[i].id) &&
-			mastership_later(b, &last) && may_have_led(q, b))
+		if (mastership_later(b, &last) && is_voter(q, &m->member[i]) &&
+			!is_blank(q, m->member[i].id) && may_have_led(q, b))
 			last = *b;
 	}
 	return last;
