@@ -27,8 +27,7 @@ compile() { # NAME FLAG...
   shift
   gcc -std=gnu17 -D_GNU_SOURCE -O3 -flto -g -Wall -Wextra -DMANIFEST_MAX=9 -DBRAMBLE_VERSION='"sim"' "$@" \
     -Icommon -Inode-agent -Itests/sim tests/sim/*.c \
-    node-agent/quorum/*.c node-agent/wedge.c common/*.c \
-    -lconfuse -ljansson -lsodium -o "$out" 2>&1
+    node-agent/quorum/*.c node-agent/wedge.c common/err.c common/neo4j.c -o "$out" 2>&1
 }
 
 log=$(compile sim)
