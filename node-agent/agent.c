@@ -386,10 +386,8 @@ static void apply(struct agent *a, const struct formation_input *in)
 /* Why Neo4j must not run for now, though nothing is wrong. */
 static const char *rest_of(const struct agent *a)
 {
-	if (voter_is_removed(&a->voter))
-		return "was removed from the cluster";
-	if (voter_is_leaving(&a->voter))
-		return "stops, for this node is to be removed";
+	if (voter_rest(&a->voter)[0])
+		return voter_rest(&a->voter);
 	return apply_rest(&a->apply)[0] ? apply_rest(&a->apply) : verbs_rest(&a->verbs);
 }
 

@@ -384,16 +384,14 @@ bool voter_peer_leads(const struct peers *peers)
 	return false;
 }
 
-bool voter_is_removed(const struct voter *v)
+const char *voter_rest(const struct voter *v)
 {
 	const struct manifest *m = &v->quorum.d.manifest;
 
-	return v->begun && m->epoch && !manifest_member(m, v->quorum.self);
-}
-
-bool voter_is_leaving(const struct voter *v)
-{
-	return v->begun && quorum_is_leaving(&v->quorum);
+	if (v->begun && m->epoch && !manifest_member(m, v->quorum.self))
+		return "was removed from the cluster";
+	return v->begun && quorum_is_leaving(&v->quorum) ? "stops, for this node is to be removed"
+							 : "";
 }
 
 bool voter_votes(const struct voter *v, const struct member *m)

@@ -99,10 +99,8 @@ MUST_CHECK int voter_restored(struct voter *v, uint64_t tx, struct err *e);
 /* For peers_open. */
 struct peers_listener voter_listener(struct voter *v);
 
-/* Was this node a member, and is it none any more? */
-bool voter_is_removed(const struct voter *v);
-/* Is it to be removed, as soon as its Neo4j has stopped? */
-bool voter_is_leaving(const struct voter *v);
+/* "Neo4j ..." why it must not run: the node is no member any more, or is to go; "" when it may. */
+const char *voter_rest(const struct voter *v);
 /* Has m a vote, or none yet because no manifest was ever decided? */
 bool voter_votes(const struct voter *v, const struct member *m);
 
