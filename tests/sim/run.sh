@@ -10,7 +10,7 @@ schedules=${SCHEDULES:-100000}
 mkdir -p "$build"
 n=0 bad=0
 # Schedules that lost something once: how many faults the table had then, and the seed.
-mended=("16 18280" "16 88611" "19 3000525" "20 20186")
+mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631")
 
 result() { # STATUS NAME DIAGNOSTIC
   n=$((n + 1))
