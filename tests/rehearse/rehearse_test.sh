@@ -283,7 +283,8 @@ test_stop_early() # OPTION...
 	# No program between the first card and the signal: all four are soon there.
 	until compgen -G "/var/tmp/bramble-rehearsal-$cluster-*/pi1.root" >/dev/null || [ ! -e "$record" ]; do :; done
 	kill -STOP "$holder"
-	rehearse status 2>&1 | grep -q 'does not answer yet'
+	rehearse status >"$dir/out" 2>&1
+	grep -q 'does not answer yet' "$dir/out"
 	ok $? "status knows of it ($*)"
 	began=$SECONDS
 	rehearse stop >"$dir/out" 2>&1 &
