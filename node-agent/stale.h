@@ -13,7 +13,8 @@
  * later 3.1 (pull request 9451), which is then restarted for nothing.
  *
  * A slave has copied its store when that is younger than its process: of one that it made itself it
- * could be nobody's slave. A store from later than now is of a clock that has been put back since,
+ * could be nobody's slave, but for the very first master, which is then restarted once for nothing.
+ * A store from later than now is of a clock that has been put back since,
  * and tells nothing. A kernel before 4.11 does not tell when a file was made: then nothing is done.
  */
 struct stale_look {

@@ -155,7 +155,10 @@ static int64_t at_rest_since(const struct quorum *q, unsigned id)
 	return quorum_leads(q, q->self) && q->now_ms >= over_ms ? over_ms : -1;
 }
 
-/* What a master told may have been so old, and so long on its way. */
+/*
+ * What a master told may have been so old, and so long on its way; older where its Neo4j answers
+ * for its role, but not for its transactions.
+ */
 #define TOLD_MS (QUORUM_PULLED_MS + QUORUM_PRESENT_MS)
 
 static bool has_rested(const struct quorum *q)
@@ -171,13 +174,17 @@ static bool has_rested(const struct quorum *q)
 static bool is_overdue(const struct quorum *q)
 {
 	return q->parting.id == leaver(q)->id && q->parting.generation == q->offer.generation &&
-	       q->now_ms - q->parting.asked_ms >= QUORUM_PARTING_MS;
+	       q->parting.asked_ms >= QUORUM_PARTING_MS;
 }
 
-/* Without it the master has no majority until the voters have changed, and that for a while. */
+/*
+ * Without it this master has no majority until the voters have changed, and that for a while.
+ * Another one may only not hear who stays.
+ */
 static bool is_needed(const struct quorum *q)
 {
-	return q->needed_ms >= 0 && q->now_ms - q->needed_ms >= QUORUM_LEASE_MS + QUORUM_STOP_MS;
+	return quorum_leads(q, q->self) && q->needed_ms >= 0 &&
+	       q->now_ms - q->needed_ms >= QUORUM_LEASE_MS + QUORUM_STOP_MS;
 }
 
 static bool has_parted(const struct quorum *q)
@@ -190,7 +197,7 @@ static bool is_newer(const struct quorum *q)
 	return q->d.manifest.epoch && q->offer.generation > q->d.manifest.generation;
 }
 
-/* Nothing that waiting would mend by itself. */
+/* Nothing that the one that goes could do about. */
 static const char *obstacle(const struct quorum *q)
 {
 	unsigned gone = count_missing(&q->d.manifest, &q->offer),
@@ -239,15 +246,20 @@ static void watch_rest(struct quorum *q, unsigned id)
 		s->rest_ms = q->now_ms;
 }
 
-/* Its time runs on where it need not stop for a moment. */
+/* Only the time counts in which it is asked, and this agent looks: it may run in between. */
 static void ask_to_part(struct quorum *q, unsigned id)
 {
-	q->parting.now = true;
-	if (q->parting.id == id && q->parting.generation == q->offer.generation)
-		return;
+	bool same = q->parting.id == id && q->parting.generation == q->offer.generation;
+	int64_t ms = q->now_ms - q->parting.seen_ms;
+
+	if (!same)
+		q->parting.asked_ms = 0;
+	else if (q->parting.now && ms < QUORUM_BLIND_MS)
+		q->parting.asked_ms += ms;
 	q->parting.id = id;
 	q->parting.generation = q->offer.generation;
-	q->parting.asked_ms = q->now_ms;
+	q->parting.seen_ms = q->now_ms;
+	q->parting.now = true;
 }
 
 void quorum_watch_parting(struct quorum *q)
@@ -257,13 +269,14 @@ void quorum_watch_parting(struct quorum *q)
 
 	for (unsigned i = 0; i < m->n; i++)
 		watch_rest(q, m->member[i].id);
-	q->parting.now = false;
 	if (!waits || quorum_majority_of(q, stays))
 		q->needed_ms = -1;
 	else if (q->needed_ms < 0)
 		q->needed_ms = q->now_ms;
 	if (waits && q->needed_ms < 0)
 		ask_to_part(q, leaver(q)->id);
+	else
+		q->parting.now = false;
 }
 
 bool quorum_is_leaving(const struct quorum *q)

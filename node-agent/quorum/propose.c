@@ -242,17 +242,6 @@ static int check_given_up(const struct quorum *q, const struct idset *ids, struc
 	return data ? 0 : err_set(e, "no data node would be left");
 }
 
-/*
- * It may have accepted that it is removed itself, and leaves it to those who stay to decide that:
- * if nobody stays, there would be none to go on.
- */
-static void forget_accepted(struct quorum *q)
-{
-	q->d.acceptor = (struct acceptor){0};
-	q->proposer = (struct proposer){0};
-	q->dirty = true;
-}
-
 int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e)
 {
 	struct idset before = q->give_up;
@@ -264,8 +253,6 @@ int quorum_accept_loss(struct quorum *q, const struct idset *ids, struct err *e)
 	if (check_given_up(q, ids, e) < 0)
 		return -1;
 	idset_add_all(&q->give_up, ids);
-	if (is_alone(q))
-		forget_accepted(q);
 	if (quorum_votes(q, q->self) || is_alone(q))
 		return 0;
 	q->give_up = before;
@@ -539,6 +526,12 @@ static void give_up(struct quorum *q)
 	q->retry_ms = q->now_ms + QUORUM_RANK_MS;
 }
 
+/* It has accepted that it is removed, and all who could decide that are lost. */
+static bool is_last_left(const struct quorum *q)
+{
+	return q->proposer.best && is_alone(q) && !manifest_member(&q->proposer.value, q->self);
+}
+
 static void try_to_propose(struct quorum *q)
 {
 	const struct reason *r = find_reason(q);
@@ -546,6 +539,8 @@ static void try_to_propose(struct quorum *q)
 	const char *why;
 	bool wanted = r && r->wish(q, &wish, &why);
 
+	if (wanted && is_last_left(q))
+		q->proposer.best = 0;
 	if (!proposer_propose(&q->proposer, wanted ? &wish : NULL)) {
 		give_up(q);
 	} else if (!manifest_member(&q->proposer.value, q->self)) {

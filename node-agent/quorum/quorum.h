@@ -48,8 +48,9 @@
  *   counts as well: of three that are four now, two may hold the last copies of a write. A newcomer
  *   votes only when all others run that generation, for only then a write goes to a majority of as
  *   many, and while the master has its majority with it; of two, when it has copied the store; a
- *   member leaves only where a majority of those who stay have what the master just had, and had
- *   when the Neo4j of the one that leaves had stopped.
+ *   member leaves only where a majority of those who stay have what the master just had. A data
+ *   node stops its Neo4j before, and they have what the master had after that; not where the
+ *   master has all by itself, or no majority without it, nor for ever (QUORUM_PARTING_MS).
  *
  * Times are CLOCK_BOOTTIME in ms. A restarted agent begins with what is on p3 and nothing else.
  */
@@ -220,7 +221,8 @@ struct quorum {
 	struct {
 		unsigned id;         /* who was asked to stop before the offer is decided ... */
 		uint64_t generation; /* ... and before which one */
-		int64_t asked_ms;    /* at first */
+		int64_t asked_ms;    /* for so long, as this agent saw ... */
+		int64_t seen_ms;     /* ... when it looked last */
 		bool now;            /* is it still? */
 	} parting;
 	bool formed, lease;

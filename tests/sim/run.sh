@@ -25,7 +25,7 @@ result() { # STATUS NAME DIAGNOSTIC
 compile() { # NAME FLAG...
   local out=$build/$1
   shift
-  gcc -std=gnu17 -D_GNU_SOURCE -O3 -flto -g -Wall -Wextra -DMANIFEST_MAX=9 -DBRAMBLE_VERSION='"sim"' "$@" \
+  gcc -std=gnu17 -D_GNU_SOURCE -O3 -flto -ffunction-sections -Wl,--gc-sections -g -Wall -Wextra -DMANIFEST_MAX=9 -DBRAMBLE_VERSION='"sim"' "$@" \
     -Icommon -Inode-agent -Itests/sim tests/sim/*.c \
     node-agent/quorum/*.c node-agent/wedge.c common/err.c common/neo4j.c -o "$out" 2>&1
 }

@@ -540,6 +540,61 @@ static void test_leaver_out_of_sight(void)
 	is_int(decided(1)->n, 2, "it goes when all know that it has stopped");
 }
 
+/* Its two minutes are over while 1 is away and 3 runs: 1 has to have what was taken meanwhile. */
+static void test_leaver_and_absence(void)
+{
+	struct manifest rest = members(3, 3);
+
+	begin();
+	live(THREE, 5000);
+	for (unsigned id = 1; id <= 3; id++)
+		give(id, &rest, 2);
+	stays = true;
+	live(THREE, 3000);
+	live(0x0c, 2 * QUORUM_PARTING_MS);
+	tx[2] = tx[3] = 9;
+	live(0x0c, 5000);
+	tx[1] = 8;
+	live(THREE, 15000);
+	is_int(decided(2)->n, 3, "only the time counts in which it was asked to stop");
+	stays = false;
+	tx[1] = 9;
+	live(THREE, 40000);
+	is_int(decided(2)->n, 2, "then it stops, and goes");
+	memset(tx, 0, sizeof(tx));
+}
+
+/* 1 does not hear the arbiter 4, which 2 hears, the master: 3 need not stay for that. */
+static void test_leaver_and_unheard_arbiter(void)
+{
+	struct manifest four = members(4, 0), rest = members(4, 3), m;
+
+	begin();
+	m = *decided(1);
+	m.n = 4;
+	m.member[3] = (struct manifest_member){
+		.id = 4, .role = MANIFEST_ARBITER, .incarnation = 14, .name = "pi4"};
+	for (unsigned id = 1; id <= 4; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &four, &d, now);
+	}
+	arbiter = 4;
+	rest.member[2].role = MANIFEST_ARBITER;
+	live(FOUR, 5000);
+	apart = 0x12;
+	stays = true;
+	for (unsigned id = 1; id <= 4; id++)
+		give(id, &rest, 2);
+	live(FOUR, 60000);
+	is_int(decided(2)->n, 4, "one that stays and does not hear all does not decide");
+	apart = 0;
+	stays = false;
+	live(FOUR, 40000);
+	is_int(decided(2)->n, 3, "it goes when it has stopped");
+	arbiter = 0;
+}
+
 /* One that cannot take the generation never learns that it is to stop. */
 static void test_leaver_that_never_knows(void)
 {
@@ -687,6 +742,8 @@ int main(void)
 	test_leaver_and_silence();
 	test_leaver_stops();
 	test_leaver_out_of_sight();
+	test_leaver_and_absence();
+	test_leaver_and_unheard_arbiter();
 	test_leaver_that_never_knows();
 	test_dead_leaver();
 	return done();
