@@ -452,7 +452,7 @@ static enum step step(struct session *s)
 	return decide(s);
 }
 
-void session_run(struct session *s)
+static void take_steps(struct session *s)
 {
 	enum step r = STEP_ON;
 
@@ -461,10 +461,34 @@ void session_run(struct session *s)
 		if (r == STEP_STALL && s->fate == FATE_OPEN && session_find_reset(s))
 			r = STEP_ON;
 	}
+}
+
+static bool is_link_full(const struct session *s)
+{
+	return s->state == SESSION_BOUND && s->link && stream_len(&s->link->out) >= STREAM_HIGH;
+}
+
+static void watch_link(struct session *s)
+{
 	if (s->state == SESSION_BOUND && s->link)
 		link_watch(s->link);
-	session_watch(s);
-	/* What the client has just taken may let the member go on, and nothing else may tell. */
-	if (s->state == SESSION_BOUND && s->link)
-		link_watch(s->link);
+}
+
+/*
+ * Of a link that was full and took all the rest when it was tried once more nobody will tell that
+ * there is room: then what waits here goes on at once.
+ */
+void session_run(struct session *s)
+{
+	bool was_full;
+
+	do {
+		take_steps(s);
+		was_full = is_link_full(s);
+		watch_link(s);
+		session_watch(s);
+		/* What the client has just taken may let the member go on, and nothing else may
+		 * tell. */
+		watch_link(s);
+	} while (was_full && s->state == SESSION_BOUND && s->link && !is_link_full(s));
 }

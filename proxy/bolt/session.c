@@ -199,7 +199,7 @@ static void session_ready(struct loop_source *source, uint32_t events)
 	if (events & EPOLLOUT) {
 		session_watch(s);
 		if (s->state == SESSION_BOUND && s->link && stream_len(&s->out) < STREAM_LOW)
-			link_watch(s->link);
+			session_run(s); /* the link may have room, too */
 	}
 	if (s->state != SESSION_GONE && events & ~(uint32_t)EPOLLOUT)
 		session_read(s, events);

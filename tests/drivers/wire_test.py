@@ -82,9 +82,13 @@ def command(driver):
 
 def run_suite(driver, uri, cases, ca=None):
     trust = {"NODE_EXTRA_CA_CERTS": ca, "SSL_CERT_FILE": ca} if ca else {}
-    r = subprocess.run(command(driver) + [uri, "pw", "20000", *cases], text=True, timeout=200,
-                       env={**os.environ, **trust},
-                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        r = subprocess.run(command(driver) + [uri, "pw", "20000", *cases], text=True, timeout=200,
+                           env={**os.environ, **trust},
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except subprocess.TimeoutExpired as e:
+        ok(False, f"{driver} {uri}: ends; after {e.stdout!r} {e.stderr!r}")
+        return
     found = re.findall(r"^(not ok|ok|skip) (\w+)(.*)$", r.stdout, re.M)
     for verdict, case, why in found:
         if verdict != "skip" and not ok(verdict == "ok", f"{driver} {uri.split(':')[0]}: {case}"):

@@ -286,6 +286,28 @@ def test_stream():
     members[0].down()
 
 
+class LateRoom(BoltProxy):
+    """Its sockets take in a later try what they refused a moment before: the peer has read in between."""
+    times = 1
+
+    def env(self):
+        build = os.environ.get("BRAMBLE_BUILD", "build")
+        return {**super().env(), "LD_PRELOAD": os.path.abspath(f"{build}/preload/late_room.so"),
+                "LATE_ROOM": str(self.times)}
+
+
+def test_late_room():
+    big = "p" * (5 << 20)
+    for LateRoom.times in range(16, 32):
+        members = cluster(1)
+        with LateRoom(members) as proxy:
+            c = proxy.client()
+            same(c.run("WHO", parameters={"p": big}, mode="r")[0], ["pi1"],
+                 f"a member that has room after it had none {LateRoom.times} times gets all")
+            same([len(r[0]) for r in c.run("RECORDS 20 300000")], [300000] * 20, "so does a client")
+        members[0].down()
+
+
 def test_failover():
     members = cluster(3)
     with BoltProxy(members, pool="hold_ms = 20000") as proxy:
