@@ -463,14 +463,19 @@ static void take_steps(struct session *s)
 	}
 }
 
+static bool has_link(const struct session *s)
+{
+	return s->state == SESSION_BOUND && s->link;
+}
+
 static bool is_link_full(const struct session *s)
 {
-	return s->state == SESSION_BOUND && s->link && stream_len(&s->link->out) >= STREAM_HIGH;
+	return has_link(s) && stream_len(&s->link->out) >= STREAM_HIGH;
 }
 
 static void watch_link(struct session *s)
 {
-	if (s->state == SESSION_BOUND && s->link)
+	if (has_link(s))
 		link_watch(s->link);
 }
 
@@ -490,5 +495,5 @@ void session_run(struct session *s)
 		/* What the client has just taken may let the member go on, and nothing else may
 		 * tell. */
 		watch_link(s);
-	} while (was_full && s->state == SESSION_BOUND && s->link && !is_link_full(s));
+	} while (was_full && has_link(s) && !is_link_full(s));
 }

@@ -490,6 +490,24 @@ static void test_leaver(void)
 	is_int(manifest_majority(decided(1)), 2, "two are left, and both are needed");
 }
 
+/* 4, an arbiter, is one of them: all follow master 2. */
+static void begin_beside_arbiter(void)
+{
+	struct manifest four = members(4, 0), m;
+
+	begin();
+	m = *decided(1);
+	m.n = 4;
+	m.member[3] = (struct manifest_member){
+		.id = 4, .role = MANIFEST_ARBITER, .incarnation = 14, .name = "pi4"};
+	for (unsigned id = 1; id <= 4; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = m};
+		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
+		quorum_begin(&q[id], id, &four, &d, now);
+	}
+	arbiter = 4;
+}
+
 /* What the master took until then may be on 3 alone besides. */
 static void test_leaver_stops(void)
 {
@@ -567,19 +585,9 @@ static void test_leaver_and_absence(void)
 /* 1 does not hear the arbiter 4, which 2 hears, the master: 3 need not stay for that. */
 static void test_leaver_and_unheard_arbiter(void)
 {
-	struct manifest four = members(4, 0), rest = members(4, 3), m;
+	struct manifest rest = members(4, 3);
 
-	begin();
-	m = *decided(1);
-	m.n = 4;
-	m.member[3] = (struct manifest_member){
-		.id = 4, .role = MANIFEST_ARBITER, .incarnation = 14, .name = "pi4"};
-	for (unsigned id = 1; id <= 4; id++) {
-		struct durable d = {.incarnation = 10 + id, .manifest = m};
-		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
-		quorum_begin(&q[id], id, &four, &d, now);
-	}
-	arbiter = 4;
+	begin_beside_arbiter();
 	rest.member[2].role = MANIFEST_ARBITER;
 	live(FOUR, 5000);
 	apart = 0x12;
@@ -633,19 +641,9 @@ static void test_dead_leaver(void)
 /* 3 is off; what is written is on 1 and 2. The arbiter follows the master, and has nothing. */
 static void test_leaver_and_arbiter(void)
 {
-	struct manifest four = members(4, 0), rest = members(4, 1), m;
+	struct manifest rest = members(4, 1);
 
-	begin();
-	m = *decided(1);
-	m.n = 4;
-	m.member[3] = (struct manifest_member){
-		.id = 4, .role = MANIFEST_ARBITER, .incarnation = 14, .name = "pi4"};
-	for (unsigned id = 1; id <= 4; id++) {
-		struct durable d = {.incarnation = 10 + id, .manifest = m};
-		d.basis = d.followed = d.granted = d.touched = (struct mastership){1, 1, 2};
-		quorum_begin(&q[id], id, &four, &d, now);
-	}
-	arbiter = 4;
+	begin_beside_arbiter();
 	rest.member[2].role = MANIFEST_ARBITER;
 	live(FOUR, 5000);
 	live(0x16, 5000);
