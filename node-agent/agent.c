@@ -332,7 +332,7 @@ static void break_wedge(struct agent *a)
 		.pid = a->service.main_pid,
 		.serves = a->now.state == NODE_SERVING,
 		.space = wedge_space(a->store),
-		.cpu_ms = wedge_cpu_ms(a->service.main_pid),
+		.cpu_ms = process_cpu_ms(a->service.main_pid),
 	};
 
 	copy_watch_step(&a->copy, look.space, look.now_ms);

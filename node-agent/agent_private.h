@@ -16,6 +16,7 @@
 #include "peers.h"
 #include "pin.h"
 #include "places.h"
+#include "process.h"
 #include "restart.h"
 #include "service.h"
 #include "stale.h"

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-#include "io.h"
+#include "process.h"
 #include "stale.h"
 #include "util.h"
 
@@ -34,27 +31,6 @@ const char *stale_wish(const struct stale *s, long pid)
 	return s->pid && s->pid == pid ? "its Bolt holds on to the store from before the copy" : "";
 }
 
-/* proc(5): the start is the 22nd field, in ticks since boot; the 2nd may hold spaces and brackets.
- */
-int64_t stale_process_ms(long pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%ld/stat", pid);
-	_cleanup_buf_ struct buf text = {0};
-	unsigned long long ticks;
-	struct err ignored;
-
-	if (pid <= 0 || io_read_file(path, 4096, &text, &ignored) < 0)
-		return -1;
-	const char *rest = strrchr(buf_str(&text), ')');
-	if (!rest || sscanf(rest,
-			     ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			     "%*s %*s %*s %llu",
-			     &ticks) != 1)
-		return -1;
-	return realtime_ms() - boottime_ms() +
-	       (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
-}
-
 int64_t stale_store_ms(const char *dir)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" STORE, dir);
@@ -73,7 +49,7 @@ void stale_watch(struct stale *s, const struct identity *id, const char *dir, lo
 	if (!stale_affects(id))
 		return;
 	look.now_ms = realtime_ms();
-	look.started_ms = stale_process_ms(pid);
+	look.started_ms = process_began_ms(pid);
 	look.store_ms = stale_store_ms(dir);
 	stale_step(s, &look);
 }

@@ -14,8 +14,8 @@
  *
  * A slave has copied its store when that is younger than its process: of one that it made itself it
  * could be nobody's slave, but for the very first master, which is then restarted once for nothing.
- * A store from later than now is of a clock that has been put back since,
- * and tells nothing. A kernel before 4.11 does not tell when a file was made: then nothing is done.
+ * A store from later than now is of a clock that has been put back since, and tells nothing. A
+ * kernel before 4.11 does not tell when a file was made: then nothing is done.
  */
 struct stale_look {
 	long pid; /* of Neo4j; 0: none */
@@ -38,8 +38,7 @@ void stale_watch(struct stale *s, const struct identity *id, const char *dir, lo
 /* For what the Neo4j of that pid wants a restart; "" when for nothing. */
 const char *stale_wish(const struct stale *s, long pid);
 
-/* What the kernel says: since when there is that process, and the store below dir (p3). */
-int64_t stale_process_ms(long pid);
+/* What the kernel says: since when there is that store below dir (p3); -1: not known. */
 int64_t stale_store_ms(const char *dir);
 
 #endif

@@ -1,10 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdio.h>
-#include <string.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
-#include "io.h"
-#include "util.h"
 #include "wedge.h"
 
 static int64_t patience_ms(const struct wedge *w)
@@ -70,21 +65,4 @@ uint64_t wedge_space(const char *store)
 	if (statvfs(store, &st) < 0)
 		return 0;
 	return (uint64_t)(st.f_blocks - st.f_bfree) * st.f_frsize;
-}
-
-/* proc(5): utime and stime are the 14th and 15th field; the 2nd may hold spaces and brackets. */
-int64_t wedge_cpu_ms(long pid)
-{
-	_cleanup_free_ char *path = xasprintf("/proc/%ld/stat", pid);
-	_cleanup_buf_ struct buf text = {0};
-	unsigned long long user, system;
-	struct err ignored;
-
-	if (pid <= 0 || io_read_file(path, 4096, &text, &ignored) < 0)
-		return -1;
-	const char *rest = strrchr(buf_str(&text), ')');
-	if (!rest || sscanf(rest, ") %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &user,
-			     &system) != 2)
-		return -1;
-	return (int64_t)((user + system) * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
 }

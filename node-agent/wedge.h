@@ -56,6 +56,5 @@ void copy_watch_step(struct copy_watch *c, uint64_t space, int64_t now_ms);
 
 /* What the kernel says. */
 uint64_t wedge_space(const char *store);
-int64_t wedge_cpu_ms(long pid);
 
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A slave of Neo4j 3.1 that has copied its store is told from all others. */
-// use: node-agent/stale.c
+// use: node-agent/stale.c node-agent/process.c
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "io.h"
+#include "node-agent/process.h"
 #include "node-agent/stale.h"
 #include "tap.h"
 #include "util.h"
@@ -64,14 +65,14 @@ static void test_kernel(void)
 	usleep(30000); /* the kernel's ticks are of 10 ms */
 	if (io_mkdir_p(store, 0755, &e) < 0 || io_write_atomic(file, "", 0, 0644, &e) < 0)
 		exit(1);
-	int64_t store_ms = stale_store_ms(dir), self_ms = stale_process_ms(getpid());
+	int64_t store_ms = stale_store_ms(dir), self_ms = process_began_ms(getpid());
 	usleep(30000);
 	pid_t child = fork();
 	if (child == 0) {
 		pause();
 		_exit(0);
 	}
-	int64_t child_ms = stale_process_ms(child);
+	int64_t child_ms = process_began_ms(child);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	ok(self_ms > 0 && self_ms <= realtime_ms(), "this process: %lld", (long long)self_ms);
@@ -79,7 +80,7 @@ static void test_kernel(void)
 	ok(store_ms == -1 || (store_ms >= self_ms && store_ms <= realtime_ms()),
 		"a store made by this process: %lld", (long long)store_ms);
 	ok(store_ms < child_ms, "is older than its child");
-	is_int(stale_process_ms(0), -1, "no process");
+	is_int(process_began_ms(0), -1, "no process");
 	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
 }
 

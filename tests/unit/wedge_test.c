@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A Neo4j that joins for ever is ended; one that copies, recovers or serves is not. */
-// use: node-agent/wedge.c
+// use: node-agent/wedge.c node-agent/process.c
 #include <unistd.h>
+#include "node-agent/process.h"
 #include "node-agent/wedge.h"
 #include "tap.h"
 
@@ -59,8 +60,9 @@ int main(void)
 		copy_watch_step(&c, (51u << 20) + (uint64_t)(3600000 * 20), t);
 	ok(!c.copies, "one that grows no more is not");
 	ok(wedge_space("/") > 0, "space taken: %llu", (unsigned long long)wedge_space("/"));
-	ok(wedge_cpu_ms(getpid()) >= 0, "time computed: %lld", (long long)wedge_cpu_ms(getpid()));
-	is_int(wedge_cpu_ms(0), -1, "of no process: unknown");
+	ok(process_cpu_ms(getpid()) >= 0, "time computed: %lld",
+		(long long)process_cpu_ms(getpid()));
+	is_int(process_cpu_ms(0), -1, "of no process: unknown");
 	is_int((long long)wedge_space("/does/not/exist"), 0, "of no store: none");
 	return done();
 }
