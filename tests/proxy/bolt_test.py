@@ -19,7 +19,7 @@ import harness
 from fake_bolt import (ACK_FAILURE, BEGIN, BOOKMARK, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, INVALID, LOST,
                        MAGIC, PULL, RECORD, RESET, ROLLBACK, RUN, SUCCESS, SYNTAX, BoltClient, BoltMember,
                        BoltProxy, WebSocket, certificate, message)
-from harness import Conn, eventually, ok, same
+from harness import Conn, LateRoom, eventually, ok, same
 
 NOBODY = "Neo.TransientError.General.DatabaseUnavailable"
 
@@ -286,24 +286,18 @@ def test_stream():
     members[0].down()
 
 
-class LateRoom(BoltProxy):
-    """Its sockets take in a later try what they refused a moment before: the peer has read in between."""
-    times = 1
-
-    def env(self):
-        build = os.environ.get("BRAMBLE_BUILD", "build")
-        return {**super().env(), "LD_PRELOAD": os.path.abspath(f"{build}/preload/late_room.so"),
-                "LATE_ROOM": str(self.times)}
+class LateBolt(LateRoom, BoltProxy):
+    pass
 
 
 def test_late_room():
     big = "p" * (5 << 20)
-    for LateRoom.times in range(16, 32):
+    for LateBolt.times in range(16, 32):
         members = cluster(1)
-        with LateRoom(members) as proxy:
+        with LateBolt(members) as proxy:
             c = proxy.client()
             same(c.run("WHO", parameters={"p": big}, mode="r")[0], ["pi1"],
-                 f"a member that has room after it had none {LateRoom.times} times gets all")
+                 f"a member that has room after it had none {LateBolt.times} times gets all")
             same([len(r[0]) for r in c.run("RECORDS 20 300000")], [300000] * 20, "so does a client")
         members[0].down()
 

@@ -213,6 +213,17 @@ class Proxy:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
+class LateRoom:
+    """A Proxy before whose name this stands: its sockets take in a later try what they refused a moment
+    before, because the peer has read in between."""
+    times = 1
+
+    def env(self):
+        build = os.environ.get("BRAMBLE_BUILD", "build")
+        return {**super().env(), "LD_PRELOAD": os.path.abspath(f"{build}/preload/late_room.so"),
+                "LATE_ROOM": str(self.times)}
+
+
 def cluster(n=3, master=0):
     return [FakeMember(f"pi{i + 1}", "master" if i == master else "slave") for i in range(n)]
 

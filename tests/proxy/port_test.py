@@ -20,7 +20,7 @@ import harness
 from fake_bolt import (BEGIN, COMMIT, DISCARD, FAILURE, GOODBYE, HELLO, IGNORED, MAGIC, PULL, RECORD, RESET, RUN,
                        SUCCESS, BoltClient, BoltMember, BoltProxy, WebSocket, certificate, message, read_message)
 from fake_member import Reader
-from harness import eventually, free_port, ok, same
+from harness import LateRoom, eventually, free_port, ok, same
 
 ROUTE, LOGON, TELEMETRY = 0x66, 0x6A, 0x54
 OFFERS = {  # what drivers offer, and what a server of that version makes of it
@@ -365,18 +365,43 @@ def test_waited():
     members[0].down()
 
 
+def wrapped(folder):
+    """The proxy's tls section and the ways in, each with what it makes of a socket."""
+    crt, key = certificate(folder, "pi4.local")
+
+    def tls(sock):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(crt)
+        return context.wrap_socket(sock, server_hostname="pi4.local")
+
+    return (f'tls {{ certificate = "{crt}" key = "{key}" }}',
+            (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s)))))
+
+
+class LatePorts(LateRoom, PortProxy):
+    pass
+
+
+def test_late_room():
+    members = cluster((5, 8), 1)
+    with tempfile.TemporaryDirectory() as folder:
+        tls, wraps = wrapped(folder)
+        for LatePorts.times in (1, 2, 3, 5, 8, 13, 21):
+            with LatePorts(members, tls=tls) as proxy:
+                for name, wrap in (("plain", None), *wraps):
+                    c = proxy.open(wrap=wrap)
+                    c.send((RUN, "WHO", {"p": "p" * (5 << 20)}, {}), (PULL, {"n": 1}))
+                    same(c.answers(3)[1][1], [["pi1"]], f"room after none {LatePorts.times} times: {name}, all goes up")
+                    c.send((RUN, "RECORDS 20 300000", {}, {}), (PULL, {"n": 1000}))
+                    same([len(a[1][0][0]) for a in c.answers(22)[1:-1]], [300000] * 20, "and down")
+    members[0].down()
+
+
 def test_wrapped():
     members = cluster((5, 8))
     with tempfile.TemporaryDirectory() as folder:
-        crt, key = certificate(folder, "pi4.local")
-
-        def tls(sock):
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(crt)
-            return context.wrap_socket(sock, server_hostname="pi4.local")
-
-        with LoggedPorts(members, tls=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
-            wraps = (("TLS", tls), ("a WebSocket", WebSocket), ("both", lambda s: WebSocket(tls(s))))
+        tls, wraps = wrapped(folder)
+        with LoggedPorts(members, tls=tls) as proxy:
             for n, (name, wrap) in enumerate(wraps, 1):
                 proxy.open(wrap=wrap).sock.close()
                 ok(re.match("127.0.0.1 pi1/master .* -- 1 ", proxy.lines(n)), f"{name}: the log knows who came")

@@ -19,7 +19,7 @@ import urllib.error
 
 import harness
 from fake_member import PATTERN
-from harness import PROXY, Conn, Proxy, cluster, eventually, ok, same
+from harness import PROXY, Conn, LateRoom, Proxy, cluster, eventually, ok, same
 
 WRITE = "X-Write: 1\r\n"
 UNKNOWN = "X-Bramble-Outcome"
@@ -226,10 +226,10 @@ def digest_of_pattern(n):
     return digest.hexdigest()
 
 
-def upload(c, chunked):
-    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {SIZE}"
+def upload(c, chunked, size=SIZE):
+    framing = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
     c.send(f"POST /echo HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n")
-    for _ in range(SIZE // len(PATTERN)):
+    for _ in range(size // len(PATTERN)):
         c.send(b"%x\r\n%s\r\n" % (len(PATTERN), PATTERN) if chunked else PATTERN)
     if chunked:
         c.send("0\r\n\r\n")
@@ -264,6 +264,24 @@ def test_large_bodies():
             same((len(body), hashlib.sha256(body).hexdigest(), after.status), (n, digest_of_pattern(n), 200),
                  f"{n} bytes down, and what follows")
         c.close()
+
+
+class LateHttp(LateRoom, Proxy):
+    pass
+
+
+def test_late_room():
+    for LateHttp.times in (1, 2, 3, 5, 8, 13, 21):
+        with LateHttp(cluster(1)) as proxy:
+            proxy.ready()
+            c = proxy.connect()
+            for chunked in (False, True):
+                same(upload(c, chunked, SIZE // 16)["size"], SIZE // 16,
+                     f"room after none {LateHttp.times} times: all goes up, {'chunked' if chunked else 'length'}")
+            for kind in ("big", "chunked"):
+                c.request(target=f"/{kind}/{SIZE // 16}")
+                same(len(c.answer().body), SIZE // 16, f"and down, {kind}")
+            c.close()
 
 
 def test_surplus():
