@@ -77,6 +77,15 @@ card_cat() { # IMAGE PATH [PARTITION]
   partition "$1" "${3:-2}"
   debugfs -R "cat $2" "$1?offset=$part_start" 2>/dev/null
 }
+# A line of cluster.conf: without Java's second compiler a Neo4j that lives for minutes and is asked little costs half
+# of the processor time. cluster_test.sh has what bramble renders by itself.
+neo4j_settings() { # VERSION [KEY=VALUE...]
+  local key=dbms.jvm.additional setting
+  [[ $1 != 2.* ]] || key=wrapper.java.additional
+  echo -n "neo4j_settings = { \"$key=-XX:TieredStopAtLevel=1\""
+  for setting in "${@:2}"; do echo -n ", \"$setting\""; done
+  echo ' }'
+}
 card_stat() { # IMAGE PATH [PARTITION]
   partition "$1" "${3:-2}"
   debugfs -R "stat $2" "$1?offset=$part_start" 2>&1

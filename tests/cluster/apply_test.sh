@@ -18,7 +18,7 @@ conf=$scratch/$name.conf
 tls=
 mkdir -p "$scratch/overlay/etc/motd.d"
 echo "greeting one" >"$scratch/overlay/etc/motd.d/garden"
-write_conf() { # LINE NODE... (numbers)
+write_conf() { # SETTING NODE... (numbers)
   local i
   {
     cat <<EOC
@@ -30,7 +30,7 @@ cluster "$name" {
   network { subnet = "$net.0/24" gateway = "$net.1" }
   overlay "overlay" { }
   $tls
-  $1
+  $(neo4j_settings 3.5 ${1:+"$1"})
 EOC
     for i in "${@:2}"; do
       case $i in
@@ -92,7 +92,7 @@ must $? "and all three serve"
 # --- a setting, and a file of an overlay
 begin_writes Setting
 tls='tls { mode = "own" }'
-write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3
+write_conf "dbms.transaction.timeout=77s" 1 2 3
 echo "greeting two" >"$scratch/overlay/etc/motd.d/garden"
 said=$(tell apply --check --diff "$conf")
 is $? 1 "something would change"
@@ -124,7 +124,7 @@ like "$(https pi3.local /db/data/transaction/commit -H 'X-Write: 1' -H 'Content-
   -d '{"statements":[{"statement":"CREATE (n:Https) RETURN 42"}]}')" '"row":\[42\]' "and writes come to the master by it"
 before=$(proxy_pid) started=$(for i in 1 2 3; do started $i; done)
 tls='tls { mode = "own" names = {"db.example.org"} }'
-write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3
+write_conf "dbms.transaction.timeout=77s" 1 2 3
 said=$(tell apply "$conf")
 ok $? "a certificate of more names is taken over: ${said##*$'\n'}"
 until_is 10 200 https_status db.example.org
@@ -135,7 +135,7 @@ is "$(for i in 1 2 3; do started $i; done)" "$started" "and no Neo4j was restart
 # --- one on which Neo4j does not start
 begin_writes Broken
 applied=$(generation 1)
-write_conf 'neo4j_settings = { "dbms.transaction.timeout=soon" }' 1 2 3
+write_conf "dbms.transaction.timeout=soon" 1 2 3
 before=$(for i in 1 2 3; do started $i; done)
 start=$SECONDS
 said=$(tell apply "$conf")
@@ -150,7 +150,7 @@ none_missing Broken 1 2 3
 
 # --- a fourth one joins, with a card of an older generation
 begin_writes Join
-write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' 1 2 3 4
+write_conf "dbms.transaction.timeout=77s" 1 2 3 4
 said=$(tell node add "$conf" pi4)
 must $? "pi4 is added: ${said##*$'\n'}"
 until_is 120 4 serving 4
@@ -167,7 +167,7 @@ before=$(master)
 if [[ $before == 1 ]]; then gone=2; else gone=1; fi
 rest=$(for i in 1 2 3 4; do [[ $i == "$gone" ]] || echo -n "$i "; done)
 # shellcheck disable=SC2086
-write_conf 'neo4j_settings = { "dbms.transaction.timeout=77s" }' $rest
+write_conf "dbms.transaction.timeout=77s" $rest
 said=$(tell node remove "$conf" "pi$gone")
 must $? "pi$gone is removed: ${said##*$'\n'}"
 end_writes

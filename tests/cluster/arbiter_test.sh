@@ -25,6 +25,7 @@ cluster "$name" {
   neo4j = "neo4j-enterprise-$version.tar.gz"
   neo4j_auth = "password"
   java = "openjdk-$java-jre-headless"
+  $(neo4j_settings "$version")
   direct_access = true # each member is asked itself whom it knows
   network { subnet = "192.168.78.0/24" gateway = "192.168.78.1" }
   node "pi1" { roles = {"data"} address = "192.168.78.11" id = 1 }

@@ -20,6 +20,7 @@ cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-17-jre-headless"
+  $(neo4j_settings 3.5)
   direct_access = true # this test reads each member itself
   network { subnet = "$net.0/24" gateway = "$net.1" }
   node "pi1" { roles = {"data"} address = "$net.11" id = 1 }

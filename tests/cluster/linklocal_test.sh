@@ -18,6 +18,7 @@ cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-17-jre-headless"
+  $(neo4j_settings 3.5)
   network { mode = "linklocal" }
   node "pi1" { roles = {"data"} id = 1 }
   node "pi2" { roles = {"data"} id = 2 }

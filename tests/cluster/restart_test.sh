@@ -19,6 +19,7 @@ cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$version.tar.gz"
   java = "openjdk-17-jre-headless"
+  $(neo4j_settings 3.5)
   direct_access = true # this test reads each member itself
   identical_images = true
   network { subnet = "192.168.86.0/24" gateway = "192.168.86.1" }

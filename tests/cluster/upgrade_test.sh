@@ -23,6 +23,7 @@ cluster "$name" {
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-$1.tar.gz"
   java = "$java"
+  $(neo4j_settings "$1")
   direct_access = true # the writer and the reader ask each member itself
   network { subnet = "$net.0/24" gateway = "$net.1" }
   node "pi1" { roles = {"data"} address = "$net.11" id = 1 }

@@ -31,6 +31,7 @@ from watch import Watch, longest_silence, seconds_without, two_at_once  # noqa: 
 
 SERVE_S = 300      # from healing until all serve and writes are acknowledged
 WRITES = 20        # acknowledged before a fault strikes, and again afterwards
+QUICK_JAVA = ["dbms.jvm.additional=-XX:TieredStopAtLevel=1"]  # for who records nothing: see tests/lib.sh
 
 
 class Round:
@@ -96,7 +97,7 @@ class Lab:
     """The cluster all rounds share, and the book of all it has acknowledged."""
 
     def __init__(self, bramble, folder, tested, say, args):
-        self.machines = Machines(bramble, folder, count=args.nodes)
+        self.machines = Machines(bramble, folder, count=args.nodes, settings=QUICK_JAVA if args.tap else ())
         self.tested, self.say, self.quick = tested, say, args.quick
         self.watch = self.book = None
 

@@ -11,6 +11,7 @@ CONF = """cluster "{name}" {{
   base = "bookworm-amd64.img.zst"
   neo4j = "neo4j-enterprise-3.5.0-beta03.tar.gz"
   java = "openjdk-17-jre-headless"
+  neo4j_settings = {{{settings}}}
   direct_access = true # the rounds read each member themselves
   vip = "{subnet}.50"
   network {{ subnet = "{subnet}.0/24" gateway = "{subnet}.1" }}
@@ -30,7 +31,7 @@ def missing_input():
 
 
 class Machines:
-    def __init__(self, bramble, folder, name="faults", subnet="192.168.85", count=3):
+    def __init__(self, bramble, folder, name="faults", subnet="192.168.85", count=3, settings=()):
         self.bramble, self.folder, self.name = bramble, folder, name
         self.netns = "bramble-" + name
         self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in range(1, count + 1)}
@@ -41,7 +42,8 @@ class Machines:
         self.off = set(self.nodes)
         nodes = "".join(NODE.format(node=n, address=a, id=n[2:]) for n, a in self.address.items())
         with open(self.conf, "w") as f:
-            f.write(CONF.format(name=name, subnet=subnet, nodes=nodes))
+            f.write(CONF.format(name=name, subnet=subnet, nodes=nodes,
+                                settings=", ".join('"%s"' % s for s in settings)))
 
     # --- life
 
