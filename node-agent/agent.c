@@ -455,10 +455,8 @@ static void step(struct agent *a)
 	fitness_look(&a->card, &a->peers, a->p3, &in);
 	ask_quorum(a, &in);
 	formation_step(&a->formation, &in, &d);
-	if (d.state == NODE_SERVING && !d.why[0])
-		why_copy(d.why, a->firewall.why);
 	if (d.state == NODE_SERVING)
-		restart_why(&a->restart, d.why);
+		agent_serving_why(a, d.why);
 	if (!a->held[0])
 		apply_why(&a->apply, d.state == NODE_SERVING || d.state == NODE_IDLE, d.why);
 	log_decision(a, &d);

@@ -72,6 +72,8 @@ struct agent {
 
 /* This node, as it tells the others and whoever asks. */
 struct api_node agent_view_self(const struct agent *a);
+/* What a person should know of it while it serves; "": nothing. */
+void agent_serving_why(const struct agent *a, char why[WHY_SIZE]);
 
 /* The API's http_server callback: what this agent knows, to whoever asks (api.h). */
 void agent_answer(void *agent, const struct http_head *h, struct http_answer *answer);

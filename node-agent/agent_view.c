@@ -16,6 +16,15 @@ struct api_node agent_view_self(const struct agent *a)
 	};
 }
 
+void agent_serving_why(const struct agent *a, char why[WHY_SIZE])
+{
+	restart_why(&a->restart, why);
+	if (!why[0])
+		why_copy(why, neo4j_watch_why(&a->neo4j));
+	if (!why[0])
+		why_copy(why, a->firewall.why);
+}
+
 static struct api_node view_peer(const struct peer *p)
 {
 	bool never = p->heard_ms < 0;

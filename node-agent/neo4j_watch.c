@@ -66,7 +66,15 @@ static void bean_done(void *arg, const struct http_result *r)
 		 "stay unknown; bramble passwd tells the agents another one");
 	w->last_tx = TX_UNKNOWN;
 	w->master = 0;
+	w->refused = true;
 	forget_fields(w);
+}
+
+const char *neo4j_watch_why(const struct neo4j_watch *w)
+{
+	return w->refused
+		       ? "Neo4j refuses the agents' password: bramble passwd tells them another one"
+		       : "";
 }
 
 static bool is_member(enum neo4j_role role)
@@ -159,6 +167,7 @@ int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identit
 void neo4j_watch_password(struct neo4j_watch *w, const char *password)
 {
 	forget_fields(w);
+	w->refused = false;
 	if (w->mode == NEO4J_HA)
 		w->bean_fields = neo4j_watch_fields(password);
 }

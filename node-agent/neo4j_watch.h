@@ -13,7 +13,7 @@
  *
  * The role is told to anybody; the bean wants Neo4j's password where there is one. Neo4j locks a
  * user for some seconds after three wrong ones, so one refusal is the last: the bean is then left
- * alone until this agent starts anew, and the last transaction is unknown.
+ * alone until this agent starts anew or is told another one, and the last transaction is unknown.
  */
 #define NEO4J_USER "neo4j"
 #define NEO4J_PASSWORD_MAX 64
@@ -30,6 +30,7 @@ struct neo4j_watch {
 	enum neo4j_mode mode;
 	const char *probe; /* path */
 	char *bean_fields; /* of the request for the bean; NULL: it is not asked */
+	bool refused;      /* because its password was */
 	struct loop_timer poll;
 	int64_t asked_ms, bean_asked_ms, changed_ms;
 	void (*changed)(void *arg); /* the role or the master is another one */
@@ -44,6 +45,8 @@ MUST_CHECK int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const str
 void neo4j_watch_close(struct neo4j_watch *w);
 /* Others say that something is about to change: asks soon, however often this is called. */
 void neo4j_watch_now(struct neo4j_watch *w);
+/* What a person must do about it; "": nothing. */
+const char *neo4j_watch_why(const struct neo4j_watch *w);
 /* It is another one now; copied. */
 void neo4j_watch_password(struct neo4j_watch *w, const char *password);
 

@@ -357,6 +357,7 @@ def test_roles(pi1, pi2, pi3, pi4):
        "and not tried again: Neo4j would lock the user")
     ok("refuses the password" in pi3.read("log") and PASSWORD not in pi3.read("log"),
        "the log says so, without a password")
+    ok(wait_for(lambda: "bramble passwd" in (pi1.sees(pi3).get("why") or "")), "and its line says what to do")
     text = pi1.request("/cluster")[1]
     ok(SECRET not in text and '"id":"%s"' % CLUSTER_ID in text, "/cluster holds id, not secret")
 
@@ -434,7 +435,8 @@ def test_turns(nodes):
     ok([n.name for n in order] == ["pi2", "pi3", "pi1"],
        "the master last: " + ", ".join(n.name for n in order))
     ok(two == 0, "nobody while another one joins")
-    ok(wait_for(lambda: all(n.state() == "serving" and not n.why() for n in nodes)), "then all serve")
+    ok(wait_for(lambda: all(n.state() == "serving" and "turn" not in n.why() for n in nodes)), "then all serve")
+    ok("no firewall" in nodes[0].why(), "and say what they lack: " + nodes[0].why())  # of loopback's addresses
     rounds(nodes[0], 6)
     ok(all(n.read("stops").splitlines() == ["stop --no-block neo4j.service"] for n in nodes),
        "and nobody restarts twice")

@@ -288,8 +288,10 @@ def test_passwd(top, pc, nodes):
     pi2.mock.password = "by hand"
     code, text = passwd("two")
     ok(code == 1 and "neither" in text, "one that was changed by hand is told: " + text.strip())
+    ok(wait_for(lambda: "bramble passwd" in (pi1.sees(pi2).get("why") or "")), "as its line tells, too")
     pi2.mock.password = "two"
     ok(passwd("two")[0] == 0 and all(has("two")), "and is taken when it is the same")
+    ok(wait_for(lambda: "passwd" not in pi1.sees(pi2).get("why", "passwd")), "then its line has nothing to tell")
     ok(not any("one and more" in n.read("log") for n in nodes), "no password is in a log")
 
 
