@@ -122,6 +122,8 @@ static void take_counting(struct peers *p, struct peer *peer, const struct hello
 	int64_t now_ms = boottime_ms(),
 		proven_ms = p->sent_ms[h->echo_seq % ARRAY_SIZE(p->sent_ms)];
 
+	bool news = !peer_present(peer) || memcmp(peer->last.sees, h->sees, SEES_SIZE) != 0;
+
 	p->counts.good++;
 	whereabouts_heard(&peer->at, from, peer_present(peer));
 	peer->last = *h;
@@ -134,6 +136,21 @@ static void take_counting(struct peers *p, struct peer *peer, const struct hello
 	}
 	p->listener.seen(p->listener.arg, peer->member);
 	p->listener.heard(p->listener.arg, peer->member, h, value, proven_ms);
+	if (news)
+		p->listener.news(p->listener.arg);
+}
+
+/* Only the first one is news: the others may be echoes of long ago that somebody sends again. */
+static void take_unproven(struct peers *p, struct peer *peer, struct in_addr from)
+{
+	bool news = !peer_present(peer) && !peer_recently(peer->unproven_ms);
+
+	p->counts.unproven++;
+	peer->unproven_ms = peer->echo_ms = boottime_ms();
+	whereabouts_maybe(&peer->at, from);
+	p->listener.seen(p->listener.arg, peer->member);
+	if (news)
+		p->listener.news(p->listener.arg);
 }
 
 static void take_hello(
@@ -156,10 +173,7 @@ static void take_hello(
 		take_counting(p, peer, h, value, from);
 		break;
 	case HELLO_UNPROVEN:
-		p->counts.unproven++;
-		peer->unproven_ms = peer->echo_ms = boottime_ms();
-		whereabouts_maybe(&peer->at, from);
-		p->listener.seen(p->listener.arg, peer->member);
+		take_unproven(p, peer, from);
 		break;
 	case HELLO_STALE:
 		p->counts.stale++;

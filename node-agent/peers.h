@@ -60,6 +60,11 @@ struct peers_listener {
 	 */
 	void (*heard)(void *arg, const struct member *from, const struct hello *h,
 		const struct manifest *value, int64_t proven_ms);
+	/*
+	 * A member came, or sees others than before: it waits for this node's next word, which need
+	 * not wait for its turn.
+	 */
+	void (*news)(void *arg);
 	/* What to tell it: fills the word; returns the manifest that goes with it, or NULL. */
 	const struct manifest *(*word)(void *arg, const struct member *to, struct word *w);
 	void *arg;

@@ -317,11 +317,12 @@ static void seen(void *arg, const struct member *from)
 		quorum_seen(&v->quorum, from->id, boottime_ms());
 }
 
-/* Who leads waits for such words, one after the other. */
+/* Who leads, or proposes, waits for such words, one after the other. */
 static bool is_news(const struct word *a, const struct word *b)
 {
-	return a->role != b->role || a->master != b->master ||
-	       !mastership_equal(&a->claim, &b->claim) ||
+	return a->epoch != b->epoch || a->promised != b->promised || a->accepted != b->accepted ||
+	       a->ballot != b->ballot || a->phase != b->phase || a->role != b->role ||
+	       a->master != b->master || !mastership_equal(&a->claim, &b->claim) ||
 	       !mastership_equal(&a->granted, &b->granted) ||
 	       !mastership_equal(&a->basis, &b->basis);
 }
@@ -342,6 +343,14 @@ static void heard(void *arg, const struct member *from, const struct hello *h,
 		v->news(v->news_arg);
 }
 
+static void news(void *arg)
+{
+	struct voter *v = arg;
+
+	if (v->news)
+		v->news(v->news_arg);
+}
+
 static const struct manifest *word(void *arg, const struct member *to, struct word *w)
 {
 	struct voter *v = arg;
@@ -357,7 +366,7 @@ static const struct manifest *word(void *arg, const struct member *to, struct wo
 
 struct peers_listener voter_listener(struct voter *v)
 {
-	return (struct peers_listener){seen, heard, word, v};
+	return (struct peers_listener){seen, heard, news, word, v};
 }
 
 bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role)

@@ -25,7 +25,7 @@ struct voter {
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
 	char why[WHY_SIZE];
-	void (*news)(void *arg); /* a peer's word on masters is another one; NULL: nobody cares */
+	void (*news)(void *arg); /* what a peer says waits for an answer; NULL: nobody cares */
 	void *news_arg;
 };
 

@@ -343,9 +343,14 @@ static void test_news(void)
 	h.word.basis = h.word.claim;
 	l.heard(l.arg, &two.members[1], &h, NULL, 6);
 	is_int(news, 4, "a store that follows is");
+	h.word.promised = h.word.ballot = 257;
+	l.heard(l.arg, &two.members[1], &h, NULL, 7);
+	is_int(news, 5, "a promise is");
 	h.word.role = NEO4J_UNKNOWN;
 	l.heard(l.arg, &two.members[1], &h, NULL, 1);
-	is_int(news, 4, "a word that was overtaken is none");
+	is_int(news, 5, "a word that was overtaken is none");
+	l.news(l.arg);
+	is_int(news, 6, "a member that comes, or sees others, is");
 }
 
 int main(void)
