@@ -324,6 +324,11 @@ struct http_server *http_server_new(struct loop *l, const char *listen, size_t m
 	return s;
 }
 
+void http_server_accept(struct http_server *s, bool accept)
+{
+	loop_mod(&s->source, accept ? EPOLLIN : 0);
+}
+
 int http_server_fd(const struct http_server *s)
 {
 	return s->source.fd;

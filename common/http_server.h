@@ -33,6 +33,8 @@ void http_server_allow_post(struct http_server *s);
 /* The same on a listening socket that there is already; it becomes the server's. */
 MUST_CHECK struct http_server *http_server_on(
 	struct loop *l, int fd, size_t max_conns, http_handler_fn *fn, void *arg, struct err *e);
+/* Whether it takes new connections, as it does from the start; else they wait. */
+void http_server_accept(struct http_server *s, bool accept);
 int http_server_fd(const struct http_server *s);
 void http_server_free(struct http_server *s);
 unsigned http_server_port(const struct http_server *s);

@@ -13,6 +13,8 @@ enum log_level { LOG_LEVEL_ERROR = 3, LOG_LEVEL_WARN = 4, LOG_LEVEL_INFO = 6, LO
 
 /* Lines above this level are dropped. Default: LOG_LEVEL_INFO. */
 void log_set_level(enum log_level level);
+/* From now on a line is lost where stderr takes none, rather than waited for. */
+void log_never_wait(void);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 
 #define log_error(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -89,6 +89,7 @@ static _Noreturn void child(int in, const char *path, unsigned max_mb)
 	signal(SIGTERM, SIG_IGN); /* the rest in the pipe is still to be written */
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (;;) {
