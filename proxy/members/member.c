@@ -36,8 +36,8 @@ size_t members_count(const struct proxy *p)
 bool members_heard(const struct proxy *p)
 {
 	for (struct member *m = NULL; (m = members_next(p, m));) {
-		bool asked = m->role != NEO4J_DOWN || m->fails || m->admin == MEMBER_MAINT;
-		if (!asked || (m->agent && !m->agent_asked))
+		bool known = m->role != NEO4J_DOWN || m->down_since_ms || m->admin == MEMBER_MAINT;
+		if (!known || (m->agent && !m->agent_asked))
 			return false;
 	}
 	return true;
@@ -296,7 +296,9 @@ static void probe_done(void *arg, const struct http_result *r)
 
 static void probe_now(struct member *m)
 {
-	if (m->admin == MEMBER_MAINT || !m->probe)
+	bool counts = m->state == MEMBER_IN || m->state == MEMBER_LEAVING;
+
+	if (m->admin == MEMBER_MAINT || !m->probe || !counts)
 		return;
 	loop_timer_del(&m->probe_timer);
 	http_client_send(m->probe, "GET", dialect_target(m->dialect), m->proxy->check_fields, "",

@@ -228,9 +228,9 @@ static bool is_named(const struct member *m)
 static bool see_off(struct member *m)
 {
 	if (m->state == MEMBER_LEAVING && done_leaving(m)) {
+		enter(m, MEMBER_RESTING); /* first: what is cut looks after its member */
 		member_end(m, "it is no member any more");
 		agent_watch_stop(m);
-		enter(m, MEMBER_RESTING);
 	}
 	if (m->state == MEMBER_RESTING && older_than(m, ID_RESTS_MS) && !is_named(m))
 		forget(m);
