@@ -81,6 +81,7 @@ static void drained(struct loop_timer *t)
 {
 	(void)t;
 	log_warn("%zu clients did not finish in time", proxy.clients.len);
+	clients_give_up(&proxy);
 	loop_stop(proxy.loop);
 }
 
@@ -112,6 +113,7 @@ static void on_stop(void *arg, int signo)
 	log_info("stopping, %zu clients", p->clients.len);
 	if (!p->draining)
 		notify_stopping(); /* else the next process is the service */
+	handover_give_up(p->handover);
 	loop_timer_del(&drain_timer);
 	drain(p);
 }
@@ -145,6 +147,8 @@ static void serve_clients(struct proxy *p)
 {
 	p->hearing = false;
 	clients_accept(p);
+	stats_accept(p);
+	bolt_accept(p);
 	ctl_open(p);
 	if (inherit_done()) /* nobody listens to this one before that has said so */
 		(void)loop_timer_set(p->loop, &status_timer, STATUS_MS);
@@ -188,11 +192,11 @@ static int start(struct proxy *p, struct err *e)
 		return -1;
 	if (access_log_open(p->conf, &p->access_log, e) < 0)
 		return -1;
+	p->hearing = inherit_is_next();
 	if (clients_start(p, e) < 0 || stats_start(p, e) < 0 || members_start(p, e) < 0 ||
 		bolt_start(p, e) < 0 || ctl_start(p, e) < 0)
 		return -1;
 	handover_take_orders(p);
-	p->hearing = inherit_is_next();
 	if (p->hearing)
 		(void)loop_timer_set(p->loop, &hearing_timer, 0);
 	else
@@ -219,6 +223,7 @@ static int run(struct proxy_conf *conf, const char *path, struct err *e)
 {
 	proxy.conf = conf;
 	proxy.handover = handover_new(&proxy, path, leave);
+	log_never_wait(); /* access lines may fill the same pipe, and whoever reads it may hang */
 	descriptors_raise(conf, conf->nmembers);
 	int r = start(&proxy, e);
 	if (r == 0) {

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include "admin/command.h"
+#include "handover/handover.h"
 #include "members/member.h"
 #include "stats/stats.h"
 
@@ -14,15 +15,19 @@ struct order {
 	struct buf *out;
 };
 
-/* "pi1", or as HAProxy names it "neo4j/pi1". */
+/* Whom to order: "pi1", or as HAProxy names it "neo4j/pi1". NULL: nobody, which is said. */
 static struct member *find(struct order *o, const char *name)
 {
 	const char *slash = strrchr(name, '/');
 	struct member *m = members_find(o->proxy, slash ? slash + 1 : name);
 
 	if (!m)
-		buf_printf(o->out, "No such server.\n");
-	return m;
+		buf_puts(o->out, "No such server.\n");
+	else if (handover_is_under_way(o->proxy->handover))
+		buf_puts(o->out, "A reload is under way; try again.\n");
+	else
+		return m;
+	return NULL;
 }
 
 static void set_state(struct order *o)

@@ -32,6 +32,8 @@ static size_t clients(const struct front *f)
 
 static void set_doors(struct front *f, uint32_t events)
 {
+	if (f->proxy->hearing)
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(f->doors); i++) {
 		if (f->doors[i].source.loop)
 			loop_mod(&f->doors[i].source, events);
@@ -248,8 +250,8 @@ static int listen_on(struct front *f, bool read, const char *where, struct err *
 	if (!where)
 		return 0;
 	door->read = read;
-	door->source = (struct loop_source){
-		.fd = inherit_listen(where, e), .events = EPOLLIN, .ready = listener_ready};
+	door->source =
+		(struct loop_source){.fd = inherit_listen(where, e), .ready = listener_ready};
 	if (door->source.fd < 0)
 		return -1;
 	return loop_add(f->proxy->loop, &door->source) < 0 ? err_errno(e, "%s", where) : 0;
@@ -311,6 +313,12 @@ int bolt_listener(const struct proxy *p, bool read)
 	const struct door *door = p->bolt ? &p->bolt->doors[read] : NULL;
 
 	return door && door->source.loop ? door->source.fd : -1;
+}
+
+void bolt_accept(struct proxy *p)
+{
+	if (p->bolt)
+		set_doors(p->bolt, EPOLLIN);
 }
 
 void bolt_stop_accepting(struct proxy *p)

@@ -46,6 +46,8 @@ void bolt_drain(struct proxy *p);
 /* The listening socket (or that of bolt { read_listen }), or -1; and closing both while sessions
  * stay. */
 int bolt_listener(const struct proxy *p, bool read);
+/* While the proxy is hearing, its doors stay closed. */
+void bolt_accept(struct proxy *p);
 void bolt_stop_accepting(struct proxy *p);
 /* Did all clients leave, with all that was for them? */
 bool bolt_drained(const struct proxy *p);

@@ -19,7 +19,8 @@ struct handover {
 	char *conf_path;
 	char program[PATH_MAX]; /* where it was when this one started: a new version is there too */
 	void (*leave)(struct proxy *p);
-	pid_t next; /* 0: none under way */
+	pid_t next;   /* 0: none under way */
+	pid_t killed; /* not yet gone: its card may hang; 0: none */
 };
 
 static void end(struct handover *h)
@@ -30,11 +31,31 @@ static void end(struct handover *h)
 	h->next = 0;
 }
 
+static void bury(struct handover *h)
+{
+	if (h->killed && waitpid(h->killed, NULL, WNOHANG) != 0)
+		h->killed = 0;
+}
+
+void handover_give_up(struct handover *h)
+{
+	if (!h->next)
+		return;
+	kill(h->next, SIGKILL);
+	bury(h);
+	h->killed = h->next;
+	end(h);
+	bury(h);
+}
+
+bool handover_is_under_way(const struct handover *h)
+{
+	return h->next != 0;
+}
+
 static void failed(struct handover *h, const char *why)
 {
-	kill(h->next, SIGKILL);
-	waitpid(h->next, NULL, 0);
-	end(h);
+	handover_give_up(h);
 	account_event(
 		h->proxy, LOG_LEVEL_ERROR, "reload: the next process %s; this one goes on", why);
 	notify_ready();
@@ -80,11 +101,7 @@ void handover_free(struct handover *h)
 {
 	if (!h)
 		return;
-	if (h->next) { /* stopped in the middle: nobody would know of it */
-		kill(h->next, SIGKILL);
-		waitpid(h->next, NULL, 0);
-		end(h);
-	}
+	handover_give_up(h); /* nobody would know of it */
 	free(h->conf_path);
 	free(h);
 }
@@ -99,6 +116,8 @@ static void put_orders(const struct proxy *p, struct buf *to)
 			buf_printf(to, "%s %s %d;", m->conf->name, member_admin_name(m->admin),
 				ordered ? (int)m->weight : -1);
 	}
+	if (p->orders)
+		buf_puts(to, p->orders);
 }
 
 /* False: there is no such member yet. */
@@ -194,6 +213,7 @@ void handover_begin(struct handover *h)
 
 	if (h->next || h->proxy->draining)
 		return;
+	bury(h);
 	notify_reloading();
 	if (start_next(h, &e) == 0)
 		return;

@@ -68,7 +68,7 @@ void client_enter(struct client *c, enum client_state state)
 
 static void resume_accepting(struct proxy *p)
 {
-	if (p->listener.loop)
+	if (p->listener.loop && !p->hearing)
 		loop_mod(&p->listener, EPOLLIN);
 }
 
@@ -448,6 +448,15 @@ void clients_drain(struct proxy *p)
 		c->close |= c->state == CLIENT_FLUSHING;
 		if (c->state == CLIENT_IDLE || c->state == CLIENT_HEAD)
 			client_close(c);
+	}
+}
+
+void clients_give_up(struct proxy *p)
+{
+	for (struct list_node *n = p->clients.first, *next; n; n = next) {
+		struct client *c = container_of(n, struct client, node);
+		next = n->next;
+		exchange_give_up(c);
 	}
 }
 

@@ -18,6 +18,8 @@ void client_adopt(struct proxy *p, int fd, const struct sockaddr_storage *from, 
 void clients_accept(struct proxy *p);
 /* Closes the listener; who is there stays. */
 void clients_stop_accepting(struct proxy *p);
+/* Answers those that still wait, at the end. */
+void clients_give_up(struct proxy *p);
 /* No newcomers; idle ones are closed, the others after their answer. */
 void clients_drain(struct proxy *p);
 void clients_stop(struct proxy *p);

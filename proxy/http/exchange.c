@@ -444,9 +444,9 @@ void exchange_begin(struct client *c, const struct http_head *h)
 	case INTAKE_OK:
 		break;
 	}
-	/* One that has not been asked yet is not dead: a proxy may just have begun. */
+	/* One that has not answered yet is not dead: a proxy may just have begun. */
 	if (c->x.pinned && c->x.pinned->role == NEO4J_DOWN &&
-		(c->x.pinned->last_probe_ms || c->x.pinned->admin == MEMBER_MAINT)) {
+		(c->x.pinned->down_since_ms || c->x.pinned->admin == MEMBER_MAINT)) {
 		answer_no_transaction(c);
 		return;
 	}
@@ -468,6 +468,20 @@ void exchange_cut_all(struct member *m, bool writes_only, const char *why)
 		if (!writes_only || may_write(&c->x, m))
 			broken(c, why);
 	}
+}
+
+void exchange_give_up(struct client *c)
+{
+	if (c->state == CLIENT_WAITING) {
+		queue_remove(&c->x.waiter);
+		refuse(c, "this proxy ends");
+	} else if ((c->state == CLIENT_CONNECTING || c->state == CLIENT_RUNNING) &&
+		   !c->x.passed_on) {
+		fail(c, 502, "Bramble.TransientError.MemberLost",
+			"this proxy ends before it has answered");
+	}
+	if (c->state == CLIENT_FLUSHING)
+		client_run(c);
 }
 
 void exchange_expired(struct client *c)

@@ -27,6 +27,8 @@ void exchange_cut_all(struct member *m, bool writes_only, const char *why);
 void exchange_abandon(struct client *c);
 /* The deadline of WAITING, CONNECTING or RUNNING passed. */
 void exchange_expired(struct client *c);
+/* This process ends: whoever has no answer yet gets one that says what became of his request. */
+void exchange_give_up(struct client *c);
 
 /* In RUNNING: events on the client's socket. */
 void exchange_client_ready(struct client *c, uint32_t events);

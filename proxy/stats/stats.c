@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <sodium.h>
 #include <string.h>
+#include "handover/handover.h"
 #include "handover/inherit.h"
 #include "members/member.h"
 #include "stats/page.h"
@@ -132,6 +133,10 @@ static void take_order(struct proxy *p, const struct http_head *h, struct http_a
 		buf_puts(&a->body,
 			"this order did not come from a page of this proxy as it is now; "
 			"load the page again\n");
+	} else if (handover_is_under_way(p->handover)) {
+		a->status = 503;
+		buf_puts(&a->fields, "Retry-After: 5\r\n");
+		buf_puts(&a->body, "a reload is under way; try again\n");
 	} else if (!m || !obey(m, what)) {
 		a->status = 400;
 		buf_puts(&a->body, "no such member or order\n");
@@ -185,7 +190,14 @@ static int listen_on(struct proxy *p, struct err *e)
 	if (!p->stats)
 		return err_prefix(e, "stats");
 	http_server_allow_post(p->stats);
+	http_server_accept(p->stats, !p->hearing);
 	return 0;
+}
+
+void stats_accept(struct proxy *p)
+{
+	if (p->stats)
+		http_server_accept(p->stats, true);
 }
 
 int stats_start(struct proxy *p, struct err *e)

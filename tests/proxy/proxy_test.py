@@ -692,6 +692,26 @@ def test_stop():
         busy.close()
 
 
+def test_stop_while_held():
+    """At the end nobody is left without a word: what was not sent was not, what was may have been done."""
+    members = cluster(2)
+    with Proxy(members, pool="hold_ms = 60000") as proxy:
+        proxy.ready()
+        sent, held = proxy.connect(), proxy.connect()
+        members[0].role = "slave"
+        eventually(lambda: not proxy.json()["master"])
+        sent.request("POST", "/hang")
+        held.request("POST", "/echo", WRITE)
+        eventually(lambda: proxy.json()["held_now"] and sum(m.now for m in members))
+        proxy.process.send_signal(signal.SIGTERM)
+        a = held.answer()
+        same((a.status, a.field(UNKNOWN)), (503, None), "a write that waits for a master when the proxy ends: 503")
+        ok(is_unknown(sent.answer()), "what is on its way: 502, outcome unknown")
+        same(proxy.process.wait(harness.PATIENCE_S), 0, "then the proxy ends")
+        sent.close()
+        held.close()
+
+
 BAD_CONFS = {
     'http { listen = "*:1" }': "0 members",
     'member "a" { id = 1 http = "1.2.3.4:5" }': "http { listen",

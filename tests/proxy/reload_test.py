@@ -224,6 +224,77 @@ def test_orders_by_word():
         same((proxy.member("pi3")["admin"], proxy.member("pi2")["weight"]), ("drain", 7), "orders about them stay")
 
 
+def test_orders_twice():
+    """About members that nobody tells of while two processes come and go."""
+    agents = Cluster(2)
+    with Reloaded(agents.members()[:1]) as proxy:
+        eventually(lambda: len(proxy.json()["members"]) == 2)
+        proxy.order("set server pi2 state maint")
+        for n in agents.nodes:
+            n.agent.down()
+        for _ in range(2):
+            ok(proxy.reload(), "no agent tells of members")
+            same([m["name"] for m in proxy.json()["members"]], ["pi1"], "so there is one")
+        for n in agents.nodes:
+            n.agent.up()
+        eventually(lambda: len(proxy.json()["members"]) == 2)
+        same(proxy.member("pi2")["admin"], "maint", "the order was kept for the other")
+
+
+def next_process(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(child) for child in f.read().split()]
+
+
+def test_silent_member():
+    """While the next process hears of the members, one of them says nothing."""
+    members = cluster(2)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        members[0].role, members[1].role = "slave", "master"
+        eventually(lambda: proxy.json()["master"] == "pi2")
+        a = proxy.once("POST", "/db/data/transaction", WRITE, b'{"statements": []}')
+        path = re.sub("^http://[^/]+", "", a.field("Location"))
+        before = proxy.pid()
+        members[1].frozen = True
+        os.kill(before, signal.SIGHUP)
+        eventually(lambda: "reload is under way" in proxy.order("set server pi1 weight 7"),
+                   "no order that the next process would not hear of")
+        time.sleep(1.2)  # its first question is one without an answer now
+        c = proxy.connect()
+        c.request("POST", path + "/commit", "", b'{"statements": []}')
+        time.sleep(0.2)
+        members[1].frozen = False
+        same(c.answer().status, 200, "the member's transaction is not taken for lost")
+        c.close()
+        eventually(lambda: proxy.pid() not in (0, before), "then the next one serves")
+        same(proxy.order("set server pi1 weight 7").strip(), "", "and takes orders")
+
+
+def test_stopped_in_reload():
+    members = cluster(2)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        members[1].frozen = True
+        pid = proxy.pid()
+        os.kill(pid, signal.SIGHUP)
+        eventually(lambda: next_process(pid))
+        comes = next_process(pid)
+        for _ in range(8):
+            proxy.once("POST", "/echo", WRITE)
+        ok(all(proxy.json()["requests"] >= 8 for _ in range(30)), "the one before answers on the stats page, too")
+        busy = proxy.connect()
+        busy.request("POST", "/hang", WRITE)
+        eventually(lambda: members[0].now == 1)
+        os.kill(pid, signal.SIGTERM)
+        eventually(lambda: not any(alive(p) for p in comes), "SIGTERM ends the next process as well")
+        members[1].frozen = False
+        members[0].release()
+        same(busy.answer().status, 200, "what is under way is finished")
+        same(proxy.process.wait(harness.PATIENCE_S), 0, "then nothing is left")
+        busy.close()
+
+
 def test_refused():
     members = cluster(1)
     with Reloaded(members) as proxy:

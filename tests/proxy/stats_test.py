@@ -412,4 +412,41 @@ def test_access_log_stalls():
     ok(r.returncode == 1 and "/nonexistent/x" in r.stderr, "a file that cannot be: no start")
 
 
+def test_stderr_stalls():
+    """What reads stderr hangs, and access lines have filled the pipe."""
+    members = cluster(2)
+    with harness.tempfile.TemporaryDirectory() as folder:
+        conf = os.path.join(folder, "proxy.conf")
+        port = harness.free_port()
+        with open(conf, "w") as f:
+            f.write(f'http {{ listen = "127.0.0.1:{port}" }}\nlog {{ access = "stderr" max_per_s = 1000000 }}\n'
+                    "members { check_interval_ms = 50 }\n")
+            for i, m in enumerate(members, 1):
+                f.write(f'member "{m.name}" {{ id = {i} http = "127.0.0.1:{m.port}" }}\n')
+        process = subprocess.Popen([PROXY, "-f", conf], stderr=subprocess.PIPE)
+        eventually(lambda: not refused(port))
+        c = harness.Conn(port)
+        for _ in range(30):
+            c.send(f"GET /{'a' * 480} HTTP/1.1\r\nHost: a\r\n\r\n" * 50)
+            for _ in range(50):
+                c.answer()
+        for i in range(30):  # a line each, until the pipe has no room for a short one either
+            members[1].role = ("slave", "UNKNOWN")[i % 2]
+            time.sleep(0.1)
+        c.request()
+        same(c.answer().status, 200, "nobody waits for a line")
+        c.close()
+        process.terminate()
+        process.stderr.close()
+        same(process.wait(harness.PATIENCE_S), 0, "nor does the end")
+
+
+def refused(port):
+    try:
+        harness.Conn(port).close()
+        return False
+    except OSError:
+        return True
+
+
 sys.exit(harness.main(globals()))
