@@ -38,6 +38,10 @@ static int hash_entry(struct hash *h, const FTSENT *x, size_t top, struct err *e
 {
 	char target[PATH_MAX];
 
+	if (x->fts_info == FTS_DNR || x->fts_info == FTS_ERR || x->fts_info == FTS_NS) {
+		errno = x->fts_errno;
+		return err_errno(e, "%s", x->fts_path);
+	}
 	hash_text(h, x->fts_path + top);
 	hash_bytes(h, &x->fts_statp->st_mode, sizeof(x->fts_statp->st_mode));
 	if (x->fts_info == FTS_F)
@@ -51,15 +55,20 @@ static int hash_entry(struct hash *h, const FTSENT *x, size_t top, struct err *e
 	return 0;
 }
 
-/* As overlay.c reads it: links are not followed. What it does not take it has refused already. */
+/*
+ * As overlay.c reads it: only the folder itself may be a link. What it does not take it has refused
+ * already.
+ */
 static int hash_overlay(struct hash *h, char *top, struct err *e)
 {
 	char *const roots[] = {top, NULL};
-	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
 	int r = tree ? 0 : err_errno(e, "%s", top);
 
-	for (FTSENT *x; r == 0 && (x = fts_read(tree));)
+	for (FTSENT *x; r == 0 && (errno = 0, x = fts_read(tree));)
 		r = hash_entry(h, x, strlen(top), e);
+	if (r == 0 && errno)
+		r = err_errno(e, "%s", top);
 	if (tree)
 		fts_close(tree);
 	return r;

@@ -96,6 +96,22 @@ build
 is "$(grep -c '^\[[5-8]/8\]' build.log)" 4 "after a change none of them is taken"
 like "$(card_cat "$images/n2.img" /etc/bramble/proxy.conf)" 'maxconn = 61' "and the new one counts"
 
+# --- an overlay's files count, also where its folder is a link
+cp c.conf plain.conf
+mkdir -p real/etc && echo before >real/etc/told && ln -s real linked
+sed -i '$d' c.conf && printf 'overlay "linked" { }\n}\n' >>c.conf
+build
+ok $? "an overlay whose folder is a link" "$(cat build.log)"
+like "$(explain)" 'n1 +runs: as each time; nothing changed' "explain: nothing of it changed"
+mkdir "$images/.build"
+cp --sparse=always "$images"/n1.img "$images"/.n1.recipe "$images/.build/"
+echo after >real/etc/told
+like "$(explain)" 'n1 +runs: changed: overlays' "explain: a file of it did"
+build
+is "$(card_cat "$images/n1.img" /etc/told)" after "a resumed build has it"
+mv plain.conf c.conf
+build
+
 # --- a set whose publication was cut short
 mkdir "$images/.publish"
 mv "$images/n1.img" "$images/n2.img" "$images/.publish/"
