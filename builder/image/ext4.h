@@ -50,6 +50,17 @@ bool ext4_is_dir(struct ext4 *fs, const char *path);
 /* Whole files up to 16 MiB. */
 MUST_CHECK int ext4_read(struct ext4 *fs, const char *path, struct buf *b, struct err *e);
 
+/*
+ * A file of any size read piece by piece (a link to one is followed); any number at once, each
+ * closed before its filesystem is. ext4_reader_get puts n bytes at p, fewer only where the file
+ * ends, and tells how many; -1: the error.
+ */
+struct ext4_reader;
+MUST_CHECK struct ext4_reader *ext4_reader_open(struct ext4 *fs, const char *path, struct err *e);
+MUST_CHECK ssize_t ext4_reader_get(struct ext4_reader *r, void *p, size_t n, struct err *e);
+void ext4_reader_close(struct ext4_reader **r);
+#define _cleanup_ext4_reader_ _cleanup_(ext4_reader_close)
+
 /* Creates or replaces a file. A replaced file keeps its inode and gets the new owner and mode. */
 MUST_CHECK int ext4_write(struct ext4 *fs, const char *path, const void *p, size_t n,
 	struct ext4_owner owner, struct err *e);

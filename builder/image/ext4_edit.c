@@ -356,6 +356,51 @@ int ext4_read(struct ext4 *x, const char *path, struct buf *b, struct err *e)
 	return 0;
 }
 
+struct ext4_reader {
+	struct ext4 *fs;
+	ext2_file_t file;
+	char *path;
+};
+
+struct ext4_reader *ext4_reader_open(struct ext4 *x, const char *path, struct err *e)
+{
+	ext2_ino_t ino;
+	ext2_file_t file;
+	errcode_t rc = find_file(x, path, &ino);
+
+	if (!rc)
+		rc = ext2fs_file_open(x->fs, ino, 0, &file);
+	if (rc)
+		return ext4_fail(x, path, rc, e), NULL;
+	struct ext4_reader *r = xcalloc(1, sizeof(*r));
+	*r = (struct ext4_reader){.fs = x, .file = file, .path = xstrdup(path)};
+	return r;
+}
+
+ssize_t ext4_reader_get(struct ext4_reader *r, void *p, size_t n, struct err *e)
+{
+	size_t done = 0;
+	unsigned got = 1;
+
+	while (done < n && got) {
+		unsigned ask = n - done < PIECE ? (unsigned)(n - done) : PIECE;
+		errcode_t rc = ext2fs_file_read(r->file, (char *)p + done, ask, &got);
+		if (rc)
+			return ext4_fail(r->fs, r->path, rc, e);
+		done += got;
+	}
+	return (ssize_t)done;
+}
+
+void ext4_reader_close(struct ext4_reader **r)
+{
+	if (!*r)
+		return;
+	ext2fs_file_close((*r)->file);
+	free((*r)->path);
+	free(steal(r));
+}
+
 int ext4_mkdir(struct ext4 *x, const char *path, struct ext4_owner owner, struct err *e)
 {
 	ext2_ino_t dir, ino;

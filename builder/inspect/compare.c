@@ -2,6 +2,7 @@
 #include <sodium.h>
 #include <stdarg.h>
 #include <string.h>
+#include "cmd.h"
 #include "compare.h"
 #include "laid.h"
 #include "places.h"
@@ -10,6 +11,7 @@
 #include "verify.h"
 
 #define TEXT_MAX 65536
+#define PIECE (256u << 10) /* what is larger is compared in such */
 
 struct compare {
 	const struct card *card;
@@ -64,44 +66,91 @@ static void add_content(struct compare *cmp, const char *path, const struct buf 
 	d->wanted = xstrdup(buf_str(wanted));
 }
 
-/* Of a file, or where a link leads; nothing of anything else. */
-static int read_content(
-	struct ext4 *fs, const char *path, enum ext4_kind kind, struct buf *to, struct err *e)
+/* Both have the same size. */
+static int compare_pieces(
+	struct compare *cmp, const char *path, const char *from, bool *same, struct err *e)
 {
-	if (kind == EXT4_LINK)
-		return ext4_readlink(fs, path, to, e);
-	return kind == EXT4_FILE ? ext4_read(fs, path, to, e) : 0;
+	_cleanup_free_ char *a = xcalloc(2, PIECE);
+	_cleanup_ext4_reader_ struct ext4_reader *card = ext4_reader_open(cmp->card_fs, path, e);
+	_cleanup_ext4_reader_ struct ext4_reader *wanted =
+		card ? ext4_reader_open(cmp->wanted_fs, from, e) : NULL;
+	ssize_t n = card && wanted ? 1 : -1;
+
+	for (*same = true; *same && n > 0;) {
+		n = ext4_reader_get(card, a, PIECE, e);
+		ssize_t m = n < 0 ? -1 : ext4_reader_get(wanted, a + PIECE, PIECE, e);
+		if (m < 0 || check_interrupted(e) < 0)
+			return -1;
+		*same = n == m && memcmp(a, a + PIECE, (size_t)n) == 0;
+	}
+	return n < 0 ? -1 : 0;
 }
 
-/* A file of the card with what it should be. */
-static int compare_with_content(struct compare *cmp, const struct place_file *f,
-	const struct ext4_stat *st, const struct buf *wanted, struct err *e)
+/* No text: that it differs is all that is said of it. */
+static int compare_large(struct compare *cmp, const struct place_file *f, const char *from,
+	uint64_t size, struct err *e)
+{
+	bool same = f->st.size == size;
+
+	if (same && compare_pieces(cmp, f->path, from, &same, e) < 0)
+		return -1;
+	if (!same)
+		add(cmp, f->path, "differs");
+	return 0;
+}
+
+/* A file of the card with the one at from in the image. */
+static int compare_bytes(
+	struct compare *cmp, const struct place_file *f, const char *from, struct err *e)
+{
+	_cleanup_buf_ struct buf card = {0}, wanted = {0};
+	struct ext4_stat st;
+
+	if (ext4_stat(cmp->wanted_fs, from, &st) && (st.size > PIECE || f->st.size > PIECE))
+		return compare_large(cmp, f, from, st.size, e);
+	if (ext4_read(cmp->card_fs, f->path, &card, e) < 0 ||
+		ext4_read(cmp->wanted_fs, from, &wanted, e) < 0)
+		return -1;
+	if (strcmp(f->path, SECRET_FILE) == 0 && secret_is_changing(&card, &cmp->state))
+		cmp->found->secret_changes = true;
+	else
+		add_content(cmp, f->path, &card, &wanted, f->secret);
+	return 0;
+}
+
+static int compare_link(
+	struct compare *cmp, const struct place_file *f, const struct buf *wanted, struct err *e)
+{
+	_cleanup_buf_ struct buf card = {0};
+
+	if (ext4_readlink(cmp->card_fs, f->path, &card, e) < 0)
+		return -1;
+	add_content(cmp, f->path, &card, wanted, f->secret);
+	return 0;
+}
+
+/* Only what is of the same kind has a content to compare. */
+static bool compare_kind(
+	struct compare *cmp, const struct place_file *f, const struct ext4_stat *st)
 {
 	const struct ext4_owner *is = &f->st.owner, *w = &st->owner;
-	_cleanup_buf_ struct buf card = {0};
 
 	if (f->st.kind != st->kind) {
 		add(cmp, f->path, "is something else");
-		return 0;
+		return false;
 	}
 	if (is->mode != w->mode || is->uid != w->uid || is->gid != w->gid)
 		add(cmp, f->path, "has mode %04o and owner %u:%u, not %04o and %u:%u",
 			(unsigned)is->mode, (unsigned)is->uid, (unsigned)is->gid, (unsigned)w->mode,
 			(unsigned)w->uid, (unsigned)w->gid);
-	if (read_content(cmp->card_fs, f->path, st->kind, &card, e) < 0)
-		return -1;
-	if (strcmp(f->path, SECRET_FILE) == 0 && secret_is_changing(&card, &cmp->state))
-		cmp->found->secret_changes = true;
-	else
-		add_content(cmp, f->path, &card, wanted, f->secret);
-	return 0;
+	return true;
 }
 
 /* Called for each file the image has that cluster.conf gives. */
 static int compare_file(void *arg, const struct place_file *wanted, struct err *e)
 {
 	struct compare *cmp = arg;
-	_cleanup_buf_ struct buf content = {0};
+	_cleanup_buf_ struct buf link = {0};
 	struct place_file f;
 
 	if (place_is_live(wanted->path) || laid_has(cmp->laid, wanted->path))
@@ -110,10 +159,16 @@ static int compare_file(void *arg, const struct place_file *wanted, struct err *
 		add(cmp, wanted->path, "is missing");
 		return 0;
 	}
-	if (read_content(cmp->wanted_fs, wanted->path, wanted->st.kind, &content, e) < 0)
-		return -1;
 	f.secret |= wanted->secret;
-	return compare_with_content(cmp, &f, &wanted->st, &content, e);
+	if (!compare_kind(cmp, &f, &wanted->st))
+		return 0;
+	if (f.st.kind == EXT4_FILE)
+		return compare_bytes(cmp, &f, wanted->path, e);
+	if (f.st.kind != EXT4_LINK)
+		return 0;
+	if (ext4_readlink(cmp->wanted_fs, wanted->path, &link, e) < 0)
+		return -1;
+	return compare_link(cmp, &f, &link, e);
 }
 
 /* Called for each file that made the card a node. */
@@ -124,7 +179,6 @@ static int compare_laid(
 		[GENERATION_LINK] = EXT4_LINK,
 		[GENERATION_DIR] = EXT4_DIR};
 	struct compare *cmp = arg;
-	_cleanup_buf_ struct buf content = {0};
 	struct place_file f;
 	struct ext4_stat st = {.kind = kinds[wanted->kind],
 		.owner = {.mode = wanted->mode, .uid = wanted->uid, .gid = wanted->gid}};
@@ -138,9 +192,14 @@ static int compare_laid(
 	if (wanted->kind == GENERATION_LINK)
 		st.owner = f.st.owner; /* a link's are nobody's */
 	f.secret |= wanted->kind == GENERATION_FILE && !(wanted->mode & 04);
-	if (laid_content(cmp->laid, wanted, &content, e) < 0)
-		return -1;
-	return compare_with_content(cmp, &f, &st, &content, e);
+	if (!compare_kind(cmp, &f, &st) || wanted->kind == GENERATION_DIR)
+		return 0;
+	_cleanup_free_ char *from = laid_source(wanted);
+	_cleanup_buf_ struct buf link = {0};
+	if (wanted->kind == GENERATION_FILE)
+		return compare_bytes(cmp, &f, from, e);
+	buf_puts(&link, wanted->link);
+	return compare_link(cmp, &f, &link, e);
 }
 
 #define TAKEN_SETTINGS "/etc/bramble/settings.conf" /* node-agent/settings_apply.c */

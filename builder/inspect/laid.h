@@ -28,9 +28,8 @@ MUST_CHECK int laid_each(const struct laid *l,
 	int (*each)(void *arg, const char *path, const struct generation_file *f, struct err *e),
 	void *arg, struct err *e);
 
-/* A file's content, or where a link leads; nothing of a folder. */
-MUST_CHECK int laid_content(
-	const struct laid *l, const struct generation_file *f, struct buf *to, struct err *e);
+/* Where the image has a file's content; the caller frees. */
+char *laid_source(const struct generation_file *f);
 
 /* bramble.txt without the line that may name the node, commented out or not: a person's to write.
  */

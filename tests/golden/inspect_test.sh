@@ -80,6 +80,19 @@ fails 4 'node "n4", which .* does not have' "a card of another cluster.conf" \
   "$bramble" inspect --cluster <(sed '/"n4"/d' c.conf) card.img
 cp c.conf e.conf
 fails 3 'e.state: no such folder' "a cluster.conf without a state" "$bramble" inspect --cluster e.conf card.img
+# Larger than what is had in memory at once.
+mkdir -p big/etc && truncate -s 20M big/etc/large
+sed '$d' c.conf >big.conf && printf 'overlay "big" { node = "n4" }\n}\n' >>big.conf
+"$bramble" build big.conf 2>build.log
+ok $? "an overlay with a large file is built" "$(cat build.log)"
+like "$("$bramble" inspect --cluster big.conf big.images/n4.img 2>&1)" '0 differences' "and compared"
+out=$("$bramble" verify --cluster big.conf big.images/n4.img)
+ok $? "its card is right" "$out"
+printf x | dd of=big/etc/large bs=1 seek=$((20 * 1024 * 1024 - 1)) conv=notrunc status=none
+out=$("$bramble" inspect --cluster big.conf big.images/n4.img 2>&1)
+like "$out" '/etc/large: differs' "another last byte is seen"
+like "$out" '1 difference' "and nothing else"
+rm -rf big.images
 
 # --- verify: good cards
 for n in n1 n2 n4; do

@@ -71,6 +71,48 @@ static void test_links(struct ext4 *fs)
 	ok(ext4_readlink(fs, "/d/a", &shorter, &e) < 0, "a file leads nowhere: %s", e.msg);
 }
 
+#define LARGE ((17u << 20) + 3) /* more than ext4_read takes */
+
+static void write_large(const char *image)
+{
+	struct err e = {0};
+	_cleanup_free_ char *bytes = xcalloc(1, LARGE);
+	_cleanup_ext4_ struct ext4 *fs = NULL;
+
+	new_image(image, 32 << 20);
+	TOOL("mke2fs", "-q", "-F", "-t", "ext4", image);
+	memcpy(bytes + LARGE - 3, "end", 3);
+	fs = ext4_open(image, 0, &e);
+	if (!fs || ext4_write(fs, "/large", bytes, LARGE, EXT4_ROOT(0644), &e) < 0 ||
+		ext4_close(&fs, &e) < 0)
+		ok(false, "%s", e.msg);
+}
+
+/* A file that ext4_read finds too large, in pieces that do not divide it. */
+static void test_reader(void)
+{
+	const char *image = in_scratch("large");
+	_cleanup_free_ char *piece = xcalloc(1, 3u << 20);
+	_cleanup_buf_ struct buf whole = {0};
+	struct err e = {0};
+	long long all = 0;
+	ssize_t n, last = 0;
+
+	write_large(image);
+	_cleanup_ext4_ struct ext4 *fs = ext4_open_look(image, 0, &e);
+	ok(fs && ext4_read(fs, "/large", &whole, &e) < 0, "too large to be had at once: %s", e.msg);
+	_cleanup_ext4_reader_ struct ext4_reader *r = ext4_reader_open(fs, "/large", &e);
+	while ((n = ext4_reader_get(r, piece, 3u << 20, &e)) > 0) {
+		all += n;
+		last = n;
+	}
+	ok(n == 0 && all == LARGE, "in pieces it is had as a whole: %lld bytes", all);
+	is_int(last, LARGE % (3u << 20), "only the last one is shorter");
+	ok(memcmp(piece + last - 3, "end", 3) == 0, "and has the end");
+	_cleanup_ext4_reader_ struct ext4_reader *none = ext4_reader_open(fs, "/lost+found", &e);
+	ok(!none, "a folder is not read: %s", e.msg);
+}
+
 /* A byte of the image turned over, or n of them. */
 static void test_damage(const char *what, const char *features, off_t at, const char *said)
 {
@@ -153,6 +195,7 @@ int main(void)
 	test_info(fs);
 	test_names(fs);
 	test_links(fs);
+	test_reader();
 	ok(ext4_check_checksums(in_scratch("good"), AT, &e) == 0, "its checksums are right");
 	test_damage("the superblock", "metadata_csum", 1024 + 120, "checksum");
 	test_damage("a group descriptor", "metadata_csum", 2048 + 0x0c, "");
