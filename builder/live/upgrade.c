@@ -13,7 +13,7 @@
 #include "live/backup.h"
 #include "neo4j.h"
 #include "neo4j_upgrade.h"
-#include "pack.h"
+#include "pack_tree.h"
 #include "task.h"
 
 #define CONF_MAX 65536
@@ -36,8 +36,7 @@ struct job {
 struct source {
 	struct ext4 *fs;
 	struct pack pack;
-	char **paths; /* below PROGRAM, folders with a slash at their end */
-	size_t n, next;
+	struct pack_tree program; /* nothing: the node has it */
 	uint64_t bytes;
 	struct buf conf, alone;
 	bool begun, done;
@@ -45,43 +44,10 @@ struct source {
 
 static void source_close(struct source *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		free(s->paths[i]);
-	free(s->paths);
+	pack_tree_close(&s->program);
 	ext4_abandon(&s->fs);
 	buf_free(&s->conf);
 	buf_free(&s->alone);
-}
-
-static void add_path(struct source *s, char *path)
-{
-	s->paths = xreallocarray(s->paths, s->n + 1, sizeof(*s->paths));
-	s->paths[s->n++] = path;
-}
-
-/* below: "" or "lib/". Links are left out: there are none in what is published. */
-static int list_tree(struct source *s, const char *below, struct err *e)
-{
-	_cleanup_free_ char *dir = xasprintf(PROGRAM "/%s", below);
-	_cleanup_names_ char **names = ext4_names(s->fs, dir, e);
-
-	for (char **name = names; name && *name; name++) {
-		_cleanup_free_ char *path = xasprintf("%s%s", below, *name);
-		_cleanup_free_ char *whole = xasprintf(PROGRAM "/%s", path);
-		struct ext4_stat st;
-		if (!ext4_stat(s->fs, whole, &st))
-			continue;
-		if (st.kind == EXT4_FILE) {
-			s->bytes += st.size;
-			add_path(s, steal(&path));
-		} else if (st.kind == EXT4_DIR) {
-			char *folder = xasprintf("%s/", path);
-			add_path(s, folder);
-			if (list_tree(s, folder, e) < 0)
-				return -1;
-		}
-	}
-	return names ? 0 : -1;
 }
 
 /* The run that upgrades has its data elsewhere: the store itself is only read. */
@@ -111,7 +77,10 @@ static int source_open(struct source *s, const struct card *card, bool program, 
 		return -1;
 	render_alone(s, card->identity.neo4j_version, buf_str(&neo4j));
 	s->bytes += s->conf.len + s->alone.len;
-	return program ? list_tree(s, "", e) : 0;
+	if (program && pack_tree_open(&s->program, s->fs, PROGRAM, "neo4j", e) < 0)
+		return -1;
+	s->bytes += s->program.bytes;
+	return 0;
 }
 
 static void put_whole(
@@ -127,28 +96,9 @@ static void put_confs(struct source *s, struct buf *out)
 	put_whole(s, "node.conf", 0644, &s->conf, out);
 	pack_dir(&s->pack, "alone", 0755, out);
 	put_whole(s, "alone/neo4j.conf", 0644, &s->alone, out);
-	if (s->n)
+	if (s->program.n)
 		pack_dir(&s->pack, "neo4j", 0755, out);
 	s->begun = true;
-}
-
-static int put_next(struct source *s, struct buf *out, struct err *e)
-{
-	const char *path = s->paths[s->next++];
-	_cleanup_free_ char *from = xasprintf(PROGRAM "/%s", path);
-	_cleanup_free_ char *to = xasprintf("neo4j/%s", path);
-	_cleanup_buf_ struct buf bytes = {0};
-	struct ext4_stat st;
-
-	if (str_ends(path, "/")) {
-		to[strlen(to) - 1] = '\0';
-		pack_dir(&s->pack, to, 0755, out);
-		return 0;
-	}
-	if (!ext4_stat(s->fs, from, &st) || ext4_read(s->fs, from, &bytes, e) < 0)
-		return -1;
-	put_whole(s, to, st.owner.mode & 0777, &bytes, out);
-	return 0;
 }
 
 static int feed(void *arg, struct buf *out, struct err *e)
@@ -159,14 +109,14 @@ static int feed(void *arg, struct buf *out, struct err *e)
 		return 0;
 	if (!s->begun) {
 		put_confs(s, out);
-	} else if (s->next < s->n) {
-		if (put_next(s, out, e) < 0)
-			return -1;
-	} else {
+		return 1;
+	}
+	int more = pack_tree_next(&s->program, &s->pack, out, e);
+	if (more == 0) {
 		pack_end(&s->pack, NULL, out);
 		s->done = true;
 	}
-	return 1;
+	return more < 0 ? -1 : 1;
 }
 
 /* --- may it be? */
