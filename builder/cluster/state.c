@@ -502,6 +502,21 @@ int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct
 	return write_value(&d, "conf.hash", hash, e);
 }
 
+int state_withdraw(const struct cluster *c, unsigned generation, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+	unsigned newest;
+
+	if (open_known(c, &d, LOCK_EX, e) < 0 || read_generation(&d, &newest, e) < 0)
+		return -1;
+	_cleanup_free_ char *path = xasprintf("%s/conf.hash", d.path);
+	if (newest != generation)
+		return 0;
+	if ((unlink(path) < 0 && errno != ENOENT) || io_sync_parent(path) < 0)
+		return err_errno(e, "%s", path);
+	return 0;
+}
+
 int state_next_secret(const struct cluster *c, struct state *s, struct err *e)
 {
 	_cleanup_folder_ struct folder d = {.lock = -1};

@@ -15,8 +15,8 @@
  *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
  *	apply.key       64 hex digits: the owner's, for `bramble apply`; on no card
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
- *	conf.hash       of the cluster.conf that generation was made from
- *	built           the day it was made: no card's clock is ever set to one before it
+ *	conf.hash       of the cluster.conf that generation was made from; gone: the next build
+ *counts up built           the day it was made: no card's clock is ever set to one before it
  *	ca.crt, ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From
@@ -57,6 +57,12 @@ MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *
  * than any before if cluster.conf changed. A next build of this cluster.conf has the same.
  */
 MUST_CHECK int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e);
+
+/*
+ * The live cluster has withdrawn that generation: if it is the newest, the next build counts up
+ * also with the same cluster.conf, for what was bad may have been an overlay or a plugin.
+ */
+MUST_CHECK int state_withdraw(const struct cluster *c, unsigned generation, struct err *e);
 
 /*
  * A change of the secret, in two steps that a crash or a second try leaves as they are:

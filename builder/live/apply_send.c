@@ -162,6 +162,16 @@ static int look(const struct apply *a, struct watch *w, struct err *e)
 	return all;
 }
 
+static int withdrawn(const struct apply *a, const struct watch *w, struct err *e)
+{
+	struct err trouble;
+
+	if (state_withdraw(a->remote.cluster, a->state.generation, &trouble) < 0)
+		fprintf(stderr, "bramble: %s\n", trouble.msg);
+	return err_set(e, "generation %u was withdrawn, the nodes keep what they had: %s",
+		a->state.generation, w->why[0] ? w->why : "bramble status says why");
+}
+
 static int watch(const struct apply *a, struct err *e)
 {
 	_cleanup_free_ struct watch *w = xcalloc(1, sizeof(*w));
@@ -173,11 +183,7 @@ static int watch(const struct apply *a, struct err *e)
 		if (all < 0 || remote_pause(LOOK_AGAIN_MS, e) < 0)
 			return err_prefix(e, "the nodes go on by themselves");
 		if (w->withdrawn)
-			return err_set(e,
-				"generation %u was withdrawn, the nodes keep what they "
-				"had: %s",
-				a->state.generation,
-				w->why[0] ? w->why : "bramble status says why");
+			return withdrawn(a, w, e);
 	}
 }
 

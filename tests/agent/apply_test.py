@@ -276,6 +276,7 @@ def test_broken(pc, nodes):
     shutil.rmtree(os.path.dirname(new))
     ok(code == 1 and "was withdrawn" in text and "Neo4j ended 2 times" in text,
        "one on which Neo4j does not start is withdrawn: " + text.splitlines()[-1])
+    ok(not os.path.exists(os.path.join(pc.dir, "c.state", "conf.hash")), "the next build will not have its number")
     ok(settled(data), "all serve")
     ok([n.conf() for n in data] == good, "with the bytes they had")
     ok(sum(len(n.read("stops").splitlines()) - s for n, s in zip(data, stops)) >= 1 and

@@ -261,6 +261,25 @@ static void test_race(void)
 	is_int(same, 8, "eight first builds at once make one cluster");
 }
 
+static void test_withdraw(void)
+{
+	struct state s;
+	struct err e = {0};
+
+	start_again();
+	_cleanup_cluster_ struct cluster *c = cluster_load(conf, &e);
+	ok(c && state_open(c, &s, &e) == 0 && state_stamp(c, 5, &s, &e) == 0 && s.generation == 5,
+		"generation 5 is sent");
+	ok(open_state(&s, &e) == 0 && s.generation == 5, "a build of the same has that number");
+	ok(state_withdraw(c, 4, &e) == 0 && open_state(&s, &e) == 0 && s.generation == 5,
+		"also when an earlier one is withdrawn");
+	ok(state_withdraw(c, 5, &e) == 0 && state_withdraw(c, 5, &e) == 0,
+		"it is withdrawn, as two see: %s", e.msg);
+	ok(peek_state(&s, &e) == 0 && s.generation == 6 && s.unstamped, "the next one is new");
+	ok(open_state(&s, &e) == 0 && s.generation == 6, "so is a build's");
+	ok(open_state(&s, &e) == 0 && s.generation == 6, "once");
+}
+
 /* A change of the secret: begun once, whoever asks; Neo4j's password is not derived anew. */
 static void test_rotate(void)
 {
@@ -366,6 +385,7 @@ int main(void)
 	test_adopt();
 	test_adopt_change();
 	test_rotate();
+	test_withdraw();
 	if (io_remove_tree(scratch, &e) < 0)
 		ok(false, "%s", e.msg);
 	return done();
