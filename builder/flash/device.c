@@ -27,11 +27,12 @@ static int read_id(int fd, struct medium_id *id)
 	return ioctl(fd, BLKGETSIZE64, &id->size);
 }
 
-/* sysfs tells the size as well; the device's own word counts where it may be opened. */
+/* sysfs tells these as well; the device's own word counts where it may be opened. */
 static int look_block(struct device *d, struct err *e)
 {
 	_cleanup_close_ int fd = open(d->path, O_RDONLY | O_CLOEXEC);
 	struct medium_id id;
+	int sector;
 
 	if (device_look_kernel(d, &kernel_places, e) < 0)
 		return -1;
@@ -39,6 +40,8 @@ static int look_block(struct device *d, struct err *e)
 		d->facts.size = id.size;
 		d->sequence = id.sequence;
 	}
+	if (fd >= 0 && ioctl(fd, BLKSSZGET, &sector) == 0)
+		d->facts.sector = (unsigned)sector;
 	return 0;
 }
 

@@ -223,6 +223,7 @@ static void describe(struct device *d, const char *dir)
 	d->model = find_model(dir);
 	d->serial = find_serial(dir);
 	d->facts.size = number(dir, "size") * 512; /* whatever its sectors are */
+	d->facts.sector = (unsigned)number(dir, "queue/logical_block_size");
 	d->facts.read_only = number(dir, "ro") == 1;
 	d->facts.removable = can_be_taken_out(dir);
 	d->facts.kind =

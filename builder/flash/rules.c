@@ -2,6 +2,8 @@
 #include "rules.h"
 #include "util.h"
 
+#define IMAGE_SECTOR 512 /* what an image's partition table counts in */
+
 struct refusal {
 	bool applies;
 	enum exit_code code;
@@ -18,6 +20,9 @@ int device_refuse(const struct device_facts *f, const struct flash_rules *r, str
 	bool disk = f->kind == DEVICE_DISK;
 	_cleanup_free_ char *sizes = xasprintf("%llu bytes, the image %llu",
 		(unsigned long long)f->size, (unsigned long long)r->image_size);
+	_cleanup_free_ char *sector = xasprintf(
+		"%u bytes; a Pi looks for an image's partitions by 512 and would boot nothing",
+		f->sector);
 	const struct refusal refusals[] = {
 		{f->kind == DEVICE_MISSING, EXIT_INPUT, "is not there", NULL,
 			"is the card in the reader? A file that shall stand for one is made with "
@@ -39,6 +44,8 @@ int device_refuse(const struct device_facts *f, const struct flash_rules *r, str
 			"--allow-fixed if it is the right disk"},
 		{f->read_only, EXIT_INPUT, "is read-only", NULL,
 			"slide the card's lock, or take another card"},
+		{f->sector && f->sector != IMAGE_SECTOR, EXIT_INPUT, "has sectors of ", sector,
+			"take a card, reader or adapter that has sectors of 512 bytes"},
 		{f->size < r->image_size, EXIT_INPUT, "is too small: ", sizes,
 			"take a larger card, or build with a smaller size"},
 	};

@@ -23,6 +23,7 @@ struct device_facts {
 	const char *path; /* as the user calls it */
 	enum device_kind kind;
 	uint64_t size;      /* bytes; 0: no card in the reader */
+	unsigned sector;    /* bytes of one, as it counts them; 0: of a file, or unknown */
 	bool read_only;     /* the card's switch, or the kernel after errors */
 	bool removable;     /* the medium or the whole device can be taken out */
 	bool is_image;      /* it is the file that shall be written */

@@ -40,6 +40,13 @@ attach card2
 two=$device
 attach locked -r
 fails 4 'is read-only; slide' "refused: a locked card" "$bramble" flash --yes n1 "$device"
+if fat=$(losetup --sector-size 4096 -f --show locked 2>/dev/null); then
+  devices+=("$fat")
+  fails 4 'has sectors of 4096 bytes; .* boot nothing; take' "refused: sectors of 4096 bytes" \
+    "$bramble" flash --yes n1 "$fat"
+else
+  skip "sectors of 4096 bytes" "no such loop device"
+fi
 ln -s "$one" alias
 fails 2 'are the same card' "refused: the same device by another name" \
   "$bramble" flash --yes --clones n1 "$one" ./alias

@@ -40,6 +40,8 @@ static const struct verdict verdicts[] = {
 	{{.path = "/dev/sda", .kind = DEVICE_DISK, .size = 16 * GB}, .allow_fixed = true,
 		.words = ""},
 	{{CARD, .read_only = true}, .code = EXIT_INPUT, .words = "is read-only"},
+	{{CARD, .sector = 512}, .words = ""},
+	{{CARD, .sector = 4096}, true, true, EXIT_INPUT, "has sectors of 4096 bytes"},
 	{{.path = "/dev/sdb", .kind = DEVICE_DISK, .removable = true, .size = 4 * GB - 1},
 		.code = EXIT_INPUT, .words = "too small: 3999999999 bytes, the image 4000000000"},
 	{{.path = "/dev/sdb", .kind = DEVICE_DISK, .removable = true, .size = 4 * GB}, .words = ""},
@@ -95,6 +97,7 @@ static void make_kernel(void)
 	put(USB "/serial", "4C530001\n");
 	put(SDB "/dev", "8:16\n");
 	put(SDB "/size", "31116288\n");
+	put(SDB "/queue/logical_block_size", "4096\n");
 	put(SDB "/removable", "0\n");
 	put(SDB "/device/vendor", "SanDisk \n");
 	put(SDB "/device/model", "Ultra\x1b[2J\n");
@@ -157,6 +160,7 @@ static void test_card(void)
 	is_int(d.facts.kind, DEVICE_DISK, "a USB reader is a disk");
 	ok(d.facts.removable, "on USB it can be taken out, whatever the disk says");
 	is_int((long long)d.facts.size, 31116288LL * 512, "its size");
+	is_int(d.facts.sector, 4096, "and that of its sectors");
 	is_str(d.model, "SanDisk Ultra?[2J", "its model, without what moves a cursor");
 	is_str(d.serial, "4C530001", "its serial number is the USB device's");
 	ok(!d.facts.mount && !d.facts.system && !d.facts.holder, "and nobody uses it");
