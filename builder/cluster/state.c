@@ -436,8 +436,8 @@ int state_open(const struct cluster *c, struct state *s, struct err *e)
 
 	*s = (struct state){0};
 	if (find_folder(c, &d, e) < 0 || open_or_make(c, &d, s, refuse_lost, e) < 0 ||
-		read_values(&d, s, e) < 0 || keep_password(&d, s, e) < 0 ||
-		keep_apply_key(&d, s, e) < 0)
+		read_values(&d, s, e) < 0 || read_next(&d, s, e) < 0 ||
+		keep_password(&d, s, e) < 0 || keep_apply_key(&d, s, e) < 0)
 		return -1;
 	return next_generation(&d, c, s, e);
 }

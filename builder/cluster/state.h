@@ -35,7 +35,7 @@
 struct state {
 	char id[33];
 	char secret[65];
-	char next[65];   /* of state_peek, for state_adopt; "": the secret is not being changed */
+	char next[65];   /* "": the secret is not being changed */
 	char second[65]; /* for state_adopt, with next: the other one that nodes know */
 	char stats_password[33];
 	char neo4j_password[65];

@@ -78,6 +78,13 @@ static void show_notes(const struct build *b)
 		fprintf(stderr, "bramble: the proxies' certificate%s ends in %ld days%s\n",
 			t->renewed ? " is new, and" : "", t->days_left,
 			t->renewed ? "; bramble apply takes it to a live cluster" : "");
+	/* Nodes that have the new one alone let none of these cards in. */
+	if (b->state.next[0])
+		fprintf(stderr,
+			"bramble: a change of the cluster's secret is not finished, and these "
+			"cards have the one of before: say bramble rotate %s again first, then "
+			"build\n",
+			b->cluster->path);
 }
 
 int build_cluster(const struct cluster *c, const struct build_options *o, struct err *e)

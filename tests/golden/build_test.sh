@@ -88,11 +88,17 @@ used=$(du -B1 "$images/n1.img" | cut -f1)
 ok $? "images are sparse" "$used bytes allocated"
 
 # --- twice
+tr 0-9a-f 1-9a-f0 <c.state/secret >c.state/secret.next
+chmod 600 c.state/secret.next
 "$bramble" build c.conf >/dev/null 2>again.log
 ok $? "a second build replaces the images"
 [[ $(cat again.log) != *"] os"* ]]
 ok $? "and runs no stage again" "$(cat again.log)"
 is "$(sfdisk -J "$i" | sed -n 's/.*"id": *"0x\([0-9a-f]*\)".*/\1/p')" "$id" "a node keeps its disk id"
+like "$(cat again.log)" 'say bramble rotate c.conf again first' "and tells that the secret is being changed"
+[[ $(cat build.log) != *rotate* ]]
+ok $? "the first did not"
+rm c.state/secret.next
 
 # --- bad cluster.conf
 bad() { # STATUS REGEX NAME SED

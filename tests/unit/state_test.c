@@ -297,6 +297,9 @@ static void test_rotate(void)
 	is_str(again.next, begun.next, "with the same");
 	ok(state_peek(c, &again, &e) == 0 && strcmp(again.next, begun.next) == 0, "for all to see");
 	is_str(again.secret, before.secret, "and the old one still counts");
+	ok(state_open(c, &again, &e) == 0 && strcmp(again.next, begun.next) == 0,
+		"a build knows of it");
+	is_str(again.secret, before.secret, "and has the old one");
 	is_int(state_take_secret(c, &e), 0, "it is taken");
 	ok(state_peek(c, &after, &e) == 0 && !after.next[0], "that was the change");
 	is_str(after.secret, begun.next, "it is the secret");
