@@ -85,7 +85,8 @@ bool task_step(struct task *t, const struct task_look *look);
 
 /*
  * A person calls the keeper, or calls it off; on another node only if the keeper's card was given
- * up, for then nobody else can, and all would rest for ever. -1: why is said.
+ * up or replaced, or is at another task: for then nobody else can, and all would rest for ever. -1:
+ * why is said.
  */
 MUST_CHECK int task_call(struct task *t, unsigned self, struct err *e);
 MUST_CHECK int task_call_off(struct task *t, unsigned self, bool keeper_lost, struct err *e);

@@ -320,19 +320,24 @@ static int begin_it(const struct verbs *v, struct task *t, struct err *e)
 	return task_call(t, identity_self(v->id)->id, e);
 }
 
-/* A task is never taken off p3 once it was there: who is well and has none has another card now. */
-static bool has_new_card(const struct verbs *v, const struct member *m)
+/*
+ * A task is never taken off p3 once it was there, and what was called gives way to another only
+ * when it is over: who is well and tells of none has another card now, and who tells of another has
+ * ended this one. Neither will ever say so.
+ */
+static bool has_left_it(const struct verbs *v, const struct member *m)
 {
 	const struct peer *p = peers_find(v->peers, m);
 
-	return p && peer_present(p) && p->last.state != NODE_HELD && !p->last.task.id;
+	return p && peer_present(p) && p->last.state != NODE_HELD &&
+	       p->last.task.id != v->tasks->task.id;
 }
 
 static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
 {
 	const struct member *keeper = keeper_of(v);
 	const char *name = keeper ? keeper->name : "";
-	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_new_card(v, keeper));
+	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_left_it(v, keeper));
 
 	return task_call_off(t, identity_self(v->id)->id, lost, e);
 }

@@ -164,6 +164,10 @@ static void test_back(struct verbs *v)
 	ok(!is_called_off(v), "nor when it cannot read its p3");
 	keeper.last.state = NODE_STARTING;
 	ok(is_called_off(v), "but when it has another card, which knows of nothing");
+	keeper.last.task = (struct task_word){.id = 8, .step = TASK_STAGED, .keeper = 2};
+	ok(is_called_off(v), "or another task, so that it has ended this one, unheard by us");
+	keeper.last.state = NODE_HELD;
+	ok(!is_called_off(v), "but not when it is held");
 }
 
 int main(void)
