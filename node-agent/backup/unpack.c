@@ -2,6 +2,7 @@
 #include "unpack.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "io.h"
@@ -128,6 +129,27 @@ int unpack_tell(const struct stat *from, const char *result, int rc, struct err 
 	if (io_write_atomic(result, said, strlen(said), 0644, rc < 0 ? &none : e) < 0)
 		return -1;
 	return rc;
+}
+
+static uint64_t walked; /* nftw has no argument for it */
+
+static int add_size(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)path, (void)ftw;
+	if (type == FTW_F)
+		walked += (uint64_t)st->st_blocks * 512;
+	return 0;
+}
+
+uint64_t unpack_leftover(const char *dir)
+{
+	_cleanup_free_ char *to = xasprintf("%s/" UNPACK_TO, dir);
+	_cleanup_free_ char *new = xasprintf("%s.new", to);
+
+	walked = 0;
+	(void)nftw(to, add_size, 32, FTW_PHYS | FTW_MOUNT);
+	(void)nftw(new, add_size, 32, FTW_PHYS | FTW_MOUNT);
+	return walked;
 }
 
 int unpack_store(const char *dir, struct err *e)

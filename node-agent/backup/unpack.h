@@ -3,6 +3,7 @@
 #define BRAMBLE_UNPACK_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include "err.h"
 
@@ -25,6 +26,10 @@ void unpack_name(const struct stat *st, char *to, size_t size);
 
 /* Writes that result, of what rc and e tell; returns rc, or -1. */
 MUST_CHECK int unpack_tell(const struct stat *from, const char *result, int rc, struct err *e);
+
+/* What unpack_store will delete first, of tries before, in bytes; what cannot be read does not
+ * count. */
+uint64_t unpack_leftover(const char *dir);
 
 /* All of that, in bramble-unpack.service, as Neo4j's own user; dir is where p3 is mounted. */
 MUST_CHECK int unpack_store(const char *dir, struct err *e);

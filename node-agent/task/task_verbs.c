@@ -118,6 +118,13 @@ static void close_file(struct stage *s)
 	s->fd = -1;
 }
 
+static void remove_file(const struct verbs *v)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
+
+	(void)unlink(path);
+}
+
 static void end(struct call *c)
 {
 	struct stage *s = c->own;
@@ -127,6 +134,8 @@ static void end(struct call *c)
 	if (s->receives)
 		verbs_of(c)->tasks->receives = false;
 	helper_client_cancel(&s->helper);
+	if (s->fd >= 0) /* no unit has it, and p3's room is Neo4j's */
+		remove_file(verbs_of(c));
 	close_file(s);
 	pack_reader_end(&s->pack);
 	free(s);
@@ -146,13 +155,14 @@ static void keep(struct call *c)
 		call_done(c, NULL);
 }
 
-static int check_room_at(const char *path, uint64_t needed, struct err *e)
+/* freed: what will be, before it is needed. */
+static int check_room_at(const char *path, uint64_t needed, uint64_t freed, struct err *e)
 {
 	struct statvfs st;
 
 	if (statvfs(path, &st) < 0)
 		return err_errno(e, "%s", path);
-	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize;
+	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize + freed;
 	if (room >= needed + ROOM_KEPT)
 		return 0;
 	return err_set(e, "%s has room for %llu MiB, and this takes %llu", path,
@@ -163,10 +173,12 @@ static int check_room(const struct verbs *v, const struct stage *s, struct err *
 {
 	const char *also = cargoes[s->task.kind].also;
 	_cleanup_free_ char *path = xasprintf("%s%s", v->root, also ? also : "");
+	const char *store = v->tasks->store;
 
-	if (check_room_at(v->tasks->store, also ? s->bytes : 2 * s->bytes, e) < 0)
+	if (check_room_at(store, s->bytes, 0, e) < 0)
 		return -1;
-	return also ? check_room_at(path, s->bytes, e) : 0;
+	return also ? check_room_at(path, s->bytes, 0, e)
+		    : check_room_at(store, 2 * s->bytes, unpack_leftover(store), e);
 }
 
 static int open_file(const struct verbs *v, struct stage *s, struct err *e)
@@ -288,8 +300,7 @@ static void stage_tick(struct call *c)
 		call_progress(c, "%s", cargoes[s->task.kind].progress);
 		return;
 	}
-	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
-	(void)unlink(path);
+	remove_file(v);
 	if (r < 0)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
 	else

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include "io.h"
 #include "node-agent/backup/unpack.h"
 #include "node-agent/control/verbs.h"
@@ -48,6 +49,15 @@ int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 {
 	(void)e;
 	t->task = *next;
+	return 0;
+}
+
+static uint64_t room = UINT64_C(1) << 40; /* on any card */
+
+int statvfs(const char *path, struct statvfs *st)
+{
+	(void)path;
+	*st = (struct statvfs){.f_bavail = room, .f_frsize = 1};
 	return 0;
 }
 
@@ -123,10 +133,8 @@ static void unpack_is_done(const char *store)
 	(void)!io_write_atomic(result, said, strlen(said), 0644, &e);
 }
 
-static void stage(struct call *c, struct verbs *v)
+static void stage_begins(struct call *c, struct verbs *v)
 {
-	struct pack p;
-	_cleanup_buf_ struct buf bytes = {0};
 	json_t *request = json_pack("{s:s, s:s, s:s, s:i, s:i, s:b}", "task", "0000000000000009",
 		"kind", "restore", "keeper", "pi1", "bytes", 1, "last_tx", 5, "sends", 1);
 
@@ -134,6 +142,14 @@ static void stage(struct call *c, struct verbs *v)
 	*c = (struct call){.verb = &task_stage_verb, .agent = v};
 	task_stage_verb.begin(c, request);
 	json_decref(request);
+}
+
+static void stage(struct call *c, struct verbs *v)
+{
+	struct pack p;
+	_cleanup_buf_ struct buf bytes = {0};
+
+	stage_begins(c, v);
 	pack_begin(&p, &bytes);
 	pack_end(&p, NULL, &bytes);
 	if (c->own)
@@ -168,6 +184,59 @@ static void test_back(struct verbs *v)
 	ok(is_called_off(v), "or another task, so that it has ended this one, unheard by us");
 	keeper.last.state = NODE_HELD;
 	ok(!is_called_off(v), "but not when it is held");
+}
+
+static bool came(const struct verbs *v)
+{
+	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
+
+	return access(path, F_OK) == 0;
+}
+
+/* What a try before has left. */
+static bool leave(const struct verbs *v, const char *name)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/%s", v->tasks->store, name);
+	_cleanup_free_ char *path = xasprintf("%s/neostore", dir);
+	struct err e;
+
+	return io_mkdir_p(dir, 0755, &e) == 0 && io_write_atomic(path, "a store", 7, 0644, &e) == 0;
+}
+
+static void forget(const struct verbs *v, const char *name)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/%s", v->tasks->store, name);
+	struct err e;
+
+	(void)!io_remove_tree(dir, &e);
+}
+
+static void test_room(struct verbs *v)
+{
+	struct call c;
+
+	v->tasks->task = (struct task){0};
+	stage_begins(&c, v);
+	ok(c.own && came(v), "a store comes");
+	over(&c);
+	ok(!came(v), "when its sender goes half of it does not stay: p3's room is Neo4j's");
+	room = (64 << 20) + 1;
+	stage_begins(&c, v);
+	ok(refused, "one that fits once, but not twice, is refused");
+	ok(leave(v, UNPACK_TO), "a failed try has left a folder");
+	stage(&c, v);
+	ok(helper_asked, "what is deleted before its own is unpacked counts as room");
+	over(&c);
+	ok(came(v), "what the unit has stays when its sender goes");
+	forget(v, UNPACK_TO);
+	ok(leave(v, UNPACK_TO ".new"), "a power cut has left a half-made one");
+	stage(&c, v);
+	ok(helper_asked, "which counts, too");
+	over(&c);
+	room = 64 << 20;
+	stage_begins(&c, v);
+	ok(refused, "but not as room for what comes: it is there still by then");
+	room = UINT64_C(1) << 40;
 }
 
 int main(void)
@@ -217,6 +286,7 @@ int main(void)
 	ok(helper_asked, "when the sender of one has gone the next may come");
 	over(&c);
 	test_back(&v);
+	test_room(&v);
 	(void)!io_remove_tree(root, &e);
 	return done();
 }
