@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include "io.h"
@@ -229,6 +230,17 @@ static bool is_kept(uint64_t number, const uint64_t *keep, size_t nkeep)
 	return false;
 }
 
+/* "DIGEST.XXXXXX" that nobody writes to any more; agents of before wrote to "DIGEST.new". */
+static bool is_leftover(int dir, const char *name)
+{
+	size_t n = strspn(name, "0123456789abcdef");
+
+	if (n != GENERATION_DIGEST - 1 || name[n] != '.')
+		return false;
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+}
+
 void shelf_prune(
 	const struct shelf *s, const struct identity *id, const uint64_t *keep, size_t nkeep)
 {
@@ -240,7 +252,8 @@ void shelf_prune(
 		_cleanup_free_ char *content = shelf_content(s, de->d_name);
 		uint64_t number = number_of(de->d_name);
 		if ((number && !is_kept(number, keep, nkeep)) ||
-			(content && !json_object_get(used, de->d_name)))
+			(content && !json_object_get(used, de->d_name)) ||
+			is_leftover(dirfd(d), de->d_name))
 			unlinkat(dirfd(d), de->d_name, 0);
 	}
 	json_decref(used);
@@ -273,10 +286,12 @@ int shelf_begin(struct shelf_writer *w, const struct shelf *s, const char *diges
 	memcpy(w->digest, digest, sizeof(w->digest));
 	if (io_mkdir_p(s->dir, 0700, e) < 0 || check_room(s->dir, size, e) < 0)
 		return -1;
-	_cleanup_free_ char *new = xasprintf("%s.new", w->path);
-	w->fd = open(new, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	crypto_generichash_init(&w->hash, NULL, 0, crypto_generichash_BYTES);
-	return w->fd < 0 ? err_errno(e, "%s", new) : 0;
+	w->new = xasprintf("%s.XXXXXX", w->path);
+	w->fd = mkostemp(w->new, O_CLOEXEC);
+	/* Pruned by another process just before: it cannot be renamed at the end, and comes again.
+	 */
+	return w->fd < 0 || flock(w->fd, LOCK_EX) < 0 ? err_errno(e, "%s", w->new) : 0;
 }
 
 int shelf_add(struct shelf_writer *w, const void *p, size_t n, struct err *e)
@@ -296,7 +311,6 @@ int shelf_add(struct shelf_writer *w, const void *p, size_t n, struct err *e)
 
 static int finish(struct shelf_writer *w, struct err *e)
 {
-	_cleanup_free_ char *new = xasprintf("%s.new", w->path);
 	uint8_t hash[crypto_generichash_BYTES];
 	char hex[GENERATION_DIGEST];
 
@@ -304,7 +318,7 @@ static int finish(struct shelf_writer *w, struct err *e)
 	hex_encode(hex, hash, sizeof(hash));
 	if (w->left || strcmp(hex, w->digest) != 0)
 		return err_set(e, "%s: other bytes came than were promised", w->digest);
-	if (fsync(w->fd) < 0 || rename(new, w->path) < 0 || io_sync_parent(w->path) < 0)
+	if (fsync(w->fd) < 0 || rename(w->new, w->path) < 0 || io_sync_parent(w->path) < 0)
 		return err_errno(e, "%s", w->path);
 	return 0;
 }
@@ -319,11 +333,10 @@ int shelf_end(struct shelf_writer *w, struct err *e)
 
 void shelf_abandon(struct shelf_writer *w)
 {
-	if (w->path && w->fd >= 0) {
-		_cleanup_free_ char *new = xasprintf("%s.new", w->path);
-		unlink(new);
-	}
+	if (w->fd >= 0)
+		unlink(w->new); /* there no more when it has appeared */
 	cleanup_close(&w->fd);
 	free(w->path);
+	free(w->new);
 	*w = (struct shelf_writer){.fd = -1};
 }

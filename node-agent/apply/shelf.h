@@ -11,6 +11,7 @@
  *
  *	7.list		the sealed list; it is there when all its contents are, and synced
  *	DIGEST		a content
+ *	DIGEST.XXXXXX	one that comes, locked (flock) by its writer
  *	state.json	what the agent does with them (apply.h)
  *	order.json	what bramble-enact.service is to do (enact.h)
  */
@@ -45,7 +46,10 @@ json_t *shelf_missing(const struct shelf *s, const struct generation *g, size_t 
 /* All its contents are there: from now on it is, too. */
 MUST_CHECK int shelf_keep(
 	const struct shelf *s, const struct generation *g, const struct buf *sealed, struct err *e);
-/* Removes lists that are none of these, and contents that none of the rest names. */
+/*
+ * Removes lists that are none of these, contents that none of the rest names, and what writers have
+ * left that were ended.
+ */
 void shelf_prune(
 	const struct shelf *s, const struct identity *id, const uint64_t *keep, size_t nkeep);
 
@@ -53,12 +57,15 @@ void shelf_prune(
 char *shelf_content(const struct shelf *s, const char *digest);
 
 /*
- * A content that comes piece by piece; it appears when it is whole, right and synced. Zeroed, then
- * begin; end frees it, whatever happens.
+ * A content that comes piece by piece; it appears when it is whole, right and synced. Any number
+ * may write the same one, in any process: each has a file of its own. Zeroed, then begin; end frees
+ * it, whatever happens.
  */
 struct shelf_writer {
-	int fd; /* of a file without a name */
-	char *path, digest[GENERATION_DIGEST];
+	int fd;     /* of `new`, and holds its lock */
+	char *path; /* where it appears */
+	char *new;  /* until then */
+	char digest[GENERATION_DIGEST];
 	uint64_t left, unsynced;
 	crypto_generichash_state hash;
 };
