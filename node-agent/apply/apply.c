@@ -14,6 +14,7 @@
 
 #define PULL_MS 600000
 #define PULL_AGAIN_MS 3000
+#define PULL_AGAIN_MOST_MS 60000 /* who gives what cannot be taken gives it again, whole */
 #define CONF_MAX (256u << 10)
 
 static bool has_vote(const struct apply *a)
@@ -283,28 +284,42 @@ static void note_pull_error(struct apply *a, const char *said)
 	log_warn("generation %llu: %s", (unsigned long long)a->pulls, line);
 }
 
+static void note_pull_failed(struct apply *a)
+{
+	a->pull_fails++;
+	a->pull_ms = boottime_ms();
+}
+
+static int64_t pull_pause_ms(const struct apply *a)
+{
+	int64_t ms = PULL_AGAIN_MS;
+
+	for (unsigned i = 1; i < a->pull_fails && ms < PULL_AGAIN_MOST_MS; i++)
+		ms *= 2;
+	return ms < PULL_AGAIN_MOST_MS ? ms : PULL_AGAIN_MOST_MS;
+}
+
 static void pull_ended(struct child *c, int status)
 {
 	struct apply *a = container_of(c, struct apply, pull);
 
 	a->pull_error[0] = '\0';
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		log_info("generation %llu: is here whole", (unsigned long long)a->pulls);
-	else
+		a->pull_fails = 0;
+	} else {
 		note_pull_error(a, buf_str(&c->text));
+		note_pull_failed(a);
+	}
 	buf_free(&c->text);
 	apply_look_again(a);
 }
 
-static void pull(struct apply *a)
+static void pull_from(struct apply *a, const struct peer *from, uint64_t number)
 {
-	uint64_t number = a->pull.pid ? 0 : wanted(a);
-	const struct peer *from = number ? find_giver(a, number) : NULL;
 	char where[INET_ADDRSTRLEN + 8], text[24], address[INET_ADDRSTRLEN];
 
-	if (!from || boottime_ms() < a->pull_ms)
-		return;
-	a->pull_ms = boottime_ms() + PULL_AGAIN_MS;
+	a->pull_ms = boottime_ms();
 	a->pulls = number;
 	struct in_addr at = places_of(a->places, from->member);
 	inet_ntop(AF_INET, &at, address, sizeof(address));
@@ -312,10 +327,27 @@ static void pull(struct apply *a)
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
 	const char *const argv[] = {"/proc/self/exe", "--root", a->root, "--from", where,
 		"--generation", text, "pull", NULL};
-	if (child_run(&a->pull, a->loop, argv, -1, pull_ended) < 0)
+	if (child_run(&a->pull, a->loop, argv, -1, pull_ended) < 0) {
 		log_error("generation %s: %s", text, strerror(errno));
-	else
+		note_pull_failed(a);
+	} else {
 		loop_timer_set(a->loop, &a->pull.timeout, PULL_MS);
+	}
+}
+
+static void pull(struct apply *a)
+{
+	uint64_t number = a->pull.pid ? a->pulls : wanted(a);
+
+	if (number != a->pulls) /* also when whoever gave it has another card now */
+		a->pull_error[0] = '\0';
+	if (number && number != a->pulls)
+		a->pull_fails = 0;
+	if (a->pull.pid || !number || boottime_ms() < a->pull_ms + pull_pause_ms(a))
+		return;
+	const struct peer *from = find_giver(a, number);
+	if (from)
+		pull_from(a, from, number);
 }
 
 /* --- offering it */

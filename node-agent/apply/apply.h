@@ -36,10 +36,11 @@ struct apply {
 		char obstacle[WHY_SIZE];
 	} known;
 	struct child pull;
-	uint64_t pulls; /* which generation */
-	int64_t pull_ms;
+	uint64_t pulls;            /* which generation, now or last */
+	int64_t pull_ms;           /* when it began, or failed */
+	unsigned pull_fails;       /* how often in a row */
 	size_t pull_next;          /* which peer */
-	char pull_error[WHY_SIZE]; /* of the last one that ended; "" when it had none */
+	char pull_error[WHY_SIZE]; /* of the last one that ended; "": none, or nobody wants it */
 	struct helper_client installer;
 	char rest[WHY_SIZE];
 };
