@@ -86,12 +86,11 @@ static bool text_differs(const struct apply *a, const struct generation_file *f)
 	return neo4j_lines_differ(buf_str(&is), buf_str(&wanted));
 }
 
-static bool differs(const struct apply *a, const json_t *record, const struct generation_file *f)
+static bool differs(const struct apply *a, const json_t *digests, const struct generation_file *f)
 {
-	const char *digest = enact_digest(record, f->path);
-
 	if (f->kind == GENERATION_DIR || card_path_needs(f->path) != CARD_NEEDS_NEO4J)
 		return false;
+	const char *digest = json_string_value(json_object_get(digests, f->path));
 	if (f->kind == GENERATION_FILE && digest && strcmp(digest, f->digest) == 0)
 		return false;
 	return f->kind == GENERATION_LINK || text_differs(a, f);
@@ -100,18 +99,21 @@ static bool differs(const struct apply *a, const json_t *record, const struct ge
 static bool neo4j_changes(const struct apply *a, const struct generation *g)
 {
 	_cleanup_json_ json_t *record = enact_record(a->root);
-	const json_t *files = json_object_get(record, "files");
+	_cleanup_json_ json_t *digests = record_digests(record);
+	_cleanup_json_ json_t *paths = record_paths(g, self(a));
 	ssize_t n = generation_count(g, self(a));
 	bool changes = false;
+	const char *path;
+	json_t *digest;
 
 	for (ssize_t i = 0; i < n && !changes; i++) {
 		struct generation_file f = generation_file_at(g, self(a), (size_t)i);
-		changes = differs(a, record, &f);
+		changes = differs(a, digests, &f);
 	}
-	for (size_t i = 0; i < json_array_size(files) && !changes; i++) {
-		const char *path = record_path(json_array_get(files, i));
-		changes = card_path_needs(path) == CARD_NEEDS_NEO4J &&
-			  !record_names(g, self(a), path);
+	json_object_foreach(digests, path, digest)
+	{
+		changes |=
+			card_path_needs(path) == CARD_NEEDS_NEO4J && !json_object_get(paths, path);
 	}
 	return changes;
 }

@@ -15,6 +15,7 @@
 
 #define MISSING_MAX 200          /* named in one answer */
 #define LOOKED_AT_MAX (4u << 20) /* larger ones are known by how they were installed */
+#define TURN_MS 50 /* of comparing; then whatever else waits in the loop has its turn */
 #define PIECE 16384
 #define TEXT_MAX (256u << 10)
 #define FIXED "/etc/bramble/fixed.json"
@@ -31,20 +32,25 @@ static struct apply *apply_of(const struct call *c)
 struct incoming {
 	struct buf sealed;
 	size_t size;
-	void (*whole)(struct call *c, const struct generation *g);
+	void (*whole)(struct call *c, struct generation *g); /* may take g's contents */
+	struct comparison *comparison;                       /* of compare, once it is whole */
 };
+
+static void comparison_free(struct comparison *cmp);
 
 static void incoming_end(struct call *c)
 {
 	struct incoming *in = c->own;
 
-	if (in)
-		buf_free(&in->sealed);
+	if (!in)
+		return;
+	comparison_free(in->comparison);
+	buf_free(&in->sealed);
 	free(in);
 }
 
-static void incoming_begin(struct call *c, const json_t *request,
-	void (*whole)(struct call *c, const struct generation *g))
+static void incoming_begin(
+	struct call *c, const json_t *request, void (*whole)(struct call *c, struct generation *g))
 {
 	json_int_t size = json_integer_value(json_object_get(request, "size"));
 	struct incoming *in =
@@ -96,7 +102,7 @@ static const char *why_not(const struct apply *a, const struct generation *g)
 	return NULL;
 }
 
-static void keep_offer(struct call *c, const struct generation *g)
+static void keep_offer(struct call *c, struct generation *g)
 {
 	struct apply *a = apply_of(c);
 	const struct incoming *in = c->own;
@@ -234,18 +240,56 @@ const struct verb fetch_verb = {.name = "fetch",
 
 /* --- compare, text */
 
-/* NULL: as it should be. What the agent may not read is known by how it was installed. */
-static const char *difference(
-	const struct apply *a, const json_t *record, const struct generation_file *f)
+/* Under way: thousands of files are not read in one turn of the loop, which has a watchdog. */
+struct comparison {
+	struct call *call;
+	struct loop_timer turn;
+	struct generation g;
+	json_t *digests; /* as installed (record_digests) */
+	json_t *list;    /* what differs */
+	size_t next;     /* of the node's files in g */
+};
+
+static void comparison_free(struct comparison *cmp)
 {
-	_cleanup_free_ char *path = xasprintf("%s%s", a->root, f->path);
-	const char *was = enact_digest(record, f->path);
-	char target[4096], hex[GENERATION_DIGEST];
-	struct stat st;
+	if (!cmp)
+		return;
+	loop_timer_del(&cmp->turn);
+	generation_close(&cmp->g);
+	json_decref(cmp->digests);
+	json_decref(cmp->list);
+	free(cmp);
+}
+
+static const char *content_difference(
+	const char *path, const struct stat *st, const struct generation_file *f, bool installed)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char hex[GENERATION_DIGEST];
 	uint64_t size;
 
+	if (fd >= 0 && (uint64_t)st->st_size != f->size)
+		return "differs";
+	if (fd < 0 || f->size > LOOKED_AT_MAX || generation_digest_fd(fd, hex, &size) < 0)
+		return installed ? NULL : "differs";
+	return strcmp(hex, f->digest) == 0 ? NULL : "differs";
+}
+
+/*
+ * NULL: as it should be. What the agent may not read, and what is too large to, is known by how it
+ * was installed.
+ */
+static const char *difference(
+	const struct apply *a, const json_t *digests, const struct generation_file *f)
+{
+	_cleanup_free_ char *path = xasprintf("%s%s", a->root, f->path);
+	const char *was = json_string_value(json_object_get(digests, f->path));
+	bool installed = was && strcmp(was, f->digest) == 0;
+	char target[4096];
+	struct stat st;
+
 	if (lstat(path, &st) < 0)
-		return errno == EACCES && was && strcmp(was, f->digest) == 0 ? NULL : "is missing";
+		return errno == EACCES && installed ? NULL : "is missing";
 	if (f->kind == GENERATION_LINK) {
 		ssize_t n = readlink(path, target, sizeof(target) - 1);
 		target[n < 0 ? 0 : n] = '\0';
@@ -255,13 +299,7 @@ static const char *difference(
 		return "has another owner or mode";
 	if (f->kind == GENERATION_DIR)
 		return S_ISDIR(st.st_mode) ? NULL : "is something else";
-	if (f->size > LOOKED_AT_MAX && (uint64_t)st.st_size == f->size && was &&
-		strcmp(was, f->digest) == 0)
-		return NULL;
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 || generation_digest_fd(fd, hex, &size) < 0)
-		return was && strcmp(was, f->digest) == 0 ? NULL : "differs";
-	return strcmp(hex, f->digest) == 0 ? NULL : "differs";
+	return content_difference(path, &st, f, installed);
 }
 
 static void add_difference(json_t *list, const char *path, const char *what)
@@ -281,27 +319,74 @@ static json_t *members_json(const struct apply *a)
 	return list;
 }
 
-static void compare_whole(struct call *c, const struct generation *g)
+static void add_left(struct comparison *cmp, const char *self)
+{
+	_cleanup_json_ json_t *paths = record_paths(&cmp->g, self);
+	const char *path;
+	json_t *digest;
+
+	json_object_foreach(cmp->digests, path, digest)
+	{
+		if (!json_object_get(paths, path))
+			add_difference(cmp->list, path, "is only there");
+	}
+}
+
+static void compare_done(struct comparison *cmp)
+{
+	const struct apply *a = apply_of(cmp->call);
+	_cleanup_free_ char *fixed = xasprintf("%s" FIXED, a->root);
+
+	json_t *is = record_read(fixed);
+	call_done(cmp->call, json_pack("{s:O, s:o, s:o}", "files", cmp->list, "members",
+				     members_json(a), "fixed", is ? is : json_object()));
+}
+
+static void compare_some(struct loop_timer *t)
+{
+	struct comparison *cmp = container_of(t, struct comparison, turn);
+	const struct apply *a = apply_of(cmp->call);
+	const char *self = identity_self(a->id)->name;
+	int64_t until_ms = boottime_ms() + TURN_MS;
+
+	while ((ssize_t)cmp->next < generation_count(&cmp->g, self)) {
+		struct generation_file f = generation_file_at(&cmp->g, self, cmp->next++);
+		add_difference(cmp->list, f.path, difference(a, cmp->digests, &f));
+		if (boottime_ms() >= until_ms) {
+			loop_timer_set(a->loop, t, 0);
+			return;
+		}
+	}
+	add_left(cmp, self);
+	compare_done(cmp);
+}
+
+static void compare_whole(struct call *c, struct generation *g)
 {
 	const struct apply *a = apply_of(c);
-	const char *self = identity_self(a->id)->name;
-	_cleanup_json_ json_t *record = enact_record(a->root);
-	_cleanup_free_ char *fixed = xasprintf("%s" FIXED, a->root);
-	const json_t *files = json_object_get(record, "files");
-	json_t *list = json_array();
+	struct incoming *in = c->own;
+	struct comparison *cmp = calloc(1, sizeof(*cmp));
 
-	for (ssize_t i = 0; i < generation_count(g, self); i++) {
-		struct generation_file f = generation_file_at(g, self, (size_t)i);
-		add_difference(list, f.path, difference(a, record, &f));
+	if (!cmp) {
+		call_fail(c, CALL_FAILED, "out of memory");
+		return;
 	}
-	for (size_t i = 0; i < json_array_size(files); i++) {
-		const char *path = record_path(json_array_get(files, i));
-		if (!record_names(g, self, path))
-			add_difference(list, path, "is only there");
-	}
-	json_t *is = record_read(fixed);
-	call_done(c, json_pack("{s:o, s:o, s:o}", "files", list, "members", members_json(a),
-			     "fixed", is ? is : json_object()));
+	in->comparison = cmp;
+	_cleanup_json_ json_t *record = enact_record(a->root);
+	*cmp = (struct comparison){
+		.call = c, .g = *g, .digests = record_digests(record), .list = json_array()};
+	*g = (struct generation){0};
+	loop_timer_init(&cmp->turn, compare_some);
+	if (loop_timer_set(a->loop, &cmp->turn, 0) < 0)
+		call_fail(c, CALL_FAILED, "out of memory");
+}
+
+static void compare_tick(struct call *c)
+{
+	const struct incoming *in = c->own;
+
+	if (in && in->comparison)
+		call_progress(c, "compares its files");
 }
 
 static void compare_begin(struct call *c, const json_t *request)
@@ -313,6 +398,7 @@ const struct verb compare_verb = {.name = "compare",
 	.silent = true,
 	.begin = compare_begin,
 	.data = incoming_data,
+	.tick = compare_tick,
 	.end = incoming_end};
 
 /* Of what bramble has put there, and everybody on the node may read. */

@@ -49,6 +49,32 @@ bool record_names(const struct generation *g, const char *node, const char *path
 	return false;
 }
 
+json_t *record_paths(const struct generation *g, const char *node)
+{
+	ssize_t n = generation_count(g, node);
+	json_t *paths = json_object();
+
+	for (ssize_t i = 0; i < n; i++)
+		json_object_set_new(
+			paths, generation_file_at(g, node, (size_t)i).path, json_true());
+	return paths;
+}
+
+json_t *record_digests(const json_t *record)
+{
+	const json_t *files = json_object_get(record, "files");
+	json_t *digests = json_object();
+
+	for (size_t i = 0; i < json_array_size(files); i++) {
+		const json_t *f = json_array_get(files, i);
+		json_t *digest = json_object_get(f, "digest");
+		if (*record_path(f))
+			json_object_set_new(digests, record_path(f),
+				digest ? json_incref(digest) : json_null());
+	}
+	return digests;
+}
+
 json_t *record_of(const struct generation *g, const char *node)
 {
 	ssize_t n = generation_count(g, node);

@@ -18,8 +18,12 @@ MUST_CHECK int record_save(const char *root, const json_t *record, struct err *e
 
 /* The "path" of an entry; "" for none. */
 const char *record_path(const json_t *entry);
-/* Does the list name that path for that node? */
+/* Does the list name that path for that node? Looks through all of it. */
 bool record_names(const struct generation *g, const char *node, const char *path);
+
+/* For who looks up many: an object by path, of digests in a record; of true in a list. */
+json_t *record_digests(const json_t *record);
+json_t *record_paths(const struct generation *g, const char *node);
 
 /* before/list.json. */
 json_t *record_before(const char *root);
