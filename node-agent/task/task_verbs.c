@@ -8,11 +8,14 @@
 #include <sys/statvfs.h>
 #include "../backup/unpack.h"
 #include "../control/verbs.h"
+#include "../health/health.h"
 #include "../upgrade/install.h"
 #include "io.h"
 #include "pack.h"
 
-#define ROOM_KEPT (64u << 20) /* of p3, for Neo4j to start and recover in */
+#define ROOM_KEPT (64u << 20) /* for Neo4j to start and recover in */
+/* Of p3: with less free than that its Neo4j would be ended in the middle of it (health.h). */
+#define PERCENT_KEPT (100 - HEALTH_LOW_PERCENT + 1)
 #define RESULT_MAX 1024
 #define PATIENCE_MS 120000 /* for what is unpacked, and a second for each MiB */
 
@@ -125,6 +128,14 @@ static void remove_file(const struct verbs *v)
 	(void)unlink(path);
 }
 
+static void let_go(struct tasks *t, const struct stage *s)
+{
+	t->receives = false;
+	t->unpacks.kind = s->task.kind;
+	t->unpacks.until_ms = s->until_ms;
+	snprintf(t->unpacks.name, sizeof(t->unpacks.name), "%s", s->name);
+}
+
 static void end(struct call *c)
 {
 	struct stage *s = c->own;
@@ -132,7 +143,7 @@ static void end(struct call *c)
 	if (!s)
 		return;
 	if (s->receives)
-		verbs_of(c)->tasks->receives = false;
+		let_go(verbs_of(c)->tasks, s);
 	helper_client_cancel(&s->helper);
 	if (s->fd >= 0) /* no unit has it, and p3's room is Neo4j's */
 		remove_file(verbs_of(c));
@@ -155,18 +166,23 @@ static void keep(struct call *c)
 		call_done(c, NULL);
 }
 
-/* freed: what will be, before it is needed. */
-static int check_room_at(const char *path, uint64_t needed, uint64_t freed, struct err *e)
+/* freed: what will be, before it is needed. percent: of all there is, must stay free. */
+static int check_room_at(
+	const char *path, uint64_t needed, uint64_t freed, unsigned percent, struct err *e)
 {
 	struct statvfs st;
 
 	if (statvfs(path, &st) < 0)
 		return err_errno(e, "%s", path);
 	uint64_t room = (uint64_t)st.f_bavail * st.f_frsize + freed;
-	if (room >= needed + ROOM_KEPT)
+	uint64_t kept = (uint64_t)st.f_blocks * st.f_frsize / 100 * percent;
+	if (kept < ROOM_KEPT)
+		kept = ROOM_KEPT;
+	if (room >= needed + kept)
 		return 0;
-	return err_set(e, "%s has room for %llu MiB, and this takes %llu", path,
-		(unsigned long long)(room >> 20), (unsigned long long)((needed + ROOM_KEPT) >> 20));
+	return err_set(e, "%s has room for %llu MiB, and this takes %llu with what must stay free",
+		path, (unsigned long long)(room >> 20),
+		(unsigned long long)((needed + kept) >> 20));
 }
 
 static int check_room(const struct verbs *v, const struct stage *s, struct err *e)
@@ -175,17 +191,42 @@ static int check_room(const struct verbs *v, const struct stage *s, struct err *
 	_cleanup_free_ char *path = xasprintf("%s%s", v->root, also ? also : "");
 	const char *store = v->tasks->store;
 
-	if (check_room_at(store, s->bytes, 0, e) < 0)
+	if (check_room_at(store, s->bytes, 0, PERCENT_KEPT, e) < 0)
 		return -1;
-	return also ? check_room_at(path, s->bytes, 0, e)
-		    : check_room_at(store, 2 * s->bytes, unpack_leftover(store), e);
+	return also ? check_room_at(path, s->bytes, 0, 0, e)
+		    : check_room_at(store, 2 * s->bytes, unpack_leftover(store), PERCENT_KEPT, e);
+}
+
+/* 1: it is done; 0: not yet. */
+static int read_result(const struct verbs *v, enum task_kind kind, const char *name, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s%s", v->root, cargoes[kind].result);
+	_cleanup_buf_ struct buf text = {0};
+	struct err none;
+	size_t n = strlen(name);
+
+	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 ||
+		strncmp(buf_str(&text), name, n) != 0)
+		return 0;
+	const char *said = buf_str(&text) + n;
+	return strcmp(said, UNPACK_OK) == 0 ? 1 : err_set(e, "it cannot be unpacked%s", said);
+}
+
+/* Then no task may begin by what lies there, nor another one's come. */
+static bool comes_another(const struct verbs *v)
+{
+	const struct tasks *t = v->tasks;
+	struct err e;
+
+	return t->receives || (boottime_ms() < t->unpacks.until_ms &&
+				      read_result(v, t->unpacks.kind, t->unpacks.name, &e) == 0);
 }
 
 static int open_file(const struct verbs *v, struct stage *s, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_FROM, v->tasks->store);
 
-	if (v->tasks->receives)
+	if (comes_another(v))
 		return err_set(e, "a store or a Neo4j comes already: one at a time");
 	(void)unlink(path); /* of one that was interrupted: it takes room */
 	if (s->bytes > INT64_MAX / 4 || check_room(v, s, e) < 0)
@@ -269,21 +310,6 @@ static void stage_data(struct call *c, const void *p, size_t n)
 		begin_unpack(c);
 }
 
-/* 1: it is done; 0: not yet. */
-static int read_result(const struct verbs *v, const struct stage *s, struct err *e)
-{
-	_cleanup_free_ char *path = xasprintf("%s%s", v->root, cargoes[s->task.kind].result);
-	_cleanup_buf_ struct buf text = {0};
-	struct err none;
-	size_t n = strlen(s->name);
-
-	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 ||
-		strncmp(buf_str(&text), s->name, n) != 0)
-		return 0;
-	const char *said = buf_str(&text) + n;
-	return strcmp(said, UNPACK_OK) == 0 ? 1 : err_set(e, "it cannot be unpacked%s", said);
-}
-
 static void stage_tick(struct call *c)
 {
 	const struct verbs *v = verbs_of(c);
@@ -292,7 +318,7 @@ static void stage_tick(struct call *c)
 
 	if (!s->until_ms)
 		return;
-	int r = read_result(v, s, &e);
+	int r = read_result(v, s->task.kind, s->name, &e);
 	if (r == 0 && boottime_ms() >= s->until_ms)
 		r = err_set(&e, "it takes too long: see the journal of %s",
 			cargoes[s->task.kind].journal);
@@ -301,6 +327,7 @@ static void stage_tick(struct call *c)
 		return;
 	}
 	remove_file(v);
+	s->until_ms = 0; /* the unit has ended, or hangs */
 	if (r < 0)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
 	else
@@ -328,6 +355,8 @@ static const struct member *keeper_of(const struct verbs *v)
 
 static int begin_it(const struct verbs *v, struct task *t, struct err *e)
 {
+	if (comes_another(v))
+		return err_set(e, "another store or Neo4j comes to this node: say it again later");
 	return task_call(t, identity_self(v->id)->id, e);
 }
 

@@ -18,6 +18,11 @@ struct tasks {
 	struct task task;
 	char why[WHY_SIZE]; /* why Neo4j rests; "" */
 	bool receives;      /* what a task takes comes, into files that all tasks share */
+	struct { /* by a unit whose caller has gone: it is at them until it has said so */
+		enum task_kind kind;
+		char name[64]; /* unpack_name */
+		int64_t until_ms;
+	} unpacks;
 	/* Of an upgrade: the keeper's work on its store, and the switch to the new Neo4j. */
 	const char *root;
 	struct helper_client helper;

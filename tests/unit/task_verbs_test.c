@@ -52,12 +52,12 @@ int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 	return 0;
 }
 
-static uint64_t room = UINT64_C(1) << 40; /* on any card */
+static uint64_t room = UINT64_C(1) << 40, card; /* any one's */
 
 int statvfs(const char *path, struct statvfs *st)
 {
 	(void)path;
-	*st = (struct statvfs){.f_bavail = room, .f_frsize = 1};
+	*st = (struct statvfs){.f_bavail = room, .f_blocks = card, .f_frsize = 1};
 	return 0;
 }
 
@@ -168,6 +168,18 @@ static bool is_called_off(struct verbs *v)
 	return done_called && !refused && v->tasks->task.step == TASK_BACK;
 }
 
+static bool is_begun(struct verbs *v)
+{
+	struct call c = {.verb = &task_call_verb, .agent = v};
+	json_t *request = json_pack("{s:s}", "task", "0000000000000009");
+
+	v->tasks->task = (struct task){.id = 9, .step = TASK_STAGED, .keeper = 1};
+	done_called = refused = false;
+	task_call_verb.begin(&c, request);
+	json_decref(request);
+	return done_called && !refused;
+}
+
 static void test_back(struct verbs *v)
 {
 	keeper = (struct peer){.heard_ms = 1, .last = {.state = NODE_SERVING, .task.id = 7}};
@@ -228,14 +240,25 @@ static void test_room(struct verbs *v)
 	ok(helper_asked, "what is deleted before its own is unpacked counts as room");
 	over(&c);
 	ok(came(v), "what the unit has stays when its sender goes");
+	v->tasks->unpacks.until_ms = 0;
 	forget(v, UNPACK_TO);
 	ok(leave(v, UNPACK_TO ".new"), "a power cut has left a half-made one");
 	stage(&c, v);
 	ok(helper_asked, "which counts, too");
 	over(&c);
+	v->tasks->unpacks.until_ms = 0;
 	room = 64 << 20;
 	stage_begins(&c, v);
 	ok(refused, "but not as room for what comes: it is there still by then");
+	card = UINT64_C(10) << 30;
+	room = card / 100 * 7 + (1 << 20);
+	stage_begins(&c, v);
+	ok(refused, "nor one that would leave so little that the master is taken for unfit");
+	room = card / 100 * 8 + (1 << 20);
+	stage_begins(&c, v);
+	ok(!refused, "one that leaves more may come");
+	over(&c);
+	card = 0;
 	room = UINT64_C(1) << 40;
 }
 
@@ -283,8 +306,16 @@ int main(void)
 	stage(&c, &v);
 	over(&c);
 	stage(&c, &v);
-	ok(helper_asked, "when the sender of one has gone the next may come");
+	ok(refused, "when the sender of one has gone its unit is at the files still");
 	over(&c);
+	ok(!is_begun(&v), "so nothing begins by them");
+	unpack_is_done(store);
+	ok(is_begun(&v), "until it has said that it is done");
+	tasks.task = (struct task){0};
+	stage(&c, &v);
+	ok(helper_asked, "then the next may come, too");
+	over(&c);
+	tasks.unpacks.until_ms = 0;
 	test_back(&v);
 	test_room(&v);
 	(void)!io_remove_tree(root, &e);
