@@ -15,8 +15,8 @@
  *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
  *	apply.key       64 hex digits: the owner's, for `bramble apply`; on no card
  *	generation      a decimal number that grows whenever a build's cluster.conf changed
- *	conf.hash       of the cluster.conf that generation was made from; gone: the next build
- *counts up built           the day it was made: no card's clock is ever set to one before it
+ *	conf.hash       of the cluster.conf that generation was made from; gone: next time it grows
+ *	built           the day it was made: no card's clock is ever set to one before it
  *	ca.crt, ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From

@@ -73,7 +73,7 @@ static void incoming_data(struct call *c, const void *p, size_t n)
 	struct err e;
 
 	buf_add(&in->sealed, p, n);
-	if (!buf_ok(&in->sealed) || in->sealed.len > in->size) {
+	if (in->comparison || !buf_ok(&in->sealed) || in->sealed.len > in->size) {
 		call_fail(c, CALL_BAD_REQUEST, "more than was told, or no memory for it");
 		return;
 	}

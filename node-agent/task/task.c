@@ -129,6 +129,12 @@ int task_call(struct task *t, unsigned self, struct err *e)
 	return 0;
 }
 
+void task_give_way(struct task *t)
+{
+	if (t->step == TASK_STAGED)
+		go_back(t, "another store or Neo4j came");
+}
+
 int task_call_off(struct task *t, unsigned self, bool keeper_lost, struct err *e)
 {
 	if (t->step >= TASK_READY && t->step != TASK_BACK)

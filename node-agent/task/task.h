@@ -90,6 +90,8 @@ bool task_step(struct task *t, const struct task_look *look);
  */
 MUST_CHECK int task_call(struct task *t, unsigned self, struct err *e);
 MUST_CHECK int task_call_off(struct task *t, unsigned self, bool keeper_lost, struct err *e);
+/* What was staged for it gives way to another one's: nobody may begin it. */
+void task_give_way(struct task *t);
 
 /* Must Neo4j rest? */
 static inline bool task_rests(const struct task *t)

@@ -132,7 +132,7 @@ static void let_go(struct tasks *t, const struct stage *s)
 {
 	t->receives = false;
 	t->unpacks.kind = s->task.kind;
-	t->unpacks.until_ms = s->until_ms;
+	t->unpacks.until_ms = s->until_ms ? boottime_ms() + PATIENCE_MS : 0;
 	snprintf(t->unpacks.name, sizeof(t->unpacks.name), "%s", s->name);
 }
 
@@ -212,7 +212,7 @@ static int read_result(const struct verbs *v, enum task_kind kind, const char *n
 	return strcmp(said, UNPACK_OK) == 0 ? 1 : err_set(e, "it cannot be unpacked%s", said);
 }
 
-/* Then no task may begin by what lies there, nor another one's come. */
+/* Then what comes now would be taken for what comes already. */
 static bool comes_another(const struct verbs *v)
 {
 	const struct tasks *t = v->tasks;
@@ -272,18 +272,41 @@ static void stage_begin(struct call *c, const json_t *request)
 static void unpack_asked(void *arg, int code, const char *text)
 {
 	struct call *c = arg;
+	struct stage *s = c->own;
 
-	if (code)
-		call_fail(c, CALL_FAILED, "bramble-helper: %s", text[0] ? text : strerror(code));
+	if (!code)
+		return;
+	if (code != ETIMEDOUT && code != ECONNRESET && code != EPROTO) { /* no unit has it */
+		s->until_ms = 0;
+		remove_file(verbs_of(c));
+	}
+	call_fail(c, CALL_FAILED, "bramble-helper: %s", text[0] ? text : strerror(code));
+}
+
+/* What was staged before is about to be replaced: no task may begin by it any more. */
+static int replace_staged(struct tasks *t, struct err *e)
+{
+	struct task next = t->task;
+
+	if (task_is_busy(&next))
+		return err_set(e, "another restore or upgrade is under way");
+	task_give_way(&next);
+	return next.step == t->task.step ? 0 : tasks_set(t, &next, e);
 }
 
 static void begin_unpack(struct call *c)
 {
+	struct verbs *v = verbs_of(c);
 	struct stage *s = c->own;
 	struct stat st;
+	struct err e;
 
 	if (fstat(s->fd, &st) < 0) {
 		call_fail(c, CALL_FAILED, "%s", strerror(errno));
+		return;
+	}
+	if (replace_staged(v->tasks, &e) < 0) {
+		call_fail(c, CALL_REFUSED, "%s", e.msg);
 		return;
 	}
 	unpack_name(&st, s->name, sizeof(s->name));
@@ -355,8 +378,6 @@ static const struct member *keeper_of(const struct verbs *v)
 
 static int begin_it(const struct verbs *v, struct task *t, struct err *e)
 {
-	if (comes_another(v))
-		return err_set(e, "another store or Neo4j comes to this node: say it again later");
 	return task_call(t, identity_self(v->id)->id, e);
 }
 

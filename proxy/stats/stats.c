@@ -133,7 +133,7 @@ static void take_order(struct proxy *p, const struct http_head *h, struct http_a
 		buf_puts(&a->body,
 			"this order did not come from a page of this proxy as it is now; "
 			"load the page again\n");
-	} else if (handover_is_under_way(p->handover)) {
+	} else if (handover_is_under_way(p->handover) || p->draining) {
 		a->status = 503;
 		buf_puts(&a->fields, "Retry-After: 5\r\n");
 		buf_puts(&a->body, "a reload is under way; try again\n");

@@ -5,6 +5,7 @@
  */
 // use: node-agent/task/task_verbs.c node-agent/task/task.c node-agent/backup/unpack.c
 // use: node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +17,8 @@
 #include "tap.h"
 #include "util.h"
 
-static bool done_called, refused, helper_asked;
+static bool done_called, refused, helper_asked, failed;
+static int helper_code; /* 0: it has begun */
 
 static void over(struct call *c)
 {
@@ -36,6 +38,7 @@ void call_fail(struct call *c, enum call_code code, const char *fmt, ...)
 {
 	(void)fmt;
 	refused = code == CALL_REFUSED;
+	failed = code == CALL_FAILED;
 	over(c);
 }
 
@@ -112,9 +115,9 @@ void helper_ask(
 {
 	(void)c;
 	(void)r;
-	(void)fn;
-	(void)arg;
 	helper_asked = true;
+	if (helper_code)
+		fn(arg, helper_code, "");
 }
 
 /* As bramble-unpack tells that it is done. */
@@ -168,12 +171,11 @@ static bool is_called_off(struct verbs *v)
 	return done_called && !refused && v->tasks->task.step == TASK_BACK;
 }
 
-static bool is_begun(struct verbs *v)
+static bool is_begun(struct verbs *v, const char *id)
 {
 	struct call c = {.verb = &task_call_verb, .agent = v};
-	json_t *request = json_pack("{s:s}", "task", "0000000000000009");
+	json_t *request = json_pack("{s:s}", "task", id);
 
-	v->tasks->task = (struct task){.id = 9, .step = TASK_STAGED, .keeper = 1};
 	done_called = refused = false;
 	task_call_verb.begin(&c, request);
 	json_decref(request);
@@ -308,12 +310,26 @@ int main(void)
 	stage(&c, &v);
 	ok(refused, "when the sender of one has gone its unit is at the files still");
 	over(&c);
-	ok(!is_begun(&v), "so nothing begins by them");
 	unpack_is_done(store);
-	ok(is_begun(&v), "until it has said that it is done");
-	tasks.task = (struct task){0};
 	stage(&c, &v);
-	ok(helper_asked, "then the next may come, too");
+	ok(helper_asked, "when that has said that it is done the next may come");
+	over(&c);
+	unpack_is_done(store);
+	tasks.task = (struct task){.id = 9, .step = TASK_STAGED, .keeper = 1};
+	ok(is_begun(&v, "0000000000000009"), "what was staged may begin");
+	tasks.task = (struct task){.id = 7, .step = TASK_STAGED, .keeper = 1};
+	stage(&c, &v);
+	over(&c);
+	unpack_is_done(store);
+	ok(!is_begun(&v, "0000000000000007"),
+		"but not what another one's has replaced since, whether that was kept or not");
+	helper_code = ECONNREFUSED;
+	stage(&c, &v);
+	ok(failed && !came(&v), "a helper that refuses leaves nothing");
+	over(&c);
+	helper_code = 0;
+	stage(&c, &v);
+	ok(helper_asked, "and the next may come at once");
 	over(&c);
 	tasks.unpacks.until_ms = 0;
 	test_back(&v);
