@@ -81,11 +81,22 @@ def in_turns(args, roles, out):
 
 
 def at_once(args, roles, out):
+    """Returns when all were told to stop, and when they had."""
     begin = time.monotonic()
     everywhere(args, "systemctl", "stop", "neo4j.service")
-    out["stopped_s"] = time.monotonic() - begin
+    stopped = time.monotonic()
+    out["stopped_s"] = stopped - begin
     wait_until("a new master", 420, lambda: one_master(roles))
     out["formed_s"] = time.monotonic() - begin
+    return begin, stopped
+
+
+def when(writer, id, begin, stopped):
+    """A write that is missing: how long after the stop of all it was sent and acknowledged. Neo4j acknowledges what
+    it could push to nobody, as while all of them stop."""
+    sent, acked = writer.answers[writer.acked.index(id)]
+    return "%s: sent %.2f s, acknowledged %.2f s after all were told to stop, which took %.2f s" % (
+        id, sent - begin, acked - begin, stopped - begin)
 
 
 def writes_again(writer, seconds):
@@ -102,12 +113,14 @@ def play(args, out):
     writes_again(writer, 120)
     in_turns(args, roles, out)
     writes_again(writer, 120)
-    at_once(args, roles, out)
+    stop = at_once(args, roles, out)
     writes_again(writer, 240)
     writer.stop.set()
     writer.join(90)
     out.update(acked=len(writer.acked), unknown=len(writer.unknown), refused=len(writer.refused))
     out["missing"] = {n: missing_on(args, a, writer.acked) for n, a in args.data.items()}
+    out["when"] = sorted({when(writer, i, *stop) for gone, _ in out["missing"].values() for i in gone
+                          if i in writer.acked})
     roles.stop.set()
 
 
