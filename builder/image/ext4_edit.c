@@ -330,32 +330,6 @@ int ext4_rewrite(struct ext4 *x, const char *path, const void *p, size_t n, stru
 	return ext4_file_add(x, p, n, e) < 0 ? -1 : ext4_file_end(x, e);
 }
 
-int ext4_read(struct ext4 *x, const char *path, struct buf *b, struct err *e)
-{
-	ext2_ino_t ino;
-	ext2_file_t f;
-	__u64 size = 0;
-	unsigned got = 0;
-	errcode_t rc = find_file(x, path, &ino);
-
-	if (!rc)
-		rc = ext2fs_file_open(x->fs, ino, 0, &f);
-	if (rc)
-		return ext4_fail(x, path, rc, e);
-	rc = ext2fs_file_get_lsize(f, &size);
-	char *dst = size <= READ_MAX ? buf_reserve(b, size) : NULL;
-	if (!rc && dst)
-		rc = ext2fs_file_read(f, dst, (unsigned)size, &got);
-	ext2fs_file_close(f);
-	if (!dst)
-		return err_set(e, "%s: %s: larger than %u bytes", x->image, path, READ_MAX);
-	if (rc)
-		return ext4_fail(x, path, rc, e);
-	b->len += got;
-	buf_add(b, "", 0);
-	return 0;
-}
-
 struct ext4_reader {
 	struct ext4 *fs;
 	ext2_file_t file;
@@ -399,6 +373,27 @@ void ext4_reader_close(struct ext4_reader **r)
 	ext2fs_file_close((*r)->file);
 	free((*r)->path);
 	free(steal(r));
+}
+
+int ext4_read(struct ext4 *x, const char *path, struct buf *b, struct err *e)
+{
+	_cleanup_ext4_reader_ struct ext4_reader *r = ext4_reader_open(x, path, e);
+	__u64 size = 0;
+
+	if (!r)
+		return -1;
+	errcode_t rc = ext2fs_file_get_lsize(r->file, &size);
+	if (rc)
+		return ext4_fail(x, path, rc, e);
+	char *dst = size <= READ_MAX ? buf_reserve(b, size) : NULL;
+	if (!dst)
+		return err_set(e, "%s: %s: larger than %u bytes", x->image, path, READ_MAX);
+	ssize_t n = ext4_reader_get(r, dst, size, e);
+	if (n < 0)
+		return -1;
+	b->len += (size_t)n;
+	buf_add(b, "", 0);
+	return 0;
 }
 
 int ext4_mkdir(struct ext4 *x, const char *path, struct ext4_owner owner, struct err *e)
