@@ -119,3 +119,12 @@ int64_t realtime_ms(void)
 {
 	return clock_ms(CLOCK_REALTIME);
 }
+
+int64_t backoff_ms(int64_t first_ms, unsigned times, int64_t most_ms)
+{
+	int64_t ms = first_ms;
+
+	while (times-- && ms < most_ms)
+		ms *= 2;
+	return ms < most_ms ? ms : most_ms;
+}

@@ -77,6 +77,8 @@ int hex_decode(uint8_t *dst, size_t n, const char *hex);
 
 /* CLOCK_BOOTTIME in milliseconds: never jumps, counts suspended time. */
 int64_t boottime_ms(void);
+/* How long to wait: first_ms, doubled so many times, and most_ms at most. */
+int64_t backoff_ms(int64_t first_ms, unsigned times, int64_t most_ms);
 /* CLOCK_REALTIME, the wall clock, in milliseconds since 1970: wrong and jumping for all we know. */
 int64_t realtime_ms(void);
 

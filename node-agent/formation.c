@@ -215,13 +215,9 @@ static void decide_running(
 	}
 }
 
-static int64_t backoff_ms(unsigned failures)
+static int64_t pause_ms(const struct formation *f)
 {
-	int64_t ms = 1000;
-
-	while (failures-- && ms < BACKOFF_MAX_MS)
-		ms *= 2;
-	return ms < BACKOFF_MAX_MS ? ms : BACKOFF_MAX_MS;
+	return backoff_ms(1000, f->failures, BACKOFF_MAX_MS);
 }
 
 static void note_end(struct formation *f, int64_t now_ms)
@@ -235,7 +231,7 @@ static void note_end(struct formation *f, int64_t now_ms)
 	}
 	f->failures++;
 	f->quick += ran && !f->served && now_ms - f->asked_ms < QUICK_END_MS;
-	f->retry_ms = now_ms + backoff_ms(f->failures);
+	f->retry_ms = now_ms + pause_ms(f);
 }
 
 static bool must_wait(const struct formation_input *in)
@@ -268,7 +264,7 @@ static void decide_stopped(
 		decide(d, NODE_WAITING, "a Neo4j that is not neo4j.service answers here");
 	else if (f->failures && in->now_ms < f->retry_ms)
 		decide(d, NODE_WAITING, "Neo4j ended by itself (%u in a row); pauses %d s",
-			f->failures, (int)(backoff_ms(f->failures) / 1000));
+			f->failures, (int)(pause_ms(f) / 1000));
 	else
 		decide_start(f, in, d);
 }

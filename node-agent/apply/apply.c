@@ -294,11 +294,7 @@ static void note_pull_failed(struct apply *a)
 
 static int64_t pull_pause_ms(const struct apply *a)
 {
-	int64_t ms = PULL_AGAIN_MS;
-
-	for (unsigned i = 1; i < a->pull_fails && ms < PULL_AGAIN_MOST_MS; i++)
-		ms *= 2;
-	return ms < PULL_AGAIN_MOST_MS ? ms : PULL_AGAIN_MOST_MS;
+	return backoff_ms(PULL_AGAIN_MS, a->pull_fails ? a->pull_fails - 1 : 0, PULL_AGAIN_MOST_MS);
 }
 
 static void pull_ended(struct child *c, int status)
