@@ -23,7 +23,7 @@ static struct member *find(struct order *o, const char *name)
 
 	if (!m)
 		buf_puts(o->out, "No such server.\n");
-	else if (handover_is_under_way(o->proxy->handover) || o->proxy->draining)
+	else if (handover_loses_orders(o->proxy))
 		buf_puts(o->out, "A reload is under way; try again.\n");
 	else
 		return m;

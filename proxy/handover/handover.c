@@ -48,9 +48,9 @@ void handover_give_up(struct handover *h)
 	bury(h);
 }
 
-bool handover_is_under_way(const struct handover *h)
+bool handover_loses_orders(const struct proxy *p)
 {
-	return h->next != 0;
+	return p->handover->next || p->draining;
 }
 
 static void failed(struct handover *h, const char *why)

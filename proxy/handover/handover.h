@@ -27,8 +27,8 @@ void handover_free(struct handover *h);
 void handover_begin(struct handover *h);
 /* The next process is ended before it serves; nothing where there is none. */
 void handover_give_up(struct handover *h);
-/* Does the next process come up? It has been told this one's orders, and hears of no later ones. */
-bool handover_is_under_way(const struct handover *h);
+/* Would an order be lost? The next process has been told this one's, and hears of no later ones. */
+bool handover_loses_orders(const struct proxy *p);
 
 /*
  * Orders that the process before had taken. Those about members that are not known yet are kept:

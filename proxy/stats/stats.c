@@ -133,7 +133,7 @@ static void take_order(struct proxy *p, const struct http_head *h, struct http_a
 		buf_puts(&a->body,
 			"this order did not come from a page of this proxy as it is now; "
 			"load the page again\n");
-	} else if (handover_is_under_way(p->handover) || p->draining) {
+	} else if (handover_loses_orders(p)) {
 		a->status = 503;
 		buf_puts(&a->fields, "Retry-After: 5\r\n");
 		buf_puts(&a->body, "a reload is under way; try again\n");
@@ -190,7 +190,7 @@ static int listen_on(struct proxy *p, struct err *e)
 	if (!p->stats)
 		return err_prefix(e, "stats");
 	http_server_allow_post(p->stats);
-	http_server_accept(p->stats, !p->hearing);
+	http_server_accept(p->stats, false); /* as the other doors: stats_accept */
 	return 0;
 }
 

@@ -10,7 +10,7 @@
  * 503. Does nothing when proxy.conf has no stats section.
  */
 MUST_CHECK int stats_start(struct proxy *p, struct err *e);
-void stats_accept(struct proxy *p); /* it need not have begun while the proxy is hearing */
+void stats_accept(struct proxy *p); /* from then on the page answers */
 void stats_stop(struct proxy *p);
 
 /* One line of the table: the clients' side, a member, or the members together. */

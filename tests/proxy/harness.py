@@ -213,6 +213,14 @@ class Proxy:
             return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
 
 
+def refused(port):
+    try:
+        Conn(port).close()
+        return False
+    except ConnectionRefusedError:
+        return True
+
+
 class LateRoom:
     """A Proxy before whose name this stands: its sockets take in a later try what they refused a moment
     before, because the peer has read in between."""

@@ -17,7 +17,7 @@ import time
 
 import harness
 from fake_bolt import BEGIN, COMMIT, SUCCESS, BoltClient, BoltMember
-from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, same
+from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, refused, same
 from members_test import Cluster
 
 WRITE = "X-Write: 1\r\n"
@@ -147,14 +147,6 @@ def test_changes():
         ok(proxy.reload(), "one member less, another address")
         eventually(lambda: [m["name"] for m in proxy.json()["members"]] == ["pi1", "pi3"], "as the file says")
         eventually(lambda: refused(old_stats), "the old address is closed")
-
-
-def refused(port):
-    try:
-        Conn(port).close()
-        return False
-    except ConnectionRefusedError:
-        return True
 
 
 def test_long_request():

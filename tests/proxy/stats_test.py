@@ -12,7 +12,7 @@ import time
 import urllib.error
 
 import harness
-from harness import PROXY, Conn, Proxy, cluster, eventually, ok, same
+from harness import PROXY, Conn, Proxy, cluster, eventually, ok, refused, same
 
 WRITE = "X-Write: 1\r\n"
 
@@ -439,14 +439,6 @@ def test_stderr_stalls():
         process.terminate()
         process.stderr.close()
         same(process.wait(harness.PATIENCE_S), 0, "nor does the end")
-
-
-def refused(port):
-    try:
-        harness.Conn(port).close()
-        return False
-    except OSError:
-        return True
 
 
 sys.exit(harness.main(globals()))
