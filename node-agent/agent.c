@@ -69,29 +69,6 @@ static void check_marker(struct agent *a)
 	check_version(a);
 }
 
-static size_t collect_peers(const struct agent *a, struct formation_peer *to)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < a->peers.n; i++) {
-		const struct peer *p = &a->peers.peer[i];
-		if (!(p->member->roles & ROLE_VOTER))
-			continue;
-		to[n++] = (struct formation_peer){
-			.name = p->member->name,
-			.present = peer_present(p),
-			.heard = p->heard_ms >= 0,
-			.other_secret = peer_recently(p->forged_ms),
-			.unproven = peer_recently(p->unproven_ms),
-			.same_members = memcmp(p->last.digest, a->id.digest, DIGEST_SIZE) == 0,
-			.sees_all = peer_sees_all(&a->peers, p),
-			.state = p->last.state,
-			.role = p->last.role,
-		};
-	}
-	return n;
-}
-
 /* --- what is done */
 
 static int set_marker(struct agent *a, enum marker_state state)
@@ -446,7 +423,7 @@ static void step(struct agent *a)
 		.service = a->service.state,
 		.role = a->neo4j.role,
 		.peers = peers,
-		.npeers = collect_peers(a, peers),
+		.npeers = agent_view_peers(a, peers),
 	};
 	struct decision d;
 
@@ -556,8 +533,19 @@ static void watchdog_fire(struct loop_timer *t)
 	loop_timer_set(a->loop, t, notify_watchdog_interval_ms());
 }
 
+/* Before anything is decided: how long its store is counts. */
+static void take_end(struct agent *a)
+{
+	const struct health *h = &a->card.health;
+	struct err e;
+
+	if (a->service.in_order && !h->stale && !h->panicked && voter_ended(&a->voter, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
 static void on_service(void *arg)
 {
+	take_end(arg);
 	step(arg);
 }
 

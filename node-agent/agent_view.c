@@ -75,3 +75,26 @@ void agent_answer(void *arg, const struct http_head *h, struct http_answer *answ
 	}
 	api_answer(&v, h, answer);
 }
+
+size_t agent_view_peers(const struct agent *a, struct formation_peer *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->peers.n; i++) {
+		const struct peer *p = &a->peers.peer[i];
+		if (!(p->member->roles & ROLE_VOTER))
+			continue;
+		to[n++] = (struct formation_peer){
+			.name = p->member->name,
+			.present = peer_present(p),
+			.heard = p->heard_ms >= 0,
+			.other_secret = peer_recently(p->forged_ms),
+			.unproven = peer_recently(p->unproven_ms),
+			.same_members = memcmp(p->last.digest, a->id.digest, DIGEST_SIZE) == 0,
+			.sees_all = peer_sees_all(&a->peers, p),
+			.state = p->last.state,
+			.role = p->last.role,
+		};
+	}
+	return n;
+}

@@ -31,17 +31,19 @@ static enum service_state state_of(const char *value, size_t n)
 	return SERVICE_UNKNOWN;
 }
 
-enum service_state service_parse(const char *show, long *main_pid)
+enum service_state service_parse(const char *show, long *main_pid, bool *failed)
 {
 	static const char active[] = "ActiveState=", pid[] = "MainPID=";
 	enum service_state state = SERVICE_UNKNOWN;
 
 	*main_pid = 0;
+	*failed = false;
 	for (const char *line = show; *line; line += strspn(line, "\n")) {
 		size_t n = strcspn(line, "\n");
-		if (str_starts(line, active))
+		if (str_starts(line, active)) {
 			state = state_of(line + strlen(active), n - strlen(active));
-		else if (str_starts(line, pid))
+			*failed = str_starts(line + strlen(active), "failed");
+		} else if (str_starts(line, pid))
 			*main_pid = atol(line + strlen(pid));
 		line += n;
 	}
@@ -88,8 +90,10 @@ static void want(struct service *s, enum service_action action)
 static void take_show(struct service *s, int code, const char *text)
 {
 	enum service_state before = s->state;
+	bool failed = false;
 
-	s->state = code ? SERVICE_UNKNOWN : service_parse(text, &s->main_pid);
+	s->state = code ? SERVICE_UNKNOWN : service_parse(text, &s->main_pid, &failed);
+	s->in_order = before == SERVICE_RUNNING && s->state == SERVICE_STOPPED && !failed;
 	if (code && !s->silent)
 		log_error("%s: how it is cannot be learned: %s", UNIT, text);
 	s->silent = code != 0;

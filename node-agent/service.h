@@ -24,6 +24,7 @@ struct service {
 	struct helper_client helper;
 	enum service_state state;
 	long main_pid;              /* of the unit; 0: none */
+	bool in_order;              /* it was seen to run, and its processes ended as asked */
 	enum service_action wanted; /* asked for while another was under way; SHOW: nothing */
 	enum service_action doing;  /* what the helper does */
 	enum service_action ending; /* how it was last told to end; SHOW: it was not */
@@ -48,7 +49,10 @@ void service_kill(struct service *s);
 /* Asks at once instead of at the next round. */
 void service_poll_now(struct service *s);
 
-/* Pure: the state from the output of "systemctl show -p ActiveState,MainPID". */
-enum service_state service_parse(const char *show, long *main_pid);
+/*
+ * Pure: the state from the output of "systemctl show -p ActiveState,MainPID". failed: its last end
+ * was by a signal, by a timeout or with an error.
+ */
+enum service_state service_parse(const char *show, long *main_pid, bool *failed);
 
 #endif

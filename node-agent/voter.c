@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "buf.h"
+#include "store_at_rest.h"
 #include "util.h"
 #include "voter.h"
 
@@ -18,6 +19,7 @@ void voter_open(struct voter *v, const struct identity *id, const char *store, c
 	*v = (struct voter){.id = id,
 		.store = store,
 		.run = run,
+		.told = TX_UNKNOWN,
 		.enabled = id->mode == NEO4J_HA && has_vote(identity_self(id))};
 }
 
@@ -121,6 +123,8 @@ static int see_tx(struct voter *v, const struct voter_look *look, struct err *e)
 {
 	struct err gone;
 
+	if (look->process && look->told && look->last_tx != TX_UNKNOWN)
+		v->told = look->last_tx;
 	if (look->last_tx == TX_UNKNOWN || check_store(v, look->held, &gone) < 0)
 		return 0;
 	return watermark_see(v->store, &v->watermark, look->last_tx, boottime_ms(), e);
@@ -267,8 +271,23 @@ uint64_t voter_master_tx(const struct voter *v, const struct hello *h)
 	return mine ? h->last_tx : TX_UNKNOWN;
 }
 
+int voter_ended(struct voter *v, struct err *e)
+{
+	_cleanup_free_ char *folder = store_folder(v->store);
+	uint64_t told = v->told;
+	struct neostore n;
+
+	v->told = TX_UNKNOWN;
+	if (!v->begun || told == TX_UNKNOWN || !folder)
+		return 0;
+	if (check_store(v, false, e) < 0 || store_read(folder, &n, e) < 0)
+		return -1;
+	return n.last_tx < told ? 0 : watermark_replace(v->store, &v->watermark, n.last_tx, e);
+}
+
 int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, struct err *e)
 {
+	v->told = TX_UNKNOWN;
 	if (!v->enabled)
 		return lease_save(v->run, LEASE_NEVER_ENDS, e);
 	if (check_store(v, false, e) < 0)

@@ -24,6 +24,7 @@ struct voter {
 	struct watermark watermark;
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
+	uint64_t told;    /* the last transaction, as this process of Neo4j told; TX_UNKNOWN */
 	char why[WHY_SIZE];
 	void (*news)(void *arg); /* what a peer says waits for an answer; NULL: nobody cares */
 	void *news_arg;
@@ -61,6 +62,14 @@ MUST_CHECK int voter_step(
 /* Before Neo4j is started as the verdict says, or with an emptied store. */
 MUST_CHECK int voter_starts(
 	struct voter *v, const struct verdict *verdict, bool emptied, struct err *e);
+
+/*
+ * After the Neo4j that this agent has seen running ended in order (service.h) and was well: its
+ * store tells itself how long it is, so that it is not put aside for what it may have become
+ * (voter_bound). Only one that had told its last transaction has recovered the store before, and
+ * only one that tells no less was closed.
+ */
+MUST_CHECK int voter_ended(struct voter *v, struct err *e);
 
 /* How many make a majority of those with a vote. */
 unsigned voter_majority(const struct voter *v);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include "../store_at_rest.h"
 #include "io.h"
 #include "pack.h"
 #include "pack_out.h"
@@ -13,11 +14,6 @@
 
 #define PIECE (32u << 10)
 #define FDS_MAX 1024 /* more than the agent ever has */
-
-static const char *const stores[] = {
-	"neo4j/data/databases/graph.db", /* 3.x */
-	"neo4j/data/graph.db",           /* 2.x */
-};
 
 /* What is this Neo4j's own and none of the store; at its top only. */
 static const char *const left_out[] = {
@@ -32,18 +28,6 @@ struct out {
 	struct pack pack;
 	struct buf buf;
 };
-
-char *pack_out_store(const char *dir)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
-		char *path = xasprintf("%s/%s", dir, stores[i]);
-		struct stat st;
-		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			return path;
-		free(path);
-	}
-	return NULL;
-}
 
 static int flush(struct out *o, size_t least, struct err *e)
 {
@@ -153,7 +137,7 @@ static int put_folder(struct out *o, const char *path, struct err *e)
 /* `neostore` comes first: it tells what all the rest is. */
 static int put_store(struct out *o, const char *dir, struct err *e)
 {
-	_cleanup_free_ char *store = pack_out_store(dir);
+	_cleanup_free_ char *store = store_folder(dir);
 
 	if (!store)
 		return err_set(e, "there is no store to back up");

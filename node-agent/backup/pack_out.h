@@ -10,7 +10,4 @@
  */
 pid_t pack_out(const char *dir, int fd);
 
-/* Where below p3 the store is that Neo4j has as graph.db; NULL: there is none. The caller frees. */
-char *pack_out_store(const char *dir);
-
 #endif

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tasks.h"
-#include <fcntl.h>
 #include <string.h>
 #include "../backup/unpack.h"
+#include "../store_at_rest.h"
 #include "../upgrade/install.h"
 #include "io.h"
 #include "log.h"
-#include "neostore.h"
 
 #define ASK_AGAIN_MS 5000
 #define RESULT_MAX 1024
@@ -91,13 +90,9 @@ static bool is_ordered(enum marker_state s)
 /* How far the store that was unpacked, or made by an upgrade, goes: it tells itself. */
 static int new_store(const struct tasks *t, struct neostore *n, struct err *e)
 {
-	_cleanup_free_ char *path = xasprintf("%s/" UNPACK_TO "/neostore", t->store);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	uint8_t head[NEOSTORE_NEEDS];
+	_cleanup_free_ char *folder = xasprintf("%s/" UNPACK_TO, t->store);
 
-	if (fd < 0 || io_pread_full(fd, head, sizeof(head), 0) < 0)
-		return err_errno(e, "%s", path);
-	return neostore_parse(head, sizeof(head), n, e);
+	return store_read(folder, n, e);
 }
 
 static int order_store(const struct tasks *t, const struct task *next,

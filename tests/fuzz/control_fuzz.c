@@ -13,6 +13,7 @@
 // use: node-agent/users/account.c node-agent/users/account_json.c node-agent/users/account_file.c
 // use: node-agent/task/task_verbs.c node-agent/marker.c node-agent/upgrade/install.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
+// use: node-agent/store_at_rest.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
 // use: node-agent/helper/helper_wire.c node-agent/quorum/decree.c

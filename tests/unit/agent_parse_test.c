@@ -12,16 +12,22 @@
 static void test_service(void)
 {
 	long pid;
+	bool failed;
 
-	is_int(service_parse("MainPID=77\nActiveState=active\n", &pid), SERVICE_RUNNING, "active");
+	is_int(service_parse("MainPID=77\nActiveState=active\n", &pid, &failed), SERVICE_RUNNING,
+		"active");
 	is_int(pid, 77, "its process");
-	is_int(service_parse("ActiveState=deactivating\n", &pid), SERVICE_RUNNING, "still there");
-	is_int(service_parse("ActiveState=activating", &pid), SERVICE_RUNNING, "coming");
-	is_int(service_parse("ActiveState=inactive\nMainPID=0\n", &pid), SERVICE_STOPPED,
+	is_int(service_parse("ActiveState=deactivating\n", &pid, &failed), SERVICE_RUNNING,
+		"still there");
+	is_int(service_parse("ActiveState=activating", &pid, &failed), SERVICE_RUNNING, "coming");
+	is_int(service_parse("ActiveState=inactive\nMainPID=0\n", &pid, &failed), SERVICE_STOPPED,
 		"stopped");
-	is_int(service_parse("ActiveState=failed\n", &pid), SERVICE_STOPPED, "failed");
-	is_int(service_parse("ActiveState=activeish\n", &pid), SERVICE_UNKNOWN, "something else");
-	is_int(service_parse("", &pid), SERVICE_UNKNOWN, "nothing");
+	ok(!failed, "in order");
+	is_int(service_parse("ActiveState=failed\n", &pid, &failed), SERVICE_STOPPED, "failed");
+	ok(failed, "and not in order");
+	is_int(service_parse("ActiveState=activeish\n", &pid, &failed), SERVICE_UNKNOWN,
+		"something else");
+	is_int(service_parse("", &pid, &failed), SERVICE_UNKNOWN, "nothing");
 }
 
 static uint64_t tx(const char *json)

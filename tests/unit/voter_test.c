@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Nothing follows from a verdict before it is written down; what cannot be written counts not. */
 // use: node-agent/voter.c node-agent/memory.c node-agent/runtime.c node-agent/watermark.c
+// use: node-agent/store_at_rest.c
 // use: node-agent/peers.c node-agent/hello.c node-agent/identity.c node-agent/quorum/wire.c
 // use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
 // use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
@@ -9,6 +10,7 @@
 #include <sodium.h>
 #include <sys/stat.h>
 #include "io.h"
+#include "node-agent/store_at_rest.h"
 #include "node-agent/voter.h"
 #include "tap.h"
 #include "util.h"
@@ -271,6 +273,82 @@ static void test_emptied(void)
 	is_int(voter_starts(&v, &verdict, true, &e), -1, "that must be written before");
 }
 
+/* --- an end in order */
+
+#define GRAPH_DB "neo4j/data/databases/graph.db"
+
+/* A store as Neo4j leaves it; size: bytes of the file `neostore`. */
+static void leave_store(uint8_t last_tx, size_t size)
+{
+	static const char *const folders[] = {
+		"neo4j", "neo4j/data", "neo4j/data/databases", GRAPH_DB};
+	_cleanup_free_ char *path = xasprintf("%s/" GRAPH_DB "/neostore", p3);
+	uint8_t head[NEOSTORE_NEEDS] = {0};
+	struct err e;
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		_cleanup_free_ char *folder = xasprintf("%s/%s", p3, folders[i]);
+		(void)!mkdir(folder, 0700);
+	}
+	for (size_t i = 0; i < sizeof(head); i += 9)
+		head[i] = 1;
+	head[sizeof(head) - 1] = last_tx;
+	is_int(io_write_atomic(path, head, size, 0600, &e), 0, "a store that goes to %u", last_tx);
+}
+
+static uint64_t bound_on_p3(void)
+{
+	struct watermark w;
+	struct err e;
+
+	return watermark_load(p3, &w, &e) == 0 ? w.bound : UINT64_MAX;
+}
+
+/* Its Neo4j, master, has told 5, and what that may have become is on p3. */
+static void begin_master(struct voter *v, bool told)
+{
+	struct verdict verdict;
+	struct voter_look look = is_master;
+
+	fresh();
+	begin(v);
+	ok(may_write(v, &verdict), "a master");
+	look.told = told;
+	is_int(step(v, &look, &verdict), 0, "takes a look");
+	v->watermark.bound = 60;
+}
+
+static void test_ended(void)
+{
+	struct voter v;
+	struct err e;
+
+	begin_master(&v, true);
+	leave_store(7, NEOSTORE_NEEDS);
+	is_int(voter_ended(&v, &e), 0, "it ended in order");
+	is_int((long long)bound_on_p3(), 7, "and its store tells how long it is");
+	v.watermark.bound = 60;
+	leave_store(9, NEOSTORE_NEEDS);
+	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60, "once only");
+
+	begin_master(&v, true);
+	leave_store(4, NEOSTORE_NEEDS);
+	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60,
+		"one that tells less than Neo4j did was not closed");
+
+	begin_master(&v, false);
+	leave_store(7, NEOSTORE_NEEDS);
+	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60,
+		"one that told nothing may not have recovered what it had");
+
+	begin_master(&v, true);
+	leave_store(7, NEOSTORE_NEEDS - 1);
+	ok(voter_ended(&v, &e) < 0 && v.watermark.bound == 60, "half a file: %s", e.msg);
+
+	begin_master(&v, true);
+	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60, "no store, nothing to tell");
+}
+
 /* What is left by an agent that was killed. */
 static void test_next_agent(void)
 {
@@ -368,6 +446,7 @@ int main(void)
 	test_run_unwritable();
 	test_p3_gone();
 	test_emptied();
+	test_ended();
 	test_next_agent();
 	test_no_quorum();
 	test_news();

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "store_at_rest.h"
+#include "util.h"
+
+static const char *const stores[] = {
+	"neo4j/data/databases/graph.db", /* 3.x */
+	"neo4j/data/graph.db",           /* 2.x */
+};
+
+char *store_folder(const char *dir)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(stores); i++) {
+		char *path = xasprintf("%s/%s", dir, stores[i]);
+		struct stat st;
+		if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
+int store_read(const char *folder, struct neostore *n, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/neostore", folder);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	uint8_t head[NEOSTORE_NEEDS];
+
+	if (fd < 0 || io_pread_full(fd, head, sizeof(head), 0) < 0)
+		return err_errno(e, "%s", path);
+	return neostore_parse(head, sizeof(head), n, e);
+}
