@@ -211,13 +211,6 @@ static bool may_usurp(const struct quorum *q, unsigned id)
 	       !mastership_equal(&w->basis, g) && w->last_tx > quorum_said(q, g->id)->last_tx;
 }
 
-static bool is_arbiter(const struct quorum *q)
-{
-	const struct manifest_member *me = manifest_member(quorum_members(q), q->self);
-
-	return me && me->role == MANIFEST_ARBITER;
-}
-
 /* Is its Neo4j slave of the granted master in this very stint, or itself that master? */
 static bool is_below_granted(const struct quorum *q)
 {
@@ -268,7 +261,7 @@ bool quorum_lags(const struct quorum *q)
 {
 	unsigned master = q->d.granted.id;
 
-	return master != q->self && !is_arbiter(q) && is_below_granted(q) &&
+	return master != q->self && !quorum_is_arbiter(q) && is_below_granted(q) &&
 	       quorum_joined(q, master) && quorum_said(q, master)->role == NEO4J_MASTER &&
 	       both_told(q) && q->mine.last_tx < q->mark_tx;
 }
@@ -287,7 +280,7 @@ static bool follows_granted(const struct quorum *q)
 {
 	if (q->d.granted.id == q->self)
 		return is_below_granted(q) && quorum_majority_of(q, quorum_follows_me);
-	return is_arbiter(q) || has_caught_up(q);
+	return quorum_is_arbiter(q) || has_caught_up(q);
 }
 
 /*
@@ -316,7 +309,7 @@ void quorum_follow(struct quorum *q)
  */
 void quorum_touch(struct quorum *q, bool unseen)
 {
-	if (is_arbiter(q) || !q->mine.whole || !(q->mine.neo4j_run || unseen))
+	if (quorum_is_arbiter(q) || !q->mine.whole || !(q->mine.neo4j_run || unseen))
 		return;
 	if (mastership_equal(&q->d.basis, &q->d.granted) && is_below_granted(q))
 		q->d.touched = q->d.basis;
@@ -399,6 +392,6 @@ void quorum_decide_ports(const struct quorum *q, struct verdict *v)
 
 	v->open = q->lease && q->now_ms < until_ms;
 	v->writable = v->open && !q->below;
-	if (v->open && !is_arbiter(q) && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
+	if (v->open && !quorum_is_arbiter(q) && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
 		v->lease_ms = until_ms + QUORUM_MARGIN_MS;
 }

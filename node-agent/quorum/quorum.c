@@ -170,12 +170,29 @@ static void watch_overruled(struct quorum *q)
 		q->overruled_ms = q->now_ms;
 }
 
+/*
+ * Follows the last one that anybody may have written to, and has yet to join, which makes an
+ * election that it should win if it has more, or has won it. Nobody follows another one meanwhile
+ * (may_usurp).
+ */
+static bool has_right_of_way(const struct quorum *q)
+{
+	return q->d.basis.term && !quorum_behind(q, q->self) &&
+	       (!q->formed || q->mine.role == NEO4J_MASTER);
+}
+
+static int64_t overruled_after(const struct quorum *q)
+{
+	bool member = q->mine.role == NEO4J_MASTER || q->mine.role == NEO4J_SLAVE;
+
+	if (has_right_of_way(q))
+		return QUORUM_LATE_MS;
+	return q->formed && !member ? QUORUM_OVERRULED_MS : 0;
+}
+
 static bool is_overruled(const struct quorum *q)
 {
-	bool waits = q->formed && q->mine.role != NEO4J_MASTER && q->mine.role != NEO4J_SLAVE;
-
-	return q->overruled_ms >= 0 &&
-	       q->now_ms - q->overruled_ms >= (waits ? QUORUM_OVERRULED_MS : 0);
+	return q->overruled_ms >= 0 && q->now_ms - q->overruled_ms >= overruled_after(q);
 }
 
 /* Of two masters only one leads: the other one missed an election, and may never hear of it. */
@@ -205,9 +222,10 @@ static bool outdoes_me(const struct quorum *q, unsigned id)
  */
 static bool is_orphan(const struct quorum *q)
 {
-	return !q->formed && q->d.basis.term && quorum_behind(q, q->self) &&
-	       quorum_astray(q, q->self) && quorum_count_of(q, quorum_joined) &&
-	       !quorum_count_of(q, quorum_is_leading) && !quorum_count_of(q, outdoes_me);
+	return !quorum_is_arbiter(q) && !q->formed && q->d.basis.term &&
+	       quorum_behind(q, q->self) && quorum_astray(q, q->self) &&
+	       quorum_count_of(q, quorum_joined) && !quorum_count_of(q, quorum_is_leading) &&
+	       !quorum_count_of(q, outdoes_me);
 }
 
 /*

@@ -85,9 +85,17 @@
  * may be no longer than the new master's after all. One that was elected with has so long to become
  * that one's slave before it counts as overruled. Ended at once, a slave that is a second slower
  * than the election took the cluster's quorum with it (2.3.1, 2 of 3 left). One that has yet to
- * join has no such time: its joining makes an election.
+ * join, whose joining makes an election, has no such time.
  */
 #define QUORUM_OVERRULED_MS 15000
+/*
+ * But one whose store follows the last master, or is that one's, may have what was acknowledged and
+ * is nowhere else: that master could push it to nobody, for all went at one moment (seen, 3.5).
+ * Where its Neo4j joins later than the others elect, they wait for it so long.
+ */
+#ifndef QUORUM_LATE_MS /* likewise */
+#define QUORUM_LATE_MS 60000
+#endif
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
 /* A slave pulls twice a second; how far it is its agent asks every second, and tells the next. */

@@ -12,6 +12,8 @@ typedef bool member_test(const struct quorum *q, unsigned id);
 bool quorum_near(const struct quorum *q, unsigned id, int64_t ms);
 /* Is what it remembers of the decrees whole? */
 bool quorum_votes(const struct quorum *q, unsigned id);
+/* Has this node a vote, but no store? */
+bool quorum_is_arbiter(const struct quorum *q);
 /* Was its card given up for lost, or did it never come? Nothing of it counts then. */
 bool quorum_is_lost(const struct quorum *q, unsigned id);
 /* What id last said; of this node itself, what it would say. */

@@ -16,6 +16,13 @@ bool quorum_near(const struct quorum *q, unsigned id, int64_t ms)
 	return s->heard_ms >= 0 && q->now_ms - s->heard_ms < ms;
 }
 
+bool quorum_is_arbiter(const struct quorum *q)
+{
+	const struct manifest_member *me = manifest_member(quorum_members(q), q->self);
+
+	return me && me->role == MANIFEST_ARBITER;
+}
+
 bool quorum_is_lost(const struct quorum *q, unsigned id)
 {
 	const struct manifest_member *m = manifest_member(&q->d.manifest, id);

@@ -127,13 +127,13 @@ static bool may_learn(const struct quorum *q)
 	       quorum_may_come(q, q->self) && quorum_count_of(q, quorum_is_leading);
 }
 
-/* One given up that comes back is taken for emptied: its store may be as long as the master's. */
+/*
+ * One given up that comes back is taken for emptied: its store may be as long as the master's. Also
+ * when it has its vote again before it starts.
+ */
 static bool is_stale(const struct quorum *q)
 {
-	const struct manifest_member *me = manifest_member(&q->d.manifest, q->self);
-
-	return quorum_is_lost(q, q->self) && me->role == MANIFEST_DATA && q->mine.whole &&
-	       !q->d.basis.term && quorum_last(q).term;
+	return !quorum_is_arbiter(q) && q->mine.whole && !q->d.basis.term && quorum_last(q).term;
 }
 
 void quorum_forget_store(struct quorum *q)

@@ -186,7 +186,8 @@ static void seek(struct world *w, unsigned id)
 		if (!it && (!meets(w, id, k) || !idset_has(&n->list, k)))
 			continue;
 		if (neo(w, k)->phase == NEO4J_MEMBER) {
-			join(w, id, k);
+			if (w->now_ms >= w->node[id].joins_ms || idset_count(&n->members))
+				join(w, id, k);
 			return;
 		}
 		if (it || idset_has(&neo(w, k)->list, id)) {

@@ -10,7 +10,7 @@ schedules=${SCHEDULES:-100000}
 mkdir -p "$build"
 n=0 bad=0
 # Schedules that lost something once: how many faults the table had then, and the seed.
-mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631")
+mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631" "21 22819" "21 9049644")
 
 result() { # STATUS NAME DIAGNOSTIC
   n=$((n + 1))
@@ -44,22 +44,25 @@ for ((i = 0; i < cores; i++)); do
 done
 log=$("$build/sim" -e 500)
 result $? "an emptied card, one that was away and one that has it all: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
+log=$("$build/sim" -a 4000)
+result $? "all Neo4js or all power at one moment, the last write on one store: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
 for m in "${mended[@]}"; do
   read -r faults seed <<<"$m"
   log=$("$build/sim" -f "$faults" -v "$seed")
   result $? "seed $seed of $faults faults" "$(tail -n 1 <<<"$log")"
 done
 
-broken() { # NAME WHAT FLAG
+broken() { # NAME WHAT FLAG [STORY]
   log=$(compile "$1" -DBAD_MAX=1 "$3") || {
     result 1 "$1 builds" "$log" # one that is not there would notice everything
     return
   }
-  ! log=$("$build/$1" 20000 2>&1)
+  ! log=$("$build/$1" ${4:+"$4"} 20000 2>&1)
   result $? "noticed: $2" "$log"
 }
 broken half "a half taken for a majority" '-DMANIFEST_MAJORITY(n)=(((n)+1)/2)'
 broken forgetful "voters changed, and what was a majority before forgotten" -DMANIFEST_FORGETS=1
 broken early "a mastership granted while the one before may hold a lease" '-DQUORUM_STOP_MS=(-9000)'
+broken hasty "the one with the most given no time to join" -DQUORUM_LATE_MS=0 -a
 echo "1..$n"
 exit $bad

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Runs schedules of faults on the formation rules: sim_test [-e] [-f FAULTS] [SEEDS [FIRST]], and
- * sim_test [-e] [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed and
+ * Runs schedules of faults on the formation rules: sim_test [-a|-e] [-f FAULTS] [SEEDS [FIRST]],
+ * and sim_test [-a|-e] [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed and
  * powered: then a cluster must be there, unless the rules forbid it. Prints TAP.
  *
  * With each fault that the table gets a seed becomes another schedule. -f takes the table's first
- * ones only, to play a schedule of before. -e plays one story (play_emptied) instead of faults.
+ * ones only, to play a schedule of before. -a and -e play one story each (play_at_once,
+ * play_emptied) instead of faults.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +146,12 @@ static void strike_clock_back(struct world *w, unsigned id)
 	world_log(w, "%u: the wall clock goes back ten years", id);
 }
 
+static void strike_late(struct world *w, unsigned id)
+{
+	w->node[id].joins_ms = w->now_ms + (int64_t)world_random(w, 60000);
+	world_log(w, "%u: its Neo4j joins nobody for a while", id);
+}
+
 /* A person loses patience with one that is away. */
 static void strike_give_up(struct world *w, unsigned id)
 {
@@ -192,6 +199,7 @@ static const struct fault faults[] = {
 	{"node add", 4, strike_grow},
 	{"node remove", 3, strike_shrink},
 	{"slave lags", 4, strike_lag},
+	{"joins late", 4, strike_late},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -267,20 +275,25 @@ static void stay_calm(struct world *w)
 	}
 }
 
-static void power_on(struct world *w)
+/* All, in any order; skew_ms is a multiple of STEP_MS. */
+static void boot_within(struct world *w, int64_t skew_ms)
 {
-	unsigned skew = world_random(w, 4) == 0 ? 120 : 20;
 	int64_t at[NODES + 1];
 
 	for (unsigned id = 1; id <= w->n; id++)
-		at[id] = (int64_t)world_random(w, skew * 1000);
-	for (int64_t t = 0; t <= skew * 1000; t += STEP_MS) {
+		at[id] = (int64_t)world_random(w, (uint64_t)skew_ms);
+	for (int64_t t = 0; t <= skew_ms; t += STEP_MS) {
 		for (unsigned id = 1; id <= w->n; id++) {
 			if (!w->node[id].on && at[id] <= t && at[id] > t - STEP_MS)
 				node_boot(w, id);
 		}
 		world_step(w);
 	}
+}
+
+static void power_on(struct world *w)
+{
+	boot_within(w, world_random(w, 4) == 0 ? 120000 : 20000);
 }
 
 static void all_well(struct world *w)
@@ -290,7 +303,7 @@ static void all_well(struct world *w)
 	w->crash_on_save = false;
 	for (unsigned id = 1; id <= w->n; id++) {
 		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
-		w->node[id].neo4j.lags_ms = 0;
+		w->node[id].neo4j.lags_ms = w->node[id].joins_ms = 0;
 		node_boot(w, id);
 	}
 }
@@ -455,6 +468,71 @@ static void play_emptied(struct world *w, uint64_t seed, size_t nfaults)
 		world_violated(w, "one has it all, and no cluster");
 }
 
+/* The writer's next write goes to the master alone, and is acknowledged all the same. */
+static void write_alone(struct world *w, unsigned master)
+{
+	unsigned before = w->writes;
+
+	for (unsigned id = 1; id <= w->n; id++)
+		w->node[id].neo4j.lags_ms = id == master ? 0 : w->now_ms + 2 * TICK_MS;
+	for (int64_t end = w->now_ms + 2 * TICK_MS; w->now_ms < end && w->writes == before;)
+		world_step(w);
+}
+
+static void end_all_neo4js(struct world *w)
+{
+	bool in_order = world_random(w, 2);
+
+	for (unsigned id = 1; id <= w->n; id++) {
+		if (in_order)
+			neo4j_leave(w, id);
+		else
+			neo4j_kill(w, id);
+	}
+}
+
+static void cut_and_boot_all(struct world *w)
+{
+	strike_cut_all(w, 0);
+	boot_within(w, 1000 * (int64_t)world_random(w, 31));
+}
+
+/*
+ * What tests/cluster/restart_test.sh does with real machines: all Neo4js end at one moment, or all
+ * power. The last write is on one store only; but all are there afterwards, and nothing is to be
+ * lost.
+ */
+static void play_at_once(struct world *w, uint64_t seed, size_t nfaults)
+{
+	(void)nfaults;
+	world_begin(w, seed);
+	strike_boot_all(w, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		if (!run_until_formed(w, 240000)) {
+			world_violated(w, "all were there, and no cluster");
+			return;
+		}
+		if (world_random(w, 2)) /* the lowest number is not always master */
+			neo4j_kill(w, writable(w));
+		run_for(w, (int64_t)world_random(w, 60000));
+		unsigned master = writable(w);
+		if (!master)
+			continue;
+		write_alone(w, master);
+		if (world_random(w, 2))
+			end_all_neo4js(w);
+		else
+			cut_and_boot_all(w);
+		for (unsigned id = 1; id <= w->n; id++)
+			w->node[id].joins_ms = w->now_ms + (int64_t)world_random(w, 60000);
+		if (!run_until_formed(w, 240000)) {
+			world_violated(w, "all ended at one moment, and no cluster");
+			return;
+		}
+		writer_audit_all(w, writable(w));
+	}
+}
+
 static int tell_one(uint64_t seed, size_t nfaults, schedule *play)
 {
 	static struct world w;
@@ -505,10 +583,12 @@ int main(int argc, char **argv)
 	uint64_t at[2] = {1000, 0};
 	int c;
 
-	while ((c = getopt(argc, argv, "ef:v:")) != -1) {
+	while ((c = getopt(argc, argv, "aef:v:")) != -1) {
 		if (c == 'v')
 			return tell_one(strtoull(optarg, NULL, 10), nfaults, play);
-		if (c == 'e')
+		if (c == 'a')
+			play = play_at_once;
+		else if (c == 'e')
 			play = play_emptied;
 		else if (c != 'f' || !(nfaults = strtoull(optarg, NULL, 10)) || nfaults > NFAULTS)
 			return 2;

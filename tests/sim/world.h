@@ -83,6 +83,7 @@ struct node {
 	struct idset missing;
 	int64_t lease_ms; /* in /run: outlives the agent */
 	int64_t hung_ms;  /* the agent does nothing before */
+	int64_t joins_ms; /* its Neo4j is heard, but joins nobody before */
 	int64_t next_ms;
 	struct {
 		int64_t sent_ms; /* of the newest hello heard from it */
@@ -175,6 +176,8 @@ bool generation_settled(const struct world *w);
 
 /* writer.c */
 void writer_tick(struct world *w);
+/* Where no store was away: is all that was ever acknowledged on the master? */
+void writer_audit_all(struct world *w, unsigned master);
 void writes_add_all(struct writes *s, const struct writes *more);
 
 #endif

@@ -83,6 +83,16 @@ static void audit(struct world *w, unsigned master)
 	}
 }
 
+void writer_audit_all(struct world *w, unsigned master)
+{
+	for (unsigned k = 0; k < WRITES_WORDS; k++) {
+		uint64_t lost = w->acked.bits[k] & ~w->node[master].card.store.writes.bits[k];
+		if (lost)
+			world_violated(w, "write %u was acknowledged, and master %u has it not",
+				64 * k + (unsigned)__builtin_ctzll(lost), master);
+	}
+}
+
 static void commit(struct world *w, unsigned master)
 {
 	struct store *s = &w->node[master].card.store;

@@ -50,8 +50,8 @@ static void hear_3(struct quorum *q, int64_t now_ms)
 		.last_tx = 90,
 		.granted = master ? of_3 : of_1,
 		.basis = master && leads ? of_3 : of_1,
-		.followed = of_1,
-		.touched = of_1,
+		.followed = master && leads ? of_3 : of_1,
+		.touched = master && leads ? of_3 : of_1,
 		.claim = master ? of_3 : (struct mastership){0}};
 
 	quorum_seen(q, 3, now_ms);
@@ -113,13 +113,31 @@ int main(void)
 	begin(&q);
 	now_ms = ELECTED_MS;
 	look.formed = false;
-	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
-		"one that has yet to join with a longer store");
-	is_int((long)now_ms, ELECTED_MS, "likewise: its joining would make an election");
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS + QUORUM_LATE_MS),
+		"the others follow another master",
+		"one that has yet to join, and may have what the last master took last");
+	is_int((long)now_ms, ELECTED_MS + QUORUM_LATE_MS,
+		"has time to join and win the election that this makes");
 
 	begin(&q);
 	now_ms = ELECTED_MS;
-	look.formed = leads = true;
+	struct quorum_look master = look;
+	master.role = NEO4J_MASTER;
+	master.formed = true;
+	master.master = 2;
+	is_str(live(&q, &master, &now_ms, ELECTED_MS + QUORUM_LATE_MS), "",
+		"nor is it ended when it has won it, before the others know");
+
+	begin(&q);
+	now_ms = ELECTED_MS;
+	leads = true;
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
+		"where the other one leads already");
+	is_int((long)now_ms, ELECTED_MS, "it is ended at once: its joining would undo writes");
+
+	begin(&q);
+	now_ms = ELECTED_MS;
+	look.formed = true;
 	look.role = NEO4J_MASTER;
 	look.master = 2;
 	look.last_tx = 80;
