@@ -45,13 +45,20 @@ static int check_pin(struct agent *a, struct err *e)
 	return r;
 }
 
-/* While an upgrade is at the store Neo4j rests anyway. */
+/* While an upgrade is at the store Neo4j rests anyway; and what serves has joined. */
 static void check_version(struct agent *a)
 {
+	const struct peer *leader = voter_leading_peer(&a->peers);
+
 	a->awaits[0] = '\0';
-	if (a->p3 && !task_rests(&a->tasks.task))
-		store_version_fits(&a->marker, &a->id, a->awaits);
-	a->tasks.awaits = a->awaits[0] ? a->marker.neo4j : "";
+	a->tasks.awaits = "";
+	if (!a->p3 || task_rests(&a->tasks.task))
+		return;
+	if (!store_version_fits(&a->marker, &a->id, a->awaits))
+		a->tasks.awaits = a->marker.neo4j;
+	else if (leader && a->now.state != NODE_SERVING &&
+		 !store_version_joins(leader->last.neo4j, &a->id, a->awaits))
+		a->tasks.awaits = leader->last.neo4j;
 }
 
 static void check_marker(struct agent *a)
@@ -302,7 +309,7 @@ static void break_wedge(struct agent *a)
 {
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
 	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
-	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
+	bool led = a->id.mode != NEO4J_HA || voter_leading_peer(&a->peers);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
 		.joins = runs && joins && led,
@@ -469,6 +476,7 @@ static void tell_peers(struct agent *a)
 	};
 
 	why_copy(h.why, self.why);
+	memcpy(h.neo4j, a->id.neo4j, sizeof(h.neo4j));
 	users_tell(&a->users, h.users);
 	a->told_ms = boottime_ms();
 	if (!a->mute)
@@ -537,9 +545,10 @@ static void watchdog_fire(struct loop_timer *t)
 static void take_end(struct agent *a)
 {
 	const struct health *h = &a->card.health;
+	bool closed = a->service.in_order && !h->stale && !h->panicked;
 	struct err e;
 
-	if (a->service.in_order && !h->stale && !h->panicked && voter_ended(&a->voter, &e) < 0)
+	if (a->service.ended && voter_ended(&a->voter, closed, &e) < 0)
 		log_warn("%s", e.msg);
 }
 

@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 7 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 8 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {
@@ -40,7 +40,8 @@ enum {
 	AT_TASK_STEP = AT_TASK + 8,
 	AT_TASK_KEEPER = AT_TASK_STEP + 1,
 	AT_USERS = AT_TASK_KEEPER + 1,
-	AT_WORD = AT_USERS + HELLO_USERS,
+	AT_NEO4J = AT_USERS + HELLO_USERS,
+	AT_WORD = AT_NEO4J + NEO4J_SIZE - 1,
 	AT_END = AT_WORD + WORD_WIRE,
 };
 
@@ -178,6 +179,7 @@ size_t hello_encode(
 	memcpy(body + AT_SERIAL, h->serial, SERIAL_SIZE);
 	body[AT_FLAGS] = h->flags;
 	memcpy(body + AT_USERS, h->users, HELLO_USERS);
+	put_text(body + AT_NEO4J, NEO4J_SIZE - 1, h->neo4j);
 	return AT_WORD + w.at;
 }
 
@@ -194,7 +196,8 @@ int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest
 		return -1;
 	if (get_text(body + AT_SENDER, NAME_SIZE - 1, h->sender) < 0)
 		return -1;
-	if (get_text(body + AT_WHY, WHY_SIZE - 1, h->why) < 0)
+	if (get_text(body + AT_WHY, WHY_SIZE - 1, h->why) < 0 ||
+		get_text(body + AT_NEO4J, NEO4J_SIZE - 1, h->neo4j) < 0)
 		return -1;
 	if (get_clock(body, &h->clock) < 0 || get_turn(body, &h->turn) < 0 ||
 		get_task(body, &h->task) < 0)

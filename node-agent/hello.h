@@ -36,7 +36,7 @@
 #define HELLO_HEAD 32
 #define SERIAL_SIZE 8 /* of a digest of the board's serial (pin.h) */
 #define HELLO_USERS 8
-#define HELLO_BODY (330 + WORD_WIRE)
+#define HELLO_BODY (330 + NEO4J_SIZE - 1 + WORD_WIRE)
 #define HELLO_TAG 16
 #define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
 #define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
@@ -85,6 +85,7 @@ struct hello {
 	uint8_t serial[SERIAL_SIZE]; /* of the sender's board; 0: it tells none */
 	uint8_t flags;
 	uint8_t users[HELLO_USERS]; /* digest of Neo4j's users (users/users.h); 0: none */
+	char neo4j[NEO4J_SIZE]; /* the version of its Neo4j; "" on a node that is only a proxy */
 	struct word word;
 };
 

@@ -25,10 +25,15 @@ char *store_folder(const char *dir)
 int store_read(const char *folder, struct neostore *n, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s/neostore", folder);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	uint8_t head[NEOSTORE_NEEDS];
+	struct stat st;
 
-	if (fd < 0 || io_pread_full(fd, head, sizeof(head), 0) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, "%s: is no file", path);
+	if (io_pread_full(fd, head, sizeof(head), 0) < 0)
 		return err_errno(e, "%s", path);
 	return neostore_parse(head, sizeof(head), n, e);
 }

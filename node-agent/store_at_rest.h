@@ -8,7 +8,10 @@
  * The caller frees. */
 char *store_folder(const char *dir);
 
-/* What the store in that folder says of itself; while a Neo4j has it open that may be old. */
+/*
+ * What the store in that folder says of itself; while a Neo4j has it open that may be old. The
+ * folder is Neo4j's: whatever lies there does not make the caller wait.
+ */
 MUST_CHECK int store_read(const char *folder, struct neostore *n, struct err *e);
 
 #endif

@@ -5,13 +5,13 @@
 #include "store_version.h"
 
 /* What is known of one of theirs counts only by the end of its profile's name. */
-static bool opens_as_it_is(const char *from, const struct identity *id)
+static bool opens_as_it_is(const char *from, const char *to, enum neo4j_mode mode)
 {
-	const char *profile = id->mode == NEO4J_CAUSAL ? "-causal" : "";
+	const char *profile = mode == NEO4J_CAUSAL ? "-causal" : "";
 	bool alone;
 	struct err ignored;
 
-	return neo4j_upgrade_find(from, id->neo4j, profile, &alone, &ignored) == 0 && !alone;
+	return neo4j_upgrade_find(from, to, profile, &alone, &ignored) == 0 && !alone;
 }
 
 static bool is_newer(const char *store, const char *ours)
@@ -33,10 +33,24 @@ bool store_version_fits(const struct marker *m, const struct identity *id, char 
 		snprintf(why, WHY_SIZE,
 			"its store is of Neo4j %.20s, which this card's %.20s cannot open",
 			m->neo4j, id->neo4j);
-	else if (!opens_as_it_is(m->neo4j, id))
+	else if (!opens_as_it_is(m->neo4j, id->neo4j, id->mode))
 		snprintf(why, WHY_SIZE,
 			"its store is of Neo4j %.20s, this card has %.20s: waits for "
 			"`bramble upgrade`",
 			m->neo4j, id->neo4j);
 	return !why[0];
+}
+
+bool store_version_joins(const char *master, const struct identity *id, char why[WHY_SIZE])
+{
+	bool newer = neo4j_version_compare(master, id->neo4j) > 0;
+
+	why[0] = '\0';
+	if (id->mode != NEO4J_HA || !master[0] || strcmp(master, id->neo4j) == 0 ||
+		opens_as_it_is(newer ? id->neo4j : master, newer ? master : id->neo4j, id->mode))
+		return true;
+	snprintf(why, WHY_SIZE, "the master runs Neo4j %.20s, this card has %.20s: %s", master,
+		id->neo4j,
+		newer ? "flash it with what the others have" : "waits for `bramble upgrade`");
+	return false;
 }

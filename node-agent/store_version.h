@@ -17,4 +17,11 @@
  */
 bool store_version_fits(const struct marker *m, const struct identity *id, char why[WHY_SIZE]);
 
+/*
+ * May this card's Neo4j join a master of Neo4j `master`? HA has no rolling upgrade: one of another
+ * version seeks that cluster for ever (2.3.1 and 3.5 were tried), so a card that was flashed with
+ * another one than the others have waits, too, whatever its store. Pure. False: not, and why.
+ */
+bool store_version_joins(const char *master, const struct identity *id, char why[WHY_SIZE]);
+
 #endif

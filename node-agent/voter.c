@@ -271,18 +271,20 @@ uint64_t voter_master_tx(const struct voter *v, const struct hello *h)
 	return mine ? h->last_tx : TX_UNKNOWN;
 }
 
-int voter_ended(struct voter *v, struct err *e)
+int voter_ended(struct voter *v, bool closed, struct err *e)
 {
 	_cleanup_free_ char *folder = store_folder(v->store);
 	uint64_t told = v->told;
 	struct neostore n;
 
 	v->told = TX_UNKNOWN;
-	if (!v->begun || told == TX_UNKNOWN || !folder)
+	if (!v->begun || !closed || told == TX_UNKNOWN || !folder)
 		return 0;
 	if (check_store(v, false, e) < 0 || store_read(folder, &n, e) < 0)
 		return -1;
-	return n.last_tx < told ? 0 : watermark_replace(v->store, &v->watermark, n.last_tx, e);
+	if (n.last_tx < told)
+		return 0;
+	return watermark_exact(v->store, &v->watermark, n.last_tx, boottime_ms(), e);
 }
 
 int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, struct err *e)
@@ -403,13 +405,14 @@ bool voter_leads(const struct hello *h)
 	       w->basis.term == w->claim.term && w->basis.id == w->claim.id;
 }
 
-bool voter_peer_leads(const struct peers *peers)
+const struct peer *voter_leading_peer(const struct peers *peers)
 {
 	for (size_t i = 0; i < peers->n; i++) {
-		if (peer_present(&peers->peer[i]) && voter_leads(&peers->peer[i].last))
-			return true;
+		const struct peer *p = &peers->peer[i];
+		if (peer_present(p) && voter_leads(&p->last))
+			return p;
 	}
-	return false;
+	return NULL;
 }
 
 const char *voter_rest(const struct voter *v)

@@ -64,12 +64,12 @@ MUST_CHECK int voter_starts(
 	struct voter *v, const struct verdict *verdict, bool emptied, struct err *e);
 
 /*
- * After the Neo4j that this agent has seen running ended in order (service.h) and was well: its
- * store tells itself how long it is, so that it is not put aside for what it may have become
- * (voter_bound). Only one that had told its last transaction has recovered the store before, and
- * only one that tells no less was closed.
+ * After each end of a Neo4j that this agent has seen running. closed: in order (service.h), and it
+ * was well: then its store tells itself how long it is, so that it is not put aside for what it may
+ * have become (voter_bound). Only a Neo4j that had told its last transaction has recovered the
+ * store before, and only a store that tells no less was closed.
  */
-MUST_CHECK int voter_ended(struct voter *v, struct err *e);
+MUST_CHECK int voter_ended(struct voter *v, bool closed, struct err *e);
 
 /* How many make a majority of those with a vote. */
 unsigned voter_majority(const struct voter *v);
@@ -121,8 +121,8 @@ bool voter_belongs(const struct voter *v, const struct member *m);
  * is it master?
  */
 bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role);
-/* The same of a peer, by its own word; and does one of those that are heard say so? */
+/* The same of a peer, by its own word; and who of those that are heard says so? NULL: nobody. */
 bool voter_leads(const struct hello *h);
-bool voter_peer_leads(const struct peers *peers);
+const struct peer *voter_leading_peer(const struct peers *peers);
 
 #endif

@@ -77,6 +77,14 @@ int watermark_lower(const char *dir, struct watermark *w, uint64_t tx, struct er
 	return save(dir, w, tx, e);
 }
 
+int watermark_exact(
+	const char *dir, struct watermark *w, uint64_t tx, int64_t now_ms, struct err *e)
+{
+	w->seen = tx;
+	w->moved_ms = now_ms;
+	return save(dir, w, tx, e);
+}
+
 int watermark_replace(const char *dir, struct watermark *w, uint64_t tx, struct err *e)
 {
 	*w = (struct watermark){0};

@@ -200,15 +200,19 @@ void quorum_grant(struct quorum *q)
 	q->dirty = true;
 }
 
-/* Somebody whose Neo4j runs with a longer store than the granted master's, and not below it. */
+/*
+ * Somebody whose Neo4j runs with a longer store than the granted master's, and not below it. If its
+ * agent hangs, that Neo4j may join until bramble-guard has ended it.
+ */
 static bool may_usurp(const struct quorum *q, unsigned id)
 {
 	const struct mastership *g = &q->d.granted;
 	const struct word *w = quorum_said(q, id);
 
 	return id != g->id && !quorum_is_slave_of(q, id, g->id) &&
-	       quorum_in_run(q, id, QUORUM_LEASE_MS) && w->neo4j_run == q->d.manifest.run &&
-	       !mastership_equal(&w->basis, g) && w->last_tx > quorum_said(q, g->id)->last_tx;
+	       quorum_in_run(q, id, QUORUM_LEASE_MS + QUORUM_STOP_MS) &&
+	       w->neo4j_run == q->d.manifest.run && !mastership_equal(&w->basis, g) &&
+	       w->last_tx > quorum_said(q, g->id)->last_tx;
 }
 
 /* Is its Neo4j slave of the granted master in this very stint, or itself that master? */

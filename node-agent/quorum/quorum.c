@@ -162,22 +162,39 @@ bool quorum_others_follow_later(const struct quorum *q)
 	return false;
 }
 
+static bool lacks_mine(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return id != q->self && quorum_joined(q, id) && w->role == NEO4J_MASTER &&
+	       w->last_tx < q->mine.last_tx;
+}
+
+/*
+ * Hangs, and the others have elected one with less. Nobody may have granted that one yet; but when
+ * it wakes, this Neo4j itself will throw away what that one lacks.
+ */
+static bool would_wake_below(const struct quorum *q)
+{
+	return q->formed && q->mine.role == NEO4J_DOWN && quorum_count_of(q, lacks_mine);
+}
+
 static void watch_overruled(struct quorum *q)
 {
-	if (!q->mine.neo4j_run || !quorum_others_follow_later(q))
+	if (!q->mine.neo4j_run || !(quorum_others_follow_later(q) || would_wake_below(q)))
 		q->overruled_ms = -1;
 	else if (q->overruled_ms < 0)
 		q->overruled_ms = q->now_ms;
 }
 
 /*
- * Follows the last one that anybody may have written to, and has yet to join, which makes an
- * election that it should win if it has more, or has won it. Nobody follows another one meanwhile
- * (may_usurp).
+ * Begun with the others, it follows the last one that anybody may have written to, and has yet to
+ * join, which makes an election that it should win if it has more, or has won it. Nobody follows
+ * another one meanwhile (may_usurp).
  */
 static bool has_right_of_way(const struct quorum *q)
 {
-	return q->d.basis.term && !quorum_behind(q, q->self) &&
+	return q->together && q->d.basis.term && !quorum_behind(q, q->self) &&
 	       (!q->formed || q->mine.role == NEO4J_MASTER);
 }
 

@@ -89,9 +89,10 @@
  */
 #define QUORUM_OVERRULED_MS 15000
 /*
- * But one whose store follows the last master, or is that one's, may have what was acknowledged and
- * is nowhere else: that master could push it to nobody, for all went at one moment (seen, 3.5).
- * Where its Neo4j joins later than the others elect, they wait for it so long.
+ * But where all went at one moment, and begin together, one whose store follows the last master, or
+ * is that one's, may have what was acknowledged and is nowhere else: that master could push it to
+ * nobody (seen, 3.5). If its Neo4j joins later than the others elect, they wait for it so long.
+ * Where others have lived through a master's end nobody waits for it.
  */
 #ifndef QUORUM_LATE_MS /* likewise */
 #define QUORUM_LATE_MS 60000
@@ -202,6 +203,7 @@ struct quorum {
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, at rest, or a store was copied */
 	int64_t leading_ms;         /* when last somebody led */
+	bool together;              /* this Neo4j was begun with all of the run's, of none alive */
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */

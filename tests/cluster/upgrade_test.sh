@@ -60,6 +60,7 @@ until_is 30 yes is_written 2 Before
 must $? "which writes"
 fails 1 "all nodes have Neo4j $from" "there is nothing to upgrade to yet" \
   ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf"
+cp --sparse=always "$scratch/$name.images/pi3.img" "$scratch/pi3.old.img"
 write_conf "$to"
 log=$("$bramble" build "$conf" 2>&1)
 ok $? "the images are built again, with $to" "$log"
@@ -115,10 +116,13 @@ ok $? "and there is a backup of before"
 
 # --- those stores again, on cards that were flashed with the new one: what `flash --keep-data` does
 for i in pi1 pi2 pi3; do rehearse cut $i; done
+flash() { # IMAGE PARTITION FILE: what a machine has of its card
+  read -r first sectors < <(partx -b -g -n "$2" -o START,SECTORS "$1")
+  dd if="$1" of="$3" bs=1M conv=sparse iflag=fullblock,skip_bytes,count_bytes skip=$((first * 512)) \
+    count=$((sectors * 512)) status=none
+}
 for i in pi1 pi2 pi3; do
-  read -r first sectors < <(partx -b -g -n 2 -o START,SECTORS "$scratch/$name.images/$i.img")
-  dd if="$scratch/$name.images/$i.img" of="$(image_of $i root)" bs=1M conv=sparse \
-    iflag=fullblock,skip_bytes,count_bytes skip=$((first * 512)) count=$((sectors * 512)) status=none
+  flash "$scratch/$name.images/$i.img" 2 "$(image_of $i root)"
   cp --sparse=always "$scratch/$i.kept" "$(image_of $i data)"
 done
 for i in pi1 pi2 pi3; do rehearse boot $i; done
@@ -139,6 +143,17 @@ ok $? "no card is brought what it has"
 until_is 60 "3 1" standing
 must $? "all three serve"
 none_missing Kept 1 2 3
+
+# --- a card with another Neo4j than the others, and no store: it would seek their cluster for ever
+rehearse cut pi3
+flash "$scratch/pi3.old.img" 2 "$(image_of pi3 root)"
+flash "$scratch/pi3.old.img" 3 "$(image_of pi3 data)"
+rehearse boot pi3
+held="held: the master runs Neo4j $to, this card has $from: flash it with what the others have"
+# shellcheck disable=SC2317 # called through until_is
+is_held() { why | grep -qF "$held" && echo yes; }
+until_is 60 yes is_held
+must $? "an old card with nothing on it is held: $(why)"
 stop
 ok $? "the rehearsal stops"
 done_testing

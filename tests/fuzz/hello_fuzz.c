@@ -36,6 +36,7 @@ static void try_body(const uint8_t *body, size_t n)
 		return;
 	must_be_text(h.sender, sizeof(h.sender));
 	must_be_text(h.why, sizeof(h.why));
+	must_be_text(h.neo4j, sizeof(h.neo4j));
 	must(hello_encode(&h, &value, again) == n);
 	must(memcmp(body, again, n) == 0);
 }

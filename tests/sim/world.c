@@ -427,6 +427,11 @@ static void round_of(struct world *w, unsigned id)
 	 */
 	if (!running && look.last_tx)
 		look.last_tx += n->life % 3;
+	if (running && w->now_ms < n->tells_ms && n->neo4j.role != NEO4J_MASTER &&
+		n->neo4j.role != NEO4J_SLAVE) {
+		look.last_tx += 1 + n->life % 3;
+		look.told = false;
+	}
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;
@@ -461,7 +466,7 @@ static void guard(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
 
-	if (w->now_ms < n->lease_ms)
+	if (w->now_ms < n->lease_ms + n->late_ms)
 		return;
 	n->open = n->writable = false;
 	neo4j_kill(w, id);

@@ -84,6 +84,8 @@ struct node {
 	int64_t lease_ms; /* in /run: outlives the agent */
 	int64_t hung_ms;  /* the agent does nothing before */
 	int64_t joins_ms; /* its Neo4j is heard, but joins nobody before */
+	int64_t tells_ms; /* its Neo4j tells no length before, unless it is master or slave */
+	int64_t late_ms;  /* bramble-guard is, by so much */
 	int64_t next_ms;
 	struct {
 		int64_t sent_ms; /* of the newest hello heard from it */

@@ -32,6 +32,7 @@ static struct hello sample(void)
 		.why = "because",
 		.clock = {.wall_ms = 1790000000123, .held_ms = 400, .trust = CLOCK_SYNCED},
 		.turn = {TURN_HOLDS, 0x01020304, 127, 9},
+		.neo4j = "3.5.0",
 		.word = {.incarnation = 11,
 			.epoch = 2,
 			.phase = DECREE_ACCEPT,
@@ -57,6 +58,7 @@ static void test_codec(void)
 	is_int(hello_decode(body, HELLO_BODY, &back, &value), 0, "a hello decodes");
 	is_str(back.sender, "pi2", "sender");
 	is_str(back.why, "because", "why");
+	is_str(back.neo4j, "3.5.0", "its Neo4j");
 	is_int(back.last_tx, 42, "last_tx");
 	is_int(back.uptime_s, 0x01020304, "uptime_s");
 	is_int(back.role, NEO4J_SLAVE, "role");

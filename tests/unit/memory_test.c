@@ -115,6 +115,12 @@ static void test_watermark(void)
 	is_int((long long)w.bound, 700, "knows less");
 	is_int(watermark_lower(dir, &w, 690, &e), 0, "who says it is not so long");
 	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 690, "is believed");
+	ok(watermark_see(dir, &w, 690, 80000, &e) == 0 &&
+			watermark_see(dir, &w, 700, 81000, &e) == 0 &&
+			watermark_exact(dir, &w, 703, 82000, &e) == 0 && w.bound == 703,
+		"what a store at rest tells is exact");
+	ok(watermark_see(dir, &w, 704, 90000, &e) == 0 && w.bound > 704,
+		"and there is room at once for what comes when it is opened again");
 	is_int(watermark_reset(dir, &w, &e), 0, "a store that is gone");
 	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 0, "has none");
 }

@@ -113,14 +113,22 @@ int main(void)
 	begin(&q);
 	now_ms = ELECTED_MS;
 	look.formed = false;
+	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
+		"one that has yet to join the others, who have lived on,");
+	is_int((long)now_ms, ELECTED_MS, "is ended at once: its joining would make an election");
+
+	begin(&q);
+	now_ms = ELECTED_MS;
+	q.together = true;
 	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS + QUORUM_LATE_MS),
 		"the others follow another master",
-		"one that has yet to join, and may have what the last master took last");
+		"one begun with them, that may have what the last master took last");
 	is_int((long)now_ms, ELECTED_MS + QUORUM_LATE_MS,
 		"has time to join and win the election that this makes");
 
 	begin(&q);
 	now_ms = ELECTED_MS;
+	q.together = true;
 	struct quorum_look master = look;
 	master.role = NEO4J_MASTER;
 	master.formed = true;
@@ -130,7 +138,7 @@ int main(void)
 
 	begin(&q);
 	now_ms = ELECTED_MS;
-	leads = true;
+	q.together = leads = true;
 	is_str(live(&q, &look, &now_ms, 3 * ELECTED_MS), "the others follow another master",
 		"where the other one leads already");
 	is_int((long)now_ms, ELECTED_MS, "it is ended at once: its joining would undo writes");

@@ -34,6 +34,38 @@ static const struct kept cases[] = {
 	{"2.3.1", "3.5.0", MARKER_USED, NEO4J_HA, ROLE_PROXY, NULL},
 };
 
+/* A card beside a master of another Neo4j, whatever its store. */
+static const struct {
+	const char *master, *card;
+	enum neo4j_mode mode;
+	const char *why; /* NULL: it may join */
+} joins[] = {
+	{"3.5.0", "3.5.0", NEO4J_HA, NULL}, {"", "3.5.0", NEO4J_HA, NULL}, /* it does not tell */
+	{"2.3.1", "3.5.0-beta03", NEO4J_HA,
+		"this card has 3.5.0-beta03: waits for `bramble upgrade`"},
+	{"3.4.10", "3.5.0", NEO4J_HA, "the master runs Neo4j 3.4.10"},
+	{"3.5.0", "2.3.1", NEO4J_HA, "flash it with what the others have"},
+	{"3.5.1", "3.5.0", NEO4J_HA, "flash it with what the others have"},
+	{"2.3.1", "2.3.0", NEO4J_HA, NULL}, /* patch releases of 2.x */
+	{"2.3.0", "2.3.1", NEO4J_HA, NULL},
+	{"5.1.0", "4.4.0", NEO4J_CAUSAL, NULL}, /* Raft is its own affair */
+};
+
+static void test_joins(void)
+{
+	static struct identity id;
+	char why[WHY_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(joins); i++) {
+		snprintf(id.neo4j, sizeof(id.neo4j), "%s", joins[i].card);
+		id.mode = joins[i].mode;
+		bool may = store_version_joins(joins[i].master, &id, why);
+		ok(may == !joins[i].why && (may || strstr(why, joins[i].why)),
+			"a master of \"%s\" and a card with %s: %s", joins[i].master, joins[i].card,
+			may ? "it joins" : why);
+	}
+}
+
 int main(void)
 {
 	static struct identity id;
@@ -52,5 +84,6 @@ int main(void)
 			"a store of \"%s\" on a card with %s: %s", c->store, c->card,
 			fits ? "goes on" : why);
 	}
+	test_joins();
 	return done();
 }

@@ -325,28 +325,40 @@ static void test_ended(void)
 
 	begin_master(&v, true);
 	leave_store(7, NEOSTORE_NEEDS);
-	is_int(voter_ended(&v, &e), 0, "it ended in order");
+	is_int(voter_ended(&v, true, &e), 0, "it ended in order");
 	is_int((long long)bound_on_p3(), 7, "and its store tells how long it is");
 	v.watermark.bound = 60;
 	leave_store(9, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60, "once only");
+	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60, "once only");
 
 	begin_master(&v, true);
 	leave_store(4, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60,
+	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60,
 		"one that tells less than Neo4j did was not closed");
 
 	begin_master(&v, false);
 	leave_store(7, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60,
+	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60,
 		"one that told nothing may not have recovered what it had");
 
 	begin_master(&v, true);
 	leave_store(7, NEOSTORE_NEEDS - 1);
-	ok(voter_ended(&v, &e) < 0 && v.watermark.bound == 60, "half a file: %s", e.msg);
+	ok(voter_ended(&v, true, &e) < 0 && v.watermark.bound == 60, "half a file: %s", e.msg);
 
 	begin_master(&v, true);
-	ok(voter_ended(&v, &e) == 0 && v.watermark.bound == 60, "no store, nothing to tell");
+	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60, "no store, nothing to tell");
+
+	begin_master(&v, true);
+	leave_store(7, NEOSTORE_NEEDS);
+	ok(voter_ended(&v, false, &e) == 0 && voter_ended(&v, true, &e) == 0 &&
+			v.watermark.bound == 60,
+		"one that was killed tells nothing, nor does the next, which has told nothing");
+
+	_cleanup_free_ char *path = xasprintf("%s/" GRAPH_DB "/neostore", p3);
+	begin_master(&v, true);
+	leave_store(7, NEOSTORE_NEEDS);
+	ok(unlink(path) == 0 && mkfifo(path, 0600) == 0 && voter_ended(&v, true, &e) < 0,
+		"something that would make it wait: %s", e.msg);
 }
 
 /* What is left by an agent that was killed. */
