@@ -162,12 +162,13 @@ bool quorum_others_follow_later(const struct quorum *q)
 	return false;
 }
 
+/* A master that this node's store does not follow, with a shorter one. */
 static bool lacks_mine(const struct quorum *q, unsigned id)
 {
 	const struct word *w = quorum_said(q, id);
 
 	return id != q->self && quorum_joined(q, id) && w->role == NEO4J_MASTER &&
-	       w->last_tx < q->mine.last_tx;
+	       !mastership_equal(&w->claim, &q->d.basis) && w->last_tx < q->mine.last_tx;
 }
 
 /*

@@ -29,7 +29,8 @@ static void begin(struct quorum *q)
 	quorum_begin(q, 2, &expected, &d, 0);
 }
 
-static bool leads; /* a majority follows 3 when it is master */
+static bool leads;         /* a majority follows 3 when it is master */
+static bool claims = true; /* and it is granted then */
 
 /* Node 3 is heard; from ELECTED_MS on it is master with a store of 90. */
 static void hear_3(struct quorum *q, int64_t now_ms)
@@ -48,11 +49,11 @@ static void hear_3(struct quorum *q, int64_t now_ms)
 		.role = master ? NEO4J_MASTER : NEO4J_UNKNOWN,
 		.master = master ? 3 : 0,
 		.last_tx = 90,
-		.granted = master ? of_3 : of_1,
+		.granted = master && claims ? of_3 : of_1,
 		.basis = master && leads ? of_3 : of_1,
 		.followed = master && leads ? of_3 : of_1,
 		.touched = master && leads ? of_3 : of_1,
-		.claim = master ? of_3 : (struct mastership){0}};
+		.claim = master && claims ? of_3 : (struct mastership){0}};
 
 	quorum_seen(q, 3, now_ms);
 	quorum_hear(q, 3, &w, NULL, now_ms);
@@ -153,5 +154,23 @@ int main(void)
 		"a master that missed another one's election is ended, though its store is "
 		"shorter");
 	is_int((long)now_ms, ELECTED_MS + QUORUM_OVERRULED_MS, "when it had time to hear of it");
+	/* It hangs, and all that is known of its store is the bound. */
+	begin(&q);
+	now_ms = ELECTED_MS;
+	leads = true;
+	q.d.basis = q.d.followed = q.d.touched = q.d.granted = of_3;
+	look.role = NEO4J_DOWN;
+	look.master = 0;
+	look.last_tx = 130;
+	is_str(live(&q, &look, &now_ms, 4 * ELECTED_MS), "",
+		"a slave that hangs is not ended for what it may have become");
+	begin(&q);
+	now_ms = ELECTED_MS;
+	leads = false;
+	claims = false;
+	is_str(live(&q, &look, &now_ms, 4 * ELECTED_MS), "the others follow another master",
+		"a former master that hangs, when another one is elected with less,");
+	is_int((long)now_ms, ELECTED_MS + QUORUM_OVERRULED_MS,
+		"before it wakes and throws away what that one lacks");
 	return done();
 }
