@@ -45,20 +45,24 @@ static int check_pin(struct agent *a, struct err *e)
 	return r;
 }
 
-/* While an upgrade is at the store Neo4j rests anyway; and what serves has joined. */
+/*
+ * While an upgrade is at the store Neo4j rests anyway, and what was met is no more. An arbiter's
+ * Neo4j does not tell whether it has joined.
+ */
 static void check_version(struct agent *a)
 {
-	const struct peer *leader = voter_leading_peer(&a->peers);
+	bool rests = task_rests(&a->tasks.task);
+	bool joined = !is_arbiter(a) && a->neo4j.role >= NEO4J_SLAVE;
 
 	a->awaits[0] = '\0';
-	a->tasks.awaits = "";
-	if (!a->p3 || task_rests(&a->tasks.task))
-		return;
-	if (!store_version_fits(&a->marker, &a->id, a->awaits))
-		a->tasks.awaits = a->marker.neo4j;
-	else if (leader && a->now.state != NODE_SERVING &&
-		 !store_version_joins(leader->last.neo4j, &a->id, a->awaits))
-		a->tasks.awaits = leader->last.neo4j;
+	if (rests)
+		a->met[0] = '\0';
+	else
+		voter_meet(&a->peers, a->met);
+	bool fits = !a->p3 || rests || store_version_fits(&a->marker, &a->id, a->awaits);
+	a->odd = a->p3 && !rests && fits && !joined &&
+		 !store_version_joins(a->met, &a->id, a->awaits);
+	a->tasks.awaits = a->odd ? a->met : fits ? "" : a->marker.neo4j;
 }
 
 static void check_marker(struct agent *a)
@@ -309,7 +313,7 @@ static void break_wedge(struct agent *a)
 {
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
 	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
-	bool led = a->id.mode != NEO4J_HA || voter_leading_peer(&a->peers);
+	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
 		.joins = runs && joins && led,
@@ -379,7 +383,7 @@ static void obey(struct agent *a, const struct decision *d)
 {
 	if (d->kill)
 		service_kill(&a->service);
-	else if (d->stop)
+	else if (d->stop || (a->odd && a->service.state == SERVICE_RUNNING))
 		service_stop(&a->service);
 	if (d->start)
 		start_neo4j(a, d->store);

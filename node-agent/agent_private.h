@@ -62,6 +62,9 @@ struct agent {
 	struct decision now;
 	char held[WHY_SIZE];   /* why p3 is out of bounds; "" when it is not */
 	char awaits[WHY_SIZE]; /* why Neo4j must not have the store until it is upgraded; or "" */
+	char met[NEO4J_SIZE];  /* the version of the others' Neo4j, as one last told that had joined
+				*/
+	bool odd;              /* awaits is for that: this card's Neo4j cannot join theirs */
 	char refused[BOOT_WORD_SIZE]; /* why nothing of bramble.txt was taken over; "" when it was
 				       */
 	bool mute;                    /* what this node should say could not be written down */

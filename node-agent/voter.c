@@ -284,7 +284,7 @@ int voter_ended(struct voter *v, bool closed, struct err *e)
 		return -1;
 	if (n.last_tx < told)
 		return 0;
-	return watermark_exact(v->store, &v->watermark, n.last_tx, boottime_ms(), e);
+	return watermark_exact(v->store, &v->watermark, n.last_tx, e);
 }
 
 int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, struct err *e)
@@ -405,14 +405,26 @@ bool voter_leads(const struct hello *h)
 	       w->basis.term == w->claim.term && w->basis.id == w->claim.id;
 }
 
-const struct peer *voter_leading_peer(const struct peers *peers)
+bool voter_peer_leads(const struct peers *peers)
+{
+	for (size_t i = 0; i < peers->n; i++) {
+		if (peer_present(&peers->peer[i]) && voter_leads(&peers->peer[i].last))
+			return true;
+	}
+	return false;
+}
+
+void voter_meet(const struct peers *peers, char version[NEO4J_SIZE])
 {
 	for (size_t i = 0; i < peers->n; i++) {
 		const struct peer *p = &peers->peer[i];
-		if (peer_present(p) && voter_leads(&p->last))
-			return p;
+		bool joined = p->last.role >= NEO4J_SLAVE && !(p->member->roles & ROLE_ARBITER);
+		if (!peer_present(p) || !joined || !p->last.neo4j[0])
+			continue;
+		memcpy(version, p->last.neo4j, NEO4J_SIZE);
+		if (voter_leads(&p->last))
+			return;
 	}
-	return NULL;
 }
 
 const char *voter_rest(const struct voter *v)

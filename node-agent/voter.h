@@ -121,8 +121,13 @@ bool voter_belongs(const struct voter *v, const struct member *m);
  * is it master?
  */
 bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role);
-/* The same of a peer, by its own word; and who of those that are heard says so? NULL: nobody. */
+/* The same of a peer, by its own word; and does one of those that are heard say so? */
 bool voter_leads(const struct hello *h);
-const struct peer *voter_leading_peer(const struct peers *peers);
+bool voter_peer_leads(const struct peers *peers);
+/*
+ * The version of the cluster's Neo4j, by one that is heard and has joined it, best by the one that
+ * leads; stays as it was where nobody has.
+ */
+void voter_meet(const struct peers *peers, char version[NEO4J_SIZE]);
 
 #endif

@@ -77,11 +77,9 @@ int watermark_lower(const char *dir, struct watermark *w, uint64_t tx, struct er
 	return save(dir, w, tx, e);
 }
 
-int watermark_exact(
-	const char *dir, struct watermark *w, uint64_t tx, int64_t now_ms, struct err *e)
+int watermark_exact(const char *dir, struct watermark *w, uint64_t tx, struct err *e)
 {
-	w->seen = tx;
-	w->moved_ms = now_ms;
+	w->seen = 0; /* what comes until it tells again is not one second's */
 	return save(dir, w, tx, e);
 }
 

@@ -31,8 +31,7 @@ MUST_CHECK int watermark_see(
  */
 MUST_CHECK int watermark_lower(const char *dir, struct watermark *w, uint64_t tx, struct err *e);
 /* It holds tx exactly, and goes on from there when it is opened again. */
-MUST_CHECK int watermark_exact(
-	const char *dir, struct watermark *w, uint64_t tx, int64_t now_ms, struct err *e);
+MUST_CHECK int watermark_exact(const char *dir, struct watermark *w, uint64_t tx, struct err *e);
 /* It is another store now, which holds no more than tx. */
 MUST_CHECK int watermark_replace(const char *dir, struct watermark *w, uint64_t tx, struct err *e);
 /* The store is gone. */

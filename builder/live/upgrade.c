@@ -166,10 +166,16 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 		return err_set(e, "%s: does not tell its Neo4j's version", n->name);
 	bool *same = &j->has[n - j->remote.cluster->nodes];
 	*same = strcmp(has, j->neo4j) == 0;
-	if (awaits && awaits[0])
+	bool held = awaits && awaits[0];
+	if (held && neo4j_version_compare(has, j->neo4j) > 0)
+		return err_code(e, EXIT_INPUT,
+			"%s waits with Neo4j %s, and the images hold %s: name that one in %s and "
+			"build, or flash this node",
+			n->name, has, j->neo4j, j->remote.cluster->path);
+	if (held)
 		has = awaits;
-	else if (*same)
-		return 0;
+	if (held ? strcmp(has, j->neo4j) == 0 : *same)
+		return 0; /* it may be the only one that has another: that one is to be flashed */
 	j->needed = true;
 	if (neo4j_version_compare(has, j->neo4j) > 0)
 		return err_code(e, EXIT_INPUT,

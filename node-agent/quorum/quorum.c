@@ -60,6 +60,7 @@ void quorum_adopt(struct quorum *q, const struct manifest *m)
 	if (m->run != q->d.manifest.run) {
 		q->learned_ms = q->now_ms;
 		q->lease_ms = 0;
+		q->together = false;
 	}
 	q->d.manifest = *m;
 	q->d.acceptor = (struct acceptor){0};
@@ -177,7 +178,10 @@ static bool lacks_mine(const struct quorum *q, unsigned id)
  */
 static bool would_wake_below(const struct quorum *q)
 {
-	return q->formed && q->mine.role == NEO4J_DOWN && quorum_count_of(q, lacks_mine);
+	unsigned leader = quorum_leader(q);
+
+	return q->formed && q->mine.role == NEO4J_DOWN && quorum_count_of(q, lacks_mine) &&
+	       !(leader && mastership_equal(quorum_claim_of(q, leader), &q->d.basis));
 }
 
 static void watch_overruled(struct quorum *q)
@@ -296,6 +300,7 @@ static void watch_wedge(struct quorum *q)
 	bool begins = !q->elected && quorum_any_formed(q);
 
 	if (led) {
+		q->together = false;
 		q->leading_ms = q->now_ms;
 		q->patience_ms = QUORUM_WEDGE_MS;
 	} else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS) {

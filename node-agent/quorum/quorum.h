@@ -203,7 +203,7 @@ struct quorum {
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, at rest, or a store was copied */
 	int64_t leading_ms;         /* when last somebody led */
-	bool together;              /* this Neo4j was begun with all of the run's, of none alive */
+	bool together;              /* begun with all of the run's, and nobody has led since */
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */

@@ -164,7 +164,7 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 	}
 	if (v->aside)
 		quorum_forget_store(q);
-	q->together = quorum_count_of(q, quorum_joined) == 0;
+	q->together |= quorum_count_of(q, quorum_joined) == 0;
 	v->neo4j = NEO4J_START;
 	v->run = q->d.manifest.run;
 }

@@ -117,10 +117,14 @@ static void test_watermark(void)
 	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 690, "is believed");
 	ok(watermark_see(dir, &w, 690, 80000, &e) == 0 &&
 			watermark_see(dir, &w, 700, 81000, &e) == 0 &&
-			watermark_exact(dir, &w, 703, 82000, &e) == 0 && w.bound == 703,
+			watermark_exact(dir, &w, 703, &e) == 0 && w.bound == 703,
 		"what a store at rest tells is exact");
-	ok(watermark_see(dir, &w, 704, 90000, &e) == 0 && w.bound > 704,
-		"and there is room at once for what comes when it is opened again");
+	ok(watermark_see(dir, &w, 703, 120000, &e) == 0 && w.bound == 703 + 10 * WATERMARK_ROOM,
+		"opened again, there is room at once, at the pace of before");
+	ok(watermark_exact(dir, &w, 703, &e) == 0 &&
+			watermark_see(dir, &w, 2703, 160000, &e) == 0 &&
+			w.bound == 2703 + 10 * WATERMARK_ROOM,
+		"what came while nobody looked is no pace");
 	is_int(watermark_reset(dir, &w, &e), 0, "a store that is gone");
 	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 0, "has none");
 }
