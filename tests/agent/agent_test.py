@@ -608,6 +608,27 @@ def test_lost_at_start(pi1, pi2, pi3):
     ok(not pi1.starts() and os.listdir(pi1.store) == [], "no start, and nothing was written")
 
 
+def test_odd(pi1, pi2, pi3):
+    """A card with another Neo4j than the others, whose Neo4j was begun before anybody had joined."""
+    conf = pi3.read("etc/bramble/node.conf")
+    pi3.write("etc/bramble/node.conf", conf.replace("3.5.0-beta03", "3.4.10"))
+    for n in (pi1, pi2, pi3):
+        n.mount()
+        n.start()
+    ok(wait_for(lambda: all(n.starts() for n in (pi1, pi2, pi3))), "the first time all start")
+    pi2.neo4j_up("slave")
+    pi1.neo4j_up("master")
+    want = "the master runs Neo4j 3.5.0-beta03, this card has 3.4.10: flash it with what the others have"
+    ok(wait_for(lambda: pi3.state() == "held" and pi3.why() == want), "held: " + pi3.why())
+    ok(wait_for(lambda: pi3.read("unit.state") == "inactive\n"), "and what it has begun is stopped")
+    ok(wait_for(lambda: pi1.state() == pi2.state() == "serving"), "the others serve")
+    starts = len(pi3.starts())
+    pi1.neo4j_ends()
+    pi2.mock.role = "UNKNOWN"
+    rounds(pi3, 5)
+    ok(pi3.state() == "held" and len(pi3.starts()) == starts, "also while nobody leads: " + pi3.why())
+
+
 def test_configuration(node):
     def run(*args):
         r = subprocess.run([AGENT, "--root", node.root, *args], capture_output=True, text=True)
@@ -704,6 +725,7 @@ def main():
         cluster_life(top)
         short_life(top, "held", held_life)
         short_life(top, "lost", lambda nodes: test_lost_at_start(*nodes))
+        short_life(top, "odd", lambda nodes: test_odd(*nodes))
     finally:
         shutil.rmtree(top, ignore_errors=True)
     print("1..%d" % count)
