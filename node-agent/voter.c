@@ -273,12 +273,14 @@ uint64_t voter_master_tx(const struct voter *v, const struct hello *h)
 
 int voter_ended(struct voter *v, bool closed, struct err *e)
 {
-	_cleanup_free_ char *folder = store_folder(v->store);
 	uint64_t told = v->told;
 	struct neostore n;
 
 	v->told = TX_UNKNOWN;
-	if (!v->begun || !closed || told == TX_UNKNOWN || !folder)
+	if (!v->begun || !closed || told == TX_UNKNOWN)
+		return 0;
+	_cleanup_free_ char *folder = store_folder(v->store);
+	if (!folder)
 		return 0;
 	if (check_store(v, false, e) < 0 || store_read(folder, &n, e) < 0)
 		return -1;

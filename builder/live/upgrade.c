@@ -174,7 +174,7 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 			n->name, has, j->neo4j, j->remote.cluster->path);
 	if (held)
 		has = awaits;
-	if (held ? strcmp(has, j->neo4j) == 0 : *same)
+	if (strcmp(has, j->neo4j) == 0)
 		return 0; /* it may be the only one that has another: that one is to be flashed */
 	j->needed = true;
 	if (neo4j_version_compare(has, j->neo4j) > 0)

@@ -9,7 +9,8 @@ build=${BRAMBLE_BUILD:-build}/sim
 schedules=${SCHEDULES:-100000}
 mkdir -p "$build"
 n=0 bad=0
-# The last two faults of the table are not among them: they show what is open (docs/RESULTS.md).
+# The table's first ones: the last two show what is open (docs/RESULTS.md).
+faults=21
 # Schedules that lost something once: how many faults the table had then, and the seed.
 mended=("16 18280" "16 88611" "19 3000525" "20 20186" "20 4000639" "20 4002631" "21 22819" "21 9049644" "23 51822")
 
@@ -36,7 +37,7 @@ result $? "the simulator builds" "$log"
 cores=$(nproc)
 pids=()
 for ((i = 0; i < cores; i++)); do
-  "$build/sim" -f 21 $((schedules / cores)) $((i * (schedules / cores))) >"$build/log.$i" 2>&1 &
+  "$build/sim" -f "$faults" $((schedules / cores)) $((i * (schedules / cores))) >"$build/log.$i" 2>&1 &
   pids+=($!)
 done
 for ((i = 0; i < cores; i++)); do
@@ -50,9 +51,9 @@ result $? "all Neo4js or all power at one moment, the last write on one store: $
 log=$("$build/sim" -o 1000)
 result $? "the master's Neo4j ends alone, and nobody waits for it: $(sed -n 's/.*ok 1 - //p' <<<"$log")" "$log"
 for m in "${mended[@]}"; do
-  read -r faults seed <<<"$m"
-  log=$("$build/sim" -f "$faults" -v "$seed")
-  result $? "seed $seed of $faults faults" "$(tail -n 1 <<<"$log")"
+  read -r of seed <<<"$m"
+  log=$("$build/sim" -f "$of" -v "$seed")
+  result $? "seed $seed of $of faults" "$(tail -n 1 <<<"$log")"
 done
 
 broken() { # NAME WHAT FLAG [STORY]

@@ -539,7 +539,7 @@ static void play_at_once(struct world *w, uint64_t seed, size_t nfaults)
 		else
 			cut_and_boot_all(w);
 		for (unsigned id = 1; id <= w->n; id++)
-			w->node[id].joins_ms = w->now_ms + (int64_t)world_random(w, 60000);
+			strike_late(w, id);
 		if (!run_until_formed(w, 240000)) {
 			world_violated(w, "all ended at one moment, and no cluster");
 			return;

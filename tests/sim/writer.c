@@ -68,29 +68,30 @@ static void push(struct world *w, unsigned master, unsigned write)
 	}
 }
 
+static void must_have(struct world *w, unsigned master, const struct writes *all, const char *what)
+{
+	for (unsigned k = 0; k < WRITES_WORDS; k++) {
+		uint64_t lost = all->bits[k] & ~w->node[master].card.store.writes.bits[k];
+		if (lost)
+			world_violated(w, "write %u was %s, and master %u has it not",
+				64 * k + (unsigned)__builtin_ctzll(lost), what, master);
+	}
+}
+
 /* Whatever a majority of the data nodes held once, and some card of theirs is there, the master
  * has. */
 static void audit(struct world *w, unsigned master)
 {
 	struct writes had = had_by_members(w);
 
-	for (unsigned k = 0; k < WRITES_WORDS; k++) {
-		uint64_t lost = w->majority.bits[k] & had.bits[k] &
-				~w->node[master].card.store.writes.bits[k];
-		if (lost)
-			world_violated(w, "write %u was on a majority, and master %u has it not",
-				64 * k + (unsigned)__builtin_ctzll(lost), master);
-	}
+	for (unsigned k = 0; k < WRITES_WORDS; k++)
+		had.bits[k] &= w->majority.bits[k];
+	must_have(w, master, &had, "on a majority");
 }
 
 void writer_audit_all(struct world *w, unsigned master)
 {
-	for (unsigned k = 0; k < WRITES_WORDS; k++) {
-		uint64_t lost = w->acked.bits[k] & ~w->node[master].card.store.writes.bits[k];
-		if (lost)
-			world_violated(w, "write %u was acknowledged, and master %u has it not",
-				64 * k + (unsigned)__builtin_ctzll(lost), master);
-	}
+	must_have(w, master, &w->acked, "acknowledged");
 }
 
 static void commit(struct world *w, unsigned master)
