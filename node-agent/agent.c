@@ -201,10 +201,10 @@ static struct voter_look look_at_self(const struct agent *a, const struct format
 		.last_tx = a->neo4j.last_tx,
 		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
 		.copies = a->copy.copies,
+		.shut = a->firewall.shut,
 	};
 
-	/* It has no store to miss anything in, and tells nothing: it has joined when it stays up.
-	 */
+	/* It has no store, and tells nothing: it has joined when it stays up. */
 	if (in->arbiter) {
 		look.whole = true;
 		look.last_tx = 0;
@@ -239,7 +239,8 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 /* Who may come in to Neo4j, and whether anybody may now. */
 static void keep_ports(struct agent *a)
 {
-	struct helper_firewall want = {.open = !a->voter.enabled || a->verdict.open};
+	struct helper_firewall want = {
+		.open = !a->voter.enabled || a->verdict.open, .shut = a->verdict.shut};
 
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct member *m = &a->id.members[i];

@@ -10,6 +10,7 @@ static void on_answer(void *arg, int code, const char *text)
 	struct firewall *f = arg;
 	char why[WHY_SIZE] = "";
 
+	f->shut = !code && f->asked.shut;
 	if (code) {
 		snprintf(why, sizeof(why), "no firewall: %.*s", (int)strcspn(text, "\n"), text);
 		f->again_ms = boottime_ms() + FIREWALL_RETRY_MS;

@@ -17,6 +17,7 @@
 struct firewall {
 	struct helper_client helper;
 	struct helper_firewall asked; /* last, or under way */
+	bool shut;                    /* the rules that are set say so */
 	int64_t again_ms;             /* when to ask though nothing changed */
 	char why[WHY_SIZE];           /* it could not be set; "" otherwise */
 };

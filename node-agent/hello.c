@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 8 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 9 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {

@@ -46,6 +46,14 @@ static void render_clients(bool direct, const struct helper_firewall *want, stru
 	buf_puts(out, "\t\ttcp dport { " CLIENTS " } reject with tcp reset\n");
 }
 
+/* For the one that begins a run alone: whom its Neo4j hears of before keeps it from that. */
+static void render_shut(
+	const struct identity *id, const struct helper_firewall *want, struct buf *out)
+{
+	if (want->shut && id->mode == NEO4J_HA)
+		buf_puts(out, "\t\ttcp dport 5001 reject with tcp reset\n");
+}
+
 void rules_render(const struct identity *id, const struct helper_firewall *want, struct buf *out)
 {
 	unsigned roles = identity_self(id)->roles;
@@ -61,6 +69,7 @@ void rules_render(const struct identity *id, const struct helper_firewall *want,
 	buf_puts(out, "\tchain input {\n"
 		      "\t\ttype filter hook input priority 0; policy accept;\n"
 		      "\t\tiif \"lo\" accept\n");
+	render_shut(id, want, out);
 	buf_printf(out, "\t\ttcp dport { %s } ip saddr @members accept\n", ports);
 	buf_printf(out, "\t\ttcp dport { %s } reject with tcp reset\n", ports);
 	if (roles & ROLE_DATA)

@@ -47,7 +47,7 @@ static bool firewall_is_good(const struct helper_request *r)
 {
 	const struct helper_firewall *f = &r->firewall;
 
-	if (f->open > 1 || f->n > MEMBERS_MAX)
+	if (f->open > 1 || f->shut > 1 || f->n > MEMBERS_MAX)
 		return false;
 	for (size_t i = 0; i < f->n; i++) {
 		if (!is_source(f->host[i].address) || f->host[i].roles & ~(unsigned)ROLES)

@@ -16,7 +16,7 @@
  * re-install. No request holds a command, a path, or a rule: only which verb of the table, and
  * numbers within bounds. The one that holds bytes (HELPER_WRITE) names its file by number.
  */
-#define HELPER_VERSION 1
+#define HELPER_VERSION 2
 #define HELPER_FILE_MAX 16384
 #define HELPER_TEXT_MAX 32768
 #define HELPER_LINES_MAX 1000
@@ -56,6 +56,7 @@ struct helper_host {
 
 struct helper_firewall {
 	uint32_t open; /* may 7474 and 7687 be reached by anybody but this node itself? */
+	uint32_t shut; /* is Neo4j's cluster port closed to the members, too? (verdict.shut) */
 	uint32_t n;
 	struct helper_host host[MEMBERS_MAX];
 };

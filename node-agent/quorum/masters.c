@@ -191,7 +191,8 @@ void quorum_grant(struct quorum *q)
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct mastership *c = quorum_claim_of(q, m->member[i].id);
 		if (quorum_near(q, m->member[i].id, QUORUM_PRESENT_MS) && c->term &&
-			c->run == m->run && mastership_later(c, &best))
+			c->run == m->run && mastership_later(c, &best) &&
+			!quorum_falls_short(q, m->member[i].id))
 			best = *c;
 	}
 	if (!mastership_later(&best, &q->d.granted) || !quorum_is_released(q))

@@ -378,17 +378,38 @@ static bool hosts_here(const struct quorum *q)
 	return true;
 }
 
-static bool needs_run(const struct quorum *q)
-{
-	return !quorum_any_formed(q) &&
-	       (!quorum_has_data_host(q) || quorum_last(q).run == q->d.manifest.run ||
-		       !hosts_here(q) || !quorum_accounted(q, quorum_is_host));
-}
-
 /* Its store follows the last master; at first nobody's does, and all are alike. */
 static bool is_holder(const struct quorum *q, unsigned id)
 {
 	return is_candidate(q, id) && !quorum_astray(q, id);
+}
+
+/*
+ * A store that counts, is no host's and may be longer than all of theirs: its Neo4j starts below
+ * none of them (may_join), and with more than the last master has it cannot be.
+ */
+static bool has_longer(const struct quorum *q, unsigned id)
+{
+	const struct manifest *m = &q->d.manifest;
+
+	if (idset_has(&m->hosts, id) || idset_has(&m->hosts, quorum_last(q).id) ||
+		!is_holder(q, id) || manifest_member(m, id)->role != MANIFEST_DATA)
+		return false;
+	for (unsigned i = 0; i < m->n; i++) {
+		unsigned host = m->member[i].id;
+		if (idset_has(&m->hosts, host) &&
+			quorum_said(q, host)->last_tx >= quorum_said(q, id)->last_tx)
+			return false;
+	}
+	return quorum_last(q).term;
+}
+
+static bool needs_run(const struct quorum *q)
+{
+	return !quorum_any_formed(q) &&
+	       (!quorum_has_data_host(q) || quorum_last(q).run == q->d.manifest.run ||
+		       !hosts_here(q) || !quorum_accounted(q, quorum_is_host) ||
+		       quorum_count_of(q, has_longer));
 }
 
 static bool is_able(const struct quorum *q, unsigned id)
@@ -397,12 +418,15 @@ static bool is_able(const struct quorum *q, unsigned id)
 }
 
 /*
- * Only those whose stores follow the last master: the others join them. Of a whole list the first
- * Neo4j that is up is master, whatever its store.
+ * The last master alone, where it is here: nobody has more, and whoever enters where a master is
+ * available loses what that one has not (Neo4j 3.5 lets it be no candidate any more). The others
+ * start with it and join it (may_come_along). Else only those whose stores follow it: of a whole
+ * list the first Neo4j that is up is master, whatever its store.
  */
 static bool wish_run(const struct quorum *q, struct manifest *m, const char **why)
 {
 	unsigned able = 0;
+	unsigned master = QUORUM_LAST_BEGINS ? quorum_last_master(q, is_candidate) : 0;
 	bool data = false;
 
 	*m = q->d.manifest;
@@ -414,7 +438,7 @@ static bool wish_run(const struct quorum *q, struct manifest *m, const char **wh
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
 		able += is_able(q, k->id);
-		if (!is_holder(q, k->id))
+		if (!is_holder(q, k->id) || (master && k->id != master))
 			continue;
 		idset_add(&m->hosts, k->id);
 		data |= k->role == MANIFEST_DATA;

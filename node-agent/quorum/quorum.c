@@ -19,6 +19,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.quiet_ms = -1,
 		.overruled_ms = -1,
 		.rival_ms = -1,
+		.outdone_ms = -1,
 		.needed_ms = -1,
 		.hollow_ms = -1,
 		.slave_ms = -1,
@@ -163,13 +164,17 @@ bool quorum_others_follow_later(const struct quorum *q)
 	return false;
 }
 
-/* A master that this node's store does not follow, with a shorter one. */
-static bool lacks_mine(const struct quorum *q, unsigned id)
+static bool is_other_master(const struct quorum *q, unsigned id)
 {
 	const struct word *w = quorum_said(q, id);
 
 	return id != q->self && quorum_joined(q, id) && w->role == NEO4J_MASTER &&
-	       !mastership_equal(&w->claim, &q->d.basis) && w->last_tx < q->mine.last_tx;
+	       !mastership_equal(&w->claim, &q->d.basis) && id != quorum_last(q).id;
+}
+
+bool quorum_lacks_mine(const struct quorum *q, unsigned id)
+{
+	return is_other_master(q, id) && quorum_said(q, id)->last_tx < q->mine.last_tx;
 }
 
 /*
@@ -180,7 +185,7 @@ static bool would_wake_below(const struct quorum *q)
 {
 	unsigned leader = quorum_leader(q);
 
-	return q->formed && q->mine.role == NEO4J_DOWN && quorum_count_of(q, lacks_mine) &&
+	return q->formed && q->mine.role == NEO4J_DOWN && quorum_count_of(q, quorum_lacks_mine) &&
 	       !(leader && mastership_equal(quorum_claim_of(q, leader), &q->d.basis));
 }
 
@@ -194,7 +199,7 @@ static void watch_overruled(struct quorum *q)
 
 /*
  * Begun with the others, it follows the last one that anybody may have written to, and has yet to
- * join, which makes an election that it should win if it has more, or has won it. Nobody follows
+ * join, which makes an election that it may win if it has more, or has won it. Nobody follows
  * another one meanwhile (may_usurp).
  */
 static bool has_right_of_way(const struct quorum *q)
@@ -268,22 +273,89 @@ static void watch_hollow(struct quorum *q)
 		q->hollow_ms = q->now_ms;
 }
 
-static bool runs_here(const struct quorum *q, unsigned id)
+/*
+ * Elected where another one begins the run, and has more: as when it does not hear all of those it
+ * joins.
+ */
+static bool is_intruder(const struct quorum *q)
 {
-	return quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
-	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+	return q->mine.role == NEO4J_MASTER && q->mine.told && quorum_falls_short(q, q->self);
+}
+
+/* One with less than this Neo4j has told. */
+static bool cuts_off(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return is_other_master(q, id) &&
+	       (quorum_falls_short(q, id) || (w->told && w->last_tx < q->told_tx));
+}
+
+/*
+ * Was master, the last one that counts or the one that begins, and another one was elected: as that
+ * one's slave it would lose what that one has not.
+ */
+static bool is_ousted(const struct quorum *q)
+{
+	bool first = quorum_beginner(q) == q->self ||
+		     (q->d.basis.id == q->self && !quorum_behind(q, q->self));
+
+	return first && q->formed && q->mine.role != NEO4J_MASTER && q->mine.role != NEO4J_DOWN &&
+	       quorum_count_of(q, cuts_off);
+}
+
+/* At rest, for it waits for a master that has as much (may_join). */
+static bool waits_with_more(const struct quorum *q, unsigned id)
+{
+	const struct word *w = quorum_said(q, id);
+
+	return id != q->self && quorum_in_run(q, id, QUORUM_PRESENT_MS) && quorum_votes(q, id) &&
+	       w->whole && w->fit && !w->neo4j_run && !quorum_astray(q, id) &&
+	       !mastership_equal(&w->basis, &q->claim) && w->last_tx > q->mine.last_tx &&
+	       quorum_last(q).id != q->self;
+}
+
+static void watch_outdone(struct quorum *q)
+{
+	if (q->mine.role != NEO4J_MASTER || quorum_leads(q, q->self) ||
+		!quorum_count_of(q, waits_with_more))
+		q->outdone_ms = -1;
+	else if (q->outdone_ms < 0)
+		q->outdone_ms = q->now_ms;
+}
+
+/* No majority follows it, for so long as one may be bound by its grant to another one. */
+static bool is_outdone(const struct quorum *q)
+{
+	return q->outdone_ms >= 0 && q->now_ms - q->outdone_ms >= QUORUM_OVERRULED_MS;
+}
+
+static bool runs_here(const struct quorum *q, unsigned id, int64_t ms)
+{
+	return quorum_in_run(q, id, ms) && quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+}
+
+/*
+ * The one that begins has ended, or is gone: when it begins again, it creates another cluster, and
+ * whoever is in the one before would wait there for ever.
+ */
+static bool is_left(const struct quorum *q)
+{
+	unsigned beginner = quorum_beginner(q);
+
+	return beginner && beginner != q->self && !runs_here(q, beginner, QUORUM_LEASE_MS);
 }
 
 /* Or going, or hanging: who stops in order runs for up to a minute without a word. */
 static bool is_coming(const struct quorum *q, unsigned id)
 {
-	return runs_here(q, id) &&
+	return runs_here(q, id, QUORUM_PRESENT_MS) &&
 	       (!quorum_said(q, id)->formed || quorum_said(q, id)->role == NEO4J_DOWN);
 }
 
 static bool copies(const struct quorum *q, unsigned id)
 {
-	return runs_here(q, id) && quorum_said(q, id)->copies;
+	return runs_here(q, id, QUORUM_PRESENT_MS) && quorum_said(q, id)->copies;
 }
 
 static int64_t patience(const struct quorum *q)
@@ -359,6 +431,10 @@ static const char *why_die(const struct quorum *q)
 		{is_hollow(q), "it is master with nothing in its store"},
 		{is_overruled(q), "the others follow another master"},
 		{is_rival(q), "another one is the master"},
+		{is_intruder(q), "another one begins, which has all"},
+		{is_ousted(q), "another one was elected, and has less"},
+		{is_outdone(q), "another one has more"},
+		{is_left(q), "the one that begins is gone"},
 		{is_orphan(q), "the master it was to follow is gone"},
 		{q->wedged, "it has had no master for too long"},
 		{quorum_is_spare(q), "it does not get what its master has"},
@@ -450,7 +526,10 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 	if (look->neo4j_run && !q->mine.neo4j_run) {
 		q->stuck = q->mark_told = false;
 		q->marked = (struct mastership){0};
+		q->told_tx = 0;
 	}
+	if (look->neo4j_run && look->told && look->last_tx > q->told_tx)
+		q->told_tx = look->last_tx;
 	q->formed =
 		look->neo4j_run && ((in_run && q->formed) || look->formed ||
 					   look->role == NEO4J_MASTER || look->role == NEO4J_SLAVE);
@@ -463,6 +542,7 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 		.role = look->neo4j_run ? look->role : NEO4J_DOWN,
 		.formed = q->formed,
 		.whole = look->whole,
+		.shut = look->shut,
 		.fit = look->fit && q->now_ms >= q->shy_ms,
 		.last_tx = look->last_tx,
 		.told = look->neo4j_run && look->told,
@@ -527,6 +607,7 @@ void quorum_step(
 	watch_lag(q, look);
 	watch_overruled(q);
 	watch_rival(q);
+	watch_outdone(q);
 	watch_hollow(q);
 	quorum_watch_below(q);
 	if (is_hollow(q))
@@ -539,6 +620,7 @@ void quorum_step(
 		quorum_decide_start(q, look->fit, v);
 	note_run(q, v->run);
 	v->lease_ms = q->lease_ms;
+	v->shut = !q->formed && quorum_beginner(q) == q->self;
 	if (look->neo4j_run && v->neo4j == NEO4J_AS_IT_IS)
 		quorum_decide_ports(q, v);
 	v->whole = look->whole || is_completed(q) || is_very_first(q);

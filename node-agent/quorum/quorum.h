@@ -29,6 +29,13 @@
  * - Neo4j elects the longest store. A store that does not follow the latest granted master
  *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
  *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
+ * - Neo4j's elections cannot be relied on for that: who enters a cluster where a master is
+ * available is to be its slave at once, stands for election no more (3.5,
+ * NotElectableElectionCredentials), and loses what that master has not. So where the last master is
+ * here, which has all, it begins alone: its list names nobody else, and its cluster port is shut,
+ * for a request of another Neo4j would keep it from creating a cluster. The others start at the
+ * same time, and join it. Until it leads no other one is granted or stays master, but one that has
+ * as much.
  * - A Neo4j goes on while its agent hangs, or until power goes: its store may hold what any master
  *   of its run took (TERM_ANY), unless the agent saw all the while whom it followed. Such a store
  *   may have the last copy of a write: better to wait for a person than to put it aside.
@@ -85,17 +92,18 @@
  * may be no longer than the new master's after all. One that was elected with has so long to become
  * that one's slave before it counts as overruled. Ended at once, a slave that is a second slower
  * than the election took the cluster's quorum with it (2.3.1, 2 of 3 left). One that has yet to
- * join, whose joining makes an election, has no such time.
+ * join has no such time.
  */
 #define QUORUM_OVERRULED_MS 15000
 /*
- * But where all went at one moment, and begin together, one whose store follows the last master, or
- * is that one's, may have what was acknowledged and is nowhere else: that master could push it to
- * nobody (seen, 3.5). If its Neo4j joins later than the others elect, they wait for it so long.
- * Where others have lived through a master's end nobody waits for it.
+ * But where all begin together without the last master, any one whose store follows it may have
+ * what was acknowledged and the others have not. If its Neo4j joins later than they elect, they
+ * wait for it so long. Where others have lived through a master's end nobody waits.
  */
-#ifndef QUORUM_LATE_MS /* likewise */
 #define QUORUM_LATE_MS 60000
+/* Does the last master begin alone, where it is there? */
+#ifndef QUORUM_LAST_BEGINS /* likewise */
+#define QUORUM_LAST_BEGINS 1
 #endif
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
@@ -171,6 +179,7 @@ struct word {
 	bool fit;        /* it could start Neo4j: p3 is there, nothing holds it back */
 	bool lease;
 	bool leads;      /* a majority follows it now */
+	bool shut;       /* nobody reaches its Neo4j's cluster port, for it is to begin alone */
 	bool bound;      /* by what it has granted: that master may hold a lease by it */
 	uint64_t stored; /* the newest generation it has whole on p3; 0: none */
 	uint64_t failed; /* the one that did not come up on it; 0: none */
@@ -210,6 +219,8 @@ struct quorum {
 	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
+	int64_t outdone_ms; /* since when it is master, and one at rest has more; -1: it is not */
+	uint64_t told_tx;   /* the last that this Neo4j told */
 	int64_t rival_ms;   /* since when it is master beside one that leads; -1: it is not */
 	int64_t hollow_ms;  /* since when it is master with nothing in its store; -1: it is not */
 	int64_t shy_ms;     /* it was elected with a hollow store: begins no run before that */
@@ -249,6 +260,7 @@ struct quorum_look {
 	bool formed;      /* that Neo4j has been master or slave */
 	int64_t lease_ms; /* verdict.lease_ms */
 	bool copies;      /* it writes a store */
+	bool shut;        /* verdict.shut is carried out */
 	enum neo4j_role role;
 	unsigned master;  /* the id of whom its Neo4j takes for the master; 0: nobody */
 	uint64_t last_tx; /* as in a word, with told */
@@ -267,6 +279,7 @@ struct verdict {
 	uint64_t run;
 	struct idset hosts; /* START: ha.initial_hosts */
 	bool aside;         /* START: put the store aside before */
+	bool shut;          /* keep the members from Neo4j's cluster port: it begins alone */
 	bool open;          /* may 7474 and 7687 be reached? */
 	bool writable;      /* may proxies send it writes? */
 	bool whole;         /* the store is whole now: mark it so */

@@ -60,6 +60,13 @@ bool quorum_astray(const struct quorum *q, unsigned id);
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test);
 /* Are they too few to hold what a majority held? */
 bool quorum_accounted(const struct quorum *q, member_test *test);
+/* The last master, if its store is still its own and it passes the test: it has all. 0: it is not.
+ */
+unsigned quorum_last_master(const struct quorum *q, member_test *test);
+/* The last master, where it alone begins this run (wish_run) and nobody has led in it; else 0. */
+unsigned quorum_beginner(const struct quorum *q);
+/* Until then: does id lack something of what that one has? */
+bool quorum_falls_short(const struct quorum *q, unsigned id);
 /* Was there certainly never a writable master? */
 bool quorum_is_new(const struct quorum *q);
 /* Does its store count? As long as nobody was master there is nothing in any. */
@@ -146,5 +153,7 @@ bool quorum_may_come(const struct quorum *q, unsigned id);
 void quorum_adopt(struct quorum *q, const struct manifest *m);
 /* Has somebody near granted a later master, with a store shorter than this one's? */
 bool quorum_others_follow_later(const struct quorum *q);
+/* A master that this node's store does not follow, nor is of the last one's, with a shorter one? */
+bool quorum_lacks_mine(const struct quorum *q, unsigned id);
 
 #endif

@@ -54,7 +54,8 @@ static bool answers(const struct quorum *q, unsigned id)
  * Into a run that lives. Not while it would be ended at once (why_die); it may not be, its agent
  * might hang. With a master that has the lease anybody may come. Without one Neo4j will
  * elect among those who are there: then they must hold whole stores of a majority, or all that one
- * may have held.
+ * may have held. Not below one that is master already and has less, though nobody follows it: it
+ * may stay master, and this store would lose what that one has not.
  */
 static bool may_join(const struct quorum *q, bool *aside)
 {
@@ -63,13 +64,38 @@ static bool may_join(const struct quorum *q, bool *aside)
 	*aside = would_usurp(q);
 	if (!*aside && quorum_others_follow_later(q))
 		return false;
-	if (quorum_count_of(q, quorum_is_leading) > 0 ||
-		(q->mine.whole && !quorum_behind(q, q->self) &&
-			quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest)))
+	if (quorum_count_of(q, quorum_is_leading) > 0)
 		return true;
+	bool lesser = !quorum_astray(q, q->self) && quorum_count_of(q, quorum_lacks_mine);
+	if (q->mine.whole && !quorum_behind(q, q->self) &&
+		quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest))
+		return !lesser;
 	*aside = quorum_astray(q, q->self);
+	if (lesser)
+		return false;
 	/* One that was elected with nothing in its store would be again, of two alike. */
 	return q->mine.fit && quorum_accounted(q, answers);
+}
+
+/*
+ * Where the last master begins alone, those that follow it start at the same time. Their list is of
+ * that one: they create nothing, and wait for it. Neo4j creates a cluster alone only while it has
+ * heard of no other one (3.5, ClusterState): they start when its port is shut for them.
+ */
+static bool may_come_along(const struct quorum *q)
+{
+	unsigned beginner = quorum_beginner(q);
+	const struct word *w = quorum_said(q, beginner);
+
+	return beginner && w->shut && w->neo4j_run == q->d.manifest.run &&
+	       (quorum_is_arbiter(q) ||
+		       (q->mine.whole && q->d.basis.term && !quorum_astray(q, q->self)));
+}
+
+static bool another_runs(const struct quorum *q, unsigned id)
+{
+	return id != q->self && quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
 }
 
 /* Out of nothing, together with the run's other hosts. */
@@ -78,8 +104,12 @@ static bool may_begin(const struct quorum *q, const char **why)
 	const struct manifest *m = &q->d.manifest;
 
 	*why = "waits for the run's other hosts";
-	if (!q->mine.fit || !idset_has(&m->hosts, q->self) || quorum_last(q).run == m->run ||
+	if (!q->mine.fit || !(idset_has(&m->hosts, q->self) || may_come_along(q)) ||
+		quorum_last(q).run == m->run ||
 		quorum_count_of(q, is_ready_host) < idset_count(&m->hosts))
+		return false;
+	*why = "waits until nobody waits for it any more";
+	if (quorum_beginner(q) == q->self && quorum_count_of(q, another_runs))
 		return false;
 	*why = "held: stores that may hold acknowledged writes are missing";
 	if (!quorum_has_data_host(q) || !quorum_accounted(q, quorum_is_host))

@@ -134,6 +134,32 @@ static bool has_last_master(
 	       mastership_equal(&quorum_said(q, last->id)->basis, last) && test(q, last->id);
 }
 
+unsigned quorum_last_master(const struct quorum *q, member_test *test)
+{
+	struct mastership last = quorum_last(q);
+
+	return has_last_master(q, &last, test) ? last.id : 0;
+}
+
+unsigned quorum_beginner(const struct quorum *q)
+{
+	const struct manifest *m = &q->d.manifest;
+	struct mastership last = quorum_last(q);
+	bool alone = idset_count(&m->hosts) == 1 && idset_has(&m->hosts, last.id);
+
+	return alone && last.term && last.run != m->run && q->d.followed.run != m->run ? last.id
+										       : 0;
+}
+
+bool quorum_falls_short(const struct quorum *q, unsigned id)
+{
+	unsigned beginner = quorum_beginner(q);
+	const struct word *w = quorum_said(q, id);
+
+	return beginner && beginner != id &&
+	       (!w->told || w->last_tx < quorum_said(q, beginner)->last_tx);
+}
+
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = quorum_members(q);

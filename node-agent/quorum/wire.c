@@ -59,12 +59,14 @@ static void flag(struct wire *w, bool *v)
 /* Has its Neo4j formed (1), does it copy a store (2), does a majority follow it (4)? */
 static void stage(struct wire *w, struct word *x)
 {
-	unsigned v = (unsigned)x->formed | (unsigned)x->copies << 1 | (unsigned)x->leads << 2;
+	unsigned v = (unsigned)x->formed | (unsigned)x->copies << 1 | (unsigned)x->leads << 2 |
+		     (unsigned)x->shut << 3;
 
-	v = within(w, v, 0, 7);
+	v = within(w, v, 0, 15);
 	x->formed = v & 1;
 	x->copies = v & 2;
 	x->leads = v & 4;
+	x->shut = v & 8;
 }
 
 static void mastership(struct wire *w, struct mastership *m)

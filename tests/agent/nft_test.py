@@ -26,7 +26,7 @@ BETWEEN_MEMBERS = (5001, 6001, 6362, 3637)
 CLIENTS = (7474, 7687)
 FOR_ALL = (22, 7470, 7471, 8090)
 ROLE_DATA, ROLE_PROXY = 1, 2  # enum role
-HELPER_VERSION, HELPER_FIREWALL = 1, 7
+HELPER_VERSION, HELPER_FIREWALL = 2, 7
 
 LISTEN = """
 import selectors, socket, sys
@@ -106,9 +106,9 @@ class Helper:
                     'member "px" { id = 0  roles = {"proxy"}  address = "%s" }\n'
                     % (t.CLUSTER_ID, more, NODE, MEMBER, PROXY))
 
-    def firewall(self, is_open, hosts):
+    def firewall(self, is_open, hosts, shut=0):
         """struct helper_request; 0 or an errno."""
-        wire = struct.pack("=IIII", HELPER_VERSION, HELPER_FIREWALL, is_open, len(hosts))
+        wire = struct.pack("=IIIII", HELPER_VERSION, HELPER_FIREWALL, is_open, shut, len(hosts))
         for address, roles in hosts:
             wire += socket.inet_aton(address) + struct.pack("=I", roles)
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -143,6 +143,14 @@ def test_open(helper):
     ok(all_are("refused", "stranger", BETWEEN_MEMBERS), "nor between members")
 
 
+def test_shut(helper):
+    ok(helper.firewall(0, ALL, shut=1) == 0, "the rules are set: its Neo4j begins alone")
+    ok(all_are("refused", "member", [5001]), "no member reaches its cluster port")
+    ok(all_are("in", "member", [p for p in BETWEEN_MEMBERS if p != 5001]), "the other ones it does")
+    ok(all_are("in", "node", [5001], "127.0.0.1"), "as this node itself does")
+    ok(helper.firewall(0, ALL) == 0 and all_are("in", "member", BETWEEN_MEMBERS), "until it is up")
+
+
 def test_direct(helper):
     helper.conf("  direct_access = true")
     ok(helper.firewall(1, ALL) == 0, "the rules are set: direct_access")
@@ -170,7 +178,7 @@ def play(top):
     listener.stdout.readline()
     helper = Helper(top)
     try:
-        for part in (test_closed, test_open, test_direct, test_member_goes):
+        for part in (test_closed, test_open, test_shut, test_direct, test_member_goes):
             part(helper)
     finally:
         listener.kill()

@@ -52,7 +52,7 @@ tap_n=$((tap_n + $(grep -cE '^(not )?ok' "$scratch/tap")))
 if grep -q '^not ok' "$scratch/tap"; then
   tap_bad=1
   for i in 1 2 3; do
-    "$bramble" rehearse logs --cluster "$name" "pi$i" 2>/dev/null | grep bramble- | tail -n 25 | sed "s/^/# pi$i: /"
+    "$bramble" rehearse logs --cluster "$name" "pi$i" 2>/dev/null | grep bramble- | tail -n 90 | sed "s/^/# pi$i: /"
   done
 fi
 stop

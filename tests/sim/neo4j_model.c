@@ -3,6 +3,7 @@
 #include "world.h"
 
 #define FAILED_MS 10000 /* ha.heartbeat_timeout */
+#define AVAILABLE_MS 1000
 
 static struct neo4j_model *neo(struct world *w, unsigned id)
 {
@@ -109,6 +110,8 @@ static void become(struct world *w, unsigned id, enum neo4j_role role, unsigned 
 
 	if (n->role != role || n->master != master)
 		world_log(w, "%u: Neo4j is %s of %u", id, neo4j_role_name(role), master);
+	if (n->role != role && role == NEO4J_MASTER)
+		n->available_ms = w->now_ms + AVAILABLE_MS;
 	if (n->master != master || role == NEO4J_MASTER)
 		n->caught_up = role == NEO4J_MASTER;
 	if (role == NEO4J_UNKNOWN)
@@ -119,7 +122,11 @@ static void become(struct world *w, unsigned id, enum neo4j_role role, unsigned 
 	n->master = master;
 }
 
-/* Paxos among the members: a majority of them must take part. */
+/*
+ * Paxos among the members: a majority of them must take part, and all those vote who are not taken
+ * for failed (ElectionContextImpl.getNeededVoteCount); while one of them does not there is no
+ * outcome.
+ */
 static void elect(struct world *w, unsigned id, const struct idset *alive)
 {
 	unsigned best = favourite(w, id, alive), met = 0, election = 0;
@@ -131,7 +138,7 @@ static void elect(struct world *w, unsigned id, const struct idset *alive)
 		if (neo(w, k)->election > election)
 			election = neo(w, k)->election;
 	}
-	if (!best || met < idset_count(&neo(w, id)->members) / 2 + 1)
+	if (!best || met < idset_count(alive) || met < idset_count(&neo(w, id)->members) / 2 + 1)
 		return;
 	for (unsigned k = 1; k <= w->n; k++) {
 		if (!idset_has(alive, k) || (k != id && !meets(w, id, k)))
@@ -145,6 +152,19 @@ static void elect(struct world *w, unsigned id, const struct idset *alive)
 	}
 }
 
+/*
+ * Who enters where a master is available is to be its slave at once, and of no account in the
+ * election that it asks for, unless that is quicker: Neo4j 3.5's votes name such a one as not
+ * electable. What it has and that master has not is a branch then. No number is drawn for it: the
+ * schedules stay as they are.
+ */
+static bool enters_below(const struct world *w, unsigned id, unsigned master)
+{
+	return master && meets(w, id, master) && w->node[master].neo4j.role == NEO4J_MASTER &&
+	       w->now_ms >= w->node[master].neo4j.available_ms &&
+	       ((uint64_t)w->now_ms * 2654435761u >> 7 & 1);
+}
+
 /* Everybody who is met learns of the new member, and a new master may be better. */
 static void join(struct world *w, unsigned id, unsigned to)
 {
@@ -153,16 +173,20 @@ static void join(struct world *w, unsigned id, unsigned to)
 	idset_add(&members, id);
 	neo(w, id)->phase = NEO4J_MEMBER;
 	for (unsigned k = 1; k <= w->n; k++) {
+		neo(w, id)->met_ms[k] = w->now_ms; /* it has missed nobody yet */
 		if (k == id || (idset_has(&members, k) && meets(w, to, k) && meets(w, id, k))) {
 			neo(w, k)->members = members;
-			neo(w, k)->met_ms[id] = neo(w, id)->met_ms[k] = w->now_ms;
+			neo(w, k)->met_ms[id] = w->now_ms;
 		}
 	}
-	become(w, id, NEO4J_UNKNOWN, 0);
+	bool below = enters_below(w, id, neo(w, to)->master);
+	become(w, id, NEO4J_UNKNOWN, below ? neo(w, to)->master : 0);
 	look_around(w, id, &alive);
-	world_log(w, "%u: Neo4j joins %u's cluster, now %llx", id, to,
-		(unsigned long long)members.bits[0]);
-	if (idset_count(&alive) >= idset_count(&members) / 2 + 1)
+	world_log(w, "%u: Neo4j joins %u's cluster, now %llx%s", id, to,
+		(unsigned long long)members.bits[0], below ? ", below its master" : "");
+	if (below)
+		neo(w, id)->election = neo(w, to)->election;
+	else if (idset_count(&alive) >= idset_count(&members) / 2 + 1)
 		elect(w, id, &alive);
 }
 
@@ -176,29 +200,38 @@ static void create(struct world *w, unsigned id)
 	become(w, id, NEO4J_MASTER, id);
 }
 
+/* Does k's request for a cluster come to id? */
+static bool asks(const struct world *w, unsigned k, unsigned id)
+{
+	const struct neo4j_model *n = &w->node[k].neo4j;
+
+	return n->phase == NEO4J_SEEKING && !w->node[id].shut && meets(w, id, k) &&
+	       idset_has(&n->list, id);
+}
+
+/* A member that is asked answers; else the lowest of those that ask creates one, if all listed do.
+ */
 static void seek(struct world *w, unsigned id)
 {
 	struct neo4j_model *n = neo(w, id);
 	unsigned seen = 0, lowest = 0;
 
 	for (unsigned k = 1; k <= w->n; k++) {
-		bool it = k == id;
-		if (!it && (!meets(w, id, k) || !idset_has(&n->list, k)))
-			continue;
-		if (neo(w, k)->phase == NEO4J_MEMBER) {
+		if (k != id && idset_has(&n->list, k) && meets(w, id, k) && !w->node[k].shut &&
+			neo(w, k)->phase == NEO4J_MEMBER) {
 			if (w->now_ms >= w->node[id].joins_ms || idset_count(&n->members))
 				join(w, id, k);
 			return;
 		}
-		if (it || idset_has(&neo(w, k)->list, id)) {
+		if (k == id ? idset_has(&n->list, id) : asks(w, k, id)) {
 			seen++;
 			lowest = lowest ? lowest : k;
 		}
 	}
 	/* An arbiter may create one, but has nothing to be master of. */
-	if (seen >= idset_count(&n->list) && lowest == id && !w->node[id].arbiter)
-		create(w, id);
-	else if (seen >= idset_count(&n->list) && w->node[lowest].arbiter)
+	if (!seen || seen < idset_count(&n->list))
+		return;
+	if ((lowest == id && !w->node[id].arbiter) || w->node[lowest].arbiter)
 		create(w, id);
 }
 

@@ -62,7 +62,7 @@ void node_boot(struct world *w, unsigned id)
 	world_log(w, "%u boots", id);
 	n->on = true;
 	n->life++;
-	n->open = n->writable = false;
+	n->open = n->writable = n->shut = false;
 	n->lease_ms = 0;
 	n->neo4j = (struct neo4j_model){0};
 	n->wedge = (struct wedge){0};
@@ -392,6 +392,7 @@ static void obey(struct world *w, unsigned id, const struct verdict *v)
 				    : "closed");
 	n->open = v->open;
 	n->writable = v->writable;
+	n->shut = v->shut;
 	n->lease_ms = v->lease_ms;
 	n->card.served |= v->whole && !v->aside;
 	n->neo4j.formed |= n->quorum.formed && n->neo4j.phase != NEO4J_OFF;
@@ -421,7 +422,8 @@ static void round_of(struct world *w, unsigned id)
 		.neo4j_run = running ? n->neo4j.run : 0,
 		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
 		.last_tx = n->card.store.n,
-		.told = running};
+		.told = running,
+		.shut = n->shut};
 
 	/* What is at rest is not known exactly: the agent has seen it last a moment before its end.
 	 */

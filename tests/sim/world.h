@@ -49,6 +49,7 @@ struct neo4j_model {
 	struct idset list;
 	int64_t ready_ms;          /* of BOOTING; of a slave: when it will have caught up */
 	int64_t hung_ms;           /* does nothing before that */
+	int64_t available_ms;      /* of a master: when it tells the members that it is one */
 	int64_t lags_ms;           /* of a slave: gets nothing before that, and stays one */
 	int64_t met_ms[NODES + 1]; /* when each member was last reached */
 	bool blind;                /* its clock went back ten years: it misses nobody until then */
@@ -79,6 +80,7 @@ struct node {
 	struct wedge wedge;
 	struct neo4j_model neo4j;
 	bool open, writable;
+	bool shut;       /* verdict.shut, carried out */
 	const char *why; /* of the last verdict */
 	struct idset missing;
 	int64_t lease_ms; /* in /run: outlives the agent */

@@ -16,12 +16,14 @@
 		"\t\ttype ipv4_addr\n"                                        \
 		"\t\telements = { 192.168.2.7, 192.168.2.8, 192.168.2.10 }\n" \
 		"\t}\n"
-#define CHAIN                                                                 \
-	"\tchain input {\n"                                                   \
-	"\t\ttype filter hook input priority 0; policy accept;\n"             \
-	"\t\tiif \"lo\" accept\n"                                             \
+#define CHAIN_BEGIN                                               \
+	"\tchain input {\n"                                       \
+	"\t\ttype filter hook input priority 0; policy accept;\n" \
+	"\t\tiif \"lo\" accept\n"
+#define CHAIN_PORTS                                                           \
 	"\t\ttcp dport { 5001, 6001, 6362, 3637 } ip saddr @members accept\n" \
 	"\t\ttcp dport { 5001, 6001, 6362, 3637 } reject with tcp reset\n"
+#define CHAIN CHAIN_BEGIN CHAIN_PORTS
 #define END "\t}\n}\n"
 #define CLIENTS "\t\ttcp dport { 7474, 7687 } "
 
@@ -60,6 +62,11 @@ int main(void)
 		SETS CHAIN CLIENTS "tcp flags & rst == rst accept\n" CLIENTS
 				   "reject with tcp reset\n" END,
 		"closed, nobody all the same");
+	struct helper_firewall shut = garden(1);
+	shut.shut = 1;
+	is_rules(ROLE_DATA, true, shut,
+		SETS CHAIN_BEGIN "\t\ttcp dport 5001 reject with tcp reset\n" CHAIN_PORTS END,
+		"one that begins alone: nobody reaches its cluster port, not even members");
 	is_rules(ROLE_ARBITER, false, garden(1), SETS CHAIN END, "an arbiter has no clients");
 	is_rules(ROLE_PROXY, false, garden(1), REPLACE, "a proxy has no rules, and loses old ones");
 	is_rules(ROLE_ARBITER, false, (struct helper_firewall){0},

@@ -60,7 +60,7 @@ static void test_firewall(void)
 			.n = 2,
 			.host = {host("192.168.2.7", ROLE_DATA), host("10.0.0.1", ROLE_PROXY)}}};
 	static const char *const bad[] = {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"};
-	size_t n = 8 + 8 + 2 * sizeof(struct helper_host);
+	size_t n = 8 + 12 + 2 * sizeof(struct helper_host);
 
 	is_int((long)helper_request_size(&r), (long)n, "as long as its hosts");
 	is_int(parse(&r, 0), 0, "two hosts");
@@ -76,6 +76,9 @@ static void test_firewall(void)
 	r.firewall.n = 1;
 	r.firewall.open = 2;
 	is_int(parse(&r, n), EINVAL, "neither open nor closed");
+	r.firewall.open = 1;
+	r.firewall.shut = 2;
+	is_int(parse(&r, n), EINVAL, "neither shut nor not");
 }
 
 static void test_others(void)

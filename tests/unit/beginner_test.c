@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* All Neo4js are at rest, and the last master is among them: it begins alone, the others join it.
+ */
+// use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
+// use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
+// use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
+#include <string.h>
+#include "node-agent/quorum/quorum.h"
+#include "tap.h"
+
+#define ALL 3
+
+static const struct mastership of_2 = {5, 1, 2};
+
+static struct quorum q[ALL + 1];
+static struct verdict verdict[ALL + 1];
+static int64_t now;
+
+/* What each node's Neo4j does: the run it was started for, its role, its master, its length. */
+static struct {
+	bool here, formed, untold;
+	bool open; /* it has no firewall to shut */
+	uint64_t run;
+	enum neo4j_role role;
+	unsigned master;
+	uint64_t tx;
+} neo[ALL + 1];
+
+/* Node 2 was the last master; node 3's store follows an older one. */
+static void begin(void)
+{
+	struct manifest expected = {.n = ALL, .member = {{.id = 1}, {.id = 2}, {.id = 3}}};
+
+	now = 1000;
+	for (unsigned id = 1; id <= ALL; id++) {
+		struct durable d = {.incarnation = 10 + id, .manifest = expected};
+		d.manifest.epoch = d.manifest.run = 1;
+		for (unsigned i = 0; i < ALL; i++) {
+			d.manifest.member[i].incarnation = 11 + i;
+			idset_add(&d.manifest.hosts, i + 1);
+		}
+		d.basis = d.followed = d.touched = d.granted =
+			id == 3 ? (struct mastership){2, 1, 1} : of_2;
+		quorum_begin(&q[id], id, &expected, &d, now);
+		memset(&neo[id], 0, sizeof(neo[id]));
+		neo[id].here = true;
+		neo[id].tx = 100;
+	}
+	neo[2].tx = 103;
+}
+
+static void look(unsigned id)
+{
+	struct quorum_look l = {.whole = true,
+		.shut = verdict[id].shut && !neo[id].open,
+		.fit = true,
+		.neo4j_run = neo[id].run,
+		.formed = neo[id].formed,
+		.role = neo[id].role,
+		.master = neo[id].master,
+		.last_tx = neo[id].tx,
+		.told = neo[id].run && neo[id].role >= NEO4J_SLAVE && !neo[id].untold};
+
+	quorum_step(&q[id], &l, now, &verdict[id]);
+}
+
+static void live(int64_t ms)
+{
+	const struct manifest *value;
+	struct word w;
+
+	for (int64_t end = now + ms; now < end; now += 500) {
+		for (unsigned id = 1; id <= ALL; id++) {
+			if (!neo[id].here)
+				continue;
+			look(id);
+			for (unsigned to = 1; to <= ALL; to++) {
+				if (to == id || !neo[to].here)
+					continue;
+				quorum_word(&q[id], to, &w, &value);
+				quorum_seen(&q[to], id, now);
+				q[to].now_ms = now;
+				quorum_hear(&q[to], id, &w, value, now);
+			}
+		}
+	}
+}
+
+/* In the newest run. */
+static void runs(unsigned id, enum neo4j_role role, unsigned master)
+{
+	neo[id].run = q[id].d.manifest.run;
+	neo[id].role = role;
+	neo[id].master = master;
+	neo[id].formed |= role >= NEO4J_SLAVE;
+}
+
+static bool starts_with(unsigned id, unsigned host)
+{
+	const struct verdict *v = &verdict[id];
+
+	return v->neo4j == NEO4J_START && !v->aside && idset_count(&v->hosts) == 1 &&
+	       idset_has(&v->hosts, host);
+}
+
+static void test_begins(void)
+{
+	begin();
+	live(10000);
+	ok(starts_with(2, 2), "the last master begins with nobody else in its list");
+	ok(verdict[1].neo4j != NEO4J_START, "one whose store follows it waits for that: %s",
+		verdict[1].why);
+	runs(2, NEO4J_DOWN, 0);
+	live(1000);
+	ok(verdict[2].shut && starts_with(1, 2), "and starts with it, but creates nothing");
+	ok(verdict[3].neo4j != NEO4J_START, "one whose store does not waits: %s", verdict[3].why);
+	runs(1, NEO4J_UNKNOWN, 0);
+	runs(2, NEO4J_UNKNOWN, 0);
+	live(2000);
+	runs(2, NEO4J_MASTER, 2);
+	live(1000);
+	ok(!verdict[2].shut, "its port is open again");
+	ok(verdict[3].neo4j == NEO4J_START && idset_has(&verdict[3].hosts, 3), "until it is up");
+	runs(3, NEO4J_UNKNOWN, 0);
+	runs(1, NEO4J_SLAVE, 2);
+	neo[1].tx = 103;
+	live(3000);
+	ok(verdict[2].writable, "with a majority it is writable: %s", verdict[2].why);
+}
+
+/* Neo4j made another one master: 1, of those that did not hear 2 for a moment. */
+static void elect_1(uint64_t tx)
+{
+	begin();
+	live(10000);
+	runs(2, NEO4J_MASTER, 2);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(500);
+	runs(1, NEO4J_MASTER, 1);
+	neo[1].tx = tx;
+	runs(2, NEO4J_UNKNOWN, 1);
+}
+
+static bool is_1_granted(void)
+{
+	return q[3].d.granted.id == 1 && q[3].d.granted.run == q[3].d.manifest.run;
+}
+
+static void test_intruder(void)
+{
+	elect_1(100);
+	neo[1].untold = true;
+	live(2000);
+	ok(verdict[1].neo4j != NEO4J_KILL, "one that was elected instead, and has told no length");
+	ok(!is_1_granted(), "is granted by nobody");
+	ok(verdict[2].neo4j == NEO4J_KILL, "and would cost the last master what it has: %s",
+		verdict[2].why);
+	neo[1].untold = false;
+	live(1000);
+	ok(verdict[1].neo4j == NEO4J_KILL, "it is ended when it has less: %s", verdict[1].why);
+	elect_1(103);
+	live(2000);
+	ok(verdict[1].neo4j != NEO4J_KILL && verdict[2].neo4j != NEO4J_KILL && is_1_granted(),
+		"one that has as much may be master");
+}
+
+/* Without a firewall the others' Neo4js would be heard of, and keep it from beginning. */
+static void test_open(void)
+{
+	begin();
+	neo[2].open = true;
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	live(5000);
+	ok(verdict[1].neo4j != NEO4J_START, "nobody starts with one that cannot shut its port");
+	runs(2, NEO4J_MASTER, 2);
+	live(1000);
+	ok(verdict[1].neo4j == NEO4J_START, "but when it is up");
+}
+
+static void test_ends(void)
+{
+	begin();
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(2000);
+	ok(verdict[1].neo4j == NEO4J_AS_IT_IS, "one that starts with it lives: %s", verdict[1].why);
+	neo[2].run = 0;
+	live(1000);
+	ok(verdict[1].neo4j == NEO4J_KILL, "until that one has ended: %s", verdict[1].why);
+}
+
+static void test_begins_again(void)
+{
+	begin();
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(2000);
+	neo[2].run = 0;
+	live(1000);
+	ok(verdict[2].neo4j != NEO4J_START, "not while another one waits for the one before: %s",
+		verdict[2].why);
+	neo[1].run = 0;
+	live(1000);
+	ok(starts_with(2, 2), "then it begins again");
+}
+
+/* 1 and 3 have elected 1, which nobody follows yet, for the cluster has more members than these. */
+static void elect_lesser(unsigned there)
+{
+	begin();
+	for (unsigned id = 1; id <= ALL; id++)
+		q[id].d.basis = q[id].d.followed = q[id].d.touched = of_2;
+	neo[3].here = there;
+	runs(1, NEO4J_MASTER, 1);
+	runs(3, NEO4J_UNKNOWN, 0);
+}
+
+static void test_lesser(void)
+{
+	elect_lesser(false);
+	live(10000);
+	ok(verdict[2].neo4j != NEO4J_START, "none with more starts below one that nobody follows");
+	ok(verdict[1].neo4j != NEO4J_KILL, "which has some time to be followed");
+	live(10000);
+	ok(verdict[1].neo4j == NEO4J_KILL, "and is ended then: %s", verdict[1].why);
+	neo[1].tx = 110;
+	elect_lesser(false);
+	neo[1].tx = 103;
+	live(3000);
+	ok(verdict[2].neo4j == NEO4J_START, "below one with as much it starts");
+}
+
+static void test_ousted(void)
+{
+	begin();
+	runs(2, NEO4J_MASTER, 2);
+	live(2000);
+	runs(1, NEO4J_MASTER, 1);
+	runs(2, NEO4J_UNKNOWN, 1);
+	live(1000);
+	ok(verdict[2].neo4j == NEO4J_KILL, "a master that is one no more, for one with less: %s",
+		verdict[2].why);
+	begin();
+	neo[1].tx = 103;
+	runs(2, NEO4J_MASTER, 2);
+	live(2000);
+	runs(1, NEO4J_MASTER, 1);
+	runs(2, NEO4J_UNKNOWN, 1);
+	live(1000);
+	ok(verdict[2].neo4j != NEO4J_KILL, "it made way for one with as much");
+}
+
+static void test_absent(void)
+{
+	begin();
+	neo[2].here = false;
+	live(30000);
+	ok(verdict[1].neo4j != NEO4J_START, "the last master is waited for");
+	begin();
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	live(2000);
+	neo[2].here = false;
+	live(30000);
+	ok(verdict[1].neo4j != NEO4J_START && !neo[1].run, "also when it went while it began");
+}
+
+int main(void)
+{
+	test_begins();
+	test_intruder();
+	test_open();
+	test_ends();
+	test_begins_again();
+	test_lesser();
+	test_ousted();
+	test_absent();
+	return done();
+}
