@@ -20,7 +20,7 @@ static bool is_address(const char *line)
 		if (str_starts(line, k->key))
 			return true;
 	}
-	return str_starts(line, NEO4J_INITIAL_HOSTS);
+	return str_starts(line, NEO4J_INITIAL_HOSTS) || str_starts(line, NEO4J_ALLOW_INIT);
 }
 
 static bool next_line(const char **text, const char **line, size_t *n)

@@ -8,6 +8,8 @@
  * Lines of Neo4j's configuration whose value the agent sets for each start (node-agent/hosts.h):
  * what is in them is not what the owner wrote.
  */
+/* A line of its own where it is false (node-agent/hosts.h). */
+#define NEO4J_ALLOW_INIT "ha.allow_init_cluster="
 #define NEO4J_INITIAL_HOSTS "ha.initial_hosts="
 
 /* This node's own address, by families (neo4j_profile.c): the key with its "=", and what follows

@@ -78,7 +78,10 @@ static int add_line(
 
 	if (h->initial && str_starts(line, NEO4J_INITIAL_HOSTS)) {
 		buf_puts(to, NEO4J_INITIAL_HOSTS);
-		return add_hosts(h, to, e);
+		int r = add_hosts(h, to, e);
+		if (!idset_has(h->initial, identity_self(h->id)->id))
+			buf_puts(to, "\n" NEO4J_ALLOW_INIT "false");
+		return r;
 	}
 	if (!own) {
 		buf_add(to, line, n);
@@ -97,10 +100,11 @@ int hosts_replace(const struct hosts *h, const char *text, struct buf *to, struc
 
 	for (const char *line = text; *line;) {
 		size_t n = strcspn(line, "\n");
+		bool before = h->initial && str_starts(line, NEO4J_ALLOW_INIT);
 		found |= str_starts(line, NEO4J_INITIAL_HOSTS);
-		if (add_line(h, line, n, to, e) < 0)
+		if (!before && add_line(h, line, n, to, e) < 0)
 			return -1;
-		if (line[n])
+		if (!before && line[n])
 			buf_puts(to, "\n");
 		line += n + (line[n] != '\0');
 	}

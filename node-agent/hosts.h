@@ -16,8 +16,12 @@
  */
 struct hosts {
 	const struct identity *id;
-	const struct idset *initial; /* server ids; NULL: no such line is touched */
-	const struct book *book;     /* where they are; who is not in it is where node.conf says */
+	/*
+	 * Server ids; NULL: no such line is touched. Without its own this Neo4j creates no cluster
+	 * (ha.allow_init_cluster): it would as soon as one with a higher id asks it for one.
+	 */
+	const struct idset *initial;
+	const struct book *book; /* where they are; who is not in it is where node.conf says */
 };
 
 /*

@@ -509,6 +509,13 @@ static struct idset missing(const struct quorum *q)
 	return (struct idset){0};
 }
 
+static unsigned all_voters(const struct quorum *q)
+{
+	struct idset rest = rest_of(q, always);
+
+	return idset_count(&rest);
+}
+
 void quorum_propose(struct quorum *q, struct verdict *v)
 {
 	const struct reason *r = find_reason(q);
@@ -532,6 +539,8 @@ void quorum_propose(struct quorum *q, struct verdict *v)
 		return;
 	*why = "waits for absent members";
 	int64_t patience = all_here(q) ? 0 : r->patience_ms;
+	if (patience > QUORUM_UNFIT_MS && quorum_count_of(q, quorum_voter_here) == all_voters(q))
+		patience = QUORUM_UNFIT_MS;
 	if (q->now_ms - q->quiet_ms < patience + head_start_ms(q) || !r->wish(q, &wish, why))
 		return;
 	*why = "";

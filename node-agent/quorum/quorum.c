@@ -330,32 +330,39 @@ static bool is_outdone(const struct quorum *q)
 	return q->outdone_ms >= 0 && q->now_ms - q->outdone_ms >= QUORUM_OVERRULED_MS;
 }
 
-static bool runs_here(const struct quorum *q, unsigned id, int64_t ms)
+static bool has_as_much(const struct quorum *q, unsigned id)
 {
-	return quorum_in_run(q, id, ms) && quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+	return quorum_joined(q, id) && quorum_said(q, id)->role == NEO4J_MASTER &&
+	       !quorum_falls_short(q, id);
 }
 
 /*
  * The one that begins has ended, or is gone: when it begins again, it creates another cluster, and
- * whoever is in the one before would wait there for ever.
+ * whoever is in the one before would wait there for ever. Not where that one has a master with as
+ * much.
  */
 static bool is_left(const struct quorum *q)
 {
 	unsigned beginner = quorum_beginner(q);
+	const struct seat *s = &q->seat[beginner];
 
-	return beginner && beginner != q->self && !runs_here(q, beginner, QUORUM_LEASE_MS);
+	if (!beginner || beginner == q->self || quorum_count_of(q, has_as_much))
+		return false;
+	return q->now_ms - s->seen_ms >= QUORUM_LEASE_MS ||
+	       (quorum_in_run(q, beginner, QUORUM_PRESENT_MS) &&
+		       s->word.neo4j_run != q->d.manifest.run);
 }
 
 /* Or going, or hanging: who stops in order runs for up to a minute without a word. */
 static bool is_coming(const struct quorum *q, unsigned id)
 {
-	return runs_here(q, id, QUORUM_PRESENT_MS) &&
+	return quorum_runs(q, id) &&
 	       (!quorum_said(q, id)->formed || quorum_said(q, id)->role == NEO4J_DOWN);
 }
 
 static bool copies(const struct quorum *q, unsigned id)
 {
-	return runs_here(q, id, QUORUM_PRESENT_MS) && quorum_said(q, id)->copies;
+	return quorum_runs(q, id) && quorum_said(q, id)->copies;
 }
 
 static int64_t patience(const struct quorum *q)
@@ -369,7 +376,10 @@ static int64_t patience(const struct quorum *q)
 static void watch_wedge(struct quorum *q)
 {
 	bool led = quorum_count_of(q, quorum_is_leading), rests = !q->mine.neo4j_run;
-	bool begins = !q->elected && quorum_any_formed(q);
+	unsigned beginner = quorum_beginner(q);
+	/* That one begins alone is no election: the others may need minutes to come. */
+	bool comes = beginner == q->self ? q->mine.role == NEO4J_MASTER : beginner && !q->formed;
+	bool begins = !q->elected && quorum_any_formed(q) && !comes;
 
 	if (led) {
 		q->together = false;

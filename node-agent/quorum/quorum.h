@@ -30,7 +30,7 @@
  *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
  *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
  * - Neo4j's elections cannot be relied on for that: who enters a cluster where a master is
- * available is to be its slave at once, stands for election no more (3.5,
+ * available is its slave at once, stands for election no more (3.5,
  * NotElectableElectionCredentials), and loses what that master has not. So where the last master is
  * here, which has all, it begins alone: its list names nobody else, and its cluster port is shut,
  * for a request of another Neo4j would keep it from creating a cluster. The others start at the
@@ -71,7 +71,9 @@
 #define QUORUM_MARGIN_MS 1500
 #define QUORUM_OVER_MS (3 * (QUORUM_LEASE_MS + QUORUM_STOP_MS))
 #define QUORUM_GRACE_MS 60000 /* for absent members, before a start without them */
-#define QUORUM_RANK_MS 2000   /* a proposer's head start over the next higher id */
+/* For those that are here, and not fit: less than Neo4j's longest pause after ends by itself. */
+#define QUORUM_UNFIT_MS 30000
+#define QUORUM_RANK_MS 2000 /* a proposer's head start over the next higher id */
 /*
  * A Neo4j that runs so long below no master is begun again. While it waits for the first election
  * it gets twice as long each time that this was in vain, up to QUORUM_WEDGE_MAX_MS: boards on which

@@ -28,6 +28,8 @@ bool quorum_majority_of(const struct quorum *q, member_test *test);
 int64_t quorum_majority_since(const struct quorum *q, member_test *test);
 /* Heard within the last ms, and in this manifest's run? */
 bool quorum_in_run(const struct quorum *q, unsigned id, int64_t ms);
+/* Present, with a Neo4j of this run, as it says? */
+bool quorum_runs(const struct quorum *q, unsigned id);
 /* One of this run's hosts, and present? */
 bool quorum_is_host(const struct quorum *q, unsigned id);
 /* Is any of this run's hosts a data node? The others may have been given up, or removed. */
@@ -65,7 +67,7 @@ bool quorum_accounted(const struct quorum *q, member_test *test);
 unsigned quorum_last_master(const struct quorum *q, member_test *test);
 /* The last master, where it alone begins this run (wish_run) and nobody has led in it; else 0. */
 unsigned quorum_beginner(const struct quorum *q);
-/* Until then: does id lack something of what that one has? */
+/* Where there is a beginner: may id have less than that one? Who has told no length may. */
 bool quorum_falls_short(const struct quorum *q, unsigned id);
 /* Was there certainly never a writable master? */
 bool quorum_is_new(const struct quorum *q);
@@ -153,7 +155,10 @@ bool quorum_may_come(const struct quorum *q, unsigned id);
 void quorum_adopt(struct quorum *q, const struct manifest *m);
 /* Has somebody near granted a later master, with a store shorter than this one's? */
 bool quorum_others_follow_later(const struct quorum *q);
-/* A master that this node's store does not follow, nor is of the last one's, with a shorter one? */
+/*
+ * A master, other than the last one, that this node's store does not follow, and with a shorter
+ * one?
+ */
 bool quorum_lacks_mine(const struct quorum *q, unsigned id);
 
 #endif

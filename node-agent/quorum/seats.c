@@ -70,6 +70,12 @@ bool quorum_majority_of(const struct quorum *q, member_test *test)
 	return q->d.manifest.epoch && quorum_count_of(q, test) >= manifest_majority(&q->d.manifest);
 }
 
+bool quorum_runs(const struct quorum *q, unsigned id)
+{
+	return quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
+	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+}
+
 bool quorum_is_host(const struct quorum *q, unsigned id)
 {
 	return idset_has(&q->d.manifest.hosts, id) && quorum_in_run(q, id, QUORUM_PRESENT_MS);

@@ -94,8 +94,7 @@ static bool may_come_along(const struct quorum *q)
 
 static bool another_runs(const struct quorum *q, unsigned id)
 {
-	return id != q->self && quorum_in_run(q, id, QUORUM_PRESENT_MS) &&
-	       quorum_said(q, id)->neo4j_run == q->d.manifest.run;
+	return id != q->self && quorum_runs(q, id);
 }
 
 /* Out of nothing, together with the run's other hosts. */
@@ -181,7 +180,9 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 		v->why = "waits for its vote";
 	if (!fit || !may || !q->lease)
 		return;
-	if (may_join(q, &v->aside)) {
+	/* The one that begins does so with nobody in its list, also after an end of its Neo4j. */
+	bool begins = quorum_beginner(q) == q->self;
+	if (!begins && may_join(q, &v->aside)) {
 		all_ids(q, &v->hosts);
 		v->aside |= quorum_is_spare(q) || is_stale(q);
 	} else if (quorum_count_of(q, quorum_joined) == 0 && may_begin(q, &why)) {

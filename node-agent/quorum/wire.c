@@ -56,7 +56,8 @@ static void flag(struct wire *w, bool *v)
 	*v = within(w, *v, 0, 1);
 }
 
-/* Has its Neo4j formed (1), does it copy a store (2), does a majority follow it (4)? */
+/* Has its Neo4j formed (1), does it copy a store (2), does a majority follow it (4), is its
+ * port shut (8)? */
 static void stage(struct wire *w, struct word *x)
 {
 	unsigned v = (unsigned)x->formed | (unsigned)x->copies << 1 | (unsigned)x->leads << 2 |

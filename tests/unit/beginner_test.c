@@ -19,6 +19,7 @@ static int64_t now;
 /* What each node's Neo4j does: the run it was started for, its role, its master, its length. */
 static struct {
 	bool here, formed, untold;
+	bool unfit;
 	bool open; /* it has no firewall to shut */
 	uint64_t run;
 	enum neo4j_role role;
@@ -53,7 +54,7 @@ static void look(unsigned id)
 {
 	struct quorum_look l = {.whole = true,
 		.shut = verdict[id].shut && !neo[id].open,
-		.fit = true,
+		.fit = !neo[id].unfit,
 		.neo4j_run = neo[id].run,
 		.formed = neo[id].formed,
 		.role = neo[id].role,
@@ -191,6 +192,36 @@ static void test_ends(void)
 	ok(verdict[1].neo4j == NEO4J_KILL, "until that one has ended: %s", verdict[1].why);
 }
 
+static void test_agent_restarts(void)
+{
+	struct manifest expected = {.n = ALL, .member = {{.id = 1}, {.id = 2}, {.id = 3}}};
+
+	begin();
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(2000);
+	struct durable d = q[1].d;
+	quorum_begin(&q[1], 1, &expected, &d, now);
+	look(1);
+	ok(strcmp(verdict[1].why, "the one that begins is gone") != 0,
+		"an agent that has heard nobody yet does not take it for gone");
+}
+
+/* Its Neo4j ends again and again: the agent says that it is not fit for a while. */
+static void test_fails(void)
+{
+	begin();
+	for (unsigned id = 1; id <= ALL; id++)
+		q[id].d.basis = q[id].d.followed = q[id].d.touched = of_2;
+	live(10000);
+	is_int((int)idset_count(&q[1].d.manifest.hosts), 1, "the last master is to begin");
+	neo[2].unfit = true;
+	live(45000);
+	ok(verdict[1].neo4j == NEO4J_START && !idset_has(&q[1].d.manifest.hosts, 2),
+		"the others begin without one that cannot: %s", verdict[1].why);
+}
+
 static void test_begins_again(void)
 {
 	begin();
@@ -274,6 +305,8 @@ int main(void)
 	test_intruder();
 	test_open();
 	test_ends();
+	test_agent_restarts();
+	test_fails();
 	test_begins_again();
 	test_lesser();
 	test_ousted();

@@ -33,6 +33,16 @@ static void test_replace(void)
 		"# ha.initial_hosts=x\nha.server_id=1\nha.server=10.0.0.1:6001\n"
 		"ha.initial_hosts=10.0.0.1:5001,10.0.0.3:5001\nother=1\n",
 		"and nothing else");
+	_cleanup_buf_ struct buf other = {0}, again = {0};
+	idset_remove(&some, 1);
+	is_int(hosts_replace(&h, text, &other, &e), 0, "a list without this node's own address");
+	is_str(buf_str(&other),
+		"# ha.initial_hosts=x\nha.server_id=1\nha.server=10.0.0.1:6001\n"
+		"ha.initial_hosts=10.0.0.3:5001\nha.allow_init_cluster=false\nother=1\n",
+		"goes with the word that it creates no cluster");
+	idset_add(&some, 1);
+	is_int(hosts_replace(&h, buf_str(&other), &again, &e), 0, "the next list has it");
+	is_str(buf_str(&again), buf_str(&to), "and that word is gone");
 	idset_add(&stranger, 9);
 	h.initial = &stranger;
 	is_int(hosts_replace(&h, text, &none, &e), -1, "no such node: %s", e.msg);
