@@ -39,6 +39,7 @@ static struct hello sample(void)
 			.basis = {4, 1, 127},
 			.role = NEO4J_SLAVE,
 			.master = 3,
+			.shut = true,
 			.bound = true},
 	};
 
@@ -71,7 +72,7 @@ static void test_codec(void)
 	is_int(back.turn.grants, 127, "whom it grants");
 	is_int(back.turn.grants_ticket, 9, "and what");
 	is_int((long long)back.word.basis.id, 127, "the word");
-	ok(back.word.bound && !back.word.lease, "its flags");
+	ok(back.word.bound && !back.word.lease && back.word.shut && !back.word.leads, "its flags");
 	hello_encode(&back, NULL, again);
 	ok(memcmp(body, again, HELLO_BODY) == 0, "and encodes to the same bytes");
 }
