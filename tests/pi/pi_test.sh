@@ -49,6 +49,7 @@ kill_qemu() {
 } 2>/dev/null
 cleanup_hooks=(kill_qemu "${cleanup_hooks[@]}")
 power_on() {
+  rm -f "$scratch"/uart?.log # what an attempt before said is nothing that this one did
   cp --sparse=always "$card" "$used"
   $emulator -M $machine -smp 4 -m 1G -kernel "$scratch/$kernel" -initrd "$scratch/$initramfs" -dtb "$scratch/$dtb" \
     -append "$cmdline $consoles loglevel=4 systemd.journald.forward_to_console=1" \
