@@ -189,12 +189,20 @@ static bool would_wake_below(const struct quorum *q)
 	       !(leader && mastership_equal(quorum_claim_of(q, leader), &q->d.basis));
 }
 
+/* Since when it is so; -1: it is not. */
+static void note_since(const struct quorum *q, bool is, int64_t *since_ms)
+{
+	if (!is)
+		*since_ms = -1;
+	else if (*since_ms < 0)
+		*since_ms = q->now_ms;
+}
+
 static void watch_overruled(struct quorum *q)
 {
-	if (!q->mine.neo4j_run || !(quorum_others_follow_later(q) || would_wake_below(q)))
-		q->overruled_ms = -1;
-	else if (q->overruled_ms < 0)
-		q->overruled_ms = q->now_ms;
+	bool is = q->mine.neo4j_run && (quorum_others_follow_later(q) || would_wake_below(q));
+
+	note_since(q, is, &q->overruled_ms);
 }
 
 /*
@@ -227,10 +235,7 @@ static void watch_rival(struct quorum *q)
 {
 	unsigned leader = quorum_leader(q);
 
-	if (q->mine.role != NEO4J_MASTER || !leader || leader == q->self)
-		q->rival_ms = -1;
-	else if (q->rival_ms < 0)
-		q->rival_ms = q->now_ms;
+	note_since(q, q->mine.role == NEO4J_MASTER && leader && leader != q->self, &q->rival_ms);
 }
 
 static bool is_rival(const struct quorum *q)
@@ -267,10 +272,7 @@ static bool is_hollow(const struct quorum *q)
 
 static void watch_hollow(struct quorum *q)
 {
-	if (q->mine.role != NEO4J_MASTER || quorum_whole(q, q->self))
-		q->hollow_ms = -1;
-	else if (q->hollow_ms < 0)
-		q->hollow_ms = q->now_ms;
+	note_since(q, q->mine.role == NEO4J_MASTER && !quorum_whole(q, q->self), &q->hollow_ms);
 }
 
 /*
@@ -317,11 +319,10 @@ static bool waits_with_more(const struct quorum *q, unsigned id)
 
 static void watch_outdone(struct quorum *q)
 {
-	if (q->mine.role != NEO4J_MASTER || quorum_leads(q, q->self) ||
-		!quorum_count_of(q, waits_with_more))
-		q->outdone_ms = -1;
-	else if (q->outdone_ms < 0)
-		q->outdone_ms = q->now_ms;
+	bool is = q->mine.role == NEO4J_MASTER && !quorum_leads(q, q->self) &&
+		  quorum_count_of(q, waits_with_more);
+
+	note_since(q, is, &q->outdone_ms);
 }
 
 /* No majority follows it, for so long as one may be bound by its grant to another one. */

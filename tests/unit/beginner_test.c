@@ -179,13 +179,19 @@ static void test_open(void)
 	ok(verdict[1].neo4j == NEO4J_START, "but when it is up");
 }
 
-static void test_ends(void)
+/* 2 begins, and 1 has started with it. */
+static void begin_and_start(void)
 {
 	begin();
 	live(10000);
 	runs(2, NEO4J_UNKNOWN, 0);
 	runs(1, NEO4J_UNKNOWN, 0);
 	live(2000);
+}
+
+static void test_ends(void)
+{
+	begin_and_start();
 	ok(verdict[1].neo4j == NEO4J_AS_IT_IS, "one that starts with it lives: %s", verdict[1].why);
 	neo[2].run = 0;
 	live(1000);
@@ -196,11 +202,7 @@ static void test_agent_restarts(void)
 {
 	struct manifest expected = {.n = ALL, .member = {{.id = 1}, {.id = 2}, {.id = 3}}};
 
-	begin();
-	live(10000);
-	runs(2, NEO4J_UNKNOWN, 0);
-	runs(1, NEO4J_UNKNOWN, 0);
-	live(2000);
+	begin_and_start();
 	struct durable d = q[1].d;
 	quorum_begin(&q[1], 1, &expected, &d, now);
 	look(1);
@@ -208,12 +210,18 @@ static void test_agent_restarts(void)
 		"an agent that has heard nobody yet does not take it for gone");
 }
 
-/* Its Neo4j ends again and again: the agent says that it is not fit for a while. */
-static void test_fails(void)
+/* All three follow 2. */
+static void begin_alike(void)
 {
 	begin();
 	for (unsigned id = 1; id <= ALL; id++)
 		q[id].d.basis = q[id].d.followed = q[id].d.touched = of_2;
+}
+
+/* Its Neo4j ends again and again: the agent says that it is not fit for a while. */
+static void test_fails(void)
+{
+	begin_alike();
 	live(10000);
 	is_int((int)idset_count(&q[1].d.manifest.hosts), 1, "the last master is to begin");
 	neo[2].unfit = true;
@@ -224,11 +232,7 @@ static void test_fails(void)
 
 static void test_begins_again(void)
 {
-	begin();
-	live(10000);
-	runs(2, NEO4J_UNKNOWN, 0);
-	runs(1, NEO4J_UNKNOWN, 0);
-	live(2000);
+	begin_and_start();
 	neo[2].run = 0;
 	live(1000);
 	ok(verdict[2].neo4j != NEO4J_START, "not while another one waits for the one before: %s",
@@ -239,26 +243,23 @@ static void test_begins_again(void)
 }
 
 /* 1 and 3 have elected 1, which nobody follows yet, for the cluster has more members than these. */
-static void elect_lesser(unsigned there)
+static void elect_lesser(void)
 {
-	begin();
-	for (unsigned id = 1; id <= ALL; id++)
-		q[id].d.basis = q[id].d.followed = q[id].d.touched = of_2;
-	neo[3].here = there;
+	begin_alike();
+	neo[3].here = false;
 	runs(1, NEO4J_MASTER, 1);
 	runs(3, NEO4J_UNKNOWN, 0);
 }
 
 static void test_lesser(void)
 {
-	elect_lesser(false);
+	elect_lesser();
 	live(10000);
 	ok(verdict[2].neo4j != NEO4J_START, "none with more starts below one that nobody follows");
 	ok(verdict[1].neo4j != NEO4J_KILL, "which has some time to be followed");
 	live(10000);
 	ok(verdict[1].neo4j == NEO4J_KILL, "and is ended then: %s", verdict[1].why);
-	neo[1].tx = 110;
-	elect_lesser(false);
+	elect_lesser();
 	neo[1].tx = 103;
 	live(3000);
 	ok(verdict[2].neo4j == NEO4J_START, "below one with as much it starts");
