@@ -189,35 +189,11 @@ static void log_decision(const struct agent *a, const struct decision *d)
 		d->why[0] ? ": " : "", d->why);
 }
 
-static struct voter_look look_at_self(const struct agent *a, const struct formation_input *in)
-{
-	struct voter_look look = {
-		.held = a->held[0] != '\0',
-		.fit = formation_fit(&a->formation, in),
-		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
-		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
-		.role = a->neo4j.role,
-		.master = a->neo4j.master,
-		.last_tx = a->neo4j.last_tx,
-		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
-		.copies = a->copy.copies,
-		.shut = a->firewall.shut,
-	};
-
-	/* It has no store, and tells nothing: it has joined when it stays up. */
-	if (in->arbiter) {
-		look.whole = true;
-		look.last_tx = 0;
-		look.role = a->formation.served ? NEO4J_SLAVE : NEO4J_UNKNOWN;
-	}
-	return look;
-}
-
 /* The quorum's word. Where it cannot be written down it does not count, and neither does this node.
  */
 static void ask_quorum(struct agent *a, struct formation_input *in)
 {
-	struct voter_look look = look_at_self(a, in);
+	struct voter_look look = agent_view_quorum(a, in);
 	struct err e;
 
 	apply_tell(&a->apply, &look);

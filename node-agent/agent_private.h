@@ -75,6 +75,8 @@ struct agent {
 
 /* This node, as it tells the others and whoever asks. */
 struct api_node agent_view_self(const struct agent *a);
+/* This node, for its quorum. */
+struct voter_look agent_view_quorum(const struct agent *a, const struct formation_input *in);
 /* The others with a vote, for formation.c; how many: at most as many as there are members. */
 size_t agent_view_peers(const struct agent *a, struct formation_peer *to);
 /* What a person should know of it while it serves; "": nothing. */

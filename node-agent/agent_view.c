@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "agent_private.h"
+#include "tcp.h"
 
 struct api_node agent_view_self(const struct agent *a)
 {
@@ -74,6 +75,31 @@ void agent_answer(void *arg, const struct http_head *h, struct http_answer *answ
 		v.nodes[i].copy = peers_copy(&a->peers, p);
 	}
 	api_answer(&v, h, answer);
+}
+
+struct voter_look agent_view_quorum(const struct agent *a, const struct formation_input *in)
+{
+	struct voter_look look = {
+		.held = a->held[0] != '\0',
+		.fit = formation_fit(&a->formation, in),
+		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
+		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.role = a->neo4j.role,
+		.master = a->neo4j.master,
+		.last_tx = a->neo4j.last_tx,
+		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
+		.copies = a->copy.copies,
+		.shut = a->firewall.shut,
+	};
+
+	/* It has no store, and tells nothing: it has joined when it stays up. */
+	if (in->arbiter) {
+		look.whole = true;
+		look.last_tx = 0;
+		look.role = a->formation.served ? NEO4J_SLAVE : NEO4J_UNKNOWN;
+	} else if (look.process && look.role < NEO4J_SLAVE)
+		look.ha_server = tcp_listens(NEO4J_HA_SERVER_PORT);
+	return look;
 }
 
 size_t agent_view_peers(const struct agent *a, struct formation_peer *to)

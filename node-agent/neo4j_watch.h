@@ -18,7 +18,8 @@
 #define NEO4J_USER "neo4j"
 #define NEO4J_PASSWORD_MAX 64
 #define NEO4J_PORT 7474
-#define TX_FRESH_MS 10000 /* a last transaction asked for longer ago tells little */
+#define NEO4J_HA_SERVER_PORT 6001 /* listens once it is master or slave, before NEO4J_PORT does */
+#define TX_FRESH_MS 10000         /* a last transaction asked for longer ago tells little */
 
 struct neo4j_watch {
 	struct loop *loop;

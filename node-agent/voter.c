@@ -163,6 +163,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.lease_ms = v->lease_ms,
 		.copies = look->copies,
 		.shut = look->shut,
+		.ha_server = look->ha_server,
 		.role = look->role,
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,

@@ -39,6 +39,7 @@ struct voter_look {
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
 	bool copies;                   /* it writes a store */
 	bool shut;                     /* the firewall is set so (verdict.shut) */
+	bool ha_server;                /* as in quorum_look */
 	uint64_t last_tx;              /* TX_UNKNOWN */
 	bool told;                     /* that by Neo4j, lately */
 	uint64_t stored, failed, runs; /* generations, as in a word (quorum.h) */

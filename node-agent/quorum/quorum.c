@@ -544,6 +544,8 @@ static void take_look(struct quorum *q, const struct quorum_look *look)
 	q->formed =
 		look->neo4j_run && ((in_run && q->formed) || look->formed ||
 					   look->role == NEO4J_MASTER || look->role == NEO4J_SLAVE);
+	q->ha_server =
+		look->neo4j_run && ((in_run && q->ha_server) || look->ha_server || q->formed);
 	q->mine = (struct word){
 		.incarnation = q->d.incarnation,
 		.epoch = q->d.manifest.epoch,
@@ -631,7 +633,7 @@ void quorum_step(
 		quorum_decide_start(q, look->fit, v);
 	note_run(q, v->run);
 	v->lease_ms = q->lease_ms;
-	v->shut = !q->formed && quorum_beginner(q) == q->self;
+	v->shut = !q->ha_server && quorum_beginner(q) == q->self;
 	if (look->neo4j_run && v->neo4j == NEO4J_AS_IT_IS)
 		quorum_decide_ports(q, v);
 	v->whole = look->whole || is_completed(q) || is_very_first(q);

@@ -33,9 +33,9 @@
  * available is its slave at once, stands for election no more (3.5,
  * NotElectableElectionCredentials), and loses what that master has not. So where the last master is
  * here, which has all, it begins alone: its list names nobody else, and its cluster port is shut,
- * for a request of another Neo4j would keep it from creating a cluster. The others start at the
- * same time, and join it. Until it leads no other one is granted or stays master, but one that has
- * as much.
+ * for a request of another Neo4j would keep it from creating a cluster, until it has created one.
+ * The others start at the same time, and join it. Until it leads no other one is granted or stays
+ * master, but one that has as much.
  * - A Neo4j goes on while its agent hangs, or until power goes: its store may hold what any master
  *   of its run took (TERM_ANY), unless the agent saw all the while whom it followed. Such a store
  *   may have the last copy of a write: better to wait for a person than to put it aside.
@@ -249,6 +249,7 @@ struct quorum {
 		bool now;            /* is it still? */
 	} parting;
 	bool formed, lease;
+	bool ha_server; /* of this process of Neo4j, once seen */
 	struct mastership claim;
 	struct word mine; /* what quorum_step made of the last look at this node */
 	struct seat seat[MANIFEST_MAX + 1]; /* by id */
@@ -263,6 +264,8 @@ struct quorum_look {
 	int64_t lease_ms; /* verdict.lease_ms */
 	bool copies;      /* it writes a store */
 	bool shut;        /* verdict.shut is carried out */
+	bool ha_server;   /* its Neo4j listens on ha.host.data (ha.server in 2.x), which it begins
+			     to as master or slave, seconds before it tells a role */
 	enum neo4j_role role;
 	unsigned master;  /* the id of whom its Neo4j takes for the master; 0: nobody */
 	uint64_t last_tx; /* as in a word, with told */

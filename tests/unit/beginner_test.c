@@ -21,6 +21,7 @@ static struct {
 	bool here, formed, untold;
 	bool unfit;
 	bool open; /* it has no firewall to shut */
+	bool ha_server;
 	uint64_t run;
 	enum neo4j_role role;
 	unsigned master;
@@ -54,6 +55,7 @@ static void look(unsigned id)
 {
 	struct quorum_look l = {.whole = true,
 		.shut = verdict[id].shut && !neo[id].open,
+		.ha_server = neo[id].ha_server,
 		.fit = !neo[id].unfit,
 		.neo4j_run = neo[id].run,
 		.formed = neo[id].formed,
@@ -163,6 +165,29 @@ static void test_intruder(void)
 	live(2000);
 	ok(verdict[1].neo4j != NEO4J_KILL && verdict[2].neo4j != NEO4J_KILL && is_1_granted(),
 		"one that has as much may be master");
+}
+
+/* A cluster is there as soon as its HA server is, long before Neo4j answers by HTTP. */
+static void test_ha_server(void)
+{
+	begin();
+	live(10000);
+	neo[2].ha_server = true;
+	live(1000);
+	ok(verdict[2].shut, "its port is shut before its Neo4j is there, whoever listens");
+	neo[2].ha_server = false;
+	runs(2, NEO4J_UNKNOWN, 0);
+	live(1000);
+	ok(verdict[2].shut, "and while that has no cluster");
+	neo[2].ha_server = true;
+	live(500);
+	ok(!verdict[2].shut, "it is open as soon as that has one");
+	neo[2].ha_server = false;
+	live(500);
+	ok(!verdict[2].shut, "and stays so");
+	neo[2].run = 0;
+	live(1000);
+	ok(verdict[2].shut, "until it is to begin again");
 }
 
 /* Without a firewall the others' Neo4js would be heard of, and keep it from beginning. */
@@ -304,6 +329,7 @@ int main(void)
 {
 	test_begins();
 	test_intruder();
+	test_ha_server();
 	test_open();
 	test_ends();
 	test_agent_restarts();
