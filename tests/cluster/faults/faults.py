@@ -5,6 +5,8 @@
     faults.py --tap ...                                      prints TAP and records nothing
     faults.py --nodes 4 ...                                  four data nodes
     faults.py --quick ...                                    faults last no longer than they must
+    faults.py --turn 7 ...                                   a seventh of the faults: another one after each commit
+    faults.py --lab 1 ...                                    beside another run: machines and addresses of its own
     faults.py --page                                         writes docs/RESULTS.md anew
 
 The seed of a round is that of the run, its fault and its number, so a round can be played again.
@@ -97,7 +99,9 @@ class Lab:
     """The cluster all rounds share, and the book of all it has acknowledged."""
 
     def __init__(self, bramble, folder, tested, say, args):
-        self.machines = Machines(bramble, folder, count=args.nodes, settings=QUICK_JAVA if args.tap else ())
+        self.machines = Machines(bramble, folder, "faults%s" % (args.lab or ""),
+                                 "10.85.%d" % args.lab, args.nodes,
+                                 QUICK_JAVA if args.tap else ())
         self.tested, self.say, self.quick = tested, say, args.quick
         self.watch = self.book = None
 
@@ -216,6 +220,8 @@ def parse():
     p.add_argument("--tap", action="store_true")
     p.add_argument("--nodes", type=int, default=3, choices=range(3, 8))
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--turn", type=int, default=1, choices=range(1, len(FAULTS) + 1))
+    p.add_argument("--lab", type=int, default=0, choices=range(10))
     p.add_argument("--page", action="store_true")
     p.add_argument("--results", default=os.path.join(HERE, "rounds.jsonl"))
     args = p.parse_args()
@@ -224,7 +230,8 @@ def parse():
     if unknown:
         p.error("no such fault: %s; there are: %s" % (
             ", ".join(unknown), ", ".join(f.name for f in FAULTS)))
-    return args, [f for f in FAULTS if f.name in names]
+    faults = [f for f in FAULTS if f.name in names]
+    return args, results.turn(faults, args.turn, results.head(TOP))
 
 
 def interrupted(*_):

@@ -46,6 +46,14 @@ def test_watch():
     same(seconds_without({"a": []}, 0, 9), 9, "all the time")
 
 
+def test_turn():
+    same(results.turn("abcdefg", 1, 5), "abcdefg", "all in one share")
+    same(sorted("".join(results.turn("abcdefg", 3, n) for n in range(3))), list("abcdefg"),
+         "each fault is in one of the shares")
+    same(results.turn("abcdefg", 3, 10), "be", "a share by a number")
+    same(max(len(results.turn(FAULTS, 7, n)) for n in range(7)), 3, "of the table, three in a seventh")
+
+
 def test_book():
     book = Book()
     said = [(200, {"errors": []}, ""), (201, {"errors": []}, ""), (200, {"errors": [1]}, "{}"),
@@ -89,6 +97,7 @@ def test_results():
 
 
 test_watch()
+test_turn()
 test_book()
 test_silence()
 test_results()

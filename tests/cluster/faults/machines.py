@@ -31,7 +31,7 @@ def missing_input():
 
 
 class Machines:
-    def __init__(self, bramble, folder, name="faults", subnet="192.168.85", count=3, settings=()):
+    def __init__(self, bramble, folder, name, subnet, count=3, settings=()):
         self.bramble, self.folder, self.name = bramble, folder, name
         self.netns = "bramble-" + name
         self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in range(1, count + 1)}

@@ -31,13 +31,28 @@ TABLE = """
 PROGRAMS = ["node-agent", "common", "proxy", "overlays", "builder"]
 
 
+def git(top, *args):
+    return subprocess.run(["git", "-C", top, *args], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout.strip()
+
+
 def commit(top):
     """What was tested: the last change of the programs, and whether there are more."""
-    def git(*args):
-        return subprocess.run(["git", "-C", top, *args], stdout=subprocess.PIPE, text=True,
-                              check=True).stdout.strip()
-    changed = git("status", "--porcelain", "--", *PROGRAMS)
-    return git("log", "-1", "--format=%h", "--", *PROGRAMS) + ("+" if changed else "")
+    changed = git(top, "status", "--porcelain", "--", *PROGRAMS)
+    return git(top, "log", "-1", "--format=%h", "--", *PROGRAMS) + ("+" if changed else "")
+
+
+def head(top):
+    """The number that chooses whose turn it is; 0 where there is no history."""
+    try:
+        return int(git(top, "rev-parse", "HEAD"), 16)
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return 0
+
+
+def turn(faults, shares, number):
+    """One of so many shares of the faults, far from each other in the table: the like ones are near."""
+    return faults[number % shares::shares]
 
 
 def load(path):
