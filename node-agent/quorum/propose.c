@@ -385,31 +385,30 @@ static bool is_holder(const struct quorum *q, unsigned id)
 }
 
 /*
- * A store that counts, is no host's and may be longer than all of theirs: its Neo4j starts below
- * none of them (may_join), and with more than the last master has it cannot be.
+ * A store that counts and may be longer than that of the one that begins: its Neo4j does not start
+ * below that one (may_join). With more than the last master has it cannot be.
  */
 static bool has_longer(const struct quorum *q, unsigned id)
 {
-	const struct manifest *m = &q->d.manifest;
+	unsigned beginner = quorum_beginner(q);
 
-	if (idset_has(&m->hosts, id) || idset_has(&m->hosts, quorum_last(q).id) ||
-		!is_holder(q, id) || manifest_member(m, id)->role != MANIFEST_DATA)
-		return false;
-	for (unsigned i = 0; i < m->n; i++) {
-		unsigned host = m->member[i].id;
-		if (idset_has(&m->hosts, host) &&
-			quorum_said(q, host)->last_tx >= quorum_said(q, id)->last_tx)
-			return false;
-	}
-	return quorum_last(q).term;
+	return beginner && beginner != quorum_last(q).id && is_holder(q, id) &&
+	       manifest_member(&q->d.manifest, id)->role == MANIFEST_DATA &&
+	       !quorum_is_covered(q, id);
+}
+
+/* Decided when nobody who was there knew that there had been a master. */
+static bool begins_wrong(const struct quorum *q)
+{
+	return QUORUM_BEGINS_ALONE && quorum_last(q).term && idset_count(&q->d.manifest.hosts) > 1;
 }
 
 static bool needs_run(const struct quorum *q)
 {
 	return !quorum_any_formed(q) &&
-	       (!quorum_has_data_host(q) || quorum_last(q).run == q->d.manifest.run ||
-		       !hosts_here(q) || !quorum_accounted(q, quorum_is_host) ||
-		       quorum_count_of(q, has_longer));
+	       (!quorum_has_data_host(q) || begins_wrong(q) ||
+		       quorum_last(q).run == q->d.manifest.run || !hosts_here(q) ||
+		       !quorum_accounted(q, quorum_is_covered) || quorum_count_of(q, has_longer));
 }
 
 static bool is_able(const struct quorum *q, unsigned id)
@@ -418,15 +417,15 @@ static bool is_able(const struct quorum *q, unsigned id)
 }
 
 /*
- * The last master alone, where it is here: nobody has more, and whoever enters where a master is
- * available loses what that one has not (Neo4j 3.5 lets it be no candidate any more). The others
- * start with it and join it (may_come_along). Else only those whose stores follow it: of a whole
- * list the first Neo4j that is up is master, whatever its store.
+ * One alone: whoever enters where a master is available loses what that one has not (Neo4j 3.5 lets
+ * it be no candidate any more). The last master, where it is here: nobody has more, and the others
+ * start with it and join it (may_come_along). Else the one with the longest store that follows it;
+ * none with more joins that one (may_join). The very first time all.
  */
 static bool wish_run(const struct quorum *q, struct manifest *m, const char **why)
 {
 	unsigned able = 0;
-	unsigned master = QUORUM_LAST_BEGINS ? quorum_last_master(q, is_candidate) : 0;
+	unsigned beginner = QUORUM_BEGINS_ALONE ? quorum_most(q, is_candidate) : 0;
 	bool data = false;
 
 	*m = q->d.manifest;
@@ -438,7 +437,7 @@ static bool wish_run(const struct quorum *q, struct manifest *m, const char **wh
 	for (unsigned i = 0; i < m->n; i++) {
 		const struct manifest_member *k = &m->member[i];
 		able += is_able(q, k->id);
-		if (!is_holder(q, k->id) || (master && k->id != master))
+		if (!is_holder(q, k->id) || (beginner && k->id != beginner))
 			continue;
 		idset_add(&m->hosts, k->id);
 		data |= k->role == MANIFEST_DATA;
@@ -516,6 +515,35 @@ static unsigned all_voters(const struct quorum *q)
 	return idset_count(&rest);
 }
 
+/*
+ * Since when a majority has been there without those that are away now. Whatever ran meanwhile:
+ * who was waited for once is not waited for again.
+ */
+static int64_t away_since(const struct quorum *q)
+{
+	const struct manifest *m = quorum_members(q);
+	int64_t since = q->gathered_ms;
+
+	for (unsigned i = 0; i < m->n; i++) {
+		const struct seat *s = &q->seat[m->member[i].id];
+		if (not_voter_here(q, m->member[i].id) && s->heard_ms >= 0 && s->seen_ms > since)
+			since = s->seen_ms;
+	}
+	return since < q->quiet_ms ? since : q->quiet_ms;
+}
+
+/* Has everybody that is not there, or not fit, had the time to be? */
+static bool has_waited(const struct quorum *q, int64_t patience_ms)
+{
+	if (all_here(q))
+		return true;
+	if (quorum_count_of(q, quorum_voter_here) < all_voters(q))
+		return q->now_ms - away_since(q) >= patience_ms;
+	if (patience_ms > QUORUM_UNFIT_MS)
+		patience_ms = QUORUM_UNFIT_MS;
+	return q->now_ms - q->quiet_ms >= patience_ms;
+}
+
 void quorum_propose(struct quorum *q, struct verdict *v)
 {
 	const struct reason *r = find_reason(q);
@@ -525,6 +553,7 @@ void quorum_propose(struct quorum *q, struct verdict *v)
 	if (r)
 		v->missing = missing(q);
 	bool enough = enough_here(q);
+	quorum_note_since(q, enough, &q->gathered_ms);
 	if (!r || !enough || !(quorum_votes(q, q->self) || is_alone(q))) {
 		if (r)
 			*why = is_first(q) ? "waits for all members, as it is the first time"
@@ -538,10 +567,8 @@ void quorum_propose(struct quorum *q, struct verdict *v)
 	if (q->proposer.phase != DECREE_IDLE || q->now_ms < q->retry_ms)
 		return;
 	*why = "waits for absent members";
-	int64_t patience = all_here(q) ? 0 : r->patience_ms;
-	if (patience > QUORUM_UNFIT_MS && quorum_count_of(q, quorum_voter_here) == all_voters(q))
-		patience = QUORUM_UNFIT_MS;
-	if (q->now_ms - q->quiet_ms < patience + head_start_ms(q) || !r->wish(q, &wish, why))
+	if (q->now_ms - q->quiet_ms < head_start_ms(q) || !has_waited(q, r->patience_ms) ||
+		!r->wish(q, &wish, why))
 		return;
 	*why = "";
 	ballot_t above = q->d.acceptor.promised;

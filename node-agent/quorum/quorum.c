@@ -17,6 +17,7 @@ void quorum_begin(struct quorum *q, unsigned self, const struct manifest *expect
 		.patience_ms = QUORUM_WEDGE_MS,
 		.learned_ms = now_ms,
 		.quiet_ms = -1,
+		.gathered_ms = -1,
 		.overruled_ms = -1,
 		.rival_ms = -1,
 		.outdone_ms = -1,
@@ -61,7 +62,6 @@ void quorum_adopt(struct quorum *q, const struct manifest *m)
 	if (m->run != q->d.manifest.run) {
 		q->learned_ms = q->now_ms;
 		q->lease_ms = 0;
-		q->together = false;
 	}
 	q->d.manifest = *m;
 	q->d.acceptor = (struct acceptor){0};
@@ -189,8 +189,7 @@ static bool would_wake_below(const struct quorum *q)
 	       !(leader && mastership_equal(quorum_claim_of(q, leader), &q->d.basis));
 }
 
-/* Since when it is so; -1: it is not. */
-static void note_since(const struct quorum *q, bool is, int64_t *since_ms)
+void quorum_note_since(const struct quorum *q, bool is, int64_t *since_ms)
 {
 	if (!is)
 		*since_ms = -1;
@@ -202,26 +201,13 @@ static void watch_overruled(struct quorum *q)
 {
 	bool is = q->mine.neo4j_run && (quorum_others_follow_later(q) || would_wake_below(q));
 
-	note_since(q, is, &q->overruled_ms);
-}
-
-/*
- * Begun with the others, it follows the last one that anybody may have written to, and has yet to
- * join, which makes an election that it may win if it has more, or has won it. Nobody follows
- * another one meanwhile (may_usurp).
- */
-static bool has_right_of_way(const struct quorum *q)
-{
-	return q->together && q->d.basis.term && !quorum_behind(q, q->self) &&
-	       (!q->formed || q->mine.role == NEO4J_MASTER);
+	quorum_note_since(q, is, &q->overruled_ms);
 }
 
 static int64_t overruled_after(const struct quorum *q)
 {
 	bool member = q->mine.role == NEO4J_MASTER || q->mine.role == NEO4J_SLAVE;
 
-	if (has_right_of_way(q))
-		return QUORUM_LATE_MS;
 	return q->formed && !member ? QUORUM_OVERRULED_MS : 0;
 }
 
@@ -235,7 +221,8 @@ static void watch_rival(struct quorum *q)
 {
 	unsigned leader = quorum_leader(q);
 
-	note_since(q, q->mine.role == NEO4J_MASTER && leader && leader != q->self, &q->rival_ms);
+	quorum_note_since(
+		q, q->mine.role == NEO4J_MASTER && leader && leader != q->self, &q->rival_ms);
 }
 
 static bool is_rival(const struct quorum *q)
@@ -272,7 +259,8 @@ static bool is_hollow(const struct quorum *q)
 
 static void watch_hollow(struct quorum *q)
 {
-	note_since(q, q->mine.role == NEO4J_MASTER && !quorum_whole(q, q->self), &q->hollow_ms);
+	quorum_note_since(
+		q, q->mine.role == NEO4J_MASTER && !quorum_whole(q, q->self), &q->hollow_ms);
 }
 
 /*
@@ -306,6 +294,17 @@ static bool is_ousted(const struct quorum *q)
 	       quorum_count_of(q, cuts_off);
 }
 
+/*
+ * Has yet to join, where one with less was elected whom nobody follows yet: entering there it would
+ * be that one's slave at once. It would not be started now, either (may_join).
+ */
+static bool would_enter_below(const struct quorum *q)
+{
+	return !quorum_is_arbiter(q) && !q->formed && q->d.basis.term &&
+	       !quorum_behind(q, q->self) && !quorum_astray(q, q->self) &&
+	       quorum_count_of(q, quorum_lacks_mine) && !quorum_count_of(q, quorum_is_leading);
+}
+
 /* At rest, for it waits for a master that has as much (may_join). */
 static bool waits_with_more(const struct quorum *q, unsigned id)
 {
@@ -322,7 +321,7 @@ static void watch_outdone(struct quorum *q)
 	bool is = q->mine.role == NEO4J_MASTER && !quorum_leads(q, q->self) &&
 		  quorum_count_of(q, waits_with_more);
 
-	note_since(q, is, &q->outdone_ms);
+	quorum_note_since(q, is, &q->outdone_ms);
 }
 
 /* No majority follows it, for so long as one may be bound by its grant to another one. */
@@ -383,7 +382,6 @@ static void watch_wedge(struct quorum *q)
 	bool begins = !q->elected && quorum_any_formed(q) && !comes;
 
 	if (led) {
-		q->together = false;
 		q->leading_ms = q->now_ms;
 		q->patience_ms = QUORUM_WEDGE_MS;
 	} else if (rests && q->wedged && !q->elected && q->patience_ms < QUORUM_WEDGE_MAX_MS) {
@@ -443,7 +441,7 @@ static const char *why_die(const struct quorum *q)
 		{is_overruled(q), "the others follow another master"},
 		{is_rival(q), "another one is the master"},
 		{is_intruder(q), "another one begins, which has all"},
-		{is_ousted(q), "another one was elected, and has less"},
+		{is_ousted(q) || would_enter_below(q), "another one was elected, and has less"},
 		{is_outdone(q), "another one has more"},
 		{is_left(q), "the one that begins is gone"},
 		{is_orphan(q), "the master it was to follow is gone"},

@@ -30,12 +30,15 @@
  *   (basis) may be longer and wrong, or as long: it comes up only below a master, and if it is
  *   longer than that one's it is put aside first. Is the master gone before, it is started anew.
  * - Neo4j's elections cannot be relied on for that: who enters a cluster where a master is
- * available is its slave at once, stands for election no more (3.5,
- * NotElectableElectionCredentials), and loses what that master has not. So where the last master is
- * here, which has all, it begins alone: its list names nobody else, and its cluster port is shut,
- * for a request of another Neo4j would keep it from creating a cluster, until it has created one.
- * The others start at the same time, and join it. Until it leads no other one is granted or stays
- * master, but one that has as much.
+ *   available is its slave at once, stands for election no more (3.5, its debug.log says
+ *   NotElectableElectionCredentials), and loses what that master has not. So, but for the first
+ *   time, one begins alone: its list names nobody else, and its cluster port is shut until it has
+ *   created a cluster, for a request of another Neo4j would keep it from that.
+ * - That is the last master, where it is here, for it has all: the others start at the same time,
+ *   and join it. Else it is the one that may have the most: the others start when it has told what
+ *   it has, and none with more; without those it has no majority, is ended, and one of them begins.
+ *   Until the one that begins leads no other one is granted or stays master, but one that has as
+ *   much.
  * - A Neo4j goes on while its agent hangs, or until power goes: its store may hold what any master
  *   of its run took (TERM_ANY), unless the agent saw all the while whom it followed. Such a store
  *   may have the last copy of a write: better to wait for a person than to put it aside.
@@ -97,15 +100,9 @@
  * join has no such time.
  */
 #define QUORUM_OVERRULED_MS 15000
-/*
- * But where all begin together without the last master, any one whose store follows it may have
- * what was acknowledged and the others have not. If its Neo4j joins later than they elect, they
- * wait for it so long. Where others have lived through a master's end nobody waits.
- */
-#define QUORUM_LATE_MS 60000
-/* Does the last master begin alone, where it is there? */
-#ifndef QUORUM_LAST_BEGINS /* likewise */
-#define QUORUM_LAST_BEGINS 1
+/* Does a run that is not the first begin with one Neo4j alone? */
+#ifndef QUORUM_BEGINS_ALONE /* likewise */
+#define QUORUM_BEGINS_ALONE 1
 #endif
 /* How long a slave whose length is not known must have been one to have what its master had. */
 #define QUORUM_CAUGHT_UP_MS 10000
@@ -210,11 +207,11 @@ struct quorum {
 	struct manifest offer;      /* generation and voters of the newest it has; 0: none */
 	struct idset give_up;       /* by a person's word to this agent, until it is decided */
 	int64_t now_ms, learned_ms; /* when this manifest's run was learned */
-	int64_t quiet_ms;           /* since when a majority is present and no Neo4j has formed */
+	int64_t gathered_ms;        /* since when a majority is present */
+	int64_t quiet_ms;           /* likewise, and no Neo4j has formed */
 	int64_t retry_ms;           /* no proposal before that */
 	int64_t led_ms;             /* when last below a master, at rest, or a store was copied */
 	int64_t leading_ms;         /* when last somebody led */
-	bool together;              /* begun with all of the run's, and nobody has led since */
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */

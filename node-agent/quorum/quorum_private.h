@@ -6,6 +6,9 @@
 
 typedef bool member_test(const struct quorum *q, unsigned id);
 
+/* *since_ms becomes since when it is so; -1: it is not. */
+void quorum_note_since(const struct quorum *q, bool is, int64_t *since_ms);
+
 /* --- seats.c: what is known of each member */
 
 /* Heard within the last ms? This node itself always. */
@@ -65,8 +68,12 @@ bool quorum_accounted(const struct quorum *q, member_test *test);
 /* The last master, if its store is still its own and it passes the test: it has all. 0: it is not.
  */
 unsigned quorum_last_master(const struct quorum *q, member_test *test);
-/* The last master, where it alone begins this run (wish_run) and nobody has led in it; else 0. */
+/* Likewise; or of the stores that follow it and pass the test the longest, as far as is known. */
+unsigned quorum_most(const struct quorum *q, member_test *test);
+/* Who alone begins this run (wish_run), where nobody has led in it; else 0. */
 unsigned quorum_beginner(const struct quorum *q);
+/* A host of this run, or one that is heard, and has no more than the one that begins it alone. */
+bool quorum_is_covered(const struct quorum *q, unsigned id);
 /* Where there is a beginner: may id have less than that one? Who has told no length may. */
 bool quorum_falls_short(const struct quorum *q, unsigned id);
 /* Was there certainly never a writable master? */

@@ -50,6 +50,21 @@ static bool answers(const struct quorum *q, unsigned id)
 	return quorum_joined(q, id) && quorum_said(q, id)->role != NEO4J_DOWN;
 }
 
+/* May it come up with others that do, who follow the last master or are it? */
+static bool is_of_last(const struct quorum *q)
+{
+	return quorum_is_arbiter(q) ||
+	       (q->mine.whole && q->d.basis.term && !quorum_astray(q, q->self));
+}
+
+/* One has begun alone, and with it and those that have no more all is there: they may join it. */
+static bool has_begun(const struct quorum *q)
+{
+	unsigned beginner = quorum_beginner(q);
+
+	return beginner && quorum_joined(q, beginner) && quorum_accounted(q, quorum_is_covered);
+}
+
 /*
  * Into a run that lives. Not while it would be ended at once (why_die); it may not be, its agent
  * might hang. With a master that has the lease anybody may come. Without one Neo4j will
@@ -67,8 +82,9 @@ static bool may_join(const struct quorum *q, bool *aside)
 	if (quorum_count_of(q, quorum_is_leading) > 0)
 		return true;
 	bool lesser = !quorum_astray(q, q->self) && quorum_count_of(q, quorum_lacks_mine);
-	if (q->mine.whole && !quorum_behind(q, q->self) &&
-		quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest))
+	if ((has_begun(q) && is_of_last(q)) ||
+		(q->mine.whole && !quorum_behind(q, q->self) &&
+			quorum_count_of(q, joined_or_me) >= manifest_data_majority(&q->d.manifest)))
 		return !lesser;
 	*aside = quorum_astray(q, q->self);
 	if (lesser)
@@ -87,9 +103,8 @@ static bool may_come_along(const struct quorum *q)
 	unsigned beginner = quorum_beginner(q);
 	const struct word *w = quorum_said(q, beginner);
 
-	return beginner && w->shut && w->neo4j_run == q->d.manifest.run &&
-	       (quorum_is_arbiter(q) ||
-		       (q->mine.whole && q->d.basis.term && !quorum_astray(q, q->self)));
+	return beginner && beginner == quorum_last(q).id && w->shut &&
+	       w->neo4j_run == q->d.manifest.run && is_of_last(q);
 }
 
 static bool another_runs(const struct quorum *q, unsigned id)
@@ -111,7 +126,7 @@ static bool may_begin(const struct quorum *q, const char **why)
 	if (quorum_beginner(q) == q->self && quorum_count_of(q, another_runs))
 		return false;
 	*why = "held: stores that may hold acknowledged writes are missing";
-	if (!quorum_has_data_host(q) || !quorum_accounted(q, quorum_is_host))
+	if (!quorum_has_data_host(q) || !quorum_accounted(q, quorum_is_covered))
 		return false;
 	*why = "waits until older runs are over for sure";
 	return older_runs_over(q);
@@ -195,7 +210,6 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 	}
 	if (v->aside)
 		quorum_forget_store(q);
-	q->together |= quorum_count_of(q, quorum_joined) == 0;
 	v->neo4j = NEO4J_START;
 	v->run = q->d.manifest.run;
 }

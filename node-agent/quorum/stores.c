@@ -141,14 +141,51 @@ unsigned quorum_last_master(const struct quorum *q, member_test *test)
 	return has_last_master(q, &last, test) ? last.id : 0;
 }
 
+/* Of the data nodes' stores that follow the last master and pass the test; of even ones the first.
+ */
+static unsigned longest(const struct quorum *q, member_test *test)
+{
+	const struct manifest *m = quorum_members(q);
+	struct mastership last = quorum_last(q);
+	unsigned best = 0;
+
+	for (unsigned i = 0; last.term && i < m->n; i++) {
+		unsigned id = m->member[i].id;
+		if (m->member[i].role == MANIFEST_DATA && holds(q, id, &last) && test(q, id) &&
+			(!best || quorum_said(q, id)->last_tx > quorum_said(q, best)->last_tx))
+			best = id;
+	}
+	return best;
+}
+
+unsigned quorum_most(const struct quorum *q, member_test *test)
+{
+	unsigned master = quorum_last_master(q, test);
+
+	return master ? master : longest(q, test);
+}
+
 unsigned quorum_beginner(const struct quorum *q)
 {
 	const struct manifest *m = &q->d.manifest;
 	struct mastership last = quorum_last(q);
-	bool alone = idset_count(&m->hosts) == 1 && idset_has(&m->hosts, last.id);
 
-	return alone && last.term && last.run != m->run && q->d.followed.run != m->run ? last.id
-										       : 0;
+	if (idset_count(&m->hosts) != 1 || !last.term || last.run == m->run ||
+		q->d.followed.run == m->run)
+		return 0;
+	unsigned i = 0;
+	while (i < m->n && !idset_has(&m->hosts, m->member[i].id))
+		i++;
+	return i < m->n ? m->member[i].id : 0;
+}
+
+bool quorum_is_covered(const struct quorum *q, unsigned id)
+{
+	unsigned beginner = quorum_beginner(q);
+
+	return quorum_is_host(q, id) ||
+	       (beginner && quorum_near(q, id, QUORUM_PRESENT_MS) &&
+		       quorum_said(q, id)->last_tx <= quorum_said(q, beginner)->last_tx);
 }
 
 bool quorum_falls_short(const struct quorum *q, unsigned id)

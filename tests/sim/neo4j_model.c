@@ -56,21 +56,45 @@ void neo4j_leave(struct world *w, unsigned id)
 	neo4j_kill(w, id);
 }
 
-/* Whom id takes for alive: met, or not missed for long enough. */
-static void look_around(struct world *w, unsigned id, struct idset *alive)
+/* Whom id has not met for long enough, and how many are to say so until somebody is failed. */
+static unsigned suspect(struct world *w, unsigned id)
 {
 	struct neo4j_model *n = neo(w, id);
 
-	*alive = (struct idset){0};
-	idset_add(alive, id);
+	n->suspects = (struct idset){0};
 	for (unsigned k = 1; k <= w->n; k++) {
 		if (k == id || !idset_has(&n->members, k))
 			continue;
 		if (meets(w, id, k) && idset_has(&neo(w, k)->members, id))
 			n->met_ms[k] = w->now_ms;
-		if (n->blind || w->now_ms - n->met_ms[k] < FAILED_MS)
-			idset_add(alive, k);
+		else if (!n->blind && w->now_ms - n->met_ms[k] >= FAILED_MS)
+			idset_add(&n->suspects, k);
 	}
+	return (idset_count(&n->members) - idset_count(&n->suspects)) / 2 + 1;
+}
+
+/*
+ * Whom id takes for alive: all but those whom more than half of the members that it does not itself
+ * suspect do (HeartbeatContextImpl.isFailed).
+ */
+static void look_around(struct world *w, unsigned id, struct idset *alive)
+{
+	unsigned needed = suspect(w, id), by[NODES + 1] = {0};
+
+	*alive = neo(w, id)->members;
+	for (unsigned k = 1; k <= w->n; k++) {
+		const struct neo4j_model *n = neo(w, k);
+		if (!idset_has(alive, k) || !idset_count(&n->suspects) ||
+			(k != id && !meets(w, id, k)))
+			continue;
+		for (unsigned j = 1; j <= w->n; j++)
+			by[j] += idset_has(&n->suspects, j);
+	}
+	for (unsigned k = 1; k <= w->n; k++) {
+		if (k != id && by[k] >= needed)
+			idset_remove(alive, k);
+	}
+	idset_add(alive, id);
 }
 
 /* Whom the one that took part in the latest election takes for it. */

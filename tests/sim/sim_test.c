@@ -152,12 +152,6 @@ static void strike_late(struct world *w, unsigned id)
 	world_log(w, "%u: its Neo4j joins nobody for a while", id);
 }
 
-static void strike_untold(struct world *w, unsigned id)
-{
-	w->node[id].tells_ms = w->now_ms + (int64_t)world_random(w, 60000);
-	world_log(w, "%u: its Neo4j tells no length for a while", id);
-}
-
 static void strike_guard_late(struct world *w, unsigned id)
 {
 	w->node[id].late_ms = (int64_t)world_random(w, QUORUM_STOP_MS - TICK_MS);
@@ -212,7 +206,6 @@ static const struct fault faults[] = {
 	{"node remove", 3, strike_shrink},
 	{"slave lags", 4, strike_lag},
 	{"joins late", 4, strike_late},
-	{"tells late", 4, strike_untold},
 	{"guard late", 4, strike_guard_late},
 };
 
@@ -318,7 +311,7 @@ static void all_well(struct world *w)
 	for (unsigned id = 1; id <= w->n; id++) {
 		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
 		w->node[id].neo4j.lags_ms = w->node[id].joins_ms = 0;
-		w->node[id].tells_ms = w->node[id].late_ms = 0;
+		w->node[id].late_ms = 0;
 		node_boot(w, id);
 	}
 }
@@ -483,15 +476,40 @@ static void play_emptied(struct world *w, uint64_t seed, size_t nfaults)
 		world_violated(w, "one has it all, and no cluster");
 }
 
-/* The writer's next write goes to the master alone, and is acknowledged all the same. */
-static void write_alone(struct world *w, unsigned master)
+/* The writer's next write goes to these alone, and is acknowledged all the same. */
+static void write_on(struct world *w, const struct idset *some)
 {
 	unsigned before = w->writes;
 
 	for (unsigned id = 1; id <= w->n; id++)
-		w->node[id].neo4j.lags_ms = id == master ? 0 : w->now_ms + 2 * TICK_MS;
+		w->node[id].neo4j.lags_ms = idset_has(some, id) ? 0 : w->now_ms + 2 * TICK_MS;
 	for (int64_t end = w->now_ms + 2 * TICK_MS; w->now_ms < end && w->writes == before;)
 		world_step(w);
+}
+
+static void write_alone(struct world *w, unsigned master)
+{
+	struct idset alone = {0};
+
+	idset_add(&alone, master);
+	write_on(w, &alone);
+}
+
+/* ... to the master and as many others as make a majority of the data nodes with it. */
+static void write_on_majority(struct world *w, unsigned master)
+{
+	unsigned first = 1 + (unsigned)world_random(w, w->n), data = 0;
+	struct idset s = {0};
+
+	for (unsigned id = 1; id <= w->n; id++)
+		data += !w->node[id].arbiter;
+	idset_add(&s, master);
+	for (unsigned i = 0; i < w->n && idset_count(&s) < data / 2 + 1; i++) {
+		unsigned id = 1 + (first + i) % w->n;
+		if (!w->node[id].arbiter)
+			idset_add(&s, id);
+	}
+	write_on(w, &s);
 }
 
 static void end_all_neo4js(struct world *w)
@@ -549,6 +567,39 @@ static void play_at_once(struct world *w, uint64_t seed, size_t nfaults)
 }
 
 /*
+ * All power goes at one moment, and the master's comes not back: the last write is on as many as
+ * must have it, and any of these may be slow.
+ */
+static void play_without_master(struct world *w, uint64_t seed, size_t nfaults)
+{
+	(void)nfaults;
+	do
+		world_begin(w, seed++);
+	while (w->n < 3);
+	strike_boot_all(w, 0);
+	if (!run_until_formed(w, 240000))
+		world_violated(w, "all were there, and no cluster");
+	run_for(w, 1000 + (int64_t)world_random(w, 20000));
+	unsigned master = writable(w);
+	if (!master)
+		return;
+	write_on_majority(w, master);
+	strike_cut_all(w, 0);
+	for (unsigned id = 1; id <= w->n; id++) {
+		/* Once the master was waited for, and what it might still run is over. */
+		w->node[id].joins_ms = w->now_ms + QUORUM_GRACE_MS + QUORUM_OVER_MS +
+				       (int64_t)world_random(w, 60000);
+		if (id != master)
+			node_boot(w, id);
+	}
+	if (!run_until_writable(w, 600000))
+		world_violated(w, "only the master is away, and no cluster");
+	node_boot(w, master);
+	if (!run_until_formed(w, 240000))
+		world_violated(w, "the master is back, and no cluster");
+}
+
+/*
  * The master's Neo4j ends alone, has a write more than the others, and takes its time to come back:
  * these have lived through it, and do not wait.
  */
@@ -567,7 +618,6 @@ static void play_one_ends(struct world *w, uint64_t seed, size_t nfaults)
 		return;
 	write_alone(w, master);
 	neo4j_kill(w, master);
-	w->node[master].tells_ms = w->now_ms + 60000;
 	run_for(w, 2000);
 	w->node[master].neo4j.ready_ms = w->now_ms + 60000; /* its JVM boots */
 	if (!run_until_writable(w, 25000))
@@ -626,11 +676,13 @@ int main(int argc, char **argv)
 	uint64_t at[2] = {1000, 0};
 	int c;
 
-	while ((c = getopt(argc, argv, "aeof:v:")) != -1) {
+	while ((c = getopt(argc, argv, "abeof:v:")) != -1) {
 		if (c == 'v')
 			return tell_one(strtoull(optarg, NULL, 10), nfaults, play);
 		if (c == 'a')
 			play = play_at_once;
+		else if (c == 'b')
+			play = play_without_master;
 		else if (c == 'o')
 			play = play_one_ends;
 		else if (c == 'e')

@@ -413,6 +413,15 @@ static void break_wedge(struct world *w, unsigned id)
 		neo4j_kill(w, id);
 }
 
+static void see_tx(const struct world *w, struct node *n)
+{
+	if (n->seen != n->card.store.n) {
+		n->seen = n->card.store.n;
+		n->moved_ms = w->now_ms;
+	}
+	n->quiet = w->now_ms - n->moved_ms >= WATERMARK_QUIET_MS;
+}
+
 static void round_of(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
@@ -422,18 +431,14 @@ static void round_of(struct world *w, unsigned id)
 		.neo4j_run = running ? n->neo4j.run : 0,
 		.role = running && w->now_ms >= n->neo4j.hung_ms ? n->neo4j.role : NEO4J_DOWN,
 		.last_tx = n->card.store.n,
-		.told = running,
 		.shut = n->shut};
 
-	/* What is at rest is not known exactly: the agent has seen it last a moment before its end.
-	 */
-	if (!running && look.last_tx)
+	/* Else it is known exactly where it was quiet before (watermark.h). */
+	look.told = look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE;
+	if (look.told)
+		see_tx(w, n);
+	else if (look.last_tx && !(n->quiet && n->seen == n->card.store.n))
 		look.last_tx += n->life % 3;
-	if (running && w->now_ms < n->tells_ms && n->neo4j.role != NEO4J_MASTER &&
-		n->neo4j.role != NEO4J_SLAVE) {
-		look.last_tx += 1 + n->life % 3;
-		look.told = false;
-	}
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;

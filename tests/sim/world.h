@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include "quorum/quorum.h"
+#include "watermark.h"
 #include "wedge.h"
 
 /*
@@ -54,6 +55,7 @@ struct neo4j_model {
 	int64_t met_ms[NODES + 1]; /* when each member was last reached */
 	bool blind;                /* its clock went back ten years: it misses nobody until then */
 	struct idset members;      /* of the cluster it is in */
+	struct idset suspects;     /* those of them it has not met for too long */
 	unsigned master;           /* whom it takes for it; 0: nobody */
 	unsigned election;         /* the newest it took part in */
 	bool caught_up;
@@ -86,7 +88,9 @@ struct node {
 	int64_t lease_ms; /* in /run: outlives the agent */
 	int64_t hung_ms;  /* the agent does nothing before */
 	int64_t joins_ms; /* its Neo4j is heard, but joins nobody before */
-	int64_t tells_ms; /* its Neo4j tells no length before, unless it is master or slave */
+	unsigned seen;    /* the last length that its Neo4j told ... */
+	int64_t moved_ms; /* ... since when ... */
+	bool quiet;       /* ... and for so long that its agent has written it down */
 	int64_t late_ms;  /* bramble-guard is, by so much */
 	int64_t next_ms;
 	struct {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* All Neo4js are at rest, and the last master is among them: it begins alone, the others join it.
- */
+/* All Neo4js are at rest: the last master begins alone, or who has most; the others join it. */
 // use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
 // use: node-agent/quorum/decree.c node-agent/quorum/manifest.c node-agent/quorum/seats.c
 // use: node-agent/quorum/stores.c node-agent/quorum/masters.c node-agent/quorum/start.c
@@ -325,6 +324,71 @@ static void test_absent(void)
 	ok(verdict[1].neo4j != NEO4J_START && !neo[1].run, "also when it went while it began");
 }
 
+/* The last master is away; of those that follow it 3 may have the most. */
+static void begin_without(void)
+{
+	begin_alike();
+	neo[2].here = false;
+	neo[3].tx = 105;
+	live(QUORUM_GRACE_MS + 45000);
+}
+
+static void test_longest(void)
+{
+	begin_without();
+	ok(starts_with(3, 3), "without it the one that may have the most begins alone: %s",
+		verdict[3].why);
+	runs(3, NEO4J_UNKNOWN, 0);
+	live(2000);
+	ok(verdict[3].shut && verdict[1].neo4j != NEO4J_START,
+		"nobody starts with it: what it has is not known yet");
+	runs(3, NEO4J_MASTER, 3);
+	neo[3].tx = 102;
+	live(1000);
+	ok(verdict[1].neo4j == NEO4J_START && !verdict[1].aside,
+		"one with no more joins it when it has told: %s", verdict[1].why);
+	runs(1, NEO4J_SLAVE, 3);
+	neo[1].tx = 102;
+	live(5000);
+	ok(verdict[3].writable, "and with a majority it is writable: %s", verdict[3].why);
+}
+
+static void test_longest_is_not(void)
+{
+	begin_without();
+	runs(3, NEO4J_MASTER, 3);
+	neo[3].tx = 99;
+	live(10000);
+	ok(verdict[1].neo4j != NEO4J_START, "one with more than it has after all does not join it");
+	live(10000);
+	ok(verdict[3].neo4j == NEO4J_KILL, "it is ended: %s", verdict[3].why);
+	neo[3].run = 0;
+	neo[3].role = NEO4J_DOWN;
+	neo[3].formed = false;
+	live(QUORUM_OVER_MS + 5000);
+	ok(starts_with(1, 1), "and the other one begins, who is away is not waited for again: %s",
+		verdict[1].why);
+}
+
+/* It has started to join the others, as one of a cluster that lives. */
+static void test_enters_below(void)
+{
+	begin_alike();
+	neo[2].here = false;
+	neo[1].tx = 105;
+	runs(3, NEO4J_MASTER, 3);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(1000);
+	ok(verdict[1].neo4j == NEO4J_KILL, "one with more is ended before it enters below less: %s",
+		verdict[1].why);
+	begin_alike();
+	neo[2].here = false;
+	runs(3, NEO4J_MASTER, 3);
+	runs(1, NEO4J_UNKNOWN, 0);
+	live(1000);
+	ok(verdict[1].neo4j != NEO4J_KILL, "one with as much enters");
+}
+
 int main(void)
 {
 	test_begins();
@@ -338,5 +402,8 @@ int main(void)
 	test_lesser();
 	test_ousted();
 	test_absent();
+	test_longest();
+	test_longest_is_not();
+	test_enters_below();
 	return done();
 }
