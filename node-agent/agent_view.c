@@ -90,6 +90,8 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
 		.copies = a->copy.copies,
 		.shut = a->firewall.shut,
+		/* The table may be large, and only one that begins alone asks. */
+		.ha_server = a->verdict.shut && tcp_listens(NEO4J_HA_SERVER_PORT),
 	};
 
 	/* It has no store, and tells nothing: it has joined when it stays up. */
@@ -97,8 +99,7 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		look.whole = true;
 		look.last_tx = 0;
 		look.role = a->formation.served ? NEO4J_SLAVE : NEO4J_UNKNOWN;
-	} else if (look.process && look.role < NEO4J_SLAVE)
-		look.ha_server = tcp_listens(NEO4J_HA_SERVER_PORT);
+	}
 	return look;
 }
 

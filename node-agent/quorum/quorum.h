@@ -262,7 +262,8 @@ struct quorum_look {
 	bool copies;      /* it writes a store */
 	bool shut;        /* verdict.shut is carried out */
 	bool ha_server;   /* its Neo4j listens on ha.host.data (ha.server in 2.x), which it begins
-			     to as master or slave, seconds before it tells a role */
+			     to as master or slave, seconds before it tells a role; asked for
+			     while verdict.shut */
 	enum neo4j_role role;
 	unsigned master;  /* the id of whom its Neo4j takes for the master; 0: nobody */
 	uint64_t last_tx; /* as in a word, with told */
