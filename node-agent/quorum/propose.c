@@ -515,6 +515,12 @@ static unsigned all_voters(const struct quorum *q)
 	return idset_count(&rest);
 }
 
+/* Whatever epoch it has: while one is decided not all have the same. */
+static bool is_near(const struct quorum *q, unsigned id)
+{
+	return quorum_near(q, id, QUORUM_PRESENT_MS) && quorum_votes(q, id);
+}
+
 /*
  * Since when a majority has been there without those that are away now. Whatever ran meanwhile:
  * who was waited for once is not waited for again.
@@ -535,13 +541,14 @@ static int64_t away_since(const struct quorum *q)
 /* Has everybody that is not there, or not fit, had the time to be? */
 static bool has_waited(const struct quorum *q, int64_t patience_ms)
 {
+	unsigned here = quorum_count_of(q, quorum_voter_here);
+	int64_t unfit_ms = patience_ms < QUORUM_UNFIT_MS ? patience_ms : QUORUM_UNFIT_MS;
+
 	if (all_here(q))
 		return true;
-	if (quorum_count_of(q, quorum_voter_here) < all_voters(q))
-		return q->now_ms - away_since(q) >= patience_ms;
-	if (patience_ms > QUORUM_UNFIT_MS)
-		patience_ms = QUORUM_UNFIT_MS;
-	return q->now_ms - q->quiet_ms >= patience_ms;
+	if (quorum_count_of(q, is_able) < here && q->now_ms - q->quiet_ms < unfit_ms)
+		return false;
+	return here == all_voters(q) || q->now_ms - away_since(q) >= patience_ms;
 }
 
 void quorum_propose(struct quorum *q, struct verdict *v)
@@ -553,7 +560,7 @@ void quorum_propose(struct quorum *q, struct verdict *v)
 	if (r)
 		v->missing = missing(q);
 	bool enough = enough_here(q);
-	quorum_note_since(q, enough, &q->gathered_ms);
+	quorum_note_since(q, quorum_majority_of(q, is_near), &q->gathered_ms);
 	if (!r || !enough || !(quorum_votes(q, q->self) || is_alone(q))) {
 		if (r)
 			*why = is_first(q) ? "waits for all members, as it is the first time"

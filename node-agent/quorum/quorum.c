@@ -272,13 +272,16 @@ static bool is_intruder(const struct quorum *q)
 	return q->mine.role == NEO4J_MASTER && q->mine.told && quorum_falls_short(q, q->self);
 }
 
-/* One with less than this Neo4j has told. */
+/* One with less than this Neo4j has told; or that has told nothing, where the last master has all.
+ */
 static bool cuts_off(const struct quorum *q, unsigned id)
 {
 	const struct word *w = quorum_said(q, id);
 
-	return is_other_master(q, id) &&
-	       (quorum_falls_short(q, id) || (w->told && w->last_tx < q->told_tx));
+	if (!is_other_master(q, id))
+		return false;
+	return w->told ? quorum_falls_short(q, id) || w->last_tx < q->told_tx
+		       : quorum_falls_short(q, id) && quorum_beginner(q) == quorum_last(q).id;
 }
 
 /*
@@ -330,12 +333,6 @@ static bool is_outdone(const struct quorum *q)
 	return q->outdone_ms >= 0 && q->now_ms - q->outdone_ms >= QUORUM_OVERRULED_MS;
 }
 
-static bool has_as_much(const struct quorum *q, unsigned id)
-{
-	return quorum_joined(q, id) && quorum_said(q, id)->role == NEO4J_MASTER &&
-	       !quorum_falls_short(q, id);
-}
-
 /*
  * The one that begins has ended, or is gone: when it begins again, it creates another cluster, and
  * whoever is in the one before would wait there for ever. Not where that one has a master with as
@@ -346,7 +343,7 @@ static bool is_left(const struct quorum *q)
 	unsigned beginner = quorum_beginner(q);
 	const struct seat *s = &q->seat[beginner];
 
-	if (!beginner || beginner == q->self || quorum_count_of(q, has_as_much))
+	if (!beginner || beginner == q->self || quorum_count_of(q, quorum_has_as_much))
 		return false;
 	return q->now_ms - s->seen_ms >= QUORUM_LEASE_MS ||
 	       (quorum_in_run(q, beginner, QUORUM_PRESENT_MS) &&

@@ -76,6 +76,8 @@ unsigned quorum_beginner(const struct quorum *q);
 bool quorum_is_covered(const struct quorum *q, unsigned id);
 /* Where there is a beginner: may id have less than that one? Who has told no length may. */
 bool quorum_falls_short(const struct quorum *q, unsigned id);
+/* Is it master, and no such one? */
+bool quorum_has_as_much(const struct quorum *q, unsigned id);
 /* Was there certainly never a writable master? */
 bool quorum_is_new(const struct quorum *q);
 /* Does its store count? As long as nobody was master there is nothing in any. */

@@ -57,6 +57,15 @@ static bool is_of_last(const struct quorum *q)
 	       (q->mine.whole && q->d.basis.term && !quorum_astray(q, q->self));
 }
 
+/* Has one begun alone, though it may not have all, and not told yet how much? */
+static bool begins_untold(const struct quorum *q)
+{
+	unsigned beginner = quorum_beginner(q);
+
+	return beginner && beginner != quorum_last(q).id && quorum_joined(q, beginner) &&
+	       !quorum_said(q, beginner)->told;
+}
+
 /* One has begun alone, and with it and those that have no more all is there: they may join it. */
 static bool has_begun(const struct quorum *q)
 {
@@ -81,6 +90,8 @@ static bool may_join(const struct quorum *q, bool *aside)
 		return false;
 	if (quorum_count_of(q, quorum_is_leading) > 0)
 		return true;
+	if (begins_untold(q))
+		return false;
 	bool lesser = !quorum_astray(q, q->self) && quorum_count_of(q, quorum_lacks_mine);
 	if ((has_begun(q) && is_of_last(q)) ||
 		(q->mine.whole && !quorum_behind(q, q->self) &&
@@ -112,7 +123,7 @@ static bool another_runs(const struct quorum *q, unsigned id)
 	return id != q->self && quorum_runs(q, id);
 }
 
-/* Out of nothing, together with the run's other hosts. */
+/* Out of nothing: alone, or, the first time, together with the run's other hosts. */
 static bool may_begin(const struct quorum *q, const char **why)
 {
 	const struct manifest *m = &q->d.manifest;
@@ -188,7 +199,8 @@ void quorum_forget_store(struct quorum *q)
 
 void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 {
-	const char *why = "waits for a master that holds all";
+	const char *why = begins_untold(q) ? "waits for the master to tell how much it has"
+					   : "waits for a master that holds all";
 
 	bool may = quorum_votes(q, q->self) || may_learn(q);
 	if (!may && !v->why[0] && manifest_member(&q->d.manifest, q->self))
@@ -196,7 +208,7 @@ void quorum_decide_start(struct quorum *q, bool fit, struct verdict *v)
 	if (!fit || !may || !q->lease)
 		return;
 	/* The one that begins does so with nobody in its list, also after an end of its Neo4j. */
-	bool begins = quorum_beginner(q) == q->self;
+	bool begins = quorum_beginner(q) == q->self && !quorum_count_of(q, quorum_has_as_much);
 	if (!begins && may_join(q, &v->aside)) {
 		all_ids(q, &v->hosts);
 		v->aside |= quorum_is_spare(q) || is_stale(q);

@@ -197,6 +197,12 @@ bool quorum_falls_short(const struct quorum *q, unsigned id)
 	       (!w->told || w->last_tx < quorum_said(q, beginner)->last_tx);
 }
 
+bool quorum_has_as_much(const struct quorum *q, unsigned id)
+{
+	return quorum_joined(q, id) && quorum_said(q, id)->role == NEO4J_MASTER &&
+	       !quorum_falls_short(q, id);
+}
+
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = quorum_members(q);

@@ -6,6 +6,8 @@
 #include "quorum/quorum_private.h"
 #include "world.h"
 
+#define TELLS_MS 500
+
 /* xorshift64* (Vigna, 2016): small, fast, good enough to draw schedules. */
 uint64_t world_random(struct world *w, uint64_t below)
 {
@@ -433,8 +435,14 @@ static void round_of(struct world *w, unsigned id)
 		.last_tx = n->card.store.n,
 		.shut = n->shut};
 
-	/* Else it is known exactly where it was quiet before (watermark.h). */
-	look.told = look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE;
+	/* First its role, in another answer its length; else that is known exactly where it was
+	 * quiet before (watermark.h). */
+	if (look.role != n->role) {
+		n->role = look.role;
+		n->role_ms = w->now_ms;
+	}
+	look.told = (look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE) &&
+		    w->now_ms - n->role_ms >= TELLS_MS;
 	if (look.told)
 		see_tx(w, n);
 	else if (look.last_tx && !(n->quiet && n->seen == n->card.store.n))

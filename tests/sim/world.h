@@ -85,13 +85,15 @@ struct node {
 	bool shut;       /* verdict.shut, carried out */
 	const char *why; /* of the last verdict */
 	struct idset missing;
-	int64_t lease_ms; /* in /run: outlives the agent */
-	int64_t hung_ms;  /* the agent does nothing before */
-	int64_t joins_ms; /* its Neo4j is heard, but joins nobody before */
-	unsigned seen;    /* the last length that its Neo4j told ... */
-	int64_t moved_ms; /* ... since when ... */
-	bool quiet;       /* ... and for so long that its agent has written it down */
-	int64_t late_ms;  /* bramble-guard is, by so much */
+	int64_t lease_ms;     /* in /run: outlives the agent */
+	int64_t hung_ms;      /* the agent does nothing before */
+	int64_t joins_ms;     /* its Neo4j is heard, but joins nobody before */
+	enum neo4j_role role; /* as its agent has seen it ... */
+	int64_t role_ms;      /* ... since when */
+	unsigned seen;        /* the last length that its Neo4j told ... */
+	int64_t moved_ms;     /* ... since when ... */
+	bool quiet;           /* ... and for so long that its agent has written it down */
+	int64_t late_ms;      /* bramble-guard is, by so much */
 	int64_t next_ms;
 	struct {
 		int64_t sent_ms; /* of the newest hello heard from it */

@@ -343,7 +343,12 @@ static void test_longest(void)
 	ok(verdict[3].shut && verdict[1].neo4j != NEO4J_START,
 		"nobody starts with it: what it has is not known yet");
 	runs(3, NEO4J_MASTER, 3);
+	neo[3].untold = true;
+	live(5000);
+	is_str(verdict[1].neo4j == NEO4J_START ? "" : verdict[1].why,
+		"waits for the master to tell how much it has", "nor when it is master");
 	neo[3].tx = 102;
+	neo[3].untold = false;
 	live(1000);
 	ok(verdict[1].neo4j == NEO4J_START && !verdict[1].aside,
 		"one with no more joins it when it has told: %s", verdict[1].why);
@@ -368,6 +373,30 @@ static void test_longest_is_not(void)
 	live(QUORUM_OVER_MS + 5000);
 	ok(starts_with(1, 1), "and the other one begins, who is away is not waited for again: %s",
 		verdict[1].why);
+}
+
+/* Neo4j made another one master that has as much, and the one that began has ended since. */
+static void test_elected_instead(void)
+{
+	begin_without();
+	runs(3, NEO4J_MASTER, 3);
+	live(1000);
+	runs(1, NEO4J_MASTER, 1);
+	runs(3, NEO4J_UNKNOWN, 1);
+	neo[1].tx = 105;
+	neo[1].untold = true;
+	live(1000);
+	ok(verdict[3].neo4j != NEO4J_KILL && !is_1_granted(),
+		"one elected instead may have more, and is granted when it has told: %s",
+		verdict[3].why);
+	neo[1].untold = false;
+	live(500);
+	neo[3].run = 0;
+	neo[3].role = NEO4J_DOWN;
+	neo[3].formed = false;
+	live(1500);
+	ok(verdict[3].neo4j == NEO4J_START && idset_has(&verdict[3].hosts, 1),
+		"the one that began joins it when it comes again: %s", verdict[3].why);
 }
 
 /* It has started to join the others, as one of a cluster that lives. */
@@ -404,6 +433,7 @@ int main(void)
 	test_absent();
 	test_longest();
 	test_longest_is_not();
+	test_elected_instead();
 	test_enters_below();
 	return done();
 }
