@@ -5,7 +5,7 @@
     faults.py --tap ...                                      prints TAP and records nothing
     faults.py --nodes 4 ...                                  four data nodes
     faults.py --quick ...                                    faults last no longer than they must
-    faults.py --turn 7 ...                                   a seventh of the faults: another one after each commit
+    faults.py --turn 8 ...                                   an eighth of the faults: another one after each commit
     faults.py --lab 1 ...                                    beside another run: machines and addresses of its own
     faults.py --page                                         writes docs/RESULTS.md anew
 

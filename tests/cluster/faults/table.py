@@ -2,6 +2,7 @@
 
 strike and heal get the round: its machines, watch, seeded rng, victim and a drawer of its own.
 """
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Callable
@@ -89,6 +90,37 @@ def all_but_one(r):
     formed = wait_until(GRACE_S, r.watch.master)
     r.note("the others started without %s" % r.victim if formed else
            "the others did not start without " + r.victim + ": " + r.watch.why())
+
+
+# Its JVM gets a seventh of a processor: no cpu controller is to be had in every machine.
+SLOW = """end=$(($(date +%s) + 120))
+while [ $(date +%s) -lt $end ]; do
+  systemctl kill -s STOP neo4j.service; sleep 0.85
+  systemctl kill -s CONT neo4j.service; sleep 0.15
+done"""
+
+
+def slows_down(r, node):
+    """False while it boots."""
+    try:
+        r.machines.run(node, "systemd-run", "--quiet", "--collect", "sh", "-c", SLOW)
+    except subprocess.CalledProcessError:
+        return False
+    return True
+
+
+def all_but_the_master(r):
+    """One of the others misses the last writes; the one that has them is slow."""
+    behind, ahead = [n for n in shuffled(r) if n != r.victim][:2]
+    cable.unplug(r.machines, behind)
+    goal = len(r.lab.book.acked) + 5
+    wait_until(8, lambda: len(r.lab.book.acked) >= goal)
+    r.note("%s has not the last writes, %s is slow" % (behind, ahead))
+    all_off_at_once(r)
+    r.machines.boot(*[n for n in shuffled(r) if n != r.victim])
+    wait_until(60, lambda: slows_down(r, ahead))
+    formed = wait_until(2 * GRACE_S, r.watch.master)  # up to three begin, one after the other
+    r.note("%s is master" % formed if formed else "nobody is: " + r.watch.why())
 
 
 def shuffled(r):
@@ -230,6 +262,9 @@ FAULTS = [
           nobody, all_off_at_once, all_on_with_skew, (0, 5)),
     Fault("cold-boot-missing", "all lose power at once, all but one get it back, later that one",
           in_turn, all_but_one, power_on, (5, 20)),
+    Fault("cold-boot-behind", "all lose power at once, all but the master get it back: one that misses "
+          "the last writes, and one that is slow; later the master", the_master,
+          all_but_the_master, power_on, (5, 20)),
     Fault("partition-master", "nothing gets through the master's cable", the_master,
           bad_cable(0, 100), good_cable, (20, 60)),
     Fault("partition-slave", "nothing gets through a slave's cable", a_slave,
