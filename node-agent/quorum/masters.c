@@ -16,7 +16,7 @@ bool quorum_is_leading(const struct quorum *q, unsigned id)
 {
 	const struct word *w = quorum_said(q, id);
 
-	return quorum_joined(q, id) && w->role == NEO4J_MASTER && w->lease && w->claim.term &&
+	return quorum_is_master(q, id) && w->lease && w->claim.term &&
 	       mastership_equal(&w->basis, &w->claim);
 }
 
@@ -267,8 +267,7 @@ bool quorum_lags(const struct quorum *q)
 	unsigned master = q->d.granted.id;
 
 	return master != q->self && !quorum_is_arbiter(q) && is_below_granted(q) &&
-	       quorum_joined(q, master) && quorum_said(q, master)->role == NEO4J_MASTER &&
-	       both_told(q) && q->mine.last_tx < q->mark_tx;
+	       quorum_is_master(q, master) && both_told(q) && q->mine.last_tx < q->mark_tx;
 }
 
 static bool other_joined(const struct quorum *q, unsigned id)

@@ -168,7 +168,7 @@ static bool is_other_master(const struct quorum *q, unsigned id)
 {
 	const struct word *w = quorum_said(q, id);
 
-	return id != q->self && quorum_joined(q, id) && w->role == NEO4J_MASTER &&
+	return id != q->self && quorum_is_master(q, id) &&
 	       !mastership_equal(&w->claim, &q->d.basis) && id != quorum_last(q).id;
 }
 

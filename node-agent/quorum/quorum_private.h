@@ -40,6 +40,8 @@ bool quorum_has_data_host(const struct quorum *q);
 /* Has its Neo4j formed in this run? And is it heard? */
 bool quorum_has_joined(const struct quorum *q, unsigned id);
 bool quorum_joined(const struct quorum *q, unsigned id);
+/* Its Neo4j's own word, whether anybody follows it or not. */
+bool quorum_is_master(const struct quorum *q, unsigned id);
 bool quorum_is_slave_of(const struct quorum *q, unsigned id, unsigned master);
 
 /* --- stores.c: who holds what */
@@ -65,10 +67,11 @@ bool quorum_astray(const struct quorum *q, unsigned id);
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test);
 /* Are they too few to hold what a majority held? */
 bool quorum_accounted(const struct quorum *q, member_test *test);
-/* The last master, if its store is still its own and it passes the test: it has all. 0: it is not.
+/*
+ * Of those that pass the test the last master, if its store is still its own: it has all. Else the
+ * data node with the longest store that follows that one, as far as is known; of even ones the
+ * first. 0: there is none, or there was never a master.
  */
-unsigned quorum_last_master(const struct quorum *q, member_test *test);
-/* Likewise; or of the stores that follow it and pass the test the longest, as far as is known. */
 unsigned quorum_most(const struct quorum *q, member_test *test);
 /* Who alone begins this run (wish_run), where nobody has led in it; else 0. */
 unsigned quorum_beginner(const struct quorum *q);

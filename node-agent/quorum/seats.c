@@ -92,6 +92,11 @@ bool quorum_has_data_host(const struct quorum *q)
 	return false;
 }
 
+bool quorum_is_master(const struct quorum *q, unsigned id)
+{
+	return quorum_joined(q, id) && quorum_said(q, id)->role == NEO4J_MASTER;
+}
+
 bool quorum_is_slave_of(const struct quorum *q, unsigned id, unsigned master)
 {
 	const struct word *w = quorum_said(q, id);

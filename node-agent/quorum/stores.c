@@ -134,21 +134,14 @@ static bool has_last_master(
 	       mastership_equal(&quorum_said(q, last->id)->basis, last) && test(q, last->id);
 }
 
-unsigned quorum_last_master(const struct quorum *q, member_test *test)
-{
-	struct mastership last = quorum_last(q);
-
-	return has_last_master(q, &last, test) ? last.id : 0;
-}
-
-/* Of the data nodes' stores that follow the last master and pass the test; of even ones the first.
- */
-static unsigned longest(const struct quorum *q, member_test *test)
+unsigned quorum_most(const struct quorum *q, member_test *test)
 {
 	const struct manifest *m = quorum_members(q);
 	struct mastership last = quorum_last(q);
 	unsigned best = 0;
 
+	if (has_last_master(q, &last, test))
+		return last.id;
 	for (unsigned i = 0; last.term && i < m->n; i++) {
 		unsigned id = m->member[i].id;
 		if (m->member[i].role == MANIFEST_DATA && holds(q, id, &last) && test(q, id) &&
@@ -156,13 +149,6 @@ static unsigned longest(const struct quorum *q, member_test *test)
 			best = id;
 	}
 	return best;
-}
-
-unsigned quorum_most(const struct quorum *q, member_test *test)
-{
-	unsigned master = quorum_last_master(q, test);
-
-	return master ? master : longest(q, test);
 }
 
 unsigned quorum_beginner(const struct quorum *q)
@@ -199,8 +185,7 @@ bool quorum_falls_short(const struct quorum *q, unsigned id)
 
 bool quorum_has_as_much(const struct quorum *q, unsigned id)
 {
-	return quorum_joined(q, id) && quorum_said(q, id)->role == NEO4J_MASTER &&
-	       !quorum_falls_short(q, id);
+	return quorum_is_master(q, id) && !quorum_falls_short(q, id);
 }
 
 struct idset quorum_elsewhere(const struct quorum *q, member_test *test)
