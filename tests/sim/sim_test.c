@@ -566,13 +566,9 @@ static void play_at_once(struct world *w, uint64_t seed, size_t nfaults)
 	}
 }
 
-/*
- * All power goes at one moment, and the master's comes not back: the last write is on as many as
- * must have it, and any of these may be slow.
- */
-static void play_without_master(struct world *w, uint64_t seed, size_t nfaults)
+/* The first seed's cluster that has three members or more, some time after; its master, or 0. */
+static unsigned form_three_or_more(struct world *w, uint64_t seed)
 {
-	(void)nfaults;
 	do
 		world_begin(w, seed++);
 	while (w->n < 3);
@@ -580,7 +576,18 @@ static void play_without_master(struct world *w, uint64_t seed, size_t nfaults)
 	if (!run_until_formed(w, 240000))
 		world_violated(w, "all were there, and no cluster");
 	run_for(w, 1000 + (int64_t)world_random(w, 20000));
-	unsigned master = writable(w);
+	return writable(w);
+}
+
+/*
+ * All power goes at one moment, and the master's comes not back: the last write is on as many as
+ * must have it, and any of these may be slow.
+ */
+static void play_without_master(struct world *w, uint64_t seed, size_t nfaults)
+{
+	unsigned master = form_three_or_more(w, seed);
+
+	(void)nfaults;
 	if (!master)
 		return;
 	write_on_majority(w, master);
@@ -605,15 +612,9 @@ static void play_without_master(struct world *w, uint64_t seed, size_t nfaults)
  */
 static void play_one_ends(struct world *w, uint64_t seed, size_t nfaults)
 {
+	unsigned master = form_three_or_more(w, seed);
+
 	(void)nfaults;
-	do
-		world_begin(w, seed++);
-	while (w->n < 3);
-	strike_boot_all(w, 0);
-	if (!run_until_formed(w, 240000))
-		world_violated(w, "all were there, and no cluster");
-	run_for(w, 1000 + (int64_t)world_random(w, 20000));
-	unsigned master = writable(w);
 	if (!master)
 		return;
 	write_alone(w, master);

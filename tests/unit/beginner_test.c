@@ -97,6 +97,13 @@ static void runs(unsigned id, enum neo4j_role role, unsigned master)
 	neo[id].formed |= role >= NEO4J_SLAVE;
 }
 
+static void ends(unsigned id)
+{
+	neo[id].run = 0;
+	neo[id].role = NEO4J_DOWN;
+	neo[id].formed = false;
+}
+
 static bool starts_with(unsigned id, unsigned host)
 {
 	const struct verdict *v = &verdict[id];
@@ -367,9 +374,7 @@ static void test_longest_is_not(void)
 	ok(verdict[1].neo4j != NEO4J_START, "one with more than it has after all does not join it");
 	live(10000);
 	ok(verdict[3].neo4j == NEO4J_KILL, "it is ended: %s", verdict[3].why);
-	neo[3].run = 0;
-	neo[3].role = NEO4J_DOWN;
-	neo[3].formed = false;
+	ends(3);
 	live(QUORUM_OVER_MS + 5000);
 	ok(starts_with(1, 1), "and the other one begins, who is away is not waited for again: %s",
 		verdict[1].why);
@@ -391,9 +396,7 @@ static void test_elected_instead(void)
 		verdict[3].why);
 	neo[1].untold = false;
 	live(500);
-	neo[3].run = 0;
-	neo[3].role = NEO4J_DOWN;
-	neo[3].formed = false;
+	ends(3);
 	live(1500);
 	ok(verdict[3].neo4j == NEO4J_START && idset_has(&verdict[3].hosts, 1),
 		"the one that began joins it when it comes again: %s", verdict[3].why);
