@@ -48,3 +48,13 @@ def cypher(addr, port, statement, params=None, headers=None, timeout=60):
 
 def values(answer):
     return [row["row"][0] for row in answer["results"][0]["data"]]
+
+
+def slowly(seconds):
+    """A shell's text: for so long Neo4j's JVM gets a seventh of a processor. No cpu controller is to be had in every
+    machine."""
+    return """end=$(($(date +%%s) + %d))
+while [ $(date +%%s) -lt $end ]; do
+  systemctl kill -s STOP neo4j.service; sleep 0.85
+  systemctl kill -s CONT neo4j.service; sleep 0.15
+done""" % seconds

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import cable
+from client import slowly
 from machines import wait_until
 
 SKEW_S = 120        # how far apart machines get power in the worst case
@@ -92,18 +93,10 @@ def all_but_one(r):
            "the others did not start without " + r.victim + ": " + r.watch.why())
 
 
-# Its JVM gets a seventh of a processor: no cpu controller is to be had in every machine.
-SLOW = """end=$(($(date +%s) + 120))
-while [ $(date +%s) -lt $end ]; do
-  systemctl kill -s STOP neo4j.service; sleep 0.85
-  systemctl kill -s CONT neo4j.service; sleep 0.15
-done"""
-
-
 def slows_down(r, node):
     """False while it boots."""
     try:
-        r.machines.run(node, "systemd-run", "--quiet", "--collect", "sh", "-c", SLOW)
+        r.machines.run(node, "systemd-run", "--quiet", "--collect", "sh", "-c", slowly(120))
     except subprocess.CalledProcessError:
         return False
     return True
