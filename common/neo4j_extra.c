@@ -63,6 +63,7 @@ static const struct reserved reserved[] = {
 	{"server.bolt.enabled", PORT},
 	{"server.bolt.*_address", PORT},
 	{"dbms.directories.data", STORE},
+	{"dbms.active_database", STORE},
 	{"server.directories.data", STORE},
 	{"org.neo4j.server.database.location", STORE},
 	{"org.neo4j.server.db.tuning.properties", "names a file that bramble renders"},

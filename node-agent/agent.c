@@ -522,20 +522,8 @@ static void watchdog_fire(struct loop_timer *t)
 	loop_timer_set(a->loop, t, notify_watchdog_interval_ms());
 }
 
-/* Before anything is decided: how long its store is counts. */
-static void take_end(struct agent *a)
-{
-	const struct health *h = &a->card.health;
-	bool closed = a->service.in_order && !h->stale && !h->panicked;
-	struct err e;
-
-	if (a->service.ended && voter_ended(&a->voter, closed, &e) < 0)
-		log_warn("%s", e.msg);
-}
-
 static void on_service(void *arg)
 {
-	take_end(arg);
 	step(arg);
 }
 

@@ -83,11 +83,13 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		.held = a->held[0] != '\0',
 		.fit = formation_fit(&a->formation, in),
 		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
+		.next = a->marker.state == MARKER_RESTORE,
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,
 		.last_tx = a->neo4j.last_tx,
-		.told = boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
+		.told = a->neo4j.last_tx != TX_UNKNOWN &&
+			boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
 		.copies = a->copy.copies,
 		.shut = a->firewall.shut,
 		/* The table may be large, and only one that begins alone asks. */

@@ -93,14 +93,12 @@ static void take_show(struct service *s, int code, const char *text)
 	bool failed = false;
 
 	s->state = code ? SERVICE_UNKNOWN : service_parse(text, &s->main_pid, &failed);
-	s->ended = before == SERVICE_RUNNING && s->state == SERVICE_STOPPED;
-	s->in_order = s->ended && !failed;
 	if (code && !s->silent)
 		log_error("%s: how it is cannot be learned: %s", UNIT, text);
 	s->silent = code != 0;
 	if (s->state == SERVICE_RUNNING && before != s->state)
 		log_info("%s: runs, main process %ld", UNIT, s->main_pid);
-	else if (s->ended)
+	else if (before == SERVICE_RUNNING && s->state == SERVICE_STOPPED)
 		log_warn("%s: ended", UNIT);
 	if (s->state == SERVICE_STOPPED)
 		s->ending = SERVICE_SHOW;

@@ -24,8 +24,6 @@ struct service {
 	struct helper_client helper;
 	enum service_state state;
 	long main_pid;              /* of the unit; 0: none */
-	bool ended;                 /* it ran when it was asked before ... */
-	bool in_order;              /* ... and its processes ended as they were told to */
 	enum service_action wanted; /* asked for while another was under way; SHOW: nothing */
 	enum service_action doing;  /* what the helper does */
 	enum service_action ending; /* how it was last told to end; SHOW: it was not */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "buf.h"
+#include "log.h"
 #include "store_at_rest.h"
 #include "util.h"
 #include "voter.h"
@@ -19,7 +20,6 @@ void voter_open(struct voter *v, const struct identity *id, const char *store, c
 	*v = (struct voter){.id = id,
 		.store = store,
 		.run = run,
-		.told = TX_UNKNOWN,
 		.enabled = id->mode == NEO4J_HA && has_vote(identity_self(id))};
 }
 
@@ -58,8 +58,9 @@ int voter_begin(struct voter *v, struct err *e)
 	if (stat(v->store, &st) < 0)
 		return err_errno(e, "%s", v->store);
 	v->device = st.st_dev;
-	if (memory_load(v->store, &d, e) < 0 || watermark_load(v->store, &v->watermark, e) < 0)
+	if (memory_load(v->store, &d, e) < 0)
 		return -1;
+	v->end.tx = TX_UNKNOWN;
 	runtime_load(v->run, &v->runtime);
 	v->lease_ms = lease_load(v->run);
 	expect(v->id, &expected);
@@ -119,15 +120,25 @@ static int save_lease(struct voter *v, const struct verdict *verdict, struct err
 	return 0;
 }
 
-static int see_tx(struct voter *v, const struct voter_look *look, struct err *e)
+/* Neo4j tells while it serves, if it knows the agents' password; the store tells always. */
+static void see_end(struct voter *v, const struct voter_look *look)
 {
-	struct err gone;
+	bool knew = v->end.tx != TX_UNKNOWN;
+	struct err e;
 
-	if (look->process && look->told && look->last_tx != TX_UNKNOWN)
-		v->told = look->last_tx;
-	if (look->last_tx == TX_UNKNOWN || check_store(v, look->held, &gone) < 0)
-		return 0;
-	return watermark_see(v->store, &v->watermark, look->last_tx, boottime_ms(), e);
+	if (look->told || !(identity_self(v->id)->roles & ROLE_DATA) ||
+		check_store(v, look->held, &e) < 0)
+		return;
+	if (store_end_read(&v->end, v->store, look->next, &e) < 0 && knew)
+		log_warn("how far the store goes cannot be told: %s", e.msg);
+}
+
+static uint64_t last_tx(const struct voter *v, const struct voter_look *look)
+{
+	bool longer = look->last_tx == TX_UNKNOWN ||
+		      (v->end.tx != TX_UNKNOWN && v->end.tx > look->last_tx);
+
+	return !look->told && longer ? v->end.tx : look->last_tx;
 }
 
 /*
@@ -167,8 +178,8 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.role = look->role,
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
-		.last_tx = look->last_tx == TX_UNKNOWN ? v->watermark.bound : look->last_tx,
-		.told = look->told && look->last_tx != TX_UNKNOWN,
+		.last_tx = last_tx(v, look),
+		.told = look->told,
 		.stored = look->stored,
 		.failed = look->failed,
 		.runs = look->runs,
@@ -202,11 +213,12 @@ int voter_step(
 	*verdict = (struct verdict){.why = ""};
 	if (!v->begun)
 		return 0;
+	see_end(v, look);
 	struct quorum_look q = look_of(v, look);
 	quorum_step(&v->quorum, &q, boottime_ms(), verdict);
 	name_missing(v, verdict);
 	if (save_lease(v, verdict, e) == 0 && save_formed(v, look, e) == 0 &&
-		see_tx(v, look, e) == 0 && save(v, look->held, e) == 0)
+		save(v, look->held, e) == 0)
 		return 0;
 	*verdict = (struct verdict){
 		.neo4j = verdict->neo4j == NEO4J_KILL ? NEO4J_KILL : NEO4J_AS_IT_IS, .why = ""};
@@ -255,52 +267,15 @@ bool voter_has_given_up(const struct voter *v, const char *const *names, size_t 
 	return true;
 }
 
-int voter_bound(struct voter *v, uint64_t tx, struct err *e)
-{
-	if (!v->begun || tx >= v->watermark.bound)
-		return 0;
-	if (check_store(v, false, e) < 0)
-		return -1;
-	return watermark_lower(v->store, &v->watermark, tx, e);
-}
-
-uint64_t voter_master_tx(const struct voter *v, const struct hello *h)
-{
-	const struct mastership *basis = &v->quorum.d.basis, *claim = &h->word.claim;
-	bool mine = claim->term && claim->term == basis->term && claim->run == basis->run &&
-		    claim->id == basis->id;
-
-	return mine ? h->last_tx : TX_UNKNOWN;
-}
-
-int voter_ended(struct voter *v, bool closed, struct err *e)
-{
-	uint64_t told = v->told;
-	struct neostore n;
-
-	v->told = TX_UNKNOWN;
-	if (!v->begun || !closed || told == TX_UNKNOWN)
-		return 0;
-	_cleanup_free_ char *folder = store_folder(v->store);
-	if (!folder)
-		return 0;
-	if (check_store(v, false, e) < 0 || store_read(folder, &n, e) < 0)
-		return -1;
-	if (n.last_tx < told)
-		return 0;
-	return watermark_exact(v->store, &v->watermark, n.last_tx, e);
-}
-
 int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, struct err *e)
 {
-	v->told = TX_UNKNOWN;
 	if (!v->enabled)
 		return lease_save(v->run, LEASE_NEVER_ENDS, e);
 	if (check_store(v, false, e) < 0)
 		return -1;
 	if (emptied) {
 		quorum_forget_store(&v->quorum);
-		if (watermark_reset(v->store, &v->watermark, e) < 0 || save(v, false, e) < 0)
+		if (save(v, false, e) < 0)
 			return -1;
 	}
 	struct runtime next = {.run = verdict->run, .hosts = verdict->hosts};
@@ -321,15 +296,6 @@ unsigned voter_majority(const struct voter *v)
 bool voter_was_last_master(const struct voter *v)
 {
 	return !v->enabled || (v->begun && quorum_was_last(&v->quorum));
-}
-
-int voter_restored(struct voter *v, uint64_t tx, struct err *e)
-{
-	if (!v->begun)
-		return 0;
-	if (check_store(v, false, e) < 0)
-		return -1;
-	return watermark_replace(v->store, &v->watermark, tx, e);
 }
 
 /* --- hellos */

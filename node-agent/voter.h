@@ -6,7 +6,7 @@
 #include "memory.h"
 #include "peers.h"
 #include "runtime.h"
-#include "watermark.h"
+#include "store_at_rest.h"
 
 /*
  * This node's part in the quorum (quorum.h): the rules together with what they must remember, on
@@ -21,10 +21,9 @@ struct voter {
 	bool begun;        /* p3 was there, and what it remembers was read */
 	dev_t device;      /* p3's, then */
 	struct quorum quorum;
-	struct watermark watermark;
+	struct store_end end; /* as last read */
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
-	uint64_t told;    /* the last transaction, as this process of Neo4j told; TX_UNKNOWN */
 	char why[WHY_SIZE];
 	void (*news)(void *arg); /* what a peer says waits for an answer; NULL: nobody cares */
 	void *news_arg;
@@ -34,6 +33,7 @@ struct voter {
 struct voter_look {
 	bool held; /* p3 is not there, or not this node's: nothing may be written */
 	bool fit, whole;
+	bool next;    /* a store waits to take the place of this one (MARKER_RESTORE) */
 	bool process; /* one may exist */
 	enum neo4j_role role;
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
@@ -65,14 +65,6 @@ MUST_CHECK int voter_step(
 MUST_CHECK int voter_starts(
 	struct voter *v, const struct verdict *verdict, bool emptied, struct err *e);
 
-/*
- * After each end of a Neo4j that this agent has seen running. closed: in order (service.h), and it
- * was well: then its store tells itself how long it is, so that it is not put aside for what it may
- * have become (voter_bound). Only a Neo4j that had told its last transaction has recovered the
- * store before, and only a store that tells no less was closed.
- */
-MUST_CHECK int voter_ended(struct voter *v, bool closed, struct err *e);
-
 /* How many make a majority of those with a vote. */
 unsigned voter_majority(const struct voter *v);
 
@@ -90,23 +82,8 @@ MUST_CHECK int voter_give_up(
 /* Has a manifest been decided since that says so? */
 bool voter_has_given_up(const struct voter *v, const char *const *names, size_t n);
 
-/*
- * This node's store holds no more than tx: it takes no writes, or is at rest. Without that a store
- * at rest counts for as long as it may have become, and is put aside if that is longer than a new
- * master's.
- */
-MUST_CHECK int voter_bound(struct voter *v, uint64_t tx, struct err *e);
-/*
- * The last transaction of the master this node's store follows, as that one tells: this store, at
- * rest since, holds no more. TX_UNKNOWN: h is none of that master's.
- */
-uint64_t voter_master_tx(const struct voter *v, const struct hello *h);
-
 /* Was this node the last master, so that its store holds all that was acknowledged? */
 bool voter_was_last_master(const struct voter *v);
-/* Another store takes the place of this node's, with that last transaction. */
-MUST_CHECK int voter_restored(struct voter *v, uint64_t tx, struct err *e);
-
 /* For peers_open. */
 struct peers_listener voter_listener(struct voter *v);
 

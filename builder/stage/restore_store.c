@@ -113,16 +113,10 @@ static int put_all(struct backup_reader *from, struct ext4 *data, struct err *e)
 
 int restore_store_put(const struct build *b, struct ext4 *data, struct err *e)
 {
-	const struct ext4_owner agent = {.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0644};
 	_cleanup_(backup_reader_cleanup) struct backup_reader *from = backup_open(b->restore, e);
-	char tx[24];
 
 	if (!from || ext4_mkdir(data, "/neo4j/data", NEO4J_ONLY(0755), e) < 0 ||
 		ext4_mkdir(data, PLACE, NEO4J_ONLY(0755), e) < 0)
 		return -1;
-	if (put_all(from, data, e) < 0)
-		return err_prefix(e, "%s", b->restore);
-	/* As the agent keeps it (watermark.h): how long this store is at most. */
-	int n = snprintf(tx, sizeof(tx), "%llu\n", (unsigned long long)b->backup.store.last_tx);
-	return ext4_write(data, "/bramble.tx", tx, (size_t)n, agent, e);
+	return put_all(from, data, e) < 0 ? err_prefix(e, "%s", b->restore) : 0;
 }

@@ -164,28 +164,12 @@ static void end(struct call *c)
 	if (b->phase != BACKUP_NONE)
 		log_info("backup: over");
 	b->phase = BACKUP_NONE;
-	b->stopped_ms = 0;
 }
 
-/* A slave at rest has no more than its master tells afterwards (yield.h). */
-static void bound_store(struct backup *b, struct verbs *v)
-{
-	int64_t now_ms = boottime_ms();
-	struct err e;
-
-	if (!backup_rests(b) || v->process)
-		return;
-	b->stopped_ms = b->stopped_ms ? b->stopped_ms : now_ms;
-	uint64_t tx = now_ms - b->stopped_ms < YIELD_SETTLE_MS ? TX_UNKNOWN : verbs_master_tx(v);
-	if (tx != TX_UNKNOWN && voter_bound(v->voter, tx, &e) < 0)
-		log_error("%s", e.msg);
-}
-
-void backup_step(struct backup *b, struct verbs *v)
+void backup_step(struct backup *b)
 {
 	if (b->pid && waitpid(b->pid, NULL, WNOHANG) == b->pid)
 		b->pid = 0;
-	bound_store(b, v);
 }
 
 const struct verb backup_verb = {

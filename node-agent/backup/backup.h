@@ -23,13 +23,12 @@ struct backup {
 	struct call *call;
 	pid_t pid;               /* of the child; also of one that ends; 0: none */
 	struct loop_source pipe; /* fd -1: none */
-	int64_t stopped_ms;      /* since when Neo4j is at rest; 0: it is not */
 };
 
 struct verbs;
 
 /* Every round of the agent. */
-void backup_step(struct backup *b, struct verbs *v);
+void backup_step(struct backup *b);
 /* Why this node wants a turn; "" when it does not. */
 const char *backup_wish(const struct backup *b);
 /* Its turn has come: Neo4j was told to stop. */

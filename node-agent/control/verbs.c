@@ -322,38 +322,22 @@ void verbs_close(struct verbs *v)
 	v->control = NULL;
 }
 
-uint64_t verbs_master_tx(const struct verbs *v)
-{
-	uint64_t tx = TX_UNKNOWN;
-
-	for (size_t i = 0; i < v->peers->n && tx == TX_UNKNOWN; i++) {
-		const struct peer *p = &v->peers->peer[i];
-		if (peer_present(p))
-			tx = voter_master_tx(v->voter, &p->last);
-	}
-	return tx;
-}
-
 static void step_yield(struct verbs *v, bool process)
 {
 	enum yield_phase before = v->yield.phase;
 
 	if (before == YIELD_NONE)
 		return;
-	struct err e;
 	const struct peer *to = peers_find(v->peers, v->yield.to);
 	bool present = to && peer_present(to);
 	struct yield_look look = {.now_ms = boottime_ms(),
 		.master = v->self.role == NEO4J_MASTER,
 		.last_tx = v->self.last_tx,
 		.process = process,
-		.master_tx = verbs_master_tx(v),
 		.to_present = present,
 		.to_role = present ? to->last.role : NEO4J_DOWN,
 		.to_tx = present ? to->last.last_tx : TX_UNKNOWN};
 	yield_step(&v->yield, &look);
-	if (v->yield.stopped && voter_bound(v->voter, v->yield.bound, &e) < 0)
-		log_error("%s", e.msg);
 	if (v->yield.phase == YIELD_NONE && v->yield.why[0])
 		log_warn("control: makes way no longer: %s", v->yield.why);
 }
@@ -363,7 +347,7 @@ void verbs_step(struct verbs *v, const struct api_node *self, bool process)
 	v->self = *self;
 	v->process = process;
 	step_yield(v, process);
-	backup_step(&v->backup, v);
+	backup_step(&v->backup);
 	step_end(v);
 	control_step(v->control);
 }

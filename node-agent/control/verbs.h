@@ -63,7 +63,4 @@ extern const struct verb offer_verb, content_verb, list_verb, fetch_verb, compar
 /* Why Neo4j must rest; "" when it need not. */
 const char *verbs_rest(const struct verbs *v);
 
-/* What the master tells whose slave this node was; TX_UNKNOWN: it is not there. */
-uint64_t verbs_master_tx(const struct verbs *v);
-
 #endif

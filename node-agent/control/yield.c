@@ -10,7 +10,7 @@ static void enter(struct yield *y, enum yield_phase phase, int64_t now_ms)
 
 void yield_begin(struct yield *y, const struct member *to, int64_t now_ms)
 {
-	*y = (struct yield){.to = to, .seen = TX_UNKNOWN, .bound = TX_UNKNOWN};
+	*y = (struct yield){.to = to, .seen = TX_UNKNOWN};
 	enter(y, YIELD_WAITS, now_ms);
 }
 
@@ -41,7 +41,7 @@ static bool is_quiet(const struct yield *y, const struct yield_look *look)
 
 /*
  * What was under way when a master closed comes to its end. One that never becomes quiet somebody
- * writes to all the same: then nobody knows how long its store will be.
+ * writes to all the same.
  */
 static bool is_done(const struct yield *y, const struct yield_look *look)
 {
@@ -49,13 +49,6 @@ static bool is_done(const struct yield *y, const struct yield_look *look)
 
 	return ms >= YIELD_SETTLE_MS &&
 	       (!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS);
-}
-
-static void go_to_rest(struct yield *y, const struct yield_look *look)
-{
-	enter(y, YIELD_RESTS, look->now_ms);
-	if (is_quiet(y, look))
-		y->bound = y->seen;
 }
 
 /* What was acknowledged must be on the chosen one before this one goes. */
@@ -67,7 +60,7 @@ static void wait_for_all(struct yield *y, const struct yield_look *look)
 	if (!look->to_present || look->to_role != NEO4J_SLAVE)
 		give_up(y, "is no slave");
 	else if (is_done(y, look) && has_all(look))
-		go_to_rest(y, look);
+		enter(y, YIELD_RESTS, look->now_ms);
 	else if (ms >= YIELD_CATCH_UP_MS)
 		give_up(y, "does not catch up");
 }
@@ -75,13 +68,7 @@ static void wait_for_all(struct yield *y, const struct yield_look *look)
 /* It can only be elected when this one has stopped: what it is before does not count. */
 static void rest(struct yield *y, const struct yield_look *look)
 {
-	if (!look->process && !y->stopped) {
-		y->stopped = true;
-		y->stopped_ms = look->now_ms;
-	}
-	if (y->stopped && look->now_ms - y->stopped_ms >= YIELD_SETTLE_MS &&
-		look->master_tx < y->bound)
-		y->bound = look->master_tx;
+	y->stopped |= !look->process;
 	if (look->now_ms - y->since_ms >= YIELD_REST_MS || !look->to_present)
 		give_up(y, "has not become master");
 	else if (y->stopped && look->to_role == NEO4J_MASTER)

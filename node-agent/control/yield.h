@@ -15,10 +15,6 @@
  * the chosen one stops, in order, once the chosen one has all that it has, and comes back when the
  * chosen one is master. A master takes no more writes first. Whatever happens it comes back after
  * YIELD_REST_MS: nobody has to remember it.
- *
- * How long the store is must be known when it comes back, for one that may be longer than the new
- * master's is put aside and copied anew: a master that takes no writes has what it last told; a
- * slave at rest has no more than its master tells afterwards.
  */
 #define YIELD_SETTLE_MS 2500 /* what the master tells of itself is as old as that */
 #define YIELD_QUIET_MS 10000 /* so long a master waits for its last writers */
@@ -36,19 +32,16 @@ struct yield {
 	const struct member *to;
 	int64_t since_ms;   /* of this phase */
 	bool stopped;       /* Neo4j has been seen at rest in this phase */
-	int64_t stopped_ms; /* since then */
 	uint64_t seen;      /* of the store, as last told */
 	int64_t moved_ms;   /* since when it is that */
-	uint64_t bound;     /* the store at rest holds no more; TX_UNKNOWN */
 	char why[WHY_SIZE]; /* it ended before that; "" */
 };
 
 struct yield_look {
 	int64_t now_ms;
 	bool master;
-	uint64_t last_tx;   /* of this node; TX_UNKNOWN */
-	bool process;       /* Neo4j may run */
-	uint64_t master_tx; /* of the master whose slave this one was; TX_UNKNOWN */
+	uint64_t last_tx; /* of this node; TX_UNKNOWN */
+	bool process;     /* Neo4j may run */
 	bool to_present;
 	enum neo4j_role to_role;
 	uint64_t to_tx;

@@ -87,22 +87,21 @@ static bool is_ordered(enum marker_state s)
 	return s != MARKER_USED && s != MARKER_SERVED;
 }
 
-/* How far the store that was unpacked, or made by an upgrade, goes: it tells itself. */
-static int new_store(const struct tasks *t, struct neostore *n, struct err *e)
+/* Is what was unpacked, or made by an upgrade, a store? */
+static int check_new_store(const struct tasks *t, struct err *e)
 {
 	_cleanup_free_ char *folder = xasprintf("%s/" UNPACK_TO, t->store);
+	struct neostore n;
 
-	return store_read(folder, n, e);
+	return store_read(folder, &n, e);
 }
 
 static int order_store(const struct tasks *t, const struct task *next,
 	const struct tasks_look *look, struct err *e)
 {
 	enum marker_state order = order_of(next, look);
-	struct neostore n;
 
-	if (order == MARKER_RESTORE &&
-		(new_store(t, &n, e) < 0 || voter_restored(look->voter, n.last_tx, e) < 0))
+	if (order == MARKER_RESTORE && check_new_store(t, e) < 0)
 		return -1;
 	/* An arbiter's marker only tells which Neo4j it was, and it would wait for what was done.
 	 */

@@ -437,7 +437,6 @@ def restore_life(nodes):
                 os.path.abspath(at.AGENT), n.root)), 0o755)
         n.mount()
         n.write("srv/bramble/bramble.marker", n.read("srv/bramble/bramble.marker").replace("virgin", "restore"))
-        n.write("srv/bramble/bramble.tx", "4242\n")
         n.write("srv/bramble/neo4j/data/incoming/neostore", "the backup's")
     pi1.write("fails", "")
     for n in nodes:

@@ -13,7 +13,6 @@
 #include "memory.h"
 #include "runtime.h"
 #include "task/task.h"
-#include "watermark.h"
 
 #define NEITHER UINT64_MAX
 
@@ -40,39 +39,6 @@ static int save_memory(const char *dir, uint64_t state, struct err *e)
 	struct durable d = {.incarnation = 7, .granted = {.term = state}};
 
 	return memory_save(dir, &d, e);
-}
-
-static uint64_t load_watermark(const char *dir)
-{
-	_cleanup_free_ char *path = xasprintf("%s/bramble.tx", dir);
-	struct watermark w;
-	struct err e;
-
-	if (access(path, F_OK) < 0)
-		return 0;
-	return watermark_load(dir, &w, &e) < 0 ? NEITHER : w.bound;
-}
-
-static int save_watermark(const char *dir, uint64_t state, struct err *e)
-{
-	struct watermark w = {.bound = NEITHER};
-
-	return watermark_see(dir, &w, state, 0, e);
-}
-
-/* The store is gone: its length is 0 afterwards. */
-static uint64_t load_reset(const char *dir)
-{
-	uint64_t state = load_watermark(dir);
-
-	return state ? state : NEW;
-}
-
-static int save_reset(const char *dir, uint64_t state, struct err *e)
-{
-	struct watermark w = {0};
-
-	return state == OLD ? save_watermark(dir, OLD, e) : watermark_reset(dir, &w, e);
 }
 
 static uint64_t load_runtime(const char *dir)
@@ -193,8 +159,6 @@ static const struct kind {
 	uint64_t (*load)(const char *dir);
 } kinds[] = {
 	{"memory_save", save_memory, load_memory},
-	{"watermark_see", save_watermark, load_watermark},
-	{"watermark_reset", save_reset, load_reset},
 	{"runtime_save", save_runtime, load_runtime},
 	{"lease_save", save_lease, load_lease},
 	{"marker_set", save_marker, load_marker},

@@ -17,11 +17,10 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.environ.get("BRAMBLE_BUILD") or os.path.join(TOP, "build")
 RECORD = os.path.join(BUILD, "preload", "record.so")
 STEPS = os.path.join(BUILD, "torn_steps")
-SAVES = ["memory_save", "watermark_see", "watermark_reset", "runtime_save", "lease_save",
-         "marker_set", "marker_set_neo4j", "task_save"]
+SAVES = ["memory_save", "runtime_save", "lease_save", "marker_set", "marker_set_neo4j", "task_save"]
 CARELESS = ["careless-unsynced", "careless-in-place"]
 SOURCES = ["tests/agent/torn_steps.c", *("node-agent/%s.c" % m for m in (
-    "memory", "watermark", "runtime", "marker", "quorum/wire", "quorum/manifest", "hello",
+    "memory", "runtime", "marker", "quorum/wire", "quorum/manifest", "hello",
     "task/task", "task/task_file"))]
 CALLS_MAX = 100
 

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Any bytes as the small text files the agent keeps: the watermark on p3, the run and the lease in
- * /run. What must hold: only what a save writes is believed, and all else is none: a store of any
- * length, no run, a lease that is over.
+ * Any bytes as the small text files the agent keeps: the run and the lease in /run. What must
+ * hold: only what a save writes is believed, and all else is none: no run, a lease that is over.
  */
-// use: node-agent/watermark.c node-agent/runtime.c
+// use: node-agent/runtime.c
 #include <sys/stat.h>
 #include "buf.h"
 #include "fuzz.h"
 #include "io.h"
 #include "node-agent/runtime.h"
-#include "node-agent/watermark.h"
 #include "util.h"
 
 static const char *folder(void)
@@ -39,19 +37,6 @@ static void must_be(const char *name, const uint8_t *data, size_t size)
 
 	must(io_read_file(path, 1 << 20, &text, &e) == 0);
 	must(text.len == size && memcmp(buf_str(&text), data, size) == 0);
-}
-
-static void try_watermark(const uint8_t *data, size_t size)
-{
-	struct watermark w;
-	struct err e;
-
-	put("bramble.tx", data, size);
-	if (watermark_load(folder(), &w, &e) < 0 || w.bound == UINT64_MAX)
-		return;
-	must(watermark_see(folder(), &(struct watermark){.bound = UINT64_MAX}, w.bound, 0, &e) ==
-		0);
-	must_be("bramble.tx", data, size);
 }
 
 static void try_runtime(const uint8_t *data, size_t size)
@@ -89,7 +74,6 @@ static __attribute__((destructor)) void leave_nothing(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	try_watermark(data, size);
 	try_runtime(data, size);
 	try_lease(data, size);
 	return 0;

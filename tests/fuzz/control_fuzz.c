@@ -14,7 +14,7 @@
 // use: node-agent/task/task_verbs.c node-agent/marker.c node-agent/upgrade/install.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
 // use: node-agent/store_at_rest.c
-// use: node-agent/memory.c node-agent/runtime.c node-agent/watermark.c node-agent/hello.c
+// use: node-agent/memory.c node-agent/runtime.c node-agent/tx_log.c node-agent/hello.c
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
 // use: node-agent/helper/helper_wire.c node-agent/quorum/decree.c
 // use: node-agent/quorum/manifest.c node-agent/quorum/masters.c node-agent/quorum/propose.c

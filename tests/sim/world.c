@@ -421,7 +421,7 @@ static void see_tx(const struct world *w, struct node *n)
 		n->seen = n->card.store.n;
 		n->moved_ms = w->now_ms;
 	}
-	n->quiet = w->now_ms - n->moved_ms >= WATERMARK_QUIET_MS;
+	n->quiet = w->now_ms - n->moved_ms >= QUIET_MS;
 }
 
 static void round_of(struct world *w, unsigned id)
@@ -435,8 +435,8 @@ static void round_of(struct world *w, unsigned id)
 		.last_tx = n->card.store.n,
 		.shut = n->shut};
 
-	/* First its role, in another answer its length; else that is known exactly where it was
-	 * quiet before (watermark.h). */
+	/* First its role, in another answer its length. Else the store's own log tells that, or
+	 * more where a property imitates a commit: here only where it was not quiet before. */
 	if (look.role != n->role) {
 		n->role = look.role;
 		n->role_ms = w->now_ms;

@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include "quorum/quorum.h"
-#include "watermark.h"
 #include "wedge.h"
 
 /*
@@ -16,6 +15,7 @@
 #define TICK_MS 500 /* of agents, Neo4j and the writer */
 #define WRITES_MAX 1024
 #define GENERATIONS_MAX 32
+#define QUIET_MS 10000
 #define DELAY_SLOTS 64 /* of STEP_MS: the longest way of a hello */
 
 /* A set of writes, which are numbered as they come. */
@@ -92,7 +92,7 @@ struct node {
 	int64_t role_ms;      /* ... since when */
 	unsigned seen;        /* the last length that its Neo4j told ... */
 	int64_t moved_ms;     /* ... since when ... */
-	bool quiet;           /* ... and for so long that its agent has written it down */
+	bool quiet;           /* ... and for QUIET_MS */
 	int64_t late_ms;      /* bramble-guard is, by so much */
 	int64_t next_ms;
 	struct {

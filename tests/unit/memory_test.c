@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the agent keeps on p3 and in /run: whole or as before, and never believed when damaged. */
-// use: node-agent/memory.c node-agent/watermark.c node-agent/runtime.c node-agent/quorum/wire.c
+// use: node-agent/memory.c node-agent/runtime.c node-agent/quorum/wire.c
 // use: node-agent/quorum/manifest.c
 #include <sodium.h>
 #include <sys/stat.h>
 #include "io.h"
 #include "node-agent/memory.h"
 #include "node-agent/runtime.h"
-#include "node-agent/watermark.h"
 #include "tap.h"
 
 static char dir[] = "/tmp/bramble-memory-test.XXXXXX";
@@ -89,65 +88,21 @@ static void test_damage(void)
 	is_int(memory_load("/nonexistent", &back, &e), -1, "no folder: %s", e.msg);
 }
 
-static void test_watermark(void)
-{
-	struct watermark w;
-	struct err e;
-
-	is_int(watermark_load(dir, &w, &e), 0, "no watermark yet");
-	ok(w.bound == UINT64_MAX, "is any length");
-	is_int(watermark_see(dir, &w, 100, 0, &e), 0, "a first look");
-	ok(w.bound == 100, "is a bound");
-	for (uint64_t tx = 100, s = 1; s <= 60; s++) {
-		tx += 10;
-		(void)!watermark_see(dir, &w, tx, (int64_t)s * 1000, &e);
-		struct watermark disk;
-		(void)!watermark_load(dir, &disk, &e);
-		if (disk.bound < tx + 10)
-			ok(false, "second %d: %d transactions, the bound is %d", (int)s, (int)tx,
-				(int)disk.bound);
-	}
-	ok(w.bound >= 700 && w.bound <= 700 + 10 * WATERMARK_ROOM, "it keeps ahead, not far");
-	for (int64_t s = 61; s <= 72; s++)
-		(void)!watermark_see(dir, &w, 700, s * 1000, &e);
-	is_int((long long)w.bound, 700, "when all is quiet it is exact");
-	is_int(watermark_lower(dir, &w, 701, &e), 0, "who says it may be longer");
-	is_int((long long)w.bound, 700, "knows less");
-	is_int(watermark_lower(dir, &w, 690, &e), 0, "who says it is not so long");
-	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 690, "is believed");
-	ok(watermark_see(dir, &w, 690, 80000, &e) == 0 &&
-			watermark_see(dir, &w, 700, 81000, &e) == 0 &&
-			watermark_exact(dir, &w, 703, &e) == 0 && w.bound == 703,
-		"what a store at rest tells is exact");
-	ok(watermark_see(dir, &w, 703, 120000, &e) == 0 && w.bound == 703 + 10 * WATERMARK_ROOM,
-		"opened again, there is room at once, at the pace of before");
-	ok(watermark_exact(dir, &w, 703, &e) == 0 &&
-			watermark_see(dir, &w, 2703, 160000, &e) == 0 &&
-			w.bound == 2703 + 10 * WATERMARK_ROOM,
-		"what came while nobody looked is no pace");
-	is_int(watermark_reset(dir, &w, &e), 0, "a store that is gone");
-	ok(watermark_load(dir, &w, &e) == 0 && w.bound == 0, "has none");
-}
-
-/* Half a number would be a bound that is too small, a lease of another length. */
+/* Half a number would be a lease of another length. */
 static void test_half(void)
 {
 	static const char *const texts[] = {
 		"", "12", "12\n\n", " 12\n", "-12\n", "012\n", "12x\n", "99999999999999999999\n"};
-	_cleanup_free_ char *tx = in_dir("bramble.tx"), *lease = in_dir("lease");
-	struct watermark w;
+	_cleanup_free_ char *lease = in_dir("lease");
 	struct err e;
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		size_t n = strlen(texts[i]);
-		bool put = io_write_atomic(tx, texts[i], n, 0644, &e) == 0 &&
-			   io_write_atomic(lease, texts[i], n, 0644, &e) == 0;
-		ok(put && watermark_load(dir, &w, &e) == 0 && w.bound == UINT64_MAX,
-			"watermark %zu is none", i);
-		ok(lease_load(dir) == (texts[i][0] == '-' ? -12 : 0), "lease %zu is over", i);
+		ok(io_write_atomic(lease, texts[i], n, 0644, &e) == 0 &&
+				lease_load(dir) == (texts[i][0] == '-' ? -12 : 0),
+			"lease %zu is over", i);
 	}
-	ok(io_write_atomic(tx, "12\n", 3, 0644, &e) == 0 && watermark_load(dir, &w, &e) == 0 &&
-			w.bound == 12,
+	ok(io_write_atomic(lease, "12\n", 3, 0644, &e) == 0 && lease_load(dir) == 12,
 		"a whole number is believed");
 }
 
@@ -182,7 +137,6 @@ int main(void)
 		return 1;
 	test_memory();
 	test_damage();
-	test_watermark();
 	test_runtime();
 	test_half();
 	(void)!io_remove_tree(dir, &e);

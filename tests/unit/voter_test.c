@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Nothing follows from a verdict before it is written down; what cannot be written counts not. */
-// use: node-agent/voter.c node-agent/memory.c node-agent/runtime.c node-agent/watermark.c
+// use: node-agent/voter.c node-agent/memory.c node-agent/runtime.c node-agent/tx_log.c
 // use: node-agent/store_at_rest.c
 // use: node-agent/peers.c node-agent/hello.c node-agent/identity.c node-agent/quorum/wire.c
 // use: node-agent/quorum/quorum.c node-agent/quorum/propose.c node-agent/quorum/generation.c
@@ -152,7 +152,6 @@ static void test_master(void)
 	ok(d.granted.term && d.basis.term == d.granted.term, "the grant was written down first");
 	ok(verdict.lease_ms > boottime_ms(), "it has a lease");
 	ok(lease_load(run) == verdict.lease_ms, "which the guard finds");
-	ok(v.watermark.bound >= 5, "and the store's length is bounded");
 }
 
 /* A verdict that cannot be written down: at most a kill, and nobody may write. */
@@ -246,119 +245,103 @@ static void test_p3_gone(void)
 	must_count_not(step(&v, &held, &verdict), &verdict, "p3 held");
 	ok(on_p3().manifest.epoch == before.manifest.epoch, "nothing was written");
 	ok(may_start(&v, &verdict), "when it is back the node goes on");
-
-	ok(may_write(&v, &verdict), "a master");
-	uint64_t bound = v.watermark.bound;
-	struct voter_look far = is_master;
-	far.last_tx = bound + 1000;
-	v.device++;
-	(void)!step(&v, &far, &verdict);
-	ok(v.watermark.bound == bound, "p3 gone: no watermark is written elsewhere");
 }
 
 static void test_emptied(void)
 {
 	struct voter v;
 	struct verdict verdict;
-	struct watermark w;
 	struct err e;
 
 	fresh();
 	begin(&v);
 	ok(may_write(&v, &verdict) && on_p3().basis.term, "its store follows a master, itself");
-	is_int(voter_starts(&v, &verdict, true, &e), 0, "a start with the store put aside");
-	is_int((long long)on_p3().basis.term, 0, "follows nobody any more");
-	ok(watermark_load(p3, &w, &e) == 0 && w.bound == 0, "and has no length");
-	obstruct(p3, "bramble.tx");
-	is_int(voter_starts(&v, &verdict, true, &e), -1, "that must be written before");
+	obstruct(p3, "bramble.quorum");
+	is_int(voter_starts(&v, &verdict, true, &e), -1, "a start with the store put aside");
+	clear_way(p3, "bramble.quorum");
+	is_int(voter_starts(&v, &verdict, true, &e), 0, "must be written down before");
+	is_int((long long)on_p3().basis.term, 0, "it follows nobody any more");
 }
 
-/* --- an end in order */
+/* --- how far the store goes */
 
 #define GRAPH_DB "neo4j/data/databases/graph.db"
+#define INCOMING "neo4j/data/incoming"
 
-/* A store as Neo4j leaves it; size: bytes of the file `neostore`. */
-static void leave_store(uint8_t last_tx, size_t size)
+/* A store as Neo4j leaves it: its own file, and its log, which goes further. */
+static void leave_store(const char *folder, uint8_t own, uint8_t log)
 {
-	static const char *const folders[] = {
-		"neo4j", "neo4j/data", "neo4j/data/databases", GRAPH_DB};
-	_cleanup_free_ char *path = xasprintf("%s/" GRAPH_DB "/neostore", p3);
-	uint8_t head[NEOSTORE_NEEDS] = {0};
+	_cleanup_free_ char *to = xasprintf("%s/%s", p3, folder);
+	_cleanup_free_ char *store = xasprintf("%s/neostore", to);
+	_cleanup_free_ char *logs = xasprintf("%s/neostore.transaction.db.0", to);
+	uint8_t head[NEOSTORE_NEEDS] = {0}, header[16] = {6, [15] = log};
 	struct err e;
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
-		_cleanup_free_ char *folder = xasprintf("%s/%s", p3, folders[i]);
-		(void)!mkdir(folder, 0700);
-	}
 	for (size_t i = 0; i < sizeof(head); i += 9)
 		head[i] = 1;
-	head[sizeof(head) - 1] = last_tx;
-	is_int(io_write_atomic(path, head, size, 0600, &e), 0, "a store that goes to %u", last_tx);
+	head[sizeof(head) - 1] = own;
+	ok(io_mkdir_p(to, 0700, &e) == 0 &&
+			io_write_atomic(store, head, sizeof(head), 0600, &e) == 0 &&
+			io_write_atomic(logs, header, log ? sizeof(header) : 0, 0600, &e) == 0,
+		"a store that goes to %u, by its log to %u", own, log);
 }
 
-static uint64_t bound_on_p3(void)
+/* What the others are told after a look. */
+static uint64_t length(struct voter *v, const struct voter_look *look)
 {
-	struct watermark w;
-	struct err e;
+	struct verdict verdict;
 
-	return watermark_load(p3, &w, &e) == 0 ? w.bound : UINT64_MAX;
+	(void)!step(v, look, &verdict);
+	return v->quorum.mine.last_tx;
 }
 
-/* Its Neo4j, master, has told 5, and what that may have become is on p3. */
-static void begin_master(struct voter *v, bool told)
+static void test_end_at_rest(void)
 {
+	struct voter v;
+	struct voter_look restores = at_rest;
+	_cleanup_free_ char *own = xasprintf("%s/" GRAPH_DB "/neostore", p3);
+	_cleanup_free_ char *log = xasprintf("%s/" GRAPH_DB "/neostore.transaction.db.0", p3);
+
+	fresh();
+	begin(&v);
+	ok(length(&v, &at_rest) == 0, "no store");
+	leave_store(GRAPH_DB, 7, 9);
+	ok(length(&v, &at_rest) == 9, "one that was killed has what its log has");
+	leave_store(GRAPH_DB, 12, 0);
+	ok(length(&v, &at_rest) == 12, "one that was closed what it says itself");
+	restores.next = true;
+	ok(length(&v, &restores) == 12, "nothing takes its place");
+	leave_store(INCOMING, 4, 4);
+	ok(length(&v, &restores) == 4 && length(&v, &at_rest) == 12, "what waits for that counts");
+	ok(unlink(own) == 0 && length(&v, &at_rest) == TX_UNKNOWN, "half a store");
+	leave_store(GRAPH_DB, 7, 9);
+	ok(unlink(own) == 0 && length(&v, &at_rest) == 9, "its log is enough");
+	ok(unlink(log) == 0 && mkfifo(log, 0600) == 0 && length(&v, &at_rest) == TX_UNKNOWN,
+		"what would make it wait tells nothing");
+}
+
+static void test_end_of_running(void)
+{
+	struct voter v;
 	struct verdict verdict;
 	struct voter_look look = is_master;
 
 	fresh();
-	begin(v);
-	ok(may_write(v, &verdict), "a master");
-	look.told = told;
-	is_int(step(v, &look, &verdict), 0, "takes a look");
-	v->watermark.bound = 60;
-}
-
-static void test_ended(void)
-{
-	struct voter v;
-	struct err e;
-
-	begin_master(&v, true);
-	leave_store(7, NEOSTORE_NEEDS);
-	is_int(voter_ended(&v, true, &e), 0, "it ended in order");
-	is_int((long long)bound_on_p3(), 7, "and its store tells how long it is");
-	v.watermark.bound = 60;
-	leave_store(9, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60, "once only");
-
-	begin_master(&v, true);
-	leave_store(4, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60,
-		"one that tells less than Neo4j did was not closed");
-
-	begin_master(&v, false);
-	leave_store(7, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60,
-		"one that told nothing may not have recovered what it had");
-
-	begin_master(&v, true);
-	leave_store(7, NEOSTORE_NEEDS - 1);
-	ok(voter_ended(&v, true, &e) < 0 && v.watermark.bound == 60, "half a file: %s", e.msg);
-
-	begin_master(&v, true);
-	ok(voter_ended(&v, true, &e) == 0 && v.watermark.bound == 60, "no store, nothing to tell");
-
-	begin_master(&v, true);
-	leave_store(7, NEOSTORE_NEEDS);
-	ok(voter_ended(&v, false, &e) == 0 && voter_ended(&v, true, &e) == 0 &&
-			v.watermark.bound == 60,
-		"one that was killed tells nothing, nor does the next, which has told nothing");
-
-	_cleanup_free_ char *path = xasprintf("%s/" GRAPH_DB "/neostore", p3);
-	begin_master(&v, true);
-	leave_store(7, NEOSTORE_NEEDS);
-	ok(unlink(path) == 0 && mkfifo(path, 0600) == 0 && voter_ended(&v, true, &e) < 0,
-		"something that would make it wait: %s", e.msg);
+	begin(&v);
+	leave_store(GRAPH_DB, 3, 9);
+	ok(may_write(&v, &verdict), "a master");
+	look.told = true;
+	ok(length(&v, &look) == 5, "Neo4j's word");
+	look.told = false;
+	ok(length(&v, &look) == 9, "while it tells nothing the log's, which goes on");
+	look.last_tx = 10;
+	ok(length(&v, &look) == 10, "not less than it told");
+	look.last_tx = TX_UNKNOWN;
+	leave_store(GRAPH_DB, 3, 11);
+	ok(length(&v, &look) == 11, "nor nothing where it refuses the agents' password");
+	leave_store(GRAPH_DB, 3, 12);
+	v.device++;
+	ok(length(&v, &look) == 11, "p3 gone: nothing is read of what lies in its place");
 }
 
 /* What is left by an agent that was killed. */
@@ -458,7 +441,8 @@ int main(void)
 	test_run_unwritable();
 	test_p3_gone();
 	test_emptied();
-	test_ended();
+	test_end_at_rest();
+	test_end_of_running();
 	test_next_agent();
 	test_no_quorum();
 	test_news();

@@ -16,8 +16,7 @@ static void begin(void)
 		.process = true,
 		.to_present = true,
 		.to_role = NEO4J_SLAVE,
-		.to_tx = 50,
-		.master_tx = TX_UNKNOWN};
+		.to_tx = 50};
 	yield_begin(&y, &pi3, look.now_ms);
 }
 
@@ -57,7 +56,6 @@ static void test_last_writers(void)
 	look.last_tx = look.to_tx = 51;
 	is_int(after(1), YIELD_WAITS, "a master waits for those who were writing");
 	is_int(after(YIELD_SETTLE_MS), YIELD_RESTS, "until it is quiet");
-	ok(y.bound == 51, "and knows what it has");
 	begin();
 	look.master = true;
 	for (int i = 0; i < YIELD_QUIET_MS / 500 - 1; i++) {
@@ -67,7 +65,6 @@ static void test_last_writers(void)
 	is_int(y.phase, YIELD_WAITS, "somebody goes on writing");
 	look.last_tx = ++look.to_tx;
 	is_int(after(500), YIELD_RESTS, "it does not wait for ever");
-	ok(y.bound == TX_UNKNOWN, "and does not know what it has");
 }
 
 static void test_unknown(void)
@@ -110,27 +107,6 @@ static void test_elected(void)
 	ok(!yield_is_closed(&y) && !yield_rests(&y), "and starts again");
 }
 
-/* How long the store is that comes back. */
-static void test_bound(void)
-{
-	begin();
-	after(0);
-	after(YIELD_SETTLE_MS);
-	ok(y.phase == YIELD_RESTS && y.bound == 50, "a store that did not move has what it told");
-	begin();
-	after(YIELD_SETTLE_MS - 1);
-	look.last_tx = 51;
-	look.to_tx = 52;
-	after(1);
-	ok(y.phase == YIELD_RESTS && y.bound == TX_UNKNOWN, "one that moved may have more");
-	look.process = false;
-	look.master_tx = 53;
-	after(500);
-	ok(y.bound == TX_UNKNOWN, "what its master told before may be old");
-	after(YIELD_SETTLE_MS);
-	ok(y.bound == 53, "what it tells afterwards is enough");
-}
-
 static void test_never_elected(void)
 {
 	rests();
@@ -147,7 +123,6 @@ int main(void)
 	test_unknown();
 	test_gone();
 	test_elected();
-	test_bound();
 	test_never_elected();
 	return done();
 }
