@@ -158,6 +158,14 @@ static void strike_guard_late(struct world *w, unsigned id)
 	world_log(w, "%u: bramble-guard is late", id);
 }
 
+/* Somebody changes it in Neo4j's Browser; at the end a person tells the agents (`bramble passwd`).
+ */
+static void strike_password(struct world *w, unsigned id)
+{
+	w->node[id].refuses = true;
+	world_log(w, "%u: Neo4j refuses the agents' password", id);
+}
+
 /* A person loses patience with one that is away. */
 static void strike_give_up(struct world *w, unsigned id)
 {
@@ -207,6 +215,7 @@ static const struct fault faults[] = {
 	{"slave lags", 4, strike_lag},
 	{"joins late", 4, strike_late},
 	{"guard late", 4, strike_guard_late},
+	{"password", 2, strike_password},
 };
 
 #define NFAULTS (sizeof(faults) / sizeof(faults[0]))
@@ -312,6 +321,7 @@ static void all_well(struct world *w)
 		w->node[id].hung_ms = w->node[id].neo4j.hung_ms = 0;
 		w->node[id].neo4j.lags_ms = w->node[id].joins_ms = 0;
 		w->node[id].late_ms = 0;
+		w->node[id].refuses = false;
 		node_boot(w, id);
 	}
 }

@@ -424,6 +424,22 @@ static void see_tx(const struct world *w, struct node *n)
 	n->quiet = w->now_ms - n->moved_ms >= QUIET_MS;
 }
 
+/* As voter.c does where Neo4j does not tell it: the only one that says it is. */
+static unsigned guess_master(const struct world *w, const struct node *n)
+{
+	unsigned found = 0;
+
+	for (unsigned id = 1; n->role == NEO4J_SLAVE && id <= w->n; id++) {
+		const struct seat *s = &n->quorum.seat[id];
+		if (s->word.role != NEO4J_MASTER || w->now_ms - s->heard_ms >= QUORUM_PRESENT_MS)
+			continue;
+		if (found)
+			return 0;
+		found = id;
+	}
+	return found;
+}
+
 static void round_of(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
@@ -441,7 +457,7 @@ static void round_of(struct world *w, unsigned id)
 		n->role = look.role;
 		n->role_ms = w->now_ms;
 	}
-	look.told = (look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE) &&
+	look.told = (look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE) && !n->refuses &&
 		    w->now_ms - n->role_ms >= TELLS_MS;
 	if (look.told)
 		see_tx(w, n);
@@ -450,7 +466,7 @@ static void round_of(struct world *w, unsigned id)
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;
-	look.master = n->neo4j.master;
+	look.master = n->refuses ? guess_master(w, n) : n->neo4j.master;
 	generation_round(w, id);
 	look.stored = n->card.stored;
 	look.runs = n->card.runs;

@@ -94,6 +94,7 @@ struct node {
 	int64_t moved_ms;     /* ... since when ... */
 	bool quiet;           /* ... and for QUIET_MS */
 	int64_t late_ms;      /* bramble-guard is, by so much */
+	bool refuses;         /* its Neo4j refuses the agents' password: it tells its role only */
 	int64_t next_ms;
 	struct {
 		int64_t sent_ms; /* of the newest hello heard from it */
