@@ -162,7 +162,8 @@ int tx_decode_id(enum tx_api api, struct slice outside, struct buf *own)
 
 	if (api == TX_QUERY)
 		return decode_token(outside, own);
-	if (!parse_number(outside, &n) || n < TX_SERVERS || n % TX_SERVERS == 0)
+	/* Neo4j's is a long of Java: none larger was ever given out. */
+	if (!parse_number(outside, &n) || n > INT64_MAX || n < TX_SERVERS || n % TX_SERVERS == 0)
 		return -1;
 	buf_printf(own, "%" PRIu64, n / TX_SERVERS);
 	return (int)(n % TX_SERVERS);

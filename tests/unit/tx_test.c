@@ -68,6 +68,7 @@ static void test_ids(void)
 		enum tx_api api;
 		const char *id;
 	} nobody[] = {
+		{TX_TRANSACTIONAL, "9999999999999999997"}, /* no long of Java's */
 		{TX_TRANSACTIONAL, "1"},
 		{TX_TRANSACTIONAL, "127"},
 		{TX_TRANSACTIONAL, "128"},
