@@ -24,8 +24,7 @@ struct store_end {
 
 /*
  * Of the store below dir, or of the one that takes its place at the next start (MARKER_RESTORE);
- * 0 where there is none. What has not changed is not read again. While Neo4j has it open it is
- * what was acknowledged before the call. -1: s->tx is TX_UNKNOWN.
+ * 0 where there is none. What has not changed is not read again. -1: s->tx is TX_UNKNOWN.
  */
 MUST_CHECK int store_end_read(struct store_end *s, const char *dir, bool next, struct err *e);
 

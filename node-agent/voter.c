@@ -60,7 +60,7 @@ int voter_begin(struct voter *v, struct err *e)
 	v->device = st.st_dev;
 	if (memory_load(v->store, &d, e) < 0)
 		return -1;
-	v->end.tx = TX_UNKNOWN;
+	v->end.tx = identity_self(v->id)->roles & ROLE_DATA ? TX_UNKNOWN : 0;
 	runtime_load(v->run, &v->runtime);
 	v->lease_ms = lease_load(v->run);
 	expect(v->id, &expected);
@@ -120,13 +120,17 @@ static int save_lease(struct voter *v, const struct verdict *verdict, struct err
 	return 0;
 }
 
-/* Neo4j tells while it serves, if it knows the agents' password; the store tells always. */
+/*
+ * A store at rest, or one that a Neo4j had open already when this agent began. Once Neo4j is
+ * started on it, it keeps its length for the others until Neo4j tells: what one that joins has got
+ * from the master by then is no branch, though that master may have told less.
+ */
 static void see_end(struct voter *v, const struct voter_look *look)
 {
 	bool knew = v->end.tx != TX_UNKNOWN;
 	struct err e;
 
-	if (look->told || !(identity_self(v->id)->roles & ROLE_DATA) ||
+	if ((look->process && knew) || !(identity_self(v->id)->roles & ROLE_DATA) ||
 		check_store(v, look->held, &e) < 0)
 		return;
 	if (store_end_read(&v->end, v->store, look->next, &e) < 0 && knew)
@@ -135,10 +139,7 @@ static void see_end(struct voter *v, const struct voter_look *look)
 
 static uint64_t last_tx(const struct voter *v, const struct voter_look *look)
 {
-	bool longer = look->last_tx == TX_UNKNOWN ||
-		      (v->end.tx != TX_UNKNOWN && v->end.tx > look->last_tx);
-
-	return !look->told && longer ? v->end.tx : look->last_tx;
+	return look->process && look->last_tx != TX_UNKNOWN ? look->last_tx : v->end.tx;
 }
 
 /*
@@ -179,7 +180,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
 		.last_tx = last_tx(v, look),
-		.told = look->told,
+		.told = look->process && look->told,
 		.stored = look->stored,
 		.failed = look->failed,
 		.runs = look->runs,
@@ -275,6 +276,7 @@ int voter_starts(struct voter *v, const struct verdict *verdict, bool emptied, s
 		return -1;
 	if (emptied) {
 		quorum_forget_store(&v->quorum);
+		v->end = (struct store_end){0};
 		if (save(v, false, e) < 0)
 			return -1;
 	}

@@ -106,6 +106,7 @@ static void strike_agent_restarts(struct world *w, unsigned id)
 	world_log(w, "%u: agent restarts", id);
 	n->life++;
 	n->wedge = (struct wedge){0};
+	n->began = true;
 	n->hung_ms = 0;
 	memset(n->heard, 0, sizeof(n->heard));
 	quorum_begin(&n->quorum, id, &n->expected, &n->card.durable, w->now_ms);

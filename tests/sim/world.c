@@ -440,6 +440,20 @@ static unsigned guess_master(const struct world *w, const struct node *n)
 	return found;
 }
 
+/*
+ * The store's own log tells its length, or more where a property imitates a commit: here only where
+ * it was not quiet before. Once Neo4j is started it stays what it was (voter.c).
+ */
+static unsigned look_at_rest(struct node *n, bool running)
+{
+	unsigned tx = n->card.store.n;
+
+	if (!running || n->began)
+		n->rest = tx && !(n->quiet && n->seen == tx) ? tx + n->life % 3 : tx;
+	n->began = false;
+	return n->rest;
+}
+
 static void round_of(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
@@ -451,8 +465,7 @@ static void round_of(struct world *w, unsigned id)
 		.last_tx = n->card.store.n,
 		.shut = n->shut};
 
-	/* First its role, in another answer its length. Else the store's own log tells that, or
-	 * more where a property imitates a commit: here only where it was not quiet before. */
+	/* First its role, in another answer its length. */
 	if (look.role != n->role) {
 		n->role = look.role;
 		n->role_ms = w->now_ms;
@@ -461,8 +474,8 @@ static void round_of(struct world *w, unsigned id)
 		    w->now_ms - n->role_ms >= TELLS_MS;
 	if (look.told)
 		see_tx(w, n);
-	else if (look.last_tx && !(n->quiet && n->seen == n->card.store.n))
-		look.last_tx += n->life % 3;
+	else
+		look.last_tx = look_at_rest(n, running);
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;
