@@ -97,11 +97,9 @@ $(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
 
 # --- the cards' programs, static, one set per architecture
 
-# A tenth of such a program is tables for C++ exceptions and cancelled threads; we have neither. Nothing may read them
-# (common/static/no_frames.c).
+# What functions of common/static/ take the place of.
+WRAPPED = dlopen _Unwind_Resume __gcc_personality_v0
 comma := ,
-UNWINDING = -R .eh_frame -R .gcc_except_table
-WRAPPED = dlopen __register_frame_info __deregister_frame_info
 # Pages are of 4 kB, on a Pi 5 of 16 kB: the linker's 64 kB only pad the file.
 PAGES_arm64 = -Wl,-z,max-page-size=16384
 define card_rules
@@ -113,10 +111,10 @@ build/$(1)/obj/%.o: %.c | build/$(1)/sysroot.made
 build/$(1)/bramble-proxy: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(PROXY_SRC))
 build/$(1)/bramble-agent: $$(patsubst %.c,build/$(1)/obj/%.o,$$(COMMON_SRC) $$(STATIC_SRC) $$(AGENT_SRC))
 build/$(1)/bramble-proxy: LIBS = $(PROXY_LIBS)
-build/$(1)/bramble-proxy build/$(1)/bramble-agent:
+build/$(1)/bramble-proxy build/$(1)/bramble-agent: common/static/no_frames.ld
 	$$(call quiet,LINK,$$@) $$(CC_$(1)) -Os -g $$(LDFLAGS) $$(PAGES_$(1)) -Wl,--gc-sections -Wl,--fatal-warnings $$(addprefix -Wl$$(comma)--wrap=,$$(WRAPPED)) \
-	  -static -o $$@.full $$^ -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) $$(LIBS) && \
-	$$(TRIPLET_$(1))-strip $$(UNWINDING) -o $$@ $$@.full
+	  -Wl,-T,common/static/no_frames.ld -static -o $$@.full $$(filter %.o,$$^) -Lbuild/$(1)/sysroot/usr/lib/$$(TRIPLET_$(1)) $$(CARD_LIBS) $$(LIBS) && \
+	$$(TRIPLET_$(1))-strip -o $$@ $$@.full
 # The link leads into the store itself: another tree's recipe may move the cache's own.
 build/$(1)/sysroot.made: images/sysroot.sh
 	images/sysroot.sh $(1)

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What gcc puts in front of each static program (crtbeginT.o) registers the tables for unwinding
- * the stack, and to see whether there are any it reads their first word. We strip them (Makefile,
- * UNWINDING). Mostly the place where they were lies in a page that is there, and holds zeros; once
- * it began a page that was not, and the program ended before main(). The linker puts these in the
- * place of both functions (--wrap).
+ * glibc is compiled for C++ exceptions and for threads that are cancelled, with tables by which the
+ * stack is unwound then. We have neither, and no_frames.ld leaves the tables out. These take the
+ * place of what would read them (--wrap), and with it libgcc's unwinder is not linked either.
  */
-void __wrap___register_frame_info(const void *begin, void *object);
-void *__wrap___deregister_frame_info(const void *begin);
+#include <stdlib.h>
 
-void __wrap___register_frame_info(const void *begin, void *object)
+_Noreturn void __wrap__Unwind_Resume(void *exception);
+_Noreturn void __wrap__Unwind_Resume(void *exception)
 {
-	(void)begin;
-	(void)object;
+	(void)exception;
+	abort();
 }
 
-void *__wrap___deregister_frame_info(const void *begin)
+_Noreturn void __wrap___gcc_personality_v0(void);
+_Noreturn void __wrap___gcc_personality_v0(void)
 {
-	(void)begin;
-	return (void *)0;
+	abort();
 }
