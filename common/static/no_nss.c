@@ -2,8 +2,9 @@
 /*
  * Libraries refer to functions that in a static program would load shared libraries of the build
  * machine's version at run time: libconfuse to the user database, for "~user" in file names,
- * OpenSSL to the resolver and to loadable modules, for its own sockets and engines. We ask for none
- * of that. These stand in glibc's place, know nobody and load nothing.
+ * OpenSSL to the resolver and to loadable modules, for its own sockets and engines, glibc itself to
+ * character sets. We ask for none of that. These stand in glibc's place, know nobody and load
+ * nothing.
  */
 #include <netdb.h>
 #include <pwd.h>
@@ -42,14 +43,37 @@ struct hostent *gethostbyname(const char *name)
 	return NULL;
 }
 
-/* The linker puts it in dlopen's place (--wrap): glibc's own is in the archive's same member as
- * others. */
+/* The linker puts these in the others' places (--wrap): glibc's own are in the archive's same
+ * members as more. */
 void *__wrap_dlopen(const char *file, int mode);
 void *__wrap_dlopen(const char *file, int mode)
 {
 	(void)file;
 	(void)mode;
 	return NULL;
+}
+
+void *__wrap___libc_dlopen_mode(const char *file, int mode);
+void *__wrap___libc_dlopen_mode(const char *file, int mode)
+{
+	(void)file;
+	(void)mode;
+	return NULL;
+}
+
+void *__wrap___libc_dlsym(void *module, const char *name);
+void *__wrap___libc_dlsym(void *module, const char *name)
+{
+	(void)module;
+	(void)name;
+	return NULL;
+}
+
+int __wrap___libc_dlclose(void *module);
+int __wrap___libc_dlclose(void *module)
+{
+	(void)module;
+	return 0;
 }
 
 int getnameinfo(const struct sockaddr *restrict address, socklen_t len, char *restrict host,
