@@ -98,7 +98,7 @@ $(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
 # --- the cards' programs, static, one set per architecture
 
 # What functions of common/static/ take the place of.
-WRAPPED = dlopen __libc_dlopen_mode __libc_dlsym __libc_dlclose _Unwind_Resume __gcc_personality_v0
+WRAPPED = dlopen __libc_dlopen_mode __libc_dlsym __libc_dlclose __dcgettext _Unwind_Resume __gcc_personality_v0
 comma := ,
 # Pages are of 4 kB, on a Pi 5 of 16 kB: the linker's 64 kB only pad the file.
 PAGES_arm64 = -Wl,-z,max-page-size=16384
