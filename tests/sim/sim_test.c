@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Runs schedules of faults on the formation rules: sim_test [-a|-e|-o] [-f FAULTS] [SEEDS [FIRST]],
- * and sim_test [-a|-e|-o] [-f FAULTS] -v SEED tells one. Each schedule ends with everything healed
- * and powered: then a cluster must be there, unless the rules forbid it. Prints TAP.
+ * Runs schedules of faults on the formation rules: sim_test [-a|-b|-e|-o] [-f FAULTS]
+ * [SEEDS [FIRST]], and sim_test [-a|-b|-e|-o] [-f FAULTS] -v SEED tells one. Each schedule ends
+ * with everything healed and powered: then a cluster must be there, unless the rules forbid it.
+ * Prints TAP.
  *
  * With each fault that the table gets a seed becomes another schedule. -f takes the table's first
- * ones only, to play a schedule of before. -a, -e and -o play one story each (play_at_once,
- * play_emptied, play_one_ends) instead of faults.
+ * ones only, to play a schedule of before. -a, -b, -e and -o play one story each (play_at_once,
+ * play_without_master, play_emptied, play_one_ends) instead of faults.
  */
 #include <stdlib.h>
 #include <string.h>
