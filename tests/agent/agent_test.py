@@ -536,7 +536,7 @@ def test_replay(pi1):
     except PermissionError:
         skip("replays: nobody may listen here")
         return
-    before = {r: received(pi1, r) for r in ("stale", "forged")}
+    before = {r: received(pi1, r) for r in ("stale", "forged", "alien")}
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for _ in range(50):
         s.sendto(hello, (pi1.address, 7471))
@@ -548,6 +548,7 @@ def test_replay(pi1):
     s.close()
     ok(wait_for(lambda: received(pi1, "forged") >= before["forged"] + 3),
        "and one with a bit changed, wherever")
+    ok(wait_for(lambda: received(pi1, "alien") > before["alien"]), "and one that lacks a byte")
     ok(pi1.state() == "serving", "which change nothing")
 
 
