@@ -565,6 +565,13 @@ def test_systemd(pi4, top):
     ok(got.count("WATCHDOG=1") >= 2, "WATCHDOG=1, again and again")
     ok([m for m in got if m.startswith("STATUS=")] == ["STATUS=idle: a node without a store"],
        "STATUS= once")
+    pi4.stop()
+    s.setblocking(False)
+    try:
+        while True:
+            got.append(s.recv(512).decode())
+    except BlockingIOError:
+        ok(got[-1] == "STOPPING=1", "STOPPING=1 at its end: " + got[-1])
     s.close()
 
 
