@@ -11,7 +11,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 import results  # noqa: E402 (their folders come first)
 from book import Book  # noqa: E402
-from table import FAULTS  # noqa: E402
+from table import FAULTS, slave_in_turn  # noqa: E402
 from watch import longest_silence, seconds_without, spans, two_at_once  # noqa: E402
 
 count = failed = 0
@@ -52,6 +52,11 @@ def test_turn():
          "each fault is in one of the shares")
     same(results.turn("abcdefg", 3, 10), "be", "a share by a number")
     same(max(len(results.turn(FAULTS, 8, n)) for n in range(8)), 3, "of the table, three in an eighth")
+
+
+def test_victims():
+    same([slave_in_turn("abcd", "b", n) for n in range(1, 5)], list("cdac"), "each slave in its turn")
+    same([slave_in_turn("ab", None, n) for n in range(2)], list("ab"), "any of them while none is master")
 
 
 def test_book():
@@ -98,6 +103,7 @@ def test_results():
 
 test_watch()
 test_turn()
+test_victims()
 test_book()
 test_silence()
 test_results()

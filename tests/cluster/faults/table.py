@@ -42,8 +42,13 @@ def the_master(r):
     return wait_until(60, r.watch.master)
 
 
+def slave_in_turn(nodes, master, number):
+    slaves = [n for n in nodes if n != master]
+    return slaves[number % len(slaves)]
+
+
 def a_slave(r):
-    return r.rng.choice([n for n in r.machines.nodes if n != r.watch.master()])
+    return slave_in_turn(r.machines.nodes, r.watch.master(), r.number)
 
 
 def nobody(_):
