@@ -31,6 +31,7 @@ from machines import Machines, missing_input, wait_until  # noqa: E402
 from table import FAULTS  # noqa: E402
 from watch import Watch, longest_silence, seconds_without, two_at_once  # noqa: E402
 
+SAY_S = 10         # for a node to say what is wrong with it, where it must
 SERVE_S = 300      # from healing until all serve and writes are acknowledged
 WRITES = 20        # acknowledged before a fault strikes, and again afterwards
 QUICK_JAVA = ["dbms.jvm.additional=-XX:TieredStopAtLevel=1"]  # for who records nothing: see tests/lib.sh
@@ -41,7 +42,7 @@ class Round:
         self.lab, self.machines, self.watch, self.fault = lab, lab.machines, lab.watch, fault
         self.number, self.seed, self.notes, self.drawer = number, seed, [], {}
         self.rng = random.Random("%d %s %d" % (seed, fault.name, number))
-        self.victim, self.quick = None, lab.quick
+        self.victim, self.quick, self.untold = None, lab.quick, False
 
     def note(self, text):
         self.notes.append(text)
@@ -51,6 +52,9 @@ class Round:
         """All serve, and each client was answered since."""
         goal = len(self.lab.book.acked) + WRITES
         return lambda: len(self.lab.book.acked) >= goal and self.watch.all_serve()
+
+    def victim_says(self):
+        return self.fault.says in self.watch.now.get(self.victim, {}).get("why", "")
 
     def play(self):
         """Strikes and heals; returns when that was, and whether the cluster served again."""
@@ -62,6 +66,7 @@ class Round:
         self.fault.strike(self)
         least, most = self.fault.seconds
         time.sleep(least if self.quick else self.rng.uniform(least, most))
+        self.untold = not wait_until(SAY_S, self.victim_says)
         self.note("before it heals: " + self.watch.why())
         self.fault.heal(self)
         healed = time.monotonic()
@@ -91,7 +96,8 @@ class Round:
             "no_write_s": round(self.lab.book.longest_gap(begin, end), 1),
             "acked": acked, "unknown": unknown, "refused": refused, "lost": lost,
             "doubled": doubled, "two_masters": len(two_at_once(self.watch.history)),
-            "wedged": 0 if serves and asked else 1, "notes": self.notes,
+            "wedged": 0 if serves and asked else 1, "untold": int(self.untold),
+            "notes": self.notes,
         }
 
 

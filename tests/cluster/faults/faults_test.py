@@ -12,7 +12,7 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import results  # noqa: E402 (their folders come first)
 from book import Book  # noqa: E402
 from table import FAULTS, slave_in_turn  # noqa: E402
-from watch import longest_silence, seconds_without, spans, two_at_once  # noqa: E402
+from watch import longest_silence, own_row, seconds_without, spans, two_at_once  # noqa: E402
 
 count = failed = 0
 
@@ -44,6 +44,13 @@ def test_watch():
     same(seconds_without({"a": answers("yyynnnnnnn"), "b": answers("nnnnnyyyyy")}, 0.5, 9), 3.5,
          "between two masters")
     same(seconds_without({"a": []}, 0, 9), 9, "all the time")
+
+
+def test_own_row():
+    nodes = '"nodes": [{"name": "a", "why": "x"}, {"name": "b", "why": "y"}]}'
+    same(own_row('{"from": "b", ' + nodes), {"name": "b", "why": "y"}, "the row of who answers")
+    same([own_row(t) for t in ("", "refused", "{" + nodes, '{"from": "c", ' + nodes)], [{}] * 4,
+         "no answer, a complaint, nobody, somebody who is not in it")
 
 
 def test_turn():
@@ -87,6 +94,7 @@ def test_results():
     same(results.good(r), True, "a good round")
     same([results.good({**r, k: 1}) for k in ("lost", "doubled", "two_masters", "wedged")],
          [False] * 4, "lost, twice, two masters, wedged: not good")
+    same(results.good({**r, "untold": 1}), False, "nor where a node said not what is wrong with it")
     same(results.played([r], "power-cut", 1, 1, "abc"), True, "played")
     same(results.played([r], "power-cut", 1, 1, "def"), False, "not with these programs")
     page = results.page([r, bad], FAULTS)
@@ -102,6 +110,7 @@ def test_results():
 
 
 test_watch()
+test_own_row()
 test_turn()
 test_victims()
 test_book()

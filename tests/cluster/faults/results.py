@@ -80,7 +80,8 @@ def played(results, fault, number, seed, tested, count=3, quick=False):
 
 
 def good(r):
-    return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"])
+    """Rounds of before did not ask whether a node says what is wrong with it."""
+    return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"] or r.get("untold"))
 
 
 def pair(rounds, key):

@@ -30,6 +30,7 @@ class Fault:
     strike: Callable
     heal: Callable
     seconds: tuple = (15, 45)  # at least and at most, between strike and heal
+    says: str = ""             # in what the victim's agent says of itself before that
 
 
 # --- whom
@@ -290,9 +291,9 @@ FAULTS = [
     Fault("disk-read-only", "the master's p3 becomes read-only; a power cycle heals it", the_master,
           read_only, power_cycle, (30, 60)),
     Fault("secret-mismatch", "a slave has another cluster secret", a_slave, other_secret,
-          put_back(SECRET), (20, 40)),
+          put_back(SECRET), (20, 40), "another cluster secret"),
     Fault("duplicate-id", "a slave's card says that it is another node", a_slave, other_id,
-          put_back(CONF), (20, 40)),
+          put_back(CONF), (20, 40), "the store belongs to"),
     Fault("clone", "a slave's card becomes a copy of another node's", a_slave, clone,
           put_back(CONF, MARKER, MEMORY), (30, 50)),
 ]

@@ -13,7 +13,7 @@ PAUSE_S = 0.2
 class Watch:
     def __init__(self, machines):
         self.machines, self.stop = machines, threading.Event()
-        self.now = {n: {} for n in machines.nodes}      # the node's row of its own /cluster
+        self.now = {n: {} for n in machines.nodes}      # what its agent says of itself
         self.history = {n: [] for n in machines.nodes}  # (asked, answered, is it writable?)
         self.at_vip = []  # moments at which a proxy answered there
         for n in machines.nodes:
@@ -24,7 +24,8 @@ class Watch:
         inside = Inside(self.machines, node)
         while not self.stop.is_set():
             begin = time.monotonic()
-            row = own_row(node) if inside.go() else {}
+            row = own_row(request("127.0.0.1", 7470, "GET", "/cluster", timeout=1)[1]) \
+                if inside.go() else {}
             self.now[node] = row
             self.history[node].append((begin, time.monotonic(), bool(row.get("writable"))))
             time.sleep(PAUSE_S)
@@ -60,16 +61,16 @@ class Watch:
             for n, row in self.now.items())
 
 
-def own_row(node):
-    status, text = request("127.0.0.1", 7470, "GET", "/cluster", timeout=1)
+# --- what an answer tells, and a history (pure)
+
+def own_row(cluster):
+    """Of the agent that answered, whichever node it takes itself for."""
     try:
-        nodes = json.loads(text)["nodes"] if status == 200 else []
-    except (ValueError, KeyError):
-        nodes = []
-    return next((n for n in nodes if n["name"] == node), {})
+        answer = json.loads(cluster)
+        return next(n for n in answer["nodes"] if n["name"] == answer["from"])
+    except (ValueError, KeyError, StopIteration):
+        return {}
 
-
-# --- what a history tells (pure)
 
 def spans(answers):
     """[(begin, end)]: from the first to the last "yes" without a "no" between them."""
