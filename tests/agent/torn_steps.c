@@ -8,10 +8,19 @@
 #include <fcntl.h>
 #include <sodium.h>
 #include <string.h>
+#include "apply/enact.h"
+#include "apply/place.h"
+#include "apply/record.h"
+#include "discover/book.h"
+#include "helper/helper_deed.h"
 #include "io.h"
 #include "marker.h"
 #include "memory.h"
+#include "pin.h"
 #include "runtime.h"
+#include "upgrade/install.h"
+#include "users/users.h"
+#include "users/users_pull.h"
 #include "task/task.h"
 
 #define NEITHER UINT64_MAX
@@ -129,6 +138,210 @@ static int save_version(const char *dir, uint64_t state, struct err *e)
 	return marker_set_neo4j(dir, &m, state == OLD ? "3.4.10" : "3.5.0", e);
 }
 
+/* --- of a whole card, whose root DIR is */
+
+static int put(const char *root, const char *path, const char *text, struct err *e)
+{
+	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
+	_cleanup_free_ char *dir = xstrndup(whole, (size_t)(strrchr(whole, '/') - whole));
+
+	if (io_mkdir_p(dir, 0755, e) < 0)
+		return -1;
+	return io_write_atomic(whole, text, strlen(text), 0755, e);
+}
+
+/* Whether a file is, to the byte, what `text` makes of a state. */
+static uint64_t load_text(const char *root, const char *path, char *text(uint64_t state))
+{
+	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
+	_cleanup_free_ char *old = text(OLD), *new = text(NEW);
+	_cleanup_buf_ struct buf is = {0};
+	struct err e;
+
+	if (access(whole, F_OK) < 0)
+		return 0;
+	if (io_read_file(whole, HELPER_FILE_MAX, &is, &e) < 0)
+		return NEITHER;
+	return strcmp(buf_str(&is), old) == 0   ? OLD
+	       : strcmp(buf_str(&is), new) == 0 ? NEW
+						: NEITHER;
+}
+
+static char *serial(uint64_t state)
+{
+	return xasprintf("serial = \"10000000000000%02d\"\n", (int)state);
+}
+
+static uint64_t load_pin(const char *root)
+{
+	return load_text(root, "/srv/bramble/bramble.serial", serial);
+}
+
+/* The first boot, and one in another board when nobody has answered for long. */
+static int save_pin(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/srv/bramble", root);
+	const struct pin_look look = {.now_ms = 10 * PIN_GRACE_MS, .refused_ms = -1, .alone = true};
+	struct pin p = {.settled_ms = -1};
+
+	snprintf(p.own, sizeof(p.own), "10000000000000%02d", (int)state);
+	return pin_check(&p, dir, &look, e);
+}
+
+static uint64_t load_book(const char *root)
+{
+	_cleanup_free_ char *path = xasprintf("%s/srv/bramble/bramble.peers", root);
+	struct book b;
+	struct err e;
+
+	return book_load(path, &b, &e) < 0 ? NEITHER : ntohl(book_find(&b, "pi2").s_addr);
+}
+
+static int save_book(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s/srv/bramble/bramble.peers", root);
+	struct book b = {0};
+
+	book_add(&b, "pi2", (struct in_addr){htonl((uint32_t)state)});
+	return book_save(path, &b, e);
+}
+
+static uint64_t load_users(const char *root)
+{
+	_cleanup_free_ char *path = xasprintf("%s/srv/bramble/bramble.users", root);
+	_cleanup_accounts_ struct accounts a = {0};
+	_cleanup_buf_ struct buf text = {0};
+	struct err e;
+
+	if (access(path, F_OK) < 0)
+		return 0;
+	if (io_read_file(path, USERS_JSON_MAX, &text, &e) < 0)
+		return NEITHER;
+	json_t *json = json_loadb(buf_str(&text), text.len, 0, NULL);
+	int rc = accounts_parse(json, &a, &e);
+	json_decref(json);
+	const struct account *own = accounts_find(&a, ACCOUNT_OWN, "neo4j");
+	return rc < 0 || !own ? NEITHER : (uint64_t)atoi(own->value.auth);
+}
+
+static int save_users(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/srv/bramble", root);
+	_cleanup_free_ char *password = xasprintf("%d", (int)state);
+	static struct identity id = {.members = {{.id = 1}}};
+	struct users u = {.id = &id, .store = dir, .enabled = true, .begun = true};
+
+	users_own_password(&u, password);
+	accounts_free(&u.accounts);
+	return u.why[0] ? err_set(e, "%s", u.why) : 0;
+}
+
+static char *secret(uint64_t state)
+{
+	return xasprintf("%064d\n", (int)state);
+}
+
+static uint64_t load_secret(const char *root)
+{
+	return load_text(root, "/etc/bramble/cluster.secret", secret);
+}
+
+static int save_secret(const char *root, uint64_t state, struct err *e)
+{
+	static struct helper_request r = {
+		.version = HELPER_VERSION, .verb = HELPER_WRITE, .file.name = HELPER_SECRET};
+	const struct agent_options o = {.root = root};
+	_cleanup_free_ char *text = secret(state);
+	struct helper_deed d = {0};
+
+	if (state == OLD)
+		return put(root, "/etc/bramble/cluster.secret", text, e);
+	r.file.size = (uint32_t)strlen(text);
+	memcpy(r.file.bytes, text, r.file.size);
+	helper_do(&o, &r, &d);
+	return d.code ? err_set(e, "%s", d.text) : 0;
+}
+
+#define CONF "/etc/bramble/node.conf"
+
+static uint64_t load_place(const char *root)
+{
+	return load_text(root, CONF, secret);
+}
+
+static int save_place(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *from = xasprintf("%s/content", root);
+	_cleanup_free_ char *text = secret(state);
+	_cleanup_place_ struct place p = {.dir = -1};
+	char digest[GENERATION_DIGEST];
+	struct generation_file f = {.kind = GENERATION_FILE,
+		.path = CONF,
+		.digest = digest,
+		.mode = 0644,
+		.uid = geteuid(),
+		.gid = getegid()};
+
+	generation_digest(text, strlen(text), digest);
+	if (put(root, "/content", text, e) < 0 || place_open(&p, root, f.path, true, e) < 0 ||
+		place_stage(&p, &f, from, e) < 0)
+		return -1;
+	return place_commit(&p, e);
+}
+
+static uint64_t load_record(const char *root)
+{
+	json_t *record = enact_record(root);
+	json_int_t n = json_integer_value(json_object_get(record, "generation"));
+
+	json_decref(record);
+	return record ? (uint64_t)n : NEITHER;
+}
+
+static int save_record(const char *root, uint64_t state, struct err *e)
+{
+	json_t *record = json_pack("{s:i, s:[]}", "generation", (int)state, "files");
+	int rc = record_save(root, record, e);
+
+	json_decref(record);
+	return rc;
+}
+
+static char *conf(uint64_t state)
+{
+	return xasprintf(
+		"cluster { id = \"00112233445566778899aabbccddeeff\" name = \"garden\" "
+		"generation = 1 }\nnode { name = \"pi1\" }\n"
+		"neo4j { version = \"3.5.%d\" profile = \"3.x-ha\" }\n"
+		"member \"pi1\" { id = 1 roles = {\"data\"} address = \"192.168.2.11\" }\n",
+		(int)state);
+}
+
+static uint64_t load_switch(const char *root)
+{
+	_cleanup_free_ char *link = xasprintf("%s/opt/neo4j", root);
+	char target[64] = "";
+	int version = 0;
+
+	if (readlink(link, target, sizeof(target) - 1) < 0)
+		return NEITHER;
+	return sscanf(target, "neo4j-3.5.%d", &version) == 1 ? (uint64_t)version : NEITHER;
+}
+
+static int save_switch(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *link = xasprintf("%s/opt/neo4j", root);
+	_cleanup_free_ char *old = conf(OLD), *new = conf(NEW);
+	const struct agent_options o = {.root = root};
+
+	if (state == NEW)
+		return switch_run(&o, e);
+	if (put(root, CONF, old, e) < 0 || put(root, INSTALL_NEW "/node.conf", new, e) < 0 ||
+		put(root, "/opt/neo4j-3.5.42/bin/neo4j", "", e) < 0)
+		return -1;
+	return symlink("neo4j-3.5.41", link) < 0 ? err_errno(e, "%s", link) : 0;
+}
+
 /* How it is not to be done: the test must find both. */
 static int save_unsynced(const char *dir, uint64_t state, struct err *e)
 {
@@ -164,6 +377,13 @@ static const struct kind {
 	{"marker_set", save_marker, load_marker},
 	{"marker_set_neo4j", save_version, load_version},
 	{"task_save", save_task, load_task},
+	{"pin_check", save_pin, load_pin},
+	{"book_save", save_book, load_book},
+	{"users_own_password", save_users, load_users},
+	{"replace_file", save_secret, load_secret},
+	{"place_commit", save_place, load_place},
+	{"record_save", save_record, load_record},
+	{"switch_run", save_switch, load_switch},
 	{"careless-unsynced", save_unsynced, load_lease},
 	{"careless-in-place", save_in_place, load_lease},
 };

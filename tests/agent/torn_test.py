@@ -22,12 +22,22 @@ CARELESS = ["careless-unsynced", "careless-in-place"]
 SOURCES = ["tests/agent/torn_steps.c", *("node-agent/%s.c" % m for m in (
     "memory", "runtime", "marker", "quorum/wire", "quorum/manifest", "hello",
     "task/task", "task/task_file"))]
+# Likewise of a whole card, and the folder there in which it is saved.
+BELOW = {"pin_check": "srv/bramble", "book_save": "srv/bramble", "users_own_password": "srv/bramble",
+         "replace_file": "etc/bramble", "place_commit": "etc/bramble",
+         "record_save": "var/lib/bramble", "switch_run": "opt"}
+SOURCES += ["node-agent/%s.c" % m for m in (
+    "pin", "discover/book", "users/users", "users/account", "users/account_file",
+    "users/account_json", "helper/helper_deed", "helper/helper_rules", "helper/helper_vip",
+    "helper/helper_wire", "identity", "discover/interfaces", "clock/clock_set", "apply/place",
+    "apply/record", "upgrade/install")]
 CALLS_MAX = 100
 
 
 def build():
     common = ["common/" + f for f in sorted(os.listdir(TOP + "/common")) if f.endswith(".c")]
     subprocess.run(["gcc", "-std=gnu17", "-D_GNU_SOURCE", "-D_FILE_OFFSET_BITS=64", "-O1", "-g",
+                    "-ffunction-sections", "-Wl,--gc-sections",  # only what is saved by
                     "-Wall", "-Wextra", "-DBRAMBLE_VERSION=\"torn\"", "-Icommon", "-Inode-agent",
                     *SOURCES, *common, "-lconfuse", "-ljansson", "-lsodium", "-o", STEPS],
                    cwd=TOP, check=True)
@@ -37,15 +47,19 @@ def build():
                    cwd=TOP, check=True)
 
 
-def save(kind, folder, state, **environment):
+def folder_of(kind, card):
+    return os.path.join(card, BELOW[kind]) if kind in BELOW else card
+
+
+def save(kind, card, state, **environment):
     env = {**os.environ, **environment}
     if environment:
-        env.update(LD_PRELOAD=RECORD, RECORD_DIR=folder)
-    return subprocess.run([STEPS, "save", kind, folder, state], env=env).returncode
+        env.update(LD_PRELOAD=RECORD, RECORD_DIR=folder_of(kind, card))
+    return subprocess.run([STEPS, "save", kind, card, state], env=env).returncode
 
 
-def load(kind, folder):
-    return subprocess.run([STEPS, "load", kind, folder], stdout=subprocess.PIPE, text=True,
+def load(kind, card):
+    return subprocess.run([STEPS, "load", kind, card], stdout=subprocess.PIPE, text=True,
                           check=True).stdout.strip()
 
 
@@ -55,11 +69,18 @@ class Card:
     def __init__(self, folder):
         self.names, self.bytes = {}, {}  # name -> inode; inode -> what was written
         for name in os.listdir(folder):
-            inode = os.stat(os.path.join(folder, name)).st_ino
-            self.names[name] = inode
-            with open(os.path.join(folder, name), "rb") as f:
-                self.bytes[inode] = f.read()
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                self.link(name, os.readlink(path))
+            elif os.path.isfile(path):
+                inode = self.names[name] = os.stat(path).st_ino
+                with open(path, "rb") as f:
+                    self.bytes[inode] = f.read()
         self.sure_names, self.sure_bytes = dict(self.names), dict(self.bytes)
+
+    def link(self, name, target):
+        """Its target is on the card as soon as its name is: ext4 keeps it in the inode."""
+        self.names[name], self.bytes[target] = target, target
 
     def play(self, line):
         call, *args = line.split()
@@ -74,8 +95,11 @@ class Card:
             self.sure_names = dict(self.names)
         elif call == "rename":
             self.names[args[1]] = self.names.pop(args[0])
+        elif call == "symlink":
+            self.link(*args)
+            self.sure_bytes[args[1]] = args[1]
         elif call == "unlink":
-            del self.names[args[0]]
+            self.names.pop(args[0], None)
 
     def after_power_loss(self):
         """Everything the card may hold: old names or new, bytes that were not synced or half."""
@@ -86,28 +110,34 @@ class Card:
 
 
 def read_card(kind, files):
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as card:
+        folder = folder_of(kind, card)
+        os.makedirs(folder, exist_ok=True)
         for name, content in files.items():
-            with open(os.path.join(folder, name), "wb") as f:
+            path = os.path.join(folder, name)
+            if isinstance(content, str):
+                os.symlink(content, path)
+                continue
+            with open(path, "wb") as f:
                 f.write(content)
-        return load(kind, folder)
+        return load(kind, card)
 
 
 def fresh(kind, scratch):
-    folder = os.path.join(scratch, "card")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.mkdir(folder)
-    assert save(kind, folder, "old") == 0
-    return folder
+    card = os.path.join(scratch, "card")
+    shutil.rmtree(card, ignore_errors=True)
+    os.makedirs(folder_of(kind, card))
+    assert save(kind, card, "old") == 0
+    return card
 
 
 def killed_at_each(kind, scratch):
     """What is read after kill -9 before the 1st, 2nd ... call, and after all of them."""
     found = []
     for n in range(1, CALLS_MAX):
-        folder = fresh(kind, scratch)
-        status = save(kind, folder, "new", RECORD_KILL=str(n))
-        found.append(load(kind, folder))
+        whole = fresh(kind, scratch)
+        status = save(kind, whole, "new", RECORD_KILL=str(n))
+        found.append(load(kind, whole))
         if status == 0:
             return found
     raise SystemExit(kind + ": does not end")
@@ -115,11 +145,11 @@ def killed_at_each(kind, scratch):
 
 def cut_at_each(kind, scratch):
     """[what may be read after a loss of power] before the first call, after the first ..."""
-    folder, record = fresh(kind, scratch), os.path.join(scratch, "record")
-    card = Card(folder)
+    whole, record = fresh(kind, scratch), os.path.join(scratch, "record")
+    card = Card(folder_of(kind, whole))
     if os.path.exists(record):
         os.unlink(record)
-    assert save(kind, folder, "new", RECORD_TO=record) == 0
+    assert save(kind, whole, "new", RECORD_TO=record) == 0
     found = [{"old"}]
     with open(record) as f:
         for line in f:
@@ -144,7 +174,7 @@ def main():
     build()
     tap = Tap()
     with tempfile.TemporaryDirectory(prefix="bramble-torn.") as scratch:
-        for kind in SAVES:
+        for kind in [*SAVES, *BELOW]:
             kills, cuts = killed_at_each(kind, scratch), cut_at_each(kind, scratch)
             tap.ok(set(kills) <= {"old", "new"} and kills[-1] == "new" and len(kills) > 5,
                    "%s: killed before each of %d calls" % (kind, len(kills) - 1), kills)

@@ -5,7 +5,8 @@
  *
  *	RECORD_DIR	the folder; what happens elsewhere is nobody's business
  *	RECORD_TO	a file that gets one line per call: "create INODE NAME", "write INODE HEX",
- *			"sync INODE", "sync-names", "rename OLD NEW", "unlink NAME", "close"
+ *			"sync INODE", "sync-names", "rename OLD NEW", "symlink NAME TARGET",
+ *			"unlink NAME", "close"
  *	RECORD_KILL	the process dies right before that call; 1 is the first
  */
 #include <dlfcn.h>
@@ -95,6 +96,20 @@ int open64(const char *path, int flags, ...)
 	return fd;
 }
 
+int openat64(int dir, const char *name, int flags, ...)
+{
+	char path[PATH_MAX];
+	va_list ap;
+
+	va_start(ap, flags);
+	mode_t mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+	va_end(ap);
+	int fd = REAL(openat64)(dir, name, flags, mode);
+	if (fd >= 0 && flags & (O_CREAT | O_TRUNC) && name_of(fd, path))
+		created(fd, path);
+	return fd;
+}
+
 ssize_t write(int fd, const void *p, size_t n)
 {
 	char path[PATH_MAX], *hex = calloc(n + 1, 2);
@@ -126,11 +141,45 @@ int rename(const char *old, const char *new)
 	return REAL(rename)(old, new);
 }
 
+/* The whole path of a name in an open folder. */
+static const char *whole(int dir, const char *name, char path[PATH_MAX])
+{
+	(void)name_of(dir, path);
+	size_t n = strlen(path);
+	snprintf(path + n, PATH_MAX - n, "/%s", name);
+	return path;
+}
+
+int renameat(int old_dir, const char *old, int new_dir, const char *new)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	if (below(whole(old_dir, old, from)) && below(whole(new_dir, new, to)))
+		note("rename %s %s\n", below(from), below(to));
+	return REAL(renameat)(old_dir, old, new_dir, new);
+}
+
+int symlink(const char *target, const char *path)
+{
+	if (below(path))
+		note("symlink %s %s\n", below(path), target);
+	return REAL(symlink)(target, path);
+}
+
 int unlink(const char *path)
 {
 	if (below(path))
 		note("unlink %s\n", below(path));
 	return REAL(unlink)(path);
+}
+
+int unlinkat(int dir, const char *name, int flags)
+{
+	char path[PATH_MAX];
+
+	if (below(whole(dir, name, path)))
+		note("unlink %s\n", below(path));
+	return REAL(unlinkat)(dir, name, flags);
 }
 
 int close(int fd)
