@@ -11,7 +11,7 @@
 #   make deps       install what the build and the tests need (Debian packages; sudo when not root)
 #   make inputs     base images, Java and Neo4j for this machine's rehearsals (cached outside the tree)
 #   make lint       formatting, static analysis, shell scripts, lengths, no NSS in static programs
-#   make bench      the numbers of docs/BENCHMARKS.md
+#   make bench      the numbers of docs/BENCHMARKS.md that need no cluster: builder, flashing, proxy (haproxy, nginx, wrk)
 #   make install    PREFIX=/usr/local, DESTDIR honoured
 #   make clean      remove build/
 #
@@ -201,6 +201,8 @@ lint:
 bench: all
 	tests/bench/run.sh
 	tests/bench/flash.sh
+	python3 tests/bench/proxy.py
+	python3 tests/bench/soak.py
 deps:
 	tests/deps.sh
 help:

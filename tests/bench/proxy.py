@@ -21,6 +21,7 @@ import socket
 import statistics
 import subprocess
 import tempfile
+import threading
 import time
 
 import failover
@@ -293,6 +294,46 @@ def memory(d):
               f"{idle:.2f} | {half:.2f} | {alone:.2f} | {crowded:.2f} |", flush=True)
 
 
+class Drip(threading.Thread):
+    """Slow loris: n requests whose heads come by a byte each half second, and never to an end."""
+
+    def __init__(self, port, n):
+        super().__init__(daemon=True)
+        self.over, self.conns = threading.Event(), hold(port, n, HALF[:-1], False)
+
+    def run(self):
+        while not self.over.wait(0.5):
+            for s in self.conns:
+                with contextlib.suppress(OSError):  # whom the proxy has had enough of
+                    s.send(b"x")
+
+
+def p99(d, pid):
+    return statistics.median(measure("bramble", "GET 32", 1, pid, d)["p99"] for _ in range(3))
+
+
+def crowded(d, idle=10000, loris=1000):
+    """Ours alone: HAProxy has not the descriptors for so many."""
+    p = spawn(0, command("bramble", d), cwd=d)
+    try:
+        wait_for(PORTS["bramble"])
+        time.sleep(3)
+        alone = p99(d, p.pid)
+        conns = hold(PORTS["bramble"], idle, IDLE, True)
+        drip = Drip(PORTS["bramble"], loris)
+        drip.start()
+        beside = p99(d, p.pid)
+        drip.over.set()
+        drip.join()
+        print(f"\nbramble, {idle} idle and {loris} whose heads drip beside 32: p99 {alone:.2f} ms alone, "
+              f"{beside:.2f} beside them, {beside / alone:.2f} x", flush=True)
+        for s in conns + drip.conns:
+            s.close()
+    finally:
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=int, default=2)
@@ -319,12 +360,13 @@ def main():
                 speed(d, args, cases)
             if not args.no_memory:
                 memory(d)
+                crowded(d)
         finally:
             origin.send_signal(signal.SIGKILL)
             origin.wait()
         if not args.no_failover:
             failover.compare(("bramble", "haproxy"), lambda t: spawn(0, command(t, d), cwd=d),
-                             lambda ports: members_conf(d, ports, 300), PORTS, min(args.rounds, 3))
+                             lambda ports: members_conf(d, ports, 300), PORTS, args.rounds)
 
 
 if __name__ == "__main__":
