@@ -120,8 +120,10 @@ static void connect_anew(struct http_client *c)
 		return;
 	}
 	c->source = (struct loop_source){.fd = fd, .events = EPOLLOUT, .ready = client_ready};
-	if (loop_add(c->loop, &c->source) < 0)
+	if (loop_add(c->loop, &c->source) < 0) {
+		c->error = errno;
 		fail_later(c, "too many connections");
+	}
 }
 
 /* The connection broke: a kept one may simply have been closed by the server in the meantime. */
@@ -320,12 +322,17 @@ void http_client_cancel(struct http_client *c)
 	c->state = CLIENT_IDLE;
 }
 
+void http_client_renew(struct http_client *c)
+{
+	http_client_cancel(c);
+	disconnect(c);
+}
+
 void http_client_free(struct http_client *c)
 {
 	if (!c)
 		return;
-	http_client_cancel(c);
-	disconnect(c);
+	http_client_renew(c);
 	free(c);
 }
 

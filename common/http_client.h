@@ -41,5 +41,7 @@ void http_client_send(struct http_client *c, const char *method, const char *tar
 	const char *fields, const char *body, int64_t timeout_ms, http_done_fn *done, void *arg);
 bool http_client_busy(const struct http_client *c);
 void http_client_cancel(struct http_client *c);
+/* The same, and the next request goes on a new connection, whatever the kept one would say. */
+void http_client_renew(struct http_client *c);
 
 #endif

@@ -185,6 +185,17 @@ int net_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
 }
 
+bool net_own_fault(int error)
+{
+	static const int own[] = {EMFILE, ENFILE, EADDRNOTAVAIL, ENOBUFS, ENOMEM, ENOSPC};
+
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		if (error == own[i])
+			return true;
+	}
+	return false;
+}
+
 void net_address(const struct sockaddr_storage *ss, char text[static NET_ADDRESS_MAX])
 {
 	const struct sockaddr_in *in = (const void *)ss;

@@ -3,6 +3,7 @@
 #define BRAMBLE_NET_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include "err.h"
 
 /* TCP by number: nothing here asks a resolver, so it is safe in static programs. */
@@ -31,6 +32,8 @@ int net_accept(int fd, struct sockaddr_storage *from);
 int net_connect(const struct sockaddr_in *to);
 /* The outcome of net_connect once writable: 0 or an errno. */
 int net_error(int fd);
+/* Is it this machine that lacks something (descriptors, ports, memory), whoever the peer is? */
+bool net_own_fault(int error);
 
 /* The numeric address without the port; IPv4 in IPv6 is shown as IPv4. */
 #define NET_ADDRESS_MAX INET6_ADDRSTRLEN

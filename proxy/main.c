@@ -177,6 +177,7 @@ static int start(struct proxy *p, struct err *e)
 	p->listener.fd = -1;
 	loop_timer_init(&p->history_timer, NULL);
 	loop_timer_init(&p->challenge_timer, NULL);
+	loop_timer_init(&p->connect_timer, NULL);
 	loop_timer_init(&p->membership_timer, NULL);
 	loop_timer_init(&p->sweep, sweep);
 	loop_timer_init(&status_timer, say_status);

@@ -196,6 +196,8 @@ struct member {
 	struct reach reach;
 
 	int last_error;                 /* of the last probe without an answer */
+	int connect_error;              /* of the last new connection; 0: it was made */
+	int64_t suspected_ms;           /* when it was last */
 	int64_t down_since_ms, down_ms; /* since: 0 while it is not down */
 	struct meter meter;
 	uint64_t total, bytes_in, bytes_out, errors, failed_probes, deaths, retries;
@@ -211,12 +213,13 @@ struct proxy {
 	struct queue queue;
 	struct election election;
 	struct loop_timer challenge_timer;
-	int64_t no_master_since_ms; /* 0 while there is one */
-	int last_master;            /* the one adopted last, -1: none yet */
-	struct reach reach;         /* of the master's store */
-	uint32_t bookmark_id;       /* what this process's tokens begin with */
-	struct member *members;     /* MEMBERS_MAX slots */
-	size_t nmembers;            /* of them, those that were ever used: they come first */
+	struct loop_timer connect_timer; /* until it fires, no new connections to members */
+	int64_t no_master_since_ms;      /* 0 while there is one */
+	int last_master;                 /* the one adopted last, -1: none yet */
+	struct reach reach;              /* of the master's store */
+	uint32_t bookmark_id;            /* what this process's tokens begin with */
+	struct member *members;          /* MEMBERS_MAX slots */
+	size_t nmembers;                 /* of them, those that were ever used: they come first */
 	struct loop_timer membership_timer;
 	enum dialect dialect; /* of the member that told its role last */
 	size_t next_read;     /* where roundrobin goes on */

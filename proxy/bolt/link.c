@@ -331,6 +331,7 @@ static void connected(struct link *l)
 		link_lost(l, strerror(error));
 		return;
 	}
+	member_connected(l->member->member);
 	greet(l);
 	link_watch(l);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 #include "link.h"
 #include "members/member.h"
@@ -126,7 +127,7 @@ static bool place(struct session *s)
 		return true;
 	}
 	if (!link_open(m, s)) {
-		member_suspect(m->member);
+		member_connect_failed(m->member, errno);
 		return false;
 	}
 	list_remove(&s->waiting);

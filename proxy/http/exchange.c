@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 #include "client.h"
 #include "exchange.h"
@@ -224,22 +223,23 @@ static void connect_failed(struct client *c, int error)
 {
 	struct member *m = c->x.upstream->member;
 
-	log_warn("%s: cannot connect: %s", m->conf->name, strerror(error));
 	m->errors++;
 	m->retries++;
 	m->meter.connect_errors++;
 	wait_again(c);
-	member_suspect(m);
+	member_connect_failed(m, error);
 }
 
 static void connection_done(struct client *c)
 {
 	int error = net_error(c->x.upstream->source.fd);
 
-	if (error)
+	if (error) {
 		connect_failed(c, error);
-	else
+	} else {
+		member_connected(c->x.upstream->member);
 		start_running(c);
+	}
 }
 
 static void upstream_ready(struct loop_source *s, uint32_t events)
@@ -262,9 +262,9 @@ static void start(struct client *c, struct member *m)
 	struct upstream *u = pool_take(m, c, upstream_ready);
 
 	if (!u) {
-		log_warn("%s: cannot connect: %s", m->conf->name, strerror(errno));
+		int error = errno;
 		wait_again(c);
-		member_suspect(m);
+		member_connect_failed(m, error);
 		return;
 	}
 	m->total++;

@@ -54,9 +54,14 @@ bool member_reachable(const struct member *m)
 	       (m->role == NEO4J_MASTER || m->role == NEO4J_SLAVE);
 }
 
+static bool has_connection(const struct member *m)
+{
+	return m->idle.len || m->proxy->connect_timer.heap_index < 0;
+}
+
 bool member_has_room(const struct member *m)
 {
-	return m->busy.len < m->proxy->conf->member_maxconn;
+	return m->busy.len < m->proxy->conf->member_maxconn && has_connection(m);
 }
 
 unsigned member_throttle(const struct member *m)
@@ -78,7 +83,7 @@ bool member_has_read_room(const struct member *m)
 {
 	size_t room = (size_t)m->proxy->conf->member_maxconn * member_throttle(m) / 100;
 
-	return m->busy.len < (room ? room : 1);
+	return m->busy.len < (room ? room : 1) && has_connection(m);
 }
 
 /* One that is leaving takes writes until there is another master. */
@@ -267,6 +272,17 @@ static int first_line(struct slice text, int most)
 	return n;
 }
 
+static void probe_failed(struct member *m, const struct http_result *r)
+{
+	snprintf(m->last_why, sizeof(m->last_why), "%s", r->why);
+	m->failed_probes++;
+	if (net_own_fault(r->error))
+		return;
+	m->fails++;
+	if (m->fails >= FAILS_UNTIL_DEAD || r->error == ECONNREFUSED)
+		died(m);
+}
+
 static void probe_done(void *arg, const struct http_result *r)
 {
 	struct member *m = arg;
@@ -281,11 +297,7 @@ static void probe_done(void *arg, const struct http_result *r)
 		m->fails = 0;
 		understand(m, r);
 	} else {
-		snprintf(m->last_why, sizeof(m->last_why), "%s", r->why);
-		m->fails++;
-		m->failed_probes++;
-		if (m->fails >= FAILS_UNTIL_DEAD || r->error == ECONNREFUSED)
-			died(m);
+		probe_failed(m, r);
 	}
 	pool_close_idle(m, boottime_ms() - POOL_IDLE_MS);
 	if (member_throttle(m) == 100)
@@ -310,14 +322,47 @@ static void probe_due(struct loop_timer *t)
 	probe_now(container_of(t, struct member, probe_timer));
 }
 
+/* A port that takes probes only would have each answer lead to the next suspicion. */
 void member_suspect(struct member *m)
 {
-	bool news = m->fails == 0;
+	int64_t now_ms = boottime_ms(), again_ms = m->suspected_ms + FAST_PROBE_MS;
 
-	if (!news)
+	if (m->fails)
 		return;
 	m->fails = 1;
-	probe_now(m);
+	if (!m->probe)
+		return;
+	m->suspected_ms = now_ms;
+	http_client_renew(m->probe);
+	if (now_ms >= again_ms)
+		probe_now(m);
+	else
+		(void)loop_timer_at(m->proxy->loop, &m->probe_timer, again_ms);
+}
+
+void member_connect_failed(struct member *m, int error)
+{
+	struct proxy *p = m->proxy;
+
+	if (error != m->connect_error)
+		log_warn("%s: cannot connect: %s", m->conf->name, strerror(error));
+	m->connect_error = error;
+	if (!net_own_fault(error))
+		member_suspect(m);
+	else if (p->connect_timer.heap_index < 0)
+		(void)loop_timer_set(p->loop, &p->connect_timer, CONNECT_AGAIN_MS);
+}
+
+void member_connected(struct member *m)
+{
+	if (m->connect_error)
+		log_info("%s: takes connections again", m->conf->name);
+	m->connect_error = 0;
+}
+
+static void connect_again(struct loop_timer *t)
+{
+	proxy_kick(container_of(t, struct proxy, connect_timer));
 }
 
 static const char *const admin_names[] = {
@@ -464,12 +509,14 @@ int members_start(struct proxy *p, struct err *e)
 	randombytes_buf(&p->bookmark_id, sizeof(p->bookmark_id));
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
+	loop_timer_init(&p->connect_timer, connect_again);
 	return membership_start(p, e);
 }
 
 void members_stop(struct proxy *p)
 {
 	loop_timer_del(&p->challenge_timer);
+	loop_timer_del(&p->connect_timer);
 	if (p->members)
 		membership_stop(p);
 	free(p->check_fields);

@@ -7,6 +7,7 @@
 /*
  * One probe per member tells liveness and role together. An answer counts at once. A refused
  * connection is death at once; silence is death after FAILS_UNTIL_DEAD probes of PROBE_TIMEOUT_MS.
+ * A probe that this machine could not send (net_own_fault) counts as none.
  * From the first failure until the next answer a member gets no new requests.
  */
 #define PROBE_TIMEOUT_MS 1000
@@ -38,6 +39,7 @@ bool members_heard(const struct proxy *p);
 bool member_usable(const struct member *m);
 /* May it get what belongs to what it has begun, an open transaction? */
 bool member_reachable(const struct member *m);
+/* Has it room for one more, and is there, or can there be, a connection for it? */
 bool member_has_room(const struct member *m);
 /* How much of its reads it gets, in per cent: less than 100 for a while after it came back. */
 unsigned member_throttle(const struct member *m);
@@ -63,7 +65,19 @@ void member_set_weight(struct member *m, unsigned weight, const char *by);
 void member_claim(struct member *m);
 /* A request broke on its way: is the member still what it was? */
 void member_look(struct member *m);
-/* A request met a failure: no new requests until a probe, sent at once, is answered. */
+/*
+ * A request met a failure: no new requests until a probe is answered. It is sent at once, but for
+ * suspicions in a row, and on a new connection: a kept one may outlive the port.
+ */
 void member_suspect(struct member *m);
+/*
+ * No connection for a request could be made: it is suspected. But not for want of something of
+ * this machine's (net_own_fault): then no member is tried for CONNECT_AGAIN_MS, kept connections
+ * serve. Told of in the log when it is news.
+ */
+#define CONNECT_AGAIN_MS 500
+void member_connect_failed(struct member *m, int error);
+/* One was made. */
+void member_connected(struct member *m);
 
 #endif

@@ -123,11 +123,19 @@ class FakeMember:
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, args=(self.listener,), daemon=True).start()
 
-    def down(self):
-        """As a killed process: the port refuses, connections are reset."""
+    def refuse(self):
+        """The port refuses; who is connected is answered. up() ends it."""
         listener, self.listener = self.listener, None
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+
+    def down(self):
+        """As a killed process: the port refuses, connections are reset."""
+        self.refuse()
+        self.cut()
+
+    def cut(self):
+        """Closes all connections; others are taken."""
         with self.lock:
             for sock in self.socks:
                 try:
