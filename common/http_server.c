@@ -15,6 +15,7 @@
 #define ANSWER_MS 10000
 #define IDLE_MS 60000
 #define LINGER_MS 1000
+#define ACCEPT_AGAIN_MS 500
 
 enum conn_state {
 	CONN_IDLE,    /* no byte of the next head yet */
@@ -35,6 +36,7 @@ struct conn {
 
 struct http_server {
 	struct loop_source source;
+	struct loop_timer accept_timer; /* after descriptors ran out */
 	struct loop *loop;
 	size_t max_conns, nconns;
 	http_handler_fn *fn;
@@ -256,6 +258,22 @@ static void make_room(struct http_server *s)
 	conn_free(victim);
 }
 
+static void accept_again(struct loop_timer *t)
+{
+	http_server_accept(container_of(t, struct http_server, accept_timer), true);
+}
+
+/* The backlog would keep the loop spinning: make one free, or others may by and by. */
+static void out_of_descriptors(struct http_server *s)
+{
+	if (s->last) {
+		conn_free(s->last);
+		return;
+	}
+	loop_mod(&s->source, 0);
+	(void)loop_timer_set(s->loop, &s->accept_timer, ACCEPT_AGAIN_MS);
+}
+
 static void server_ready(struct loop_source *source, uint32_t events)
 {
 	struct http_server *s = (struct http_server *)source;
@@ -264,9 +282,8 @@ static void server_ready(struct loop_source *source, uint32_t events)
 
 	(void)events;
 	if (fd < 0) {
-		/* Out of descriptors, the backlog would keep the loop spinning: make one free. */
-		if ((errno == EMFILE || errno == ENFILE) && s->last)
-			conn_free(s->last);
+		if (net_own_fault(errno))
+			out_of_descriptors(s);
 		return;
 	}
 	make_room(s);
@@ -303,6 +320,7 @@ struct http_server *http_server_on(
 		.fn = fn,
 		.arg = arg,
 	};
+	loop_timer_init(&s->accept_timer, accept_again);
 	if (loop_add(l, &s->source) < 0) {
 		err_errno(e, "HTTP server");
 		return NULL;
@@ -326,6 +344,7 @@ struct http_server *http_server_new(struct loop *l, const char *listen, size_t m
 
 void http_server_accept(struct http_server *s, bool accept)
 {
+	loop_timer_del(&s->accept_timer);
 	loop_mod(&s->source, accept ? EPOLLIN : 0);
 }
 
@@ -345,6 +364,7 @@ void http_server_free(struct http_server *s)
 		return;
 	while (s->first)
 		conn_free(s->first);
+	loop_timer_del(&s->accept_timer);
 	loop_del(&s->source);
 	close(s->source.fd);
 	free(s);

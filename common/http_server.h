@@ -11,7 +11,8 @@
  * OPTIONS, POST on request, without bodies (other methods get 405, a body gets 413 and the
  * connection closes), keep-alive, pipelined requests answered in order, answers built whole in
  * memory. Bounded: at most `max_conns` connections (the longest idle one is closed for a newcomer),
- * 10 s for a head to arrive, 10 s to take an answer.
+ * 10 s for a head to arrive, 10 s to take an answer. Out of descriptors it closes one of its own
+ * for a newcomer; where there is none, newcomers wait in the backlog.
  */
 struct http_server;
 

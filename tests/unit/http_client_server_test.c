@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "http_client.h"
 #include "http_server.h"
 #include "tap.h"
@@ -337,6 +339,47 @@ static void test_bounded(void)
 		http_client_free(c[i]);
 }
 
+static int without_descriptor, accepts;
+
+/* libc's, but when descriptors are out. */
+int accept4(int fd, struct sockaddr *from, socklen_t *n, int flags)
+{
+	accepts++;
+	if (without_descriptor) {
+		without_descriptor--;
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_accept4, fd, from, n, flags);
+}
+
+/* With nobody to be closed for the newcomer, it waits until others gave one back. */
+static void test_out_of_descriptors(void)
+{
+	struct err e = {0};
+	struct http_server *own = http_server_new(loop, "127.0.0.1:0", 4, on_request, NULL, &e);
+	struct http_client *c = own ? client_for(http_server_port(own), 1000) : NULL;
+	int64_t started_ms = boottime_ms();
+
+	if (!ok(c != NULL, "another server: %s", e.msg))
+		return;
+	without_descriptor = 2;
+	accepts = 0;
+	is_int(request(c, "GET", "/", "", "", 20000).status, 200,
+		"no descriptor twice: the client is served all the same");
+	is_int(accepts, 3, "by the third try");
+	int64_t took_ms = boottime_ms() - started_ms;
+	ok(took_ms >= 1000, "which are half a second apart: %lld ms", (long long)took_ms);
+	without_descriptor = 1;
+	struct http_client *second = client_for(http_server_port(own), 1000);
+	is_int(request(second, "GET", "/", "", "", 20000).status, 200,
+		"where there is a connection, it is closed for the newcomer");
+	is_int(accepts, 5, "at once");
+	http_server_free(own);
+	http_client_free(c);
+	http_client_free(second);
+}
+
 static void test_addresses(void)
 {
 	struct sockaddr_in to;
@@ -372,6 +415,7 @@ int main(void)
 	test_timeout_and_refusal();
 	test_raw();
 	test_bounded();
+	test_out_of_descriptors();
 	test_addresses();
 	http_server_free(server);
 	loop_free(loop);
