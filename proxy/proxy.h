@@ -238,6 +238,7 @@ struct proxy {
 	char *check_fields; /* what each check says besides its target: a secret */
 
 	uint64_t total, bytes_in, bytes_out, bad_requests, refused, held_total, master_changes;
+	uint64_t unknown; /* answers that said so of a request's outcome */
 	size_t clients_max;
 	uint64_t connections;
 	struct rate connection_rate;

@@ -108,6 +108,7 @@ static void fail(struct client *c, unsigned status, const char *code, const char
 	}
 	if (x->relayed)
 		buf_free(&c->out);
+	c->proxy->unknown += unknown;
 	client_answer(c, status, code, unknown ? OUTCOME_UNKNOWN : "", "%s: %s%s", m->conf->name,
 		why, unknown ? "; whether the request was carried out is unknown" : "");
 }

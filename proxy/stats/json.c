@@ -128,6 +128,7 @@ static void put_proxy(struct proxy *p, const struct stats_row *r, struct buf *ou
 		{"bytes_out", r->bytes_out},
 		{"bad_requests", r->bad_requests},
 		{"refused", r->refused},
+		{"unknown", p->unknown},
 		{"master_changes", p->master_changes},
 		{"log_lines_left_out", access_log_left_out(p->access_log)},
 	};

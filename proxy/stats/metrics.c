@@ -56,6 +56,7 @@ PROXY(requests, p->total)
 PROXY(refused, p->refused)
 PROXY(bad_requests, p->bad_requests)
 PROXY(held, p->held_total)
+PROXY(unknown, p->unknown)
 PROXY(master_changes, p->master_changes)
 PROXY(received, p->bytes_in)
 PROXY(sent, p->bytes_out)
@@ -249,6 +250,9 @@ static const struct metric metrics[] = {
 	{N "requests_refused_total", "counter", "Requests no member could take in time.", refused},
 	{N "requests_malformed_total", "counter", "Requests that break the rules.", bad_requests},
 	{N "requests_held_total", "counter", "Requests that waited for a member to exist.", held},
+	{N "requests_unknown_total", "counter",
+		"Requests a member may have carried out, answered with X-Bramble-Outcome.",
+		unknown},
 	{N "requests_aborted_total", "counter", "Requests whose client left.", client_aborts},
 	{N "requests_waiting", "gauge", "Requests that wait for a member now.", waiting},
 	{N "received_bytes_total", "counter", "Bytes from clients.", received},

@@ -163,6 +163,26 @@ def test_metrics():
         ok(any(f.type == "histogram" for f in families.values()), "the parser takes all of it")
 
 
+def unknown(proxy):
+    in_metrics = re.search(r"^bramble_proxy_requests_unknown_total (\d+)$", proxy.stats("/metrics"), re.M)
+    return proxy.json().get("unknown"), int(in_metrics[1]) if in_metrics else None
+
+
+def test_unknown():
+    """A write that may have been done is counted apart, once for each answer that says so."""
+    members = cluster(2)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        same(unknown(proxy), (0, 0), "none yet")
+        answers = [proxy.once("POST", "/close", WRITE, b"x") for _ in range(3)]
+        same({a.field("X-Bramble-Outcome") for a in answers}, {"unknown"}, "three writes whose member closed")
+        same(unknown(proxy), (3, 3), "count as three of unknown outcome")
+        same(proxy.once("GET", "/close").status, 502, "of a read whose member closed")
+        same(proxy.once("POST", "/raw/garbage", "", b"x").field("X-Bramble-Outcome"), "unknown",
+             "a bad answer to what is no read says so too")
+        same(unknown(proxy), (4, 4), "only the last counts")
+
+
 class Ruled(Proxy):
     """With a socket for orders."""
 
