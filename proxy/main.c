@@ -178,6 +178,7 @@ static int start(struct proxy *p, struct err *e)
 	loop_timer_init(&p->history_timer, NULL);
 	loop_timer_init(&p->challenge_timer, NULL);
 	loop_timer_init(&p->connect_timer, NULL);
+	loop_timer_init(&p->doubt_timer, NULL);
 	loop_timer_init(&p->membership_timer, NULL);
 	loop_timer_init(&p->sweep, sweep);
 	loop_timer_init(&status_timer, say_status);

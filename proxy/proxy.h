@@ -190,6 +190,7 @@ struct member {
 	unsigned last_status;  /* of the last probe: 0 no answer */
 	char last_why[64];
 	int64_t last_took_ms, last_probe_ms, role_since_ms;
+	int64_t asked_ms; /* the last probe was sent */
 
 	struct http_client *bean; /* NULL: its agent tells how far its store is */
 	struct loop_timer bean_timer;
@@ -213,6 +214,7 @@ struct proxy {
 	struct queue queue;
 	struct election election;
 	struct loop_timer challenge_timer;
+	struct loop_timer doubt_timer;   /* from when the master was asked */
 	struct loop_timer connect_timer; /* until it fires, no new connections to members */
 	int64_t no_master_since_ms;      /* 0 while there is one */
 	int last_master;                 /* the one adopted last, -1: none yet */

@@ -16,7 +16,7 @@
  *	                           another member says master           -> CHALLENGED
  *	CHALLENGED  nobody         .master says master too              -> CONTESTED
  *	                           .master says something else, or
- *	                           CHALLENGE_MS pass                    -> SERVING .challenger
+ *	                           its time to answer is over           -> SERVING .challenger
  *	                           .challenger takes it back            -> SERVING .master
  *	                           a third one says master              -> CONTESTED
  *	CONTESTED   nobody         one member alone says master         -> SERVING it
@@ -28,6 +28,7 @@
 enum election_phase { ELECTION_NONE, ELECTION_SERVING, ELECTION_CHALLENGED, ELECTION_CONTESTED };
 
 #define CHALLENGE_MS 200
+#define CHALLENGE_DOUBT_MS 50 /* for one that owes an answer already, or failed to give one */
 
 struct election {
 	enum election_phase phase;
@@ -38,8 +39,10 @@ struct election {
 
 /* What the caller must do, in this order. */
 struct election_actions {
-	int probe;      /* ask this member at once and drop an older question; -1: nobody */
-	bool arm_timer; /* call election_timeout in CHALLENGE_MS, unless the phase has changed */
+	int probe; /* ask this member at once and drop an older question; -1: nobody */
+	/* Call election_timeout in CHALLENGE_MS or CHALLENGE_DOUBT_MS, unless the phase has
+	 * changed. */
+	bool arm_timer;
 	int adopt; /* writes go to this member from now on, all others are fenced; -1: nobody */
 };
 

@@ -138,12 +138,22 @@ static void adopt(struct proxy *p, int master)
 	membership_look(p);
 }
 
+static bool in_doubt(const struct member *m)
+{
+	bool owes = m->probe && http_client_busy(m->probe);
+
+	return m->fails || (owes && boottime_ms() - m->asked_ms >= CHALLENGE_MS);
+}
+
 static void perform(struct proxy *p, struct election_actions a)
 {
+	int64_t ms =
+		a.probe >= 0 && in_doubt(&p->members[a.probe]) ? CHALLENGE_DOUBT_MS : CHALLENGE_MS;
+
 	if (a.probe >= 0)
 		probe_now(&p->members[a.probe]);
 	if (a.arm_timer)
-		(void)loop_timer_set(p->loop, &p->challenge_timer, CHALLENGE_MS);
+		(void)loop_timer_set(p->loop, &p->challenge_timer, ms);
 	if (a.adopt >= 0)
 		adopt(p, a.adopt);
 	if (election_master(&p->election) >= 0) {
@@ -224,12 +234,19 @@ static void died(struct member *m)
 	membership_look(m->proxy);
 }
 
+static bool master_in_doubt(const struct proxy *p)
+{
+	int i = election_master(&p->election);
+
+	return i >= 0 && in_doubt(&p->members[i]);
+}
+
 static bool probe_fast(const struct member *m)
 {
 	const struct proxy *p = m->proxy;
 	bool waiting = p->no_master_since_ms && boottime_ms() - p->no_master_since_ms < FAST_FOR_MS;
 
-	return waiting || (m->fails && m->role != NEO4J_DOWN);
+	return waiting || master_in_doubt(p) || (m->fails && m->role != NEO4J_DOWN);
 }
 
 static void schedule_probe(struct member *m)
@@ -241,6 +258,24 @@ static void schedule_probe(struct member *m)
 	/* Some jitter, so that proxies do not all ask at once. */
 	ms += (int64_t)randombytes_uniform((uint32_t)(ms / 5 + 1)) - ms / 10;
 	(void)loop_timer_set(m->proxy->loop, &m->probe_timer, ms);
+}
+
+/* What would be asked at leisure is asked soon, when the master is in doubt. */
+static void hurry(struct proxy *p)
+{
+	int64_t soon_ms = boottime_ms() + FAST_PROBE_MS;
+
+	if (!master_in_doubt(p))
+		return;
+	for (struct member *m = NULL; (m = members_next(p, m));) {
+		if (m->probe_timer.heap_index >= 0 && m->probe_timer.at_ms > soon_ms)
+			schedule_probe(m);
+	}
+}
+
+static void doubt_begins(struct loop_timer *t)
+{
+	hurry(container_of(t, struct proxy, doubt_timer));
 }
 
 /* The next question comes at once when GET / told the version, else in its turn. */
@@ -281,6 +316,7 @@ static void probe_failed(struct member *m, const struct http_result *r)
 	m->fails++;
 	if (m->fails >= FAILS_UNTIL_DEAD || r->error == ECONNREFUSED)
 		died(m);
+	hurry(m->proxy);
 }
 
 static void probe_done(void *arg, const struct http_result *r)
@@ -313,6 +349,9 @@ static void probe_now(struct member *m)
 	if (m->admin == MEMBER_MAINT || !m->probe || !counts)
 		return;
 	loop_timer_del(&m->probe_timer);
+	m->asked_ms = boottime_ms();
+	if (m->index == election_master(&m->proxy->election))
+		(void)loop_timer_set(m->proxy->loop, &m->proxy->doubt_timer, CHALLENGE_MS);
 	http_client_send(m->probe, "GET", dialect_target(m->dialect), m->proxy->check_fields, "",
 		PROBE_TIMEOUT_MS, probe_done, m);
 }
@@ -510,6 +549,7 @@ int members_start(struct proxy *p, struct err *e)
 	election_init(&p->election);
 	loop_timer_init(&p->challenge_timer, challenge_expired);
 	loop_timer_init(&p->connect_timer, connect_again);
+	loop_timer_init(&p->doubt_timer, doubt_begins);
 	return membership_start(p, e);
 }
 
@@ -517,6 +557,7 @@ void members_stop(struct proxy *p)
 {
 	loop_timer_del(&p->challenge_timer);
 	loop_timer_del(&p->connect_timer);
+	loop_timer_del(&p->doubt_timer);
 	if (p->members)
 		membership_stop(p);
 	free(p->check_fields);

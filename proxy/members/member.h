@@ -9,6 +9,9 @@
  * connection is death at once; silence is death after FAILS_UNTIL_DEAD probes of PROBE_TIMEOUT_MS.
  * A probe that this machine could not send (net_own_fault) counts as none.
  * From the first failure until the next answer a member gets no new requests.
+ *
+ * Who has not answered for CHALLENGE_MS, or failed to, is in doubt. While the master is, all
+ * members are asked every FAST_PROBE_MS: one of them may be the next.
  */
 #define PROBE_TIMEOUT_MS 1000
 #define FAILS_UNTIL_DEAD 3

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What becomes of requests while no connection to a member can be made. Prints TAP.
+"""What becomes of requests while a member cannot be connected to, or is silent. Prints TAP.
 
     connect_test.py [NAME...]    only the tests whose name contains one of these
 """
@@ -13,6 +13,7 @@ import time
 
 import harness
 from fake_bolt import HELLO, SUCCESS, BoltMember, BoltProxy
+from fake_member import FakeMember
 from harness import Proxy, cluster, eventually, ok, same
 
 WRITE = "X-Write: 1\r\n"
@@ -178,6 +179,85 @@ def test_check_without_descriptor():
         ok(pi1["failed_checks"] > 3, f"{pi1['failed_checks']} checks failed")
         same(pi1["deaths"], 0, "for want of descriptors here: it was not taken for dead")
         c.close()
+
+
+INTERVAL_S = 30
+
+
+class Leisurely(Proxy):
+    """It asks for roles so seldom that whatever is asked sooner is asked for a reason."""
+
+    def write_conf(self, members, **kwargs):
+        text = super().write_conf(members, **kwargs)
+        return text.replace("check_interval_ms = 50 ", f"check_interval_ms = {INTERVAL_S * 1000} ")
+
+
+class Claimant(FakeMember):
+    """Counts how often it says that it is the master before a request comes."""
+
+    claims, served = 0, False
+
+    def probe(self, target):
+        said = super().probe(target)
+        self.claims += said == (200, "master") and not self.served
+        return said
+
+    def answer(self, *args):
+        self.served = True
+        return super().answer(*args)
+
+
+def fall_silent(proxy, member):
+    """In the middle of a write, whose broken connection has the proxy ask what became of the member."""
+    c = proxy.connect()
+    member.seen.clear()
+    c.request("POST", "/hang", WRITE)
+    eventually(lambda: any(target == "/hang" for _, target, _ in member.seen))
+    member.frozen = True
+    member.cut()
+    same(c.answer().status, 502, f"{member.name} falls silent")
+    member.release()
+    c.close()
+
+
+def succeed(proxy, old, new, is_noticed):
+    """(seconds, checks): from its word that it is the master to the answer to a write, and checks of it before."""
+    time.sleep(0.1)  # what it did not answer while it was silent itself, it takes for asked now
+    before = new.probes
+    fall_silent(proxy, old)
+    eventually(lambda: is_noticed(new.probes - before))
+    asked = new.probes - before
+    new.claims, new.served, started = 0, False, time.monotonic()
+    new.role = "master"
+    a = proxy.once("POST", "/echo", WRITE)
+    if a.status == 502:  # sent to the old one before that was known to be silent
+        a = proxy.once("POST", "/echo", WRITE)
+    took = time.monotonic() - started
+    same(a.member(), new.name, "a write goes to the next master")
+    old.role, old.frozen = "slave", False
+    old.go.clear()
+    eventually(lambda: proxy.member(old.name)["up"])
+    return took, asked
+
+
+def test_next_master():
+    """Nobody waits long for a master that is silent when another one claims to be it."""
+    one, two = Claimant("pi1", "master"), Claimant("pi2")
+    took, asked, claims = [], [], []
+    with Leisurely([one, two]) as proxy:
+        proxy.ready()
+        for i in range(6):
+            old, new = (one, two) if i % 2 == 0 else (two, one)
+            failed = proxy.member(old.name)["failed_checks"]
+            t, n = succeed(proxy, old, new, (lambda n: n >= 2) if i < 3 else
+                           (lambda n: proxy.member(old.name)["failed_checks"] > failed))
+            took.append(t)
+            asked.append(n)
+            claims.append(new.claims)
+    print(f"# from the claim to the answer: {', '.join(f'{t * 1000:.0f}' for t in took)} ms", flush=True)
+    ok(max(asked) > 4, f"while the master owes an answer, the others are asked often: {asked} times")
+    same(min(claims), 1, f"it need not claim twice while a silent one is waited for: {claims}")
+    ok(max(took) < INTERVAL_S / 3, f"long before the next check would be due: {max(took):.2f} s")
 
 
 if __name__ == "__main__":
