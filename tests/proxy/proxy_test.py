@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -628,14 +629,26 @@ def test_server_timeout():
         members[0].release()
 
 
+def is_closed(sock):
+    try:
+        return sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
 def test_client_leaves():
     members = cluster(1)
     with Proxy(members) as proxy:
         proxy.ready()
         c = in_flight_write(proxy, members)
         eventually(lambda: proxy.member("pi1")["in_flight"] == 1)
+        (carrier,) = members[0].carriers
+        same(is_closed(carrier.sock), False, "while the client is there its member's connection is open")
         c.close()
         eventually(lambda: proxy.member("pi1")["in_flight"] == 0, "its request is given up at once")
+        eventually(lambda: is_closed(carrier.sock), "and the member sees its connection closed, which ends the query")
         members[0].release()
 
 
