@@ -267,12 +267,36 @@ static struct haproxy_server *server_at(struct haproxy *h, const char *address)
 	return h->nservers < SERVERS_MAX ? &h->servers[h->nservers] : NULL;
 }
 
+#define SLOWSTART_MAX_MS 3600000 /* proxy.conf's */
+
+static void take_slowstart(struct reading *r, long ms)
+{
+	if (r->to->slowstart_ms >= 0 && r->to->slowstart_ms != ms)
+		note(r,
+			"server: slowstart was %ld ms before; one is for all here, and the last "
+			"is taken",
+			r->to->slowstart_ms);
+	r->to->slowstart_ms = ms;
+}
+
+/* Known, but with nothing here to set. */
+static const char *why_without_counterpart(const char *word)
+{
+	static const char *const checks[] = {"rise", "fall", "fastinter", "downinter"};
+
+	if (strcmp(word, "maxqueue") == 0)
+		return "is not taken over: requests wait in one line for all members";
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		if (strcmp(word, checks[i]) == 0)
+			return "is not needed: one answer of a member counts at once";
+	}
+	return NULL;
+}
+
 /* Returns how many words it took: 0 when it does not know the parameter. */
 static size_t server_parameter(
 	struct reading *r, struct haproxy_server *s, const char *word, const char *value)
 {
-	static const char *const counterless[] = {
-		"rise", "fall", "slowstart", "maxqueue", "fastinter", "downinter"};
 	long ms = duration_ms(value), n = whole(value, 1000000);
 
 	if (strcmp(word, "check") == 0)
@@ -289,14 +313,14 @@ static size_t server_parameter(
 		r->to->check_ms = ms;
 		return 2;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(counterless); i++) {
-		if (strcmp(word, counterless[i]) == 0) {
-			note(r, "server: %s is not needed: one answer of a member counts at once",
-				word);
-			return 2;
-		}
+	if (strcmp(word, "slowstart") == 0 && ms >= 0 && ms <= SLOWSTART_MAX_MS) {
+		take_slowstart(r, ms);
+		return 2;
 	}
-	return 0;
+	const char *why = why_without_counterpart(word);
+	if (why)
+		note(r, "server: %s %s", word, why);
+	return why ? 2 : 0;
 }
 
 /* One member, named once for reads and once for writes. */
@@ -475,7 +499,10 @@ int haproxy_parse(const char *name, const char *text, size_t n, struct haproxy *
 {
 	struct reading r = {.name = name, .to = h, .notes = notes};
 
-	*h = (struct haproxy){.balance = "roundrobin"}; /* HAProxy's default */
+	*h = (struct haproxy){
+		.balance = "roundrobin", /* HAProxy's default */
+		.slowstart_ms = -1,
+	};
 	if (memchr(text, '\0', n))
 		return err_code(e, EXIT_INPUT, "%s: holds a NUL byte, this is no text file", name);
 	_cleanup_free_ char *copied = xstrndup(text, n);

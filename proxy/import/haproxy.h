@@ -29,6 +29,7 @@ struct haproxy {
 	char stats_listen[TEXT_MAX], stats_user[TEXT_MAX], stats_realm[TEXT_MAX];
 	bool check_credentials;
 	long maxconn, connect_ms, client_ms, server_ms, queue_ms, check_ms; /* 0: not said */
+	long slowstart_ms;                                                  /* -1: not said */
 	const char *balance;
 	struct haproxy_server servers[SERVERS_MAX];
 	size_t nservers;

@@ -85,6 +85,8 @@ static void put_members(const struct haproxy *h, struct buf *out)
 	put_known(out, "maxconn", member_maxconn(h));
 	put_known(out, "check_interval_ms", h->check_ms);
 	put_known(out, "hold_ms", h->queue_ms);
+	if (h->slowstart_ms >= 0)
+		buf_printf(out, " slowstart_ms = %ld ", h->slowstart_ms);
 	buf_printf(out, " balance = \"%s\"  dialect = \"ha\"", h->balance);
 	if (h->check_credentials)
 		buf_puts(out, "\n           check_credentials_file = "

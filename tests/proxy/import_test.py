@@ -105,6 +105,11 @@ UNKNOWN = {
     "listen stats :1936\n": "F:5: not understood: listen stats: what follows the name",
     "backend c\n server pi7 1.2.3.4:5 weight 5 maxconn 4\n server pi7 1.2.3.4:5 weight 6\n":
         "F:7: server pi7: weight was 5 before",
+    " server b 1.2.3.5:5 maxqueue 9\n": "F:5: server: maxqueue is not taken over: requests wait in one line",
+    " server b 1.2.3.5:5 rise 2\n": "F:5: server: rise is not needed: one answer of a member counts at once",
+    " server b 1.2.3.5:5 slowstart 2d\n": 'F:5: server: the parameter "slowstart" is not understood',
+    " server b 1.2.3.5:5 slowstart 9s\n server c 1.2.3.6:5 slowstart 8s\n":
+        "F:6: server: slowstart was 9000 ms before",
     "peers p\n peer a 1.2.3.4:5\n": "F:6: not understood: peer",
     "userlist u\n user tom insecure-password hush\n": "F:6: not understood: user",
 }
@@ -127,7 +132,10 @@ def test_not_understood():
         ok(r.returncode == 4 and want in r.stderr and not r.stdout, f"refused: {want}")
     same(convert("/nonexistent/x.cfg").returncode, 1, "no file")
     r = converted(BASE + " server b 1.2.3.5:5 weight 3 maxconn 4\n server c 1.2.3.6:5 inter 2s\n"
-                  " balance leastconn\n timeout queue 1m\n")
+                  " balance leastconn\n timeout queue 1m\n default-server slowstart 20s\n")
+    ok("slowstart" not in r.stderr and "slowstart_ms = 20000" in r.stdout, "so is a slow start")
+    ok("slowstart_ms = 0" in converted(BASE + " server b 1.2.3.5:5 slowstart 0\n").stdout, "and that there is none")
+    ok("slowstart" not in converted(BASE).stdout, "unsaid, it is what proxy.conf's own is")
     again = converted(BASE + "backend r\n server pi7 1.2.3.4:5 weight 5 maxconn 4\n")
     ok(all(x in " ".join(again.stdout.split()) for x in ("weight = 5", "maxconn = 4")) and not again.stderr,
        "of a member named twice the weight and the limit that were said")
