@@ -53,7 +53,7 @@
  *	WAITING     hold_ms over                               FLUSHING (503)
  *	CONNECTING  connected                                  RUNNING
  *	CONNECTING  failed                                     WAITING, at its old place
- *	RUNNING     member broke, nothing sent or idempotent   WAITING, at its old place
+ *	RUNNING     member broke, nothing sent or safe         WAITING, at its old place
  *	RUNNING     member broke or was fenced otherwise       FLUSHING (502), GONE in mid-answer
  *	RUNNING     answer complete                            FLUSHING
  *	FLUSHING    all out                                    IDLE or HEAD; LINGERING to close
@@ -87,9 +87,9 @@ struct exchange_tx {
 };
 
 struct exchange {
-	bool write;      /* only the master may take it */
-	bool safe;       /* GET, HEAD, OPTIONS: nobody asks what became of it (RFC 9110 9.2.1) */
-	bool idempotent; /* may be sent again (RFC 9110 9.2.2) */
+	bool write; /* only the master may take it */
+	bool safe;  /* nobody asks what became of it (RFC 9110 9.2.1) */
+	bool again; /* may be sent again after a member has had it: it does nothing, or undoes */
 	bool is_head;
 	struct member *pinned; /* who has its transaction; nobody else may take it */
 	struct bookmark bookmark;

@@ -118,8 +118,7 @@ static bool may_send_again(const struct exchange *x)
 	if (x->answered || x->attempts >= ATTEMPTS_MAX)
 		return false;
 	/* An empty chunked body is gone all the same: its end was sent. */
-	return !x->sent ||
-	       (x->idempotent && !x->request.bytes && x->request.from != HTTP_BODY_CHUNKED);
+	return !x->sent || (x->again && !x->request.bytes && x->request.from != HTTP_BODY_CHUNKED);
 }
 
 /* Back to its place in the line, as if it had not been its turn. */

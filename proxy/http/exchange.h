@@ -6,8 +6,10 @@
 
 /*
  * One request and its answer. What was acknowledged is kept: a request that a member may have
- * acted upon is never sent twice unless its method is idempotent; otherwise the client gets one
- * 502 with "X-Bramble-Outcome: unknown" and must find out itself.
+ * acted upon is never sent twice, unless that provably does nothing: its method is safe, or it
+ * rolls a transaction back, which only its own member is asked for. Otherwise the client gets one
+ * 502 with "X-Bramble-Outcome: unknown" and must find out itself. That PUT and DELETE are
+ * idempotent (RFC 9110 9.2.2) does not help: what others did in between would be undone.
  */
 
 /* The request h at the beginning of c->in (in state HEAD): takes the head, finds it a member. */

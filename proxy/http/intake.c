@@ -74,6 +74,7 @@ static enum intake put_head(struct client *c, const struct http_head *h)
 		own = *h;
 		if (to_own_target(c, &t, &own.target, &target) < 0)
 			return INTAKE_NOBODYS;
+		x->again |= slice_eq(h->method, "DELETE"); /* rolls it back */
 		h = &own;
 	}
 	rewrite_request(h, c->from, scheme, host, x->tx != NULL, &x->head);
@@ -86,10 +87,11 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
 	int64_t now_ms = boottime_ms();
+	bool safe = route_is_safe(h->method);
 
 	*x = (struct exchange){
-		.safe = route_is_safe(h->method),
-		.idempotent = route_is_idempotent(h->method),
+		.safe = safe,
+		.again = safe,
 		.is_head = slice_eq(h->method, "HEAD"),
 		.deadline_ms = now_ms + c->proxy->conf->hold_ms,
 		.waiter.from = c->address,

@@ -3,17 +3,6 @@
 #include "members/tx_watch.h"
 #include "route.h"
 
-static const struct {
-	const char *method;
-	bool safe;
-} idempotent[] = {
-	{"GET", true},
-	{"HEAD", true},
-	{"OPTIONS", true},
-	{"PUT", false},
-	{"DELETE", false},
-};
-
 bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t)
 {
 	const struct http_field *f = http_find(h, FIELD_X_WRITE);
@@ -30,17 +19,10 @@ bool route_is_write(const struct proxy *p, const struct http_head *h, const stru
 
 bool route_is_safe(struct slice method)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(idempotent); i++) {
-		if (slice_eq(method, idempotent[i].method))
-			return idempotent[i].safe;
-	}
-	return false;
-}
+	static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
 
-bool route_is_idempotent(struct slice method)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(idempotent); i++) {
-		if (slice_eq(method, idempotent[i].method))
+	for (size_t i = 0; i < ARRAY_SIZE(safe); i++) {
+		if (slice_eq(method, safe[i]))
 			return true;
 	}
 	return false;

@@ -9,9 +9,8 @@
  * access-mode (4.4 and later); and where slaves do not pass writes on, statements that say neither.
  */
 bool route_is_write(const struct proxy *p, const struct http_head *h, const struct tx_target *t);
-/* RFC 9110 9.2.1 and 9.2.2; a method not in its table is neither. */
+/* RFC 9110 9.2.1; a method that is not known is not. */
 bool route_is_safe(struct slice method);
-bool route_is_idempotent(struct slice method);
 /* The member for the next read, by the configured balance; NULL when none has room. */
 struct member *route_read(const struct proxy *p);
 /*

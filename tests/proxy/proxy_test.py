@@ -418,6 +418,22 @@ def test_get_survives_member():
         ok(is_unknown(a), "a POST whose member closes is not")
 
 
+def test_nothing_is_done_twice():
+    """DELETE and PUT are idempotent, but what one master has done another may not have, or undo."""
+    for method in ("DELETE", "PUT"):
+        members = cluster(2)
+        with Proxy(members) as proxy:
+            proxy.ready()
+            c = proxy.connect()
+            c.request(method, "/hang", WRITE)
+            eventually(lambda: members[0].now == 1)
+            members[0].down()
+            members[1].role = "master"
+            ok(is_unknown(c.answer()), f"{method} under way when the master dies: 502, outcome unknown")
+            same([[m for m, *_ in member.seen] for member in members], [[method], []], "no other master gets it")
+            c.close()
+
+
 def test_two_masters():
     members = cluster(3)
     with Proxy(members) as proxy:

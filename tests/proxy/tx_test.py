@@ -155,6 +155,21 @@ def test_member_lost():
         c.close()
 
 
+def test_rollback_lost():
+    """Rolling back twice does nothing more: the transaction is gone with its member, and that is the answer."""
+    members = cluster(2)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        own = path_of(proxy.once("POST", "/db/data/transaction", WRITE, statements("x")).field("Location"))
+        members[0].frozen = True
+        c = proxy.connect()
+        c.request("DELETE", own)
+        same(code(c.answer()), (404, NOT_FOUND), "a rollback under way when its member dies")
+        same(members[1].seen, [], "no other member is asked")
+        members[0].frozen = False
+        c.close()
+
+
 def test_fenced():
     members = cluster(2)
     with Proxy(members) as proxy:
