@@ -226,6 +226,8 @@ static void next_request(struct client *c)
 		shutdown(c->source.fd, SHUT_WR);
 		client_enter(c, CLIENT_LINGERING);
 	} else {
+		/* What is answered before the next head is read is not about the last one. */
+		c->x = (struct exchange){0};
 		client_enter(c, c->in.len ? CLIENT_HEAD : CLIENT_IDLE);
 	}
 }

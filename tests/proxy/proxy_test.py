@@ -507,6 +507,20 @@ def test_refused_requests():
         c.close()
 
 
+def test_refused_after_head():
+    with Proxy(cluster(1)) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        c.request("HEAD")
+        c.answer(head_only=True)
+        c.send("GET /echo HTTP/1.1\r\nno field\r\n\r\n")
+        a = c.answer()
+        same((a.status, a.json()["errors"][0]["code"]), (400, "Bramble.ClientError.Request"),
+             "what is refused after a HEAD gets its answer's body")
+        ok(c.closed(), "and the end")
+        c.close()
+
+
 def test_bad_answers():
     members = cluster(1)
     with Proxy(members) as proxy:

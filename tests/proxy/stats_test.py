@@ -364,7 +364,8 @@ def test_access_log():
         quoted, closed, bad, left = proxy.lines()[3:]
         same(quoted[14], "GET /a?b?", "nothing in a target breaks a line")
         same((closed[10], closed[12]), ("502", "SH"), "SH: the member failed before its answer")
-        same((bad[10], bad[12], bad[3]), ("400", "PR", "-"), "PR: refused in the request")
+        same((bad[10], bad[12], bad[3], bad[13]), ("400", "PR", "-", "0"),
+             "PR: refused in the request, and sent to nobody, whatever came before it")
         same((left[10], left[12]), ("0", "CH"), "CH: the client left before the answer")
         members[0].release()
         os.rename(proxy.access, proxy.access + ".old")
