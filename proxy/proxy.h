@@ -101,7 +101,7 @@ struct exchange {
 	struct upstream *upstream;
 	struct buf head; /* the request's head as members get it */
 	struct relay request, response;
-	struct pace pace; /* of the request's body */
+	struct pace pace; /* of the client, who sends the body and takes the answer */
 	struct buf to_member, from_member;
 	size_t pass;          /* most of the answer that passes at once; 0: not told yet */
 	bool answered;        /* the member sent a byte */
@@ -121,10 +121,11 @@ struct client {
 	struct in6_addr address;    /* its own; an IPv4 one as it is within IPv6 */
 	char from[NET_ADDRESS_MAX]; /* the same for people */
 	struct buf in, out;
-	unsigned minor;  /* HTTP/1.minor of the request */
-	bool tls;        /* it came by TLS, which was taken off */
-	bool keep_alive; /* as the request asked */
-	bool close;      /* after the answer in `out` */
+	uint64_t given, taken; /* bytes that its socket had from us, and what of them it took */
+	unsigned minor;        /* HTTP/1.minor of the request */
+	bool tls;              /* it came by TLS, which was taken off */
+	bool keep_alive;       /* as the request asked */
+	bool close;            /* after the answer in `out` */
 	struct exchange x;
 	struct account account;
 };

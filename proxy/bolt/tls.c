@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sys/stat.h>
@@ -6,6 +7,7 @@
 #include "tls.h"
 
 #define PLAIN_READ 16384 /* a TLS record's data */
+#define UNSENT_MAX 32768 /* in a client's socket */
 #define SOON_DAYS 30     /* so long before its end a certificate is spoken of */
 #define TELL_MS (24 * 3600 * INT64_C(1000))
 #define DAY_S 86400
@@ -188,6 +190,18 @@ static void end(struct bridge *b)
 static const struct bridge_ops ops = {
 	.recv = recv_plain, .send = send_plain, .pending = pending, .unsent = unsent, .free = end};
 
+/*
+ * The pace at which the client takes an answer (http/pace.h) is seen at the far end only. Left to
+ * itself the socket says that there is room when a third of its megabytes is: who is slow would
+ * take nothing for a long time, and then much.
+ */
+static void keep_little(int fd)
+{
+	int most = UNSENT_MAX;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof(most));
+}
+
 int tls_bridge(struct front *f, int fd, int *far)
 {
 	SSL *ssl = SSL_new(f->tls->context);
@@ -197,6 +211,7 @@ int tls_bridge(struct front *f, int fd, int *far)
 		return -1;
 	}
 	SSL_set_accept_state(ssl);
+	keep_little(fd);
 	struct bridge *b = bridge_new(f, fd, &ops, ssl, far);
 	if (!b) {
 		SSL_free(ssl);

@@ -204,6 +204,7 @@ static int flush(struct client *c)
 		if (n < 0)
 			break;
 		c->proxy->bytes_out += (uint64_t)n;
+		c->given += (uint64_t)n;
 		buf_consume(&c->out, (size_t)n);
 	}
 	if (!c->out.len)

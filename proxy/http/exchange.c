@@ -302,14 +302,13 @@ static void consider_marked(struct turn *t, struct proxy *p)
 	}
 }
 
-/* A client whose body comes too slowly gives its place to one that waits. */
+/* A client that sends its body or takes its answer too slowly gives its place to one that waits. */
 static void cut_slow(struct member *m)
 {
 	for (struct list_node *n = m->busy.first, *next; n; n = next) {
 		struct client *c = container_of(n, struct upstream, node)->client;
 		next = n->next;
-		if (c->state == CLIENT_RUNNING &&
-			pace_too_slow(&c->x.pace, loop_now_ms(c->proxy->loop)))
+		if (c->state == CLIENT_RUNNING && flow_too_slow(c))
 			exchange_expired(c);
 	}
 }

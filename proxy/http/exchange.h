@@ -17,8 +17,8 @@ void exchange_begin(struct client *c, const struct http_head *h);
 /* Gives free places to those whose turn it is. Does nothing when called from within itself. */
 void exchange_dispatch(struct proxy *p);
 /*
- * Ends requests whose clients have sent no byte of a body for long, where others wait for their
- * places. After all events of a turn: what lies in sockets has been read then.
+ * Ends requests whose clients are too slow (flow_too_slow), where others wait for their places.
+ * After all events of a turn: what lies in sockets has been read then.
  */
 void exchange_make_room(struct proxy *p);
 /* m is dead, and the transactions in it: those who wait for one are told. */

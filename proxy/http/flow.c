@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "flow.h"
 #include "rewrite.h"
@@ -121,6 +123,7 @@ static enum flow pass(struct client *c, size_t n, size_t most)
 	relay_passed(&x->response, n);
 	buf_add(&c->out, p + taken, n - taken);
 	c->proxy->bytes_out += taken;
+	c->given += taken;
 	x->passed_on |= taken > 0;
 	if (taken < n)
 		x->pass = RELAY_FULL;
@@ -200,6 +203,7 @@ static void start_answer(struct client *c, const struct http_head *h)
 	enum http_framing to = framing_for(c, rewrite ? HTTP_BODY_CHUNKED : h->framing);
 
 	x->relayed = true;
+	pace_start(&x->pace);
 	account_answer(c, h->status, false);
 	x->member_may_keep = h->keep_alive;
 	c->close |= !c->keep_alive || to == HTTP_BODY_UNTIL_CLOSE || c->proxy->draining;
@@ -246,6 +250,7 @@ static enum flow flush_client(struct client *c)
 	uint64_t before = c->proxy->bytes_out;
 	int r = send_some(c->source.fd, &c->out, &c->proxy->bytes_out);
 
+	c->given += c->proxy->bytes_out - before;
 	c->x.passed_on |= c->x.relayed && c->proxy->bytes_out > before;
 	return r < 0 ? FLOW_CLIENT_GONE : FLOW_GOING;
 }
@@ -329,16 +334,37 @@ bool flow_waits_for_client(const struct client *c)
 	return c->out.len > 0 || (!c->x.request.done && !c->x.send_broken && !c->x.to_member.len);
 }
 
-static bool waits_for_body(const struct client *c)
+/*
+ * What lies in our socket the client has not taken. epoll tells of a socket that was full when a
+ * third of it is free again, which may be a megabyte: minutes of a slow client, so it is looked at.
+ */
+static void note_taken(struct client *c)
 {
-	return !c->out.len && !c->x.request.done && flow_waits_for_client(c);
+	int left = 0;
+
+	if (c->out.len && ioctl(c->source.fd, SIOCOUTQ, &left) == 0 && left >= 0 &&
+		c->given >= c->taken + (uint64_t)left)
+		c->taken = c->given - (uint64_t)left;
+}
+
+static void note_pace(struct client *c)
+{
+	note_taken(c);
+	pace_note(&c->x.pace, c->x.request.bytes + c->taken, flow_waits_for_client(c),
+		loop_now_ms(c->proxy->loop));
+}
+
+bool flow_too_slow(struct client *c)
+{
+	note_pace(c);
+	return pace_too_slow(&c->x.pace, loop_now_ms(c->proxy->loop));
 }
 
 void flow_watch(struct client *c)
 {
 	const struct proxy_conf *conf = c->proxy->conf;
 
-	pace_note(&c->x.pace, c->x.request.bytes, waits_for_body(c), loop_now_ms(c->proxy->loop));
+	note_pace(c);
 	loop_mod(&c->source,
 		EPOLLRDHUP | (wants_body(c) ? EPOLLIN : 0) | (c->out.len ? EPOLLOUT : 0));
 	loop_mod(&c->x.upstream->source,

@@ -21,8 +21,10 @@ enum flow {
 /* readable: what epoll said of the two sockets. why is set for BROKEN and BAD_ANSWER. */
 enum flow flow_run(struct client *c, bool client_readable, bool member_readable, const char **why);
 /* Asks both sockets for what there is room for, sets the deadline for the next progress, and keeps
- * the pace of the client's body. */
+ * the client's pace. */
 void flow_watch(struct client *c);
+/* Does it send its body, or take its answer, more slowly than anybody may (pace.h)? */
+bool flow_too_slow(struct client *c);
 /* Is it the client that the exchange waits for? */
 bool flow_waits_for_client(const struct client *c);
 

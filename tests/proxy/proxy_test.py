@@ -11,6 +11,7 @@ import hashlib
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import time
 import urllib.error
 
 import harness
+from fake_bolt import certificate
 from fake_member import PATTERN
 from harness import PROXY, Conn, LateRoom, Proxy, cluster, eventually, ok, same
 
@@ -613,6 +615,72 @@ def test_dripping_bodies():
         stop.set()
         for c in clients:
             c.close()
+
+
+def reader_of_large(proxy, target, wrap=lambda sock: sock):
+    c = proxy.connect()
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    c.sock = c.reader.sock = wrap(c.sock)
+    c.request(target=target)
+    return c
+
+
+def test_dripping_readers():
+    for kind in ("big", "chunked"):
+        with Proxy(cluster(1), timeouts="client_ms = 600000", pool="maxconn = 2 hold_ms = 600000") as proxy:
+            proxy.ready()
+            silent, dripping = [reader_of_large(proxy, f"/{kind}/{SIZE}") for _ in range(2)]
+            stop = threading.Event()
+
+            def drip(c=dripping, stop=stop):
+                while not stop.wait(0.2):
+                    try:
+                        c.sock.recv(1)
+                    except OSError:
+                        pass
+
+            dripper = threading.Thread(target=drip, daemon=True)
+            dripper.start()
+            eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
+            same(proxy.once("POST", "/echo", WRITE, b"{}").status, 200,
+                 f"{kind}: clients that do not read their answers, or a byte now and then, give their places up")
+            eventually(lambda: proxy.member("pi1")["in_flight"] <= 1)
+            stop.set()
+            dripper.join()
+            ok(len(silent.rest()) < SIZE or len(dripping.rest()) < SIZE, "and are cut off")
+            silent.close()
+            dripping.close()
+
+
+def test_honest_readers():
+    """What is slow, but no less than it may be, is not cut, nor what waits for its member."""
+    members = cluster(1)
+    size = SIZE // 4
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "proxy")
+        with Proxy(members, timeouts="server_ms = 600000", pool="maxconn = 3 hold_ms = 600000",
+                   more=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+            proxy.ready()
+            context = ssl.create_default_context(cafile=crt)
+            slow = [reader_of_large(proxy, f"/big/{size}"),
+                    reader_of_large(proxy, f"/big/{size}", lambda s: context.wrap_socket(s, server_hostname="proxy"))]
+            query, waiting = proxy.connect(), proxy.connect()
+            query.request("POST", "/hang", WRITE, b"{}")
+            eventually(lambda: proxy.member("pi1")["in_flight"] == 3)
+            waiting.request()
+            for c in slow:
+                c.reader.head()
+            read = 0
+            for _ in range(32):  # longer than who takes nothing may; of the megabytes that sockets hold
+                time.sleep(0.25)
+                read += [len(c.reader.exactly(24000)) for c in slow][0]
+            same([read + sum(map(len, c.reader.pieces(size - read))) for c in slow], [size] * 2,
+                 "slow readers get all of their answers, bare and by TLS")
+            same(waiting.answer().status, 200, "then it is the turn of who waited")
+            members[0].release()
+            same(query.answer().status, 200, "a query that says nothing for long is finished")
+            for c in (*slow, query, waiting):
+                c.close()
 
 
 def test_limits():
