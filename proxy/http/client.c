@@ -52,6 +52,12 @@ static int64_t deadline_ms(const struct client *c)
 	return now_ms + conf->client_ms;
 }
 
+static void resume_accepting(struct proxy *p)
+{
+	if (p->listener.loop && !p->hearing)
+		loop_mod(&p->listener, EPOLLIN);
+}
+
 void client_enter(struct client *c, enum client_state state)
 {
 	c->state = state;
@@ -63,13 +69,9 @@ void client_enter(struct client *c, enum client_state state)
 		buf_free(&c->in);
 		buf_free(&c->out);
 		list_append(&c->proxy->clients, &c->node); /* the longest idle come first */
+		if (c->proxy->clients.len >= c->proxy->conf->maxconn)
+			resume_accepting(c->proxy);
 	}
-}
-
-static void resume_accepting(struct proxy *p)
-{
-	if (p->listener.loop && !p->hearing)
-		loop_mod(&p->listener, EPOLLIN);
 }
 
 /* Others, like Bolt's sessions, may have given descriptors back. */

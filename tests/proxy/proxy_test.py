@@ -698,6 +698,24 @@ def test_limits():
             c.close()
 
 
+def test_room_by_idle():
+    members = cluster(1)
+    with Proxy(members, limits="maxconn = 2", timeouts="client_ms = 600000") as proxy:
+        proxy.ready()
+        busy = [proxy.connect() for _ in range(2)]
+        for c in busy:
+            c.request(target="/hang")
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
+        newcomer = proxy.connect()
+        newcomer.request()
+        for _ in range(3):
+            proxy.json()  # it has been found that nobody gives way
+        members[0].release()
+        same(newcomer.answer().status, 200, "one that becomes idle gives way to who waits since before")
+        for c in (newcomer, *busy):
+            c.close()
+
+
 def test_slow_head():
     with Proxy(cluster(1)) as proxy:
         proxy.ready()
