@@ -75,9 +75,11 @@ enum client_state {
 };
 
 #define HEAD_MS 10000
+#define HEAD_YIELDS_MS 1000 /* then it makes way for a newcomer at limits.maxconn */
 #define LINGER_MS 1000
 #define DRAIN_MS 5000
 #define ATTEMPTS_MAX 3
+#define CROWDS 4096
 
 /* What an exchange about an open transaction needs besides. */
 struct exchange_tx {
@@ -210,8 +212,9 @@ struct proxy {
 	struct loop *loop;
 	const struct proxy_conf *conf;
 	struct loop_source listener;
-	struct loop_timer accept_timer; /* after descriptors ran out */
+	struct loop_timer accept_timer; /* nobody can be accepted before */
 	struct list clients, gone;
+	unsigned crowds[CROWDS]; /* how many of the clients come from whose address (client.c) */
 	struct queue queue;
 	struct election election;
 	struct loop_timer challenge_timer;

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "bolt/front.h"
 #include "client.h"
@@ -80,6 +81,16 @@ static void accept_again(struct loop_timer *t)
 	resume_accepting(container_of(t, struct proxy, accept_timer));
 }
 
+/* How many connections come from an address; those that share a number count as one. */
+static unsigned *crowd_of(struct proxy *p, const struct in6_addr *a)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+
+	for (size_t i = 0; i < sizeof(a->s6_addr); i++)
+		h = (h ^ a->s6_addr[i]) * 16777619u;
+	return &p->crowds[(h ^ h >> 16) % CROWDS];
+}
+
 void client_close(struct client *c)
 {
 	struct proxy *p = c->proxy;
@@ -94,6 +105,7 @@ void client_close(struct client *c)
 	if (c->source.fd >= 0)
 		close(c->source.fd);
 	list_append(&p->gone, &c->node);
+	(*crowd_of(p, &c->address))--;
 	resume_accepting(p);
 	proxy_kick(p);
 }
@@ -333,19 +345,64 @@ static void client_expired(struct loop_timer *t)
 	}
 }
 
-/* Makes room for a newcomer, or stops accepting until somebody leaves. */
-static bool make_room(struct proxy *p)
+/* Its deadline tells when a client began to owe a head. */
+static int64_t yields_at_ms(const struct client *c)
 {
-	if (p->clients.len < p->conf->maxconn)
-		return true;
+	return c->timer.at_ms - HEAD_MS + HEAD_YIELDS_MS;
+}
+
+static bool yields_before(const struct client *a, const struct client *b)
+{
+	unsigned of_a = *crowd_of(a->proxy, &a->address), of_b = *crowd_of(b->proxy, &b->address);
+
+	return of_a != of_b ? of_a > of_b : a->timer.at_ms < b->timer.at_ms;
+}
+
+/* After a while in which nothing was done here more may have come than was read. */
+static bool has_unread(const struct client *c)
+{
+	int n = 0;
+
+	return ioctl(c->source.fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+/*
+ * The longest idle one; else, of those that have owed a head for long enough, the oldest of the
+ * address with the most connections. NULL when there is none yet: *later_ms is when there may be.
+ */
+static struct client *who_yields(const struct proxy *p, int64_t *later_ms)
+{
+	struct client *first = NULL;
+
 	for (struct list_node *n = p->clients.first; n; n = n->next) {
 		struct client *c = container_of(n, struct client, node);
-		if (c->state == CLIENT_IDLE) {
-			client_close(c);
-			return true;
-		}
+		if (c->state == CLIENT_IDLE)
+			return c;
+		if (c->state != CLIENT_HEAD)
+			continue;
+		if (yields_at_ms(c) > loop_now_ms(p->loop))
+			*later_ms = yields_at_ms(c) < *later_ms ? yields_at_ms(c) : *later_ms;
+		else if ((!first || yields_before(c, first)) && !has_unread(c))
+			first = c;
 	}
-	loop_mod(&p->listener, 0);
+	return first;
+}
+
+/* Makes room for a newcomer, or stops accepting until there may be some. */
+static bool make_room(struct proxy *p)
+{
+	int64_t later_ms = INT64_MAX;
+
+	if (p->clients.len < p->conf->maxconn)
+		return true;
+	struct client *c = who_yields(p, &later_ms);
+	if (c) {
+		client_close(c);
+		return true;
+	}
+	loop_mod(&p->listener, 0); /* until somebody leaves, or */
+	if (later_ms < INT64_MAX)
+		(void)loop_timer_at(p->loop, &p->accept_timer, later_ms);
 	return false;
 }
 
@@ -379,6 +436,7 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 		return false;
 	}
 	list_append(&p->clients, &c->node);
+	(*crowd_of(p, &c->address))++;
 	account_connection(p);
 	if (p->clients.len > p->clients_max)
 		p->clients_max = p->clients.len;

@@ -6,7 +6,10 @@
 
 /*
  * The side towards the clients: accept, read heads, write answers. At limits.maxconn connections
- * the longest idle one gives way to a newcomer; when none is idle, newcomers wait in the backlog.
+ * the longest idle one gives way to a newcomer; when none is idle, one that has owed a whole head
+ * for HEAD_YIELDS_MS: of the address that has the most connections the oldest, so that no address
+ * keeps the others out by saying nothing. When there is none newcomers wait in the backlog. Whose
+ * the newcomer is does not matter: only who was accepted has an address, and cannot be put back.
  */
 MUST_CHECK int clients_start(struct proxy *p, struct err *e);
 /*

@@ -75,8 +75,8 @@ class Answer:
 class Conn:
     """A client's connection; `answer` reads one answer."""
 
-    def __init__(self, port, timeout=PATIENCE_S):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, timeout=PATIENCE_S, source="127.0.0.1"):
+        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self.reader = Reader(self.sock)
 
     def send(self, data):
@@ -175,9 +175,9 @@ class Proxy:
     def connect(self):
         return Conn(self.port)
 
-    def once(self, *args, **kwargs):
+    def once(self, *args, source="127.0.0.1", **kwargs):
         """One request on its own connection."""
-        c = Conn(self.port)
+        c = Conn(self.port, source=source)
         try:
             c.request(*args, **kwargs)
             return c.answer(head_only=args and args[0] == "HEAD")

@@ -698,6 +698,44 @@ def test_limits():
             c.close()
 
 
+def test_crowd():
+    """Connections that say nothing do not keep those of other addresses out."""
+    members = cluster(1)
+    with Proxy(members, limits="maxconn = 6") as proxy:
+        proxy.ready()
+        alone = Conn(proxy.port, source="127.0.0.2")
+        crowd = [Conn(proxy.port, source="127.0.0.3") for _ in range(4)]
+        others = [Conn(proxy.port, source=f"127.0.0.{n}") for n in (4, 5, 6)]
+        for c in others:
+            c.request(target="/hang")
+        ok(crowd[0].closed() and crowd[1].closed(),
+           "of the address that has most the oldest make room, before their time is over")
+        members[0].release()
+        same([c.answer().status for c in others], [200] * 3, "newcomers are served")
+        for c in (alone, crowd[3]):
+            c.request()
+            ok(c.answer().status in (200, 408), "who has few, or came later, has all its time")
+        for c in (alone, *others, *crowd):
+            c.close()
+
+
+def test_room_after_pause():
+    """A proxy that had no time for a while does not take unread requests for silence."""
+    with Proxy(cluster(1), limits="maxconn = 1") as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        eventually(lambda: proxy.json()["clients"] == 1)
+        proxy.process.send_signal(signal.SIGSTOP)
+        newcomer = proxy.connect()
+        for conn in (newcomer, c):
+            conn.request()
+        time.sleep(1.2)
+        proxy.process.send_signal(signal.SIGCONT)
+        same([conn.answer().status for conn in (c, newcomer)], [200] * 2, "who said something in a pause is answered")
+        c.close()
+        newcomer.close()
+
+
 def test_room_by_idle():
     members = cluster(1)
     with Proxy(members, limits="maxconn = 2", timeouts="client_ms = 600000") as proxy:
