@@ -133,12 +133,15 @@ static void step_at_rest(struct clock *c, const struct clock_look *look, struct 
 	by_ms = base_ms - look->own.base_ms;
 	if (llabs(by_ms) <= CLOCK_NEAR_MS)
 		return;
-	if (!c->set)
+	if (!c->set) {
 		set(c, look, by_ms, v);
-	else if (!c->failed && look->now_ms - c->asked_ms < CLOCK_SET_GRACE_MS)
-		v->ready = false;
-	else
+		return;
+	}
+	v->ready = c->failed || look->now_ms - c->asked_ms >= CLOCK_SET_GRACE_MS;
+	if (v->ready)
 		say(v, "the clock is %s off and could not be set", span(text, by_ms));
+	else
+		say(v, "waits until the clock is set");
 }
 
 /* Somebody set it back while Neo4j ran: its timers sleep until the time is reached again. */

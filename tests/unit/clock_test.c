@@ -183,7 +183,8 @@ static void test_set_once(void)
 	live(&l, 500);
 	ok(l.v.order == CLOCK_SET && !l.v.ready, "it is to be set, and Neo4j waits for it");
 	live(&l, 500);
-	ok(l.v.order == CLOCK_KEEP && !l.v.ready, "not twice");
+	ok(l.v.order == CLOCK_KEEP && !l.v.ready && l.v.why[0], "not twice, and it waits on: %s",
+		l.v.why);
 	struct life done = l;
 	done.look.own.base_ms += l.v.by_ms + DAY;
 	live(&done, 500);
