@@ -130,7 +130,11 @@ static void on_answer(void *arg, int code, const char *text)
 
 static void poll_fire(struct loop_timer *t)
 {
-	service_poll_now(container_of(t, struct service, poll));
+	struct service *s = container_of(t, struct service, poll);
+
+	/* The helper may be busy now: that must not have been the last time. */
+	loop_timer_set(s->loop, &s->poll, POLL_MS);
+	service_poll_now(s);
 }
 
 void service_watch(struct service *s, struct loop *l, const char *helper,

@@ -637,6 +637,18 @@ def test_odd(pi1, pi2, pi3):
     ok(pi3.state() == "held" and len(pi3.starts()) == starts, "also while nobody leads: " + pi3.why())
 
 
+def test_late_word(pi1):
+    """systemd's word comes when it should have been asked a second time already."""
+    pi1.mount()
+    pi1.write("mute", "")
+    pi1.start()
+    time.sleep(7)
+    os.unlink(os.path.join(pi1.root, "mute"))
+    ok(wait_for(lambda: "waits for pi2" in pi1.why()), "systemd's word counts also late: " + pi1.why())
+    pi1.write("unit.state", "active\n")
+    ok(wait_for(lambda: pi1.read("kills")), "and it is asked again: a Neo4j that nobody allowed ends")
+
+
 def test_configuration(node):
     def run(*args):
         r = subprocess.run([AGENT, "--root", node.root, *args], capture_output=True, text=True)
@@ -733,6 +745,7 @@ def main():
         cluster_life(top)
         short_life(top, "held", held_life)
         short_life(top, "lost", lambda nodes: test_lost_at_start(*nodes))
+        short_life(top, "late", lambda nodes: test_late_word(nodes[0]))
         short_life(top, "odd", lambda nodes: test_odd(*nodes))
     finally:
         shutil.rmtree(top, ignore_errors=True)
