@@ -1,7 +1,8 @@
 #!/bin/bash
 # A master whose card is full, and one whose card is read-only, on real machines with a real Neo4j
 # 3.5: it would answer "master" for ever while every write fails. Another one must become master,
-# nothing acknowledged may be missing, and the sick node must come back when it is mended.
+# nothing acknowledged may be missing, and the sick node must come back when it is mended. Likewise
+# one whose agent is gone: bramble-guard has to end its Neo4j.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -114,7 +115,32 @@ until_is 60 "$m" master
 must $? "pi$m is writable again"
 is "$(neo4j_pid)" "$neo4j" "its Neo4j was left alone"
 
+# --- an agent that is gone
+m=$(master)
+before=$(acked)
+# shellcheck disable=SC2317 # called through until_is
+guard_said() { inside "$m" journalctl --no-pager -o cat -u bramble-guard | grep -c 'killed, the lease is over'; }
+said=$(guard_said)
+inside "$m" systemctl mask --runtime bramble-agent 2>/dev/null
+inside "$m" systemctl kill -s KILL bramble-agent
+begin=$SECONDS
+until_is 60 0 neo4j_pid
+must $? "pi$m's agent is gone, and $((SECONDS - begin)) s later its Neo4j"
+is "$(agent_pid)" 0 "no other agent was begun"
+is "$(fetch -o /dev/null -w '%{http_code}' "http://$net.1$m:7474/")" 000 "nobody gets an answer from its Neo4j"
+until_is 10 $((said + 1)) guard_said
+must $? "it was the guard: $(inside "$m" journalctl --no-pager -o cat -u bramble-guard | tail -n 1)"
+until_is 120 yes is_another "$m"
+must $? "another one becomes master after $((SECONDS - begin)) s: pi$(master)"
+until_is 60 yes goes_on
+must $? "writes go on: $before acknowledged before, $(acked) now"
+inside "$m" systemctl unmask --runtime bramble-agent 2>/dev/null
+inside "$m" systemctl start bramble-agent
+until_is 240 serving field "$m" state
+must $? "its agent begins again, and it comes back: $(field "$m" neo4j)"
+
 # --- full
+until_is 60 yes has_master
 m=$(master) begin=$SECONDS
 inside "$m" sh -c 'cat /dev/zero >/srv/bramble/fill' 2>/dev/null
 before=$(acked)
