@@ -1,6 +1,7 @@
 #!/bin/bash
 # A cluster whose cluster.conf gives no addresses, on real machines without DHCP or DNS: each takes
-# a link-local address, the agents find each other, Neo4j and the proxy are told where everybody is.
+# a link-local address, the agents find each other, Neo4j and the proxy are told where everybody is,
+# also without avahi-daemon. The new cards get power one after the other, at moments that SEED draws.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -30,12 +31,23 @@ stop() { rehearse stop >/dev/null 2>&1; }
 cleanup_hooks+=(stop)
 fetch() { ip netns exec "bramble-$name" curl -s -m 10 "$@"; }
 eventually() { # WANT NAME COMMAND...
-  local got end=$((SECONDS + 120))
+  local got end=$((SECONDS + ${patience:-120}))
   until got=$("${@:3}") && [[ $got == "$1" ]]; do
     [[ $SECONDS -lt $end ]] || break
     sleep 0.5
   done
   is "$got" "$1" "$2"
+}
+# shellcheck disable=SC2317 # called through eventually, as some below
+formed() { rehearse status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["formed"])'; }
+new_card() { # NODE
+  local part file image=$scratch/$name.images/$1.img
+  for part in root:2 data:3; do
+    partition "$image" "${part#*:}"
+    file=$(find "$scratch" -name "$1.${part%:*}")
+    rm "$file" && dd if="$image" of="$file" bs=1M iflag=skip_bytes,count_bytes skip="$part_start" \
+      count="$part_size" conv=sparse status=none || return 1
+  done
 }
 addresses() { # as the supervisor's record has them
   rehearse status --json | python3 -c '
@@ -61,10 +73,28 @@ count() { # NODE
 
 log=$("$bramble" build "$conf" 2>&1)
 ok $? "the images are built" "$log"
-log=$("$bramble" rehearse "$conf" --detach --wait 240 --dir "$scratch" 2>&1)
-status=$?
-ok $status "three machines without addresses become one cluster" "$log"
-[[ $status -eq 0 ]] || {
+log=$("$bramble" rehearse "$conf" --detach --dir "$scratch" 2>&1)
+ok $? "three machines boot" "$log"
+for i in 1 2 3; do rehearse cut "pi$i"; done
+for i in 1 2 3; do
+  new_card "pi$i"
+  ok $? "pi$i gets a new card"
+done
+seed=${SEED:-$RANDOM}
+mapfile -t moments < <(python3 -c '
+import random, sys
+r = random.Random(int(sys.argv[1]))
+for second, n in sorted((r.randint(0, 30), n) for n in (1, 2, 3)):
+    print(second, "pi%d" % n)' "$seed")
+echo "# SEED=$seed: seconds until power:$(printf ' %s,' "${moments[@]}")"
+begin=$SECONDS
+for moment in "${moments[@]}"; do
+  read -r second node <<<"$moment"
+  until [[ $((SECONDS - begin)) -ge $second ]]; do sleep 0.2; done
+  rehearse boot "$node"
+done
+patience=240 eventually True "without addresses, and powered on one by one, they become one cluster" formed
+[[ $tap_bad -eq 0 ]] || {
   for i in 1 2 3; do
     rehearse logs "pi$i" 2>/dev/null | grep bramble- | tail -n 12 | sed 's/^/#   /'
   done
@@ -84,19 +114,39 @@ for i in 0 1 2; do
 done
 
 # Power back, at another address, for somebody wrote a bramble.txt: all follow.
-move() {
+move() { # ADDRESS
   rehearse exec pi2 -- mkdir -p /boot/firmware &&
     rehearse exec pi2 -- sh -c 'printf "%s\r\n" "$@" >/boot/firmware/bramble.txt' - \
-      'address = "169.254.77.77/16"' 'hostname = "kitchen"' &&
+      "address = \"$1/16\"" 'hostname = "kitchen"' &&
     rehearse exec pi2 -- sync && rehearse cut pi2 && rehearse boot pi2
 }
-move >/dev/null
+move 169.254.77.77 >/dev/null
 ok $? "a node's power is cut, and it comes back"
 eventually "${at[0]} 169.254.77.77 ${at[2]}" "at another address, which all know" seen "${at[0]}"
 eventually kitchen "it has its new name" rehearse exec pi2 -- hostname
 eventually '"row":[1]' "where its Neo4j is a member again" count pi2
 eventually 169.254.77.77:7474 "and the proxy looks for it" \
   rehearse exec pi3 -- sed -n 's/.*member "pi2".* http = "\([^"]*\)".*/\1/p' /etc/bramble/proxy.conf
+
+# Once more, and neither avahi-daemon nor what it remembers tells it where the others are.
+avahi=(avahi-daemon.socket avahi-daemon.service)
+no_avahi() { # NODE
+  rehearse exec "$1" -- sh -ec 'systemctl is-active -q avahi-daemon
+    systemctl mask "$@"
+    systemctl kill -s KILL avahi-daemon' - "${avahi[@]}" 2>/dev/null
+}
+avahis() { for i in 1 2 3; do rehearse exec "pi$i" -- systemctl is-active avahi-daemon; done | grep -xc active; }
+for i in 1 2 3; do
+  no_avahi "pi$i"
+  ok $? "pi$i's avahi-daemon is killed"
+done
+rehearse exec pi2 -- rm /srv/bramble/bramble.peers && move 169.254.77.78 >/dev/null
+ok $? "a node forgets where the others are, its power is cut, and it comes back"
+for i in "${at[0]}" 169.254.77.78 "${at[2]}"; do
+  eventually "${at[0]} 169.254.77.78 ${at[2]}" "the agent at $i finds all" seen "$i"
+done
+is "$(avahis)" 0 "none has an avahi-daemon"
+eventually '"row":[1]' "its Neo4j is a member again" count pi2
 stop
 ok $? "the rehearsal stops"
 done_testing
