@@ -97,7 +97,7 @@ class Round:
             "acked": acked, "unknown": unknown, "refused": refused, "lost": lost,
             "doubled": doubled, "two_masters": len(two_at_once(self.watch.history)),
             "wedged": 0 if serves and asked else 1, "untold": int(self.untold),
-            "notes": self.notes,
+            "failed": unknown + refused if self.fault.planned else 0, "notes": self.notes,
         }
 
 

@@ -95,6 +95,7 @@ def test_results():
     same([results.good({**r, k: 1}) for k in ("lost", "doubled", "two_masters", "wedged")],
          [False] * 4, "lost, twice, two masters, wedged: not good")
     same(results.good({**r, "untold": 1}), False, "nor where a node said not what is wrong with it")
+    same(results.good({**r, "failed": 1}), False, "nor where a write failed though all was planned")
     same(results.played([r], "power-cut", 1, 1, "abc"), True, "played")
     same(results.played([r], "power-cut", 1, 1, "def"), False, "not with these programs")
     page = results.page([r, bad], FAULTS)

@@ -85,6 +85,12 @@ class Machines:
             self.rehearse("boot", n)
             self.off.discard(n)
 
+    def command(self, name, *words):
+        """What a person would type on a PC in the cluster's network."""
+        return subprocess.run(
+            ["ip", "netns", "exec", self.netns, self.bramble, name, self.conf, *words], check=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True).stdout
+
     # --- inside
 
     def run(self, node, *argv, check=True):

@@ -80,8 +80,9 @@ def played(results, fault, number, seed, tested, count=3, quick=False):
 
 
 def good(r):
-    """Rounds of before did not ask whether a node says what is wrong with it."""
-    return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"] or r.get("untold"))
+    """Rounds of before did not ask whether a node says what is wrong with it, and nothing was planned."""
+    return not (r["lost"] or r["doubled"] or r["two_masters"] or r["wedged"] or r.get("untold") or
+                r.get("failed"))
 
 
 def pair(rounds, key):

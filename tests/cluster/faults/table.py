@@ -31,6 +31,7 @@ class Fault:
     heal: Callable
     seconds: tuple = (15, 45)  # at least and at most, between strike and heal
     says: str = ""             # in what the victim's agent says of itself before that
+    planned: bool = False      # then no write may fail
 
 
 # --- whom
@@ -254,6 +255,11 @@ def clone(r):
     r.machines.run(r.victim, "systemctl", "start", "bramble-agent")
 
 
+def switch_over(r):
+    """By a person's word; it is over when another one is master, and the former one is its slave."""
+    r.note(r.machines.command("switchover", another(r)).strip().splitlines()[-1])
+
+
 FAULTS = [
     Fault("power-cut", "one node loses power, in turn", in_turn, power_off, power_on),
     Fault("power-cut-all", "all lose power within two seconds", nobody, all_off, all_on, (0, 5)),
@@ -296,4 +302,6 @@ FAULTS = [
           put_back(CONF), (20, 40), "the store belongs to"),
     Fault("clone", "a slave's card becomes a copy of another node's", a_slave, clone,
           put_back(CONF, MARKER, MEMORY), (30, 50)),
+    Fault("switchover", "a person has another node be the master: no write may fail", the_master,
+          switch_over, nothing, (5, 15), planned=True),
 ]
