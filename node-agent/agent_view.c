@@ -84,6 +84,7 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		.fit = formation_fit(&a->formation, in),
 		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
 		.next = a->marker.state == MARKER_RESTORE,
+		.unasked = !a->service.answered,
 		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,

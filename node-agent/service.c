@@ -96,6 +96,7 @@ static void take_show(struct service *s, int code, const char *text)
 	if (code && !s->silent)
 		log_error("%s: how it is cannot be learned: %s", UNIT, text);
 	s->silent = code != 0;
+	s->answered |= !code;
 	if (s->state == SERVICE_RUNNING && before != s->state)
 		log_info("%s: runs, main process %ld", UNIT, s->main_pid);
 	else if (before == SERVICE_RUNNING && s->state == SERVICE_STOPPED)

@@ -24,6 +24,7 @@ struct service {
 	struct helper_client helper;
 	enum service_state state;
 	long main_pid;              /* of the unit; 0: none */
+	bool answered;              /* it has been known once how it is */
 	enum service_action wanted; /* asked for while another was under way; SHOW: nothing */
 	enum service_action doing;  /* what the helper does */
 	enum service_action ending; /* how it was last told to end; SHOW: it was not */

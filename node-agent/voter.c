@@ -171,6 +171,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.neo4j_run = ours            ? v->runtime.run
 			     : look->process ? RUN_UNKNOWN
 					     : 0,
+		.unasked = !ours && look->unasked,
 		.formed = ours && v->runtime.formed,
 		.lease_ms = v->lease_ms,
 		.copies = look->copies,

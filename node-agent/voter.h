@@ -34,7 +34,8 @@ struct voter_look {
 	bool held; /* p3 is not there, or not this node's: nothing may be written */
 	bool fit, whole;
 	bool next;    /* a store waits to take the place of this one (MARKER_RESTORE) */
-	bool process; /* one may exist */
+	bool process; /* one may exist ... */
+	bool unasked; /* ... for the service manager has not answered this agent yet */
 	enum neo4j_role role;
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
 	bool copies;                   /* it writes a store */

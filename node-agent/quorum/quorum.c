@@ -374,9 +374,10 @@ static void watch_wedge(struct quorum *q)
 {
 	bool led = quorum_count_of(q, quorum_is_leading), rests = !q->mine.neo4j_run;
 	unsigned beginner = quorum_beginner(q);
-	/* That one begins alone is no election: the others may need minutes to come. */
+	/* That one begins alone is no election: the others start only now, and may need minutes. */
 	bool comes = beginner == q->self ? q->mine.role == NEO4J_MASTER : beginner && !q->formed;
 	bool begins = !q->elected && quorum_any_formed(q) && !comes;
+	bool alone = beginner == q->self && comes;
 
 	if (led) {
 		q->leading_ms = q->now_ms;
@@ -386,8 +387,9 @@ static void watch_wedge(struct quorum *q)
 	}
 	q->elected = !rests && (q->elected || begins);
 	q->settled = !rests && (q->settled || (led && q->formed));
-	if (led || rests || begins || quorum_count_of(q, copies))
+	if (led || rests || begins || (alone && !q->alone) || quorum_count_of(q, copies))
 		q->led_ms = q->now_ms;
+	q->alone = !rests && (q->alone || alone);
 	if (led || rests)
 		q->wedged = false;
 	else if (q->now_ms - q->led_ms >= patience(q))
@@ -515,7 +517,10 @@ static void watch_slave(struct quorum *q, const struct quorum_look *look, bool b
 		q->slave_ms = q->now_ms;
 }
 
-/* One that was started by nobody who wrote down for which run may be of any there was. */
+/*
+ * One that was started by nobody who wrote down for which run may be of any there was; but not of
+ * one that was heard of since, where there may be none at all.
+ */
 static void note_run(struct quorum *q, uint64_t run)
 {
 	if (!run)
@@ -595,7 +600,8 @@ void quorum_step(
 
 	*v = (struct verdict){.why = ""};
 	q->now_ms = q->stepped_ms = now_ms;
-	note_run(q, look->neo4j_run);
+	if (!look->unasked)
+		note_run(q, look->neo4j_run);
 	watch_slave(q, look, blind);
 	take_look(q, look);
 	if (quorum_any_formed(q))

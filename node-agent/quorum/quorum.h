@@ -215,6 +215,7 @@ struct quorum {
 	bool wedged;                /* this Neo4j was without a master for too long */
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */
+	bool alone;                 /* it began alone, and has been master */
 	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
@@ -256,6 +257,7 @@ struct quorum {
 struct quorum_look {
 	bool whole, fit;
 	uint64_t neo4j_run; /* the run its Neo4j was started for; 0: no process exists */
+	bool unasked; /* nobody knows yet whether one does: it would be of before this agent */
 	/* Of an agent before this one in the same boot, from /run; else zero. */
 	bool formed;      /* that Neo4j has been master or slave */
 	int64_t lease_ms; /* verdict.lease_ms */

@@ -229,6 +229,20 @@ static void test_ends(void)
 	ok(verdict[1].neo4j == NEO4J_KILL, "until that one has ended: %s", verdict[1].why);
 }
 
+/* Boards that need minutes each: the others' are counted from when they can come. */
+static void test_slow(void)
+{
+	begin();
+	live(10000);
+	runs(2, NEO4J_UNKNOWN, 0);
+	live(QUORUM_WEDGE_MS - 10000);
+	runs(2, NEO4J_MASTER, 2);
+	live(QUORUM_WEDGE_MS - 10000);
+	ok(verdict[2].neo4j == NEO4J_AS_IT_IS, "a slow one that begins lives: %s", verdict[2].why);
+	live(20000);
+	ok(verdict[2].neo4j == NEO4J_KILL, "until nobody comes for too long: %s", verdict[2].why);
+}
+
 static void test_agent_restarts(void)
 {
 	struct manifest expected = {.n = ALL, .member = {{.id = 1}, {.id = 2}, {.id = 3}}};
@@ -428,6 +442,7 @@ int main(void)
 	test_ha_server();
 	test_open();
 	test_ends();
+	test_slow();
 	test_agent_restarts();
 	test_fails();
 	test_begins_again();

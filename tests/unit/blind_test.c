@@ -307,8 +307,36 @@ static void test_arbiter(void)
 	is_int(begin_without_3(false), NEO4J_START, "two of four are");
 }
 
+/* It was away when 1 and 3 began run 2, and hears of that before anybody has looked for its Neo4j.
+ */
+static void test_away(bool unasked)
+{
+	struct quorum *q = begin(&first_of_1);
+	struct quorum_look look = {.whole = true, .neo4j_run = UINT64_MAX, .unasked = unasked};
+	struct manifest later = q->d.manifest;
+	struct word w = {.incarnation = 13,
+		.epoch = 2,
+		.run = 2,
+		.part = WORD_MANIFEST,
+		.whole = true,
+		.fit = true};
+	struct verdict v;
+
+	later.epoch = later.run = 2;
+	w.granted = w.basis = w.followed = w.touched = (struct mastership){2, 2, 1};
+	quorum_seen(q, 3, 500);
+	quorum_hear(q, 3, &w, &later, 500);
+	quorum_step(q, &look, 500, &v);
+	is_int((long)q->d.manifest.run, 2, "it learns of run 2");
+	is_int((long)q->d.touched.run, unasked ? 1 : 2,
+		unasked ? "in which no Neo4j from before can have been"
+			: "in which one that runs may be");
+}
+
 int main(void)
 {
+	test_away(true);
+	test_away(false);
 	test_arbiter();
 	test_hung();
 	test_emptied();
