@@ -1,7 +1,7 @@
 #!/bin/bash
-# What a person tells a live cluster, on real machines with a real Neo4j 3.5: another master under
-# writes, power off in order, and to go on from one card when two of three are lost. No acknowledged
-# write may be missing afterwards.
+# What a person asks and tells a live cluster, on real machines with a real Neo4j 3.5: how it is, another
+# master under writes, power off in order, and to go on from one card when two of three are lost. No
+# acknowledged write may be missing afterwards.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -49,6 +49,16 @@ until_is 120 yes has_master
 must $? "a majority grants a master"
 until_is 60 3 serving 1
 must $? "and all three serve"
+status() { ip netns exec "$netns" "$bramble" status "$@" 2>&1; }
+said=$(status "$net.12")
+like "$said" "^$name, as pi2 at $net.12 sees it: formed" "bramble status: $(head -n 1 <<<"$said")"
+is "$(grep -Ec '^pi[123] +data[a-z,]* +serving +(master|slave) +[0-9]+ +'"$net.1[123]" <<<"$said")" 3 "with a line for each"
+said=$(status --json "$net.12:7470" | python3 -c '
+import json, sys
+c = json.load(sys.stdin)
+print(c["cluster"], *(n["name"] for n in c["nodes"] if n["state"] == "serving"),
+      *("%s writable" % n["name"] for n in c["nodes"] if n["writable"]))' 2>&1)
+is "$said" "$name pi1 pi2 pi3 pi$(master) writable" "and as JSON"
 like "$(tell logs pi1 --unit bramble-agent --lines 20)" 'pi1: serving' "the journal of an agent"
 like "$(tell logs pi1)" 'Remote interface available|Started' "and of a Neo4j"
 
@@ -95,6 +105,7 @@ like "$said" "pi$before: powers off\$" "the master last"
 powered() { rehearse status --json | grep -c '"pid": [1-9]'; }
 until_is 120 0 powered
 must $? "and all have no power any more ($(powered) with)"
+fails 1 "no agent answers at $net.12" "bramble status says so" status "$net.12"
 
 # --- two of three cards are gone for good
 said=$("$bramble" rehearse boot --cluster "$name" pi2 2>&1)
