@@ -85,21 +85,21 @@ static void drained(struct loop_timer *t)
 	loop_stop(proxy.loop);
 }
 
-/* Whoever waits for nothing is closed, the rest gets DRAIN_MS to finish. */
-static void drain(struct proxy *p)
+/* Whoever waits for nothing is closed, the rest gets some time to finish. */
+static void drain(struct proxy *p, int64_t ms)
 {
 	p->draining = true;
 	clients_drain(p);
 	bolt_drain(p);
 	loop_timer_init(&drain_timer, drained);
-	(void)loop_timer_set(p->loop, &drain_timer, DRAIN_MS);
+	(void)loop_timer_set(p->loop, &drain_timer, ms);
 	proxy_kick(p);
 }
 
 static void left_long_ago(struct loop_timer *t)
 {
 	(void)t;
-	drain(&proxy);
+	drain(&proxy, proxy_conf_leave_ms(proxy.conf) - LEAVE_MS);
 }
 
 static void on_stop(void *arg, int signo)
@@ -115,7 +115,7 @@ static void on_stop(void *arg, int signo)
 		notify_stopping(); /* else the next process is the service */
 	handover_give_up(p->handover);
 	loop_timer_del(&drain_timer);
-	drain(p);
+	drain(p, DRAIN_MS);
 }
 
 /* The next process serves: what is here may end in peace, but not for ever. */

@@ -486,6 +486,13 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free(conf);
 }
 
+int64_t proxy_conf_leave_ms(const struct proxy_conf *conf)
+{
+	int64_t ms = conf->hold_ms + conf->server_ms;
+
+	return ms > LEAVE_MIN_MS ? ms : LEAVE_MIN_MS;
+}
+
 bool proxy_conf_bolt(const struct proxy_conf *conf)
 {
 	for (size_t i = 0; i < conf->nmembers; i++) {

@@ -71,8 +71,9 @@ static void pipe_ready(struct loop_source *s, uint32_t events)
 		failed(h, "ended before it served");
 		return;
 	}
-	account_event(h->proxy, LOG_LEVEL_INFO, "reload: process %d serves, this one leaves",
-		(int)h->next);
+	account_event(h->proxy, LOG_LEVEL_INFO,
+		"reload: process %d serves, this one leaves, within %lld s", (int)h->next,
+		(long long)proxy_conf_leave_ms(h->proxy->conf) / 1000);
 	notify_main(h->next);
 	end(h);
 	h->leave(h->proxy);

@@ -151,7 +151,7 @@ def test_changes():
 
 def test_long_request():
     members = cluster(1)
-    with Reloaded(members) as proxy:
+    with Reloaded(members, timeouts="server_ms = 70000", pool="hold_ms = 50000") as proxy:
         proxy.ready()
         busy, idle = proxy.connect(), proxy.connect()
         busy.request("POST", "/hang", WRITE)
@@ -161,6 +161,7 @@ def test_long_request():
         first = proxy.pid()
         proxy.reload()
         same(proxy.once().status, 200, "the next process serves")
+        ok(proxy.said("this one leaves, within 120 s"), "the one before has as long as any request may take")
         idle.request()
         same(idle.answer().field("Connection"), "close", "a kept connection ends with its next answer")
         members[0].release()

@@ -107,6 +107,25 @@ static void test_defaults(void)
 	proxy_conf_free(c);
 }
 
+/* No request that came before a reload is cut by it while it may still get its answer. */
+static void test_leave(void)
+{
+	static const struct {
+		int64_t hold_ms, server_ms, want;
+	} cases[] = {
+		{45000, 50000, 95000},
+		{0, 600000, 600000},
+		{100, 100, LEAVE_MIN_MS},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const struct proxy_conf c = {
+			.hold_ms = cases[i].hold_ms, .server_ms = cases[i].server_ms};
+		is_int(proxy_conf_leave_ms(&c), cases[i].want, "hold %lld, server %lld",
+			(long long)c.hold_ms, (long long)c.server_ms);
+	}
+}
+
 #define SMALL HTTP "limits { maxconn = 10 }\nmembers { maxconn = 4 }\n"
 #define BOLT                                                                                     \
 	"member \"b\" { id = 1 http = \"1.2.3.4:1\" bolt = \"1.2.3.4:2\" }\nbolt { maxconn = 5 " \
@@ -177,6 +196,7 @@ int main(void)
 	test_example();
 	test_defaults();
 	test_bad();
+	test_leave();
 	test_descriptors();
 	test_password();
 	return done();
