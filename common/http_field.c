@@ -27,6 +27,7 @@ static const struct {
 	NAME("Connection", FIELD_CONNECTION),
 	NAME("Keep-Alive", FIELD_KEEP_ALIVE),
 	NAME("access-mode", FIELD_ACCESS_MODE),
+	NAME("Max-Forwards", FIELD_MAX_FORWARDS),
 	NAME("Authorization", FIELD_AUTHORIZATION),
 	NAME("Content-Length", FIELD_CONTENT_LENGTH),
 	NAME("Sec-Fetch-Site", FIELD_SEC_FETCH_SITE),

@@ -135,6 +135,28 @@ static void drop_body(struct client *c)
 	} while (c->in.len < before);
 }
 
+/* The proxy's own; fields is "" or complete lines. */
+static void put_answer(
+	struct client *c, unsigned status, const char *type, const char *fields, struct slice body)
+{
+	drop_body(c);
+	c->close |= !c->keep_alive || !c->x.request.done || c->proxy->draining;
+	account_answer(c, status, true);
+	buf_printf(&c->out, "HTTP/1.1 %u %s\r\n%sContent-Length: %zu\r\n%sConnection: %s\r\n\r\n",
+		status, http_reason(status), type, body.n, fields,
+		c->close ? "close" : "keep-alive");
+	if (!c->x.is_head)
+		buf_add(&c->out, body.p, body.n);
+	client_enter(c, CLIENT_FLUSHING);
+	loop_mod(&c->source, EPOLLOUT);
+}
+
+void client_answer_options(struct client *c)
+{
+	put_answer(c, 200, "", "Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n",
+		(struct slice){"", 0});
+}
+
 void client_answer(struct client *c, unsigned status, const char *code, const char *fields,
 	const char *fmt, ...)
 {
@@ -148,17 +170,8 @@ void client_answer(struct client *c, unsigned status, const char *code, const ch
 	buf_printf(&body, "{\"results\":[],\"errors\":[{\"code\":\"%s\",\"message\":", code);
 	text_json(&body, why);
 	buf_puts(&body, "}]}\n");
-	drop_body(c);
-	c->close |= !c->keep_alive || !c->x.request.done || c->proxy->draining;
-	account_answer(c, status, true);
-	buf_printf(&c->out,
-		"HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n%s"
-		"Connection: %s\r\n\r\n",
-		status, http_reason(status), body.len, fields, c->close ? "close" : "keep-alive");
-	if (!c->x.is_head)
-		buf_add(&c->out, buf_str(&body), body.len);
-	client_enter(c, CLIENT_FLUSHING);
-	loop_mod(&c->source, EPOLLOUT);
+	put_answer(c, status, "Content-Type: application/json\r\n", fields,
+		(struct slice){buf_str(&body), body.len});
 }
 
 static void refuse_head(struct client *c, unsigned status)

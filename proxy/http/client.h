@@ -42,5 +42,7 @@ void client_close(struct client *c);
  */
 void client_answer(struct client *c, unsigned status, const char *code, const char *fields,
 	const char *fmt, ...) PRINTF(5, 6);
+/* To an OPTIONS that is the proxy's own to answer; otherwise likewise. */
+void client_answer_options(struct client *c);
 
 #endif

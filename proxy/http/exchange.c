@@ -437,6 +437,14 @@ void exchange_begin(struct client *c, const struct http_head *h)
 		client_answer(c, 400, "Bramble.ClientError.Request", "",
 			"the target has segments \".\" or \"..\"");
 		return;
+	case INTAKE_LAST:
+		client_answer_options(c);
+		return;
+	case INTAKE_NO_LIMIT:
+		c->proxy->bad_requests++;
+		client_answer(c, 400, "Bramble.ClientError.Request", "",
+			"Max-Forwards is not one number");
+		return;
 	case INTAKE_NOBODYS:
 		answer_no_transaction(c);
 		return;

@@ -83,6 +83,18 @@ static enum intake put_head(struct client *c, const struct http_head *h)
 		       : INTAKE_NO_MEMORY;
 }
 
+/* Is it for a member? */
+static enum intake whose(const struct http_head *h)
+{
+	int forwards = rewrite_forwards(h);
+
+	if (slice_eq(h->method, "TRACE"))
+		return INTAKE_TRACE;
+	if (forwards == 0)
+		return INTAKE_LAST;
+	return forwards < -1 ? INTAKE_NO_LIMIT : INTAKE_OK;
+}
+
 enum intake intake_request(struct client *c, const struct http_head *h)
 {
 	struct exchange *x = &c->x;
@@ -97,7 +109,9 @@ enum intake intake_request(struct client *c, const struct http_head *h)
 		.waiter.from = c->address,
 		.bookmark = bookmark_read(h, c->proxy->bookmark_id, now_ms + 1),
 	};
-	enum intake r = slice_eq(h->method, "TRACE") ? INTAKE_TRACE : put_head(c, h);
+	enum intake r = whose(h);
+	if (r == INTAKE_OK)
+		r = put_head(c, h);
 	relay_start(&x->request, h->framing, h->content_length, h->framing);
 	buf_consume(&c->in, h->len);
 	return r;

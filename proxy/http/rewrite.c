@@ -7,6 +7,7 @@
 
 /* Room for the fields we add, most often. */
 #define OURS 240
+#define FORWARDS_MAX 1000000
 
 /* Between two neighbours only, or written by us. */
 static const uint32_t hop_by_hop = FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_KEEP_ALIVE) |
@@ -119,11 +120,38 @@ struct slice rewrite_authority(const struct http_head *h)
 	return field ? field->value : (struct slice){0};
 }
 
+int rewrite_forwards(const struct http_head *h)
+{
+	const struct http_field *f = http_find(h, FIELD_MAX_FORWARDS);
+	int n = 0;
+
+	if (!f || !(slice_eq(h->method, "OPTIONS") || slice_eq(h->method, "TRACE")))
+		return -1;
+	if (!f->value.n || http_find_next(h, f))
+		return -2;
+	for (size_t i = 0; i < f->value.n; i++) {
+		if (f->value.p[i] < '0' || f->value.p[i] > '9')
+			return -2;
+		n = n * 10 + (f->value.p[i] - '0');
+		n = n < FORWARDS_MAX ? n : FORWARDS_MAX;
+	}
+	return n;
+}
+
+static void put_forwards(int n, struct buf *out)
+{
+	buf_puts(out, "Max-Forwards: ");
+	buf_number(out, (uint64_t)n);
+	buf_puts(out, "\r\n");
+}
+
 void rewrite_request(const struct http_head *h, const char *client, const char *scheme,
 	struct slice host, bool plain, struct buf *out)
 {
 	struct slice authority = http_target_authority(h->target);
-	uint32_t but = hop_by_hop | of_requests | (plain ? FIELD_BIT(FIELD_ACCEPT_ENCODING) : 0);
+	int forwards = rewrite_forwards(h);
+	uint32_t but = hop_by_hop | of_requests | (plain ? FIELD_BIT(FIELD_ACCEPT_ENCODING) : 0) |
+		       (forwards > 0 ? FIELD_BIT(FIELD_MAX_FORWARDS) : 0);
 
 	buf_reserve(out, h->len + OURS);
 	buf_add(out, h->method.p, h->method.n);
@@ -133,6 +161,8 @@ void rewrite_request(const struct http_head *h, const char *client, const char *
 	buf_add(out, host.p, host.n);
 	buf_puts(out, "\r\n");
 	copy_fields(h, NULL, but, out);
+	if (forwards > 0)
+		put_forwards(forwards - 1, out);
 	put_forwarded(h, client, scheme, host, out);
 	put_framing(h->framing, h->content_length, out);
 	buf_puts(out, "\r\n");

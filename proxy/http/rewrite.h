@@ -16,6 +16,12 @@
 struct slice rewrite_authority(const struct http_head *h);
 
 /*
+ * How many may still pass this on (RFC 9110 7.6.2), which only OPTIONS and TRACE say; -1 where it
+ * does not matter, -2 where it cannot be told.
+ */
+int rewrite_forwards(const struct http_head *h);
+
+/*
  * host is that authority, client the client's address, scheme what it asked by. plain: the answer's
  * body will have to be read here, so the member is not told which codings the client understands.
  */

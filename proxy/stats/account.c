@@ -93,7 +93,7 @@ char account_ended_by(const struct client *c)
 		if (a->status == own[i].status)
 			return own[i].who;
 	}
-	return a->own ? 'P' : '-';
+	return a->own && a->status >= 400 ? 'P' : '-';
 }
 
 static void count_abort(struct client *c)

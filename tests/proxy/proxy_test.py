@@ -523,6 +523,21 @@ def test_refused_after_head():
         c.close()
 
 
+def test_options():
+    """Max-Forwards: 0 (RFC 9110 7.6.2)."""
+    members = cluster(1)
+    with Proxy(members) as proxy:
+        proxy.ready()
+        c = proxy.connect()
+        for _ in range(2):
+            c.request("OPTIONS", "/echo", "Max-Forwards: 0\r\n", b"{}")
+            a = c.answer()
+            same((a.status, a.body, {"GET", "POST", "DELETE"} <= set((a.field("Allow") or "").split(", "))),
+                 (200, b"", True), "an OPTIONS that may go no further is told what is allowed")
+        same(members[0].seen, [], "and goes no further")
+        c.close()
+
+
 def test_bad_answers():
     members = cluster(1)
     with Proxy(members) as proxy:

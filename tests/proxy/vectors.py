@@ -4,11 +4,12 @@
 Our own data: the rules are RFC 9110 and RFC 9112, the ideas are common knowledge of request
 smuggling. Each is (rule, name, bytes, want): want is REFUSED (a 4xx or 5xx of the proxy's own, the
 connection closed, no member saw anything), STRICT (the same, but the RFC lets a lenient recipient
-go on: nothing may be smuggled all the same), or PASSED (the member saw one request).
+go on: nothing may be smuggled all the same), OWN (200, and no member saw anything), or PASSED (the
+member saw one request; with a field behind it, that among its fields).
 After each the proxy is sent nothing more; what a member sees beyond one request was smuggled.
 """
 
-REFUSED, STRICT, PASSED = "refused", "strict", "passed"
+REFUSED, STRICT, OWN, PASSED = "refused", "strict", "own", "passed"
 
 GET = b"GET /x HTTP/1.1\r\nHost: a\r\n"
 POST = b"POST /x HTTP/1.1\r\nHost: a\r\n"
@@ -143,6 +144,20 @@ VECTORS = [
     ("9110 5.5", "an empty value", GET + b"X:\r\n\r\n", PASSED),
     ("9110 7.8", "Upgrade is not passed on", GET + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", PASSED),
     ("9110 9.3.7", "OPTIONS *", b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", PASSED),
+    # RFC 9110 7.6.2: how far an OPTIONS and a TRACE may go
+    ("9110 7.6.2", "OPTIONS that may go no further", b"OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n\r\n", OWN),
+    ("9110 7.6.2", "OPTIONS * that may go no further", b"OPTIONS * HTTP/1.1\r\nHost: a\r\nMax-Forwards: 00\r\n\r\n", OWN),
+    ("9110 7.6.2", "OPTIONS that may go further", b"OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 10\r\n\r\n", PASSED,
+     ("Max-Forwards", "9")),
+    ("9110 7.6.2", "OPTIONS with a limit that is no number",
+     b"OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: -1\r\nConnection: close\r\n\r\n", STRICT),
+    ("9110 7.6.2", "OPTIONS with two limits",
+     b"OPTIONS /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 1\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n", STRICT),
+    ("9110 7.6.2", "TRACE that may go no further",
+     b"TRACE /x HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n", REFUSED),
+    ("9110 7.6.2", "a limit for GET says nothing", GET + b"Max-Forwards: 0\r\n\r\n", PASSED, ("Max-Forwards", "0")),
+    ("9110 15.2", "no interim answer to HTTP/1.0",
+     b"POST /continue HTTP/1.0\r\nHost: a\r\nContent-Length: 0\r\n\r\n", PASSED),
     ("9110 10.1.1", "an unknown expectation", GET + b"Expect: 200-ok\r\n\r\n", STRICT),
     # smuggling in a length's body: the member must see one request
     ("9112 6.3", "a request inside a body", POST + b"Content-Length: %d\r\n\r\n" % len(SMUGGLED) + SMUGGLED, PASSED),

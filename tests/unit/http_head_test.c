@@ -367,6 +367,7 @@ static void test_names(void)
 		{"host", "HOST", FIELD_HOST},
 		{"keep-alive", "KEEP-ALIVE", FIELD_KEEP_ALIVE},
 		{"location", "LOCATION", FIELD_LOCATION},
+		{"max-forwards", "MAX-FORWARDS", FIELD_MAX_FORWARDS},
 		{"origin", "ORIGIN", FIELD_ORIGIN},
 		{"proxy-authenticate", "PROXY-AUTHENTICATE", FIELD_PROXY_AUTHENTICATE},
 		{"proxy-connection", "PROXY-CONNECTION", FIELD_PROXY_CONNECTION},
