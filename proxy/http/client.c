@@ -380,8 +380,8 @@ static bool has_unread(const struct client *c)
 }
 
 /*
- * The longest idle one; else, of those that have owed a head for long enough, the oldest of the
- * address with the most connections. NULL when there is none yet: *later_ms is when there may be.
+ * The longest idle one; else, of those that owe a head, the oldest of the address with the most
+ * connections. NULL when there is none, or when that has not had its time: *later_ms is when.
  */
 static struct client *who_yields(const struct proxy *p, int64_t *later_ms)
 {
@@ -391,28 +391,30 @@ static struct client *who_yields(const struct proxy *p, int64_t *later_ms)
 		struct client *c = container_of(n, struct client, node);
 		if (c->state == CLIENT_IDLE)
 			return c;
-		if (c->state != CLIENT_HEAD)
-			continue;
-		if (yields_at_ms(c) > loop_now_ms(p->loop))
-			*later_ms = yields_at_ms(c) < *later_ms ? yields_at_ms(c) : *later_ms;
-		else if ((!first || yields_before(c, first)) && !has_unread(c))
+		if (c->state == CLIENT_HEAD && (!first || yields_before(c, first)) &&
+			!has_unread(c))
 			first = c;
 	}
-	return first;
+	if (!first || yields_at_ms(first) <= loop_now_ms(p->loop))
+		return first;
+	*later_ms = yields_at_ms(first);
+	return NULL;
 }
 
-/* Makes room for a newcomer, or stops accepting until there may be some. */
-static bool make_room(struct proxy *p)
+/*
+ * May a newcomer come? *yields then has to go for it, NULL: nobody. Else no more are accepted until
+ * one may.
+ */
+static bool has_room(struct proxy *p, struct client **yields)
 {
 	int64_t later_ms = INT64_MAX;
 
+	*yields = NULL;
 	if (p->clients.len < p->conf->maxconn)
 		return true;
-	struct client *c = who_yields(p, &later_ms);
-	if (c) {
-		client_close(c);
+	*yields = who_yields(p, &later_ms);
+	if (*yields)
 		return true;
-	}
 	loop_mod(&p->listener, 0); /* until somebody leaves, or */
 	if (later_ms < INT64_MAX)
 		(void)loop_timer_at(p->loop, &p->accept_timer, later_ms);
@@ -461,19 +463,24 @@ void client_adopt(struct proxy *p, int fd, const struct sockaddr_storage *from, 
 {
 	struct sockaddr_storage own = {0};
 	socklen_t len = sizeof(own);
+	struct client *yields;
+	bool room = has_room(p, &yields);
 
 	if (!from)
 		(void)getpeername(fd, (struct sockaddr *)&own, &len);
-	if (!make_room(p) || !client_new(p, fd, from ? from : &own, tls))
+	if (yields)
+		client_close(yields);
+	if (!room || !client_new(p, fd, from ? from : &own, tls))
 		close(fd);
 }
 
 static void listener_ready(struct loop_source *s, uint32_t events)
 {
 	struct proxy *p = container_of(s, struct proxy, listener);
+	struct client *yields;
 
 	(void)events;
-	for (int i = 0; i < ACCEPT_BATCH && make_room(p); i++) {
+	for (int i = 0; i < ACCEPT_BATCH && has_room(p, &yields); i++) {
 		struct sockaddr_storage from;
 		int fd = net_accept(s->fd, &from);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
@@ -483,6 +490,8 @@ static void listener_ready(struct loop_source *s, uint32_t events)
 		}
 		if (fd < 0)
 			return;
+		if (yields)
+			client_close(yields); /* not before somebody is there to take the place */
 		if (!client_new(p, fd, &from, false))
 			close(fd);
 	}
