@@ -202,8 +202,8 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 		return;
 	in->verdict = &a->verdict;
 	int r = voter_step(&a->voter, &look, &a->verdict, &e);
-	if (yield_is_closed(&a->verbs.yield))
-		a->verdict.open = a->verdict.writable = false;
+	a->verdict.writable &= !yield_is_closed(&a->verbs.yield);
+	a->verdict.open &= !yield_is_shut(&a->verbs.yield, boottime_ms());
 	if (r == 0)
 		return;
 	a->mute = true;

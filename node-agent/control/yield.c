@@ -47,7 +47,7 @@ static bool is_done(const struct yield *y, const struct yield_look *look)
 {
 	int64_t ms = look->now_ms - y->since_ms;
 
-	return ms >= YIELD_SETTLE_MS &&
+	return ms >= YIELD_DRAIN_MS + YIELD_SETTLE_MS &&
 	       (!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS);
 }
 

@@ -16,6 +16,7 @@
  * chosen one is master. A master takes no more writes first. Whatever happens it comes back after
  * YIELD_REST_MS: nobody has to remember it.
  */
+#define YIELD_DRAIN_MS 2000  /* for what is under way: proxies ask agents once a second */
 #define YIELD_SETTLE_MS 2500 /* what the master tells of itself is as old as that */
 #define YIELD_QUIET_MS 10000 /* so long a master waits for its last writers */
 #define YIELD_CATCH_UP_MS 20000
@@ -56,6 +57,12 @@ void yield_step(struct yield *y, const struct yield_look *look);
 static inline bool yield_is_closed(const struct yield *y)
 {
 	return y->phase != YIELD_NONE;
+}
+/* May nobody come in any more? Whose request is cut does not know what became of it. */
+static inline bool yield_is_shut(const struct yield *y, int64_t now_ms)
+{
+	return y->phase == YIELD_RESTS ||
+	       (y->phase == YIELD_WAITS && now_ms - y->since_ms >= YIELD_DRAIN_MS);
 }
 /* Must Neo4j rest? */
 static inline bool yield_rests(const struct yield *y)

@@ -4,6 +4,8 @@
 #include "node-agent/control/yield.h"
 #include "tap.h"
 
+#define READY_MS (YIELD_DRAIN_MS + YIELD_SETTLE_MS)
+
 static const struct member pi3 = {.name = "pi3", .id = 3, .roles = ROLE_DATA};
 static struct yield y;
 static struct yield_look look;
@@ -30,32 +32,46 @@ static enum yield_phase after(int64_t ms)
 static void rests(void)
 {
 	begin();
-	ok(after(YIELD_SETTLE_MS) == YIELD_RESTS, "it rests");
+	ok(after(READY_MS) == YIELD_RESTS, "it rests");
 }
 
 static void test_waits(void)
 {
 	begin();
 	ok(yield_is_closed(&y) && !yield_rests(&y), "it takes no writes, and runs");
-	is_int(after(YIELD_SETTLE_MS - 1), YIELD_WAITS, "what it says of itself may be old");
+	is_int(after(READY_MS - 1), YIELD_WAITS, "what it says of itself may be old");
 	is_int(after(1), YIELD_RESTS, "then it rests");
 	ok(yield_is_closed(&y) && yield_rests(&y), "and takes no writes");
 
 	begin();
 	look.to_tx = 49;
-	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "not while one transaction is missing");
+	is_int(after(READY_MS), YIELD_WAITS, "not while one transaction is missing");
 	look.to_tx = 51;
 	is_int(after(1), YIELD_RESTS, "but when none is");
+}
+
+static void test_drains(void)
+{
+	begin();
+	after(YIELD_DRAIN_MS - 1);
+	ok(yield_is_closed(&y) && !yield_is_shut(&y, look.now_ms), "what is under way may finish");
+	after(1);
+	ok(yield_is_shut(&y, look.now_ms), "then nobody comes in");
+	after(YIELD_SETTLE_MS);
+	ok(yield_rests(&y) && yield_is_shut(&y, look.now_ms), "nor where it rests");
+	look.to_present = false;
+	after(500);
+	ok(!yield_is_shut(&y, look.now_ms), "until that is over");
 }
 
 static void test_last_writers(void)
 {
 	begin();
 	look.master = true;
-	after(YIELD_SETTLE_MS - 1);
+	after(READY_MS - 1);
 	look.last_tx = look.to_tx = 51;
 	is_int(after(1), YIELD_WAITS, "a master waits for those who were writing");
-	is_int(after(YIELD_SETTLE_MS), YIELD_RESTS, "until it is quiet");
+	is_int(after(READY_MS), YIELD_RESTS, "until it is quiet");
 	begin();
 	look.master = true;
 	for (int i = 0; i < YIELD_QUIET_MS / 500 - 1; i++) {
@@ -71,10 +87,10 @@ static void test_unknown(void)
 {
 	begin();
 	look.last_tx = TX_UNKNOWN;
-	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "who does not know what it has waits");
+	is_int(after(READY_MS), YIELD_WAITS, "who does not know what it has waits");
 	begin();
 	look.to_tx = TX_UNKNOWN;
-	is_int(after(YIELD_SETTLE_MS), YIELD_WAITS, "as for one who does not tell");
+	is_int(after(READY_MS), YIELD_WAITS, "as for one who does not tell");
 	is_int(after(YIELD_CATCH_UP_MS), YIELD_NONE, "and not for ever");
 	is_str(y.why, "pi3 does not catch up", "for a reason");
 }
@@ -119,6 +135,7 @@ static void test_never_elected(void)
 int main(void)
 {
 	test_waits();
+	test_drains();
 	test_last_writers();
 	test_unknown();
 	test_gone();
