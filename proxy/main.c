@@ -99,7 +99,7 @@ static void drain(struct proxy *p, int64_t ms)
 static void left_long_ago(struct loop_timer *t)
 {
 	(void)t;
-	drain(&proxy, proxy_conf_leave_ms(proxy.conf) - LEAVE_MS);
+	drain(&proxy, proxy_conf_finish_ms(proxy.conf));
 }
 
 static void on_stop(void *arg, int signo)

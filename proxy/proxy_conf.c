@@ -486,11 +486,11 @@ void proxy_conf_free(struct proxy_conf *conf)
 	free(conf);
 }
 
-int64_t proxy_conf_leave_ms(const struct proxy_conf *conf)
+int64_t proxy_conf_finish_ms(const struct proxy_conf *conf)
 {
 	int64_t ms = conf->hold_ms + conf->server_ms;
 
-	return ms > LEAVE_MIN_MS ? ms : LEAVE_MIN_MS;
+	return ms > FINISH_MIN_MS ? ms : FINISH_MIN_MS;
 }
 
 bool proxy_conf_bolt(const struct proxy_conf *conf)

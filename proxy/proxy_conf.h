@@ -55,11 +55,11 @@ MUST_CHECK struct proxy_conf *proxy_conf_load(const char *path, struct err *e);
 MUST_CHECK struct proxy_conf *proxy_conf_parse(const char *name, const char *text, struct err *e);
 void proxy_conf_free(struct proxy_conf *conf);
 /*
- * How long a process that another one follows may go on: as long as a request may wait and then be
- * without an answer, and at least LEAVE_MIN_MS.
+ * How long a request may take that has come to a process which another one follows: as long as it
+ * may wait and then be without an answer, and at least FINISH_MIN_MS.
  */
-#define LEAVE_MIN_MS 35000
-int64_t proxy_conf_leave_ms(const struct proxy_conf *conf);
+#define FINISH_MIN_MS 5000
+int64_t proxy_conf_finish_ms(const struct proxy_conf *conf);
 /* Is Bolt served? Without a port of its own it is on the HTTP port, where members speak it. */
 bool proxy_conf_bolt(const struct proxy_conf *conf);
 

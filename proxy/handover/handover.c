@@ -73,7 +73,7 @@ static void pipe_ready(struct loop_source *s, uint32_t events)
 	}
 	account_event(h->proxy, LOG_LEVEL_INFO,
 		"reload: process %d serves, this one leaves, within %lld s", (int)h->next,
-		(long long)proxy_conf_leave_ms(h->proxy->conf) / 1000);
+		(long long)(LEAVE_MS + proxy_conf_finish_ms(h->proxy->conf)) / 1000);
 	notify_main(h->next);
 	end(h);
 	h->leave(h->proxy);

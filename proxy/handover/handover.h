@@ -12,7 +12,7 @@
  * wrong, or a next process that does not come to serve in HANDOVER_MS, changes nothing.
  *
  * A client's kept connection is not closed under its hands: it gets "Connection: close" with its
- * next answer, or its end after LEAVE_MS. What is under way then ends by proxy_conf_leave_ms.
+ * next answer, or its end after LEAVE_MS. What is under way then has proxy_conf_finish_ms.
  */
 #define HEARING_MS 3000
 #define HANDOVER_MS 20000

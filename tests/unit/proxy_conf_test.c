@@ -107,21 +107,21 @@ static void test_defaults(void)
 	proxy_conf_free(c);
 }
 
-/* No request that came before a reload is cut by it while it may still get its answer. */
-static void test_leave(void)
+/* No request is cut by a reload while it may still get its answer. */
+static void test_finish(void)
 {
 	static const struct {
 		int64_t hold_ms, server_ms, want;
 	} cases[] = {
 		{45000, 50000, 95000},
 		{0, 600000, 600000},
-		{100, 100, LEAVE_MIN_MS},
+		{100, 100, FINISH_MIN_MS},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		const struct proxy_conf c = {
 			.hold_ms = cases[i].hold_ms, .server_ms = cases[i].server_ms};
-		is_int(proxy_conf_leave_ms(&c), cases[i].want, "hold %lld, server %lld",
+		is_int(proxy_conf_finish_ms(&c), cases[i].want, "hold %lld, server %lld",
 			(long long)c.hold_ms, (long long)c.server_ms);
 	}
 }
@@ -196,7 +196,7 @@ int main(void)
 	test_example();
 	test_defaults();
 	test_bad();
-	test_leave();
+	test_finish();
 	test_descriptors();
 	test_password();
 	return done();
