@@ -68,36 +68,40 @@ static void log_file_cleanup(struct log_file *f)
 		close(f->fd);
 }
 
-static int scan_from(const struct log_file *f, int64_t at, uint64_t *last, struct err *e)
+/* What begins in [at, to), and ends there or right behind it. */
+static int scan(const struct log_file *f, int64_t at, int64_t to, uint64_t *last, struct err *e)
 {
-	const int64_t size = f->st.st_size;
+	const int64_t size = f->st.st_size, end = to + COMMIT < size ? to + COMMIT : size;
 	const struct tx_range range = {
 		.above = f->before, .most = f->before + (uint64_t)size / LEAST + UNDER_WAY};
 	uint8_t block[BLOCK];
 
-	while (at < size) {
-		size_t n = size - at < BLOCK ? (size_t)(size - at) : BLOCK;
-		bool end = at + (int64_t)n == size;
+	while (at < to) {
+		size_t n = end - at < BLOCK ? (size_t)(end - at) : BLOCK;
+		bool whole = at + (int64_t)n == end;
 		if (io_pread_full(f->fd, block, n, at) < 0)
 			return err_errno(e, "cannot be read");
-		uint64_t found = tx_log_scan(block, n, end, &range);
+		uint64_t found = tx_log_scan(block, n, whole && end == size, &range);
 		*last = found > *last ? found : *last;
-		at += end ? (int64_t)n : (int64_t)n - COMMIT;
+		at += whole ? (int64_t)n : (int64_t)n - COMMIT;
 	}
 	return 0;
 }
 
-/* *last: 0 where it holds no commit. */
+/* From its end on, until something is found. *last: 0 where it holds no commit. */
 static int search(const struct log_file *f, uint64_t *last, struct err *e)
 {
+	int64_t from = f->st.st_size;
+
 	*last = 0;
-	for (int64_t tail = TX_LOG_TAIL; tail <= TX_LOG_MOST; tail *= 4) {
-		int64_t from = f->st.st_size - tail > HEADER ? f->st.st_size - tail : HEADER;
-		if (scan_from(f, from, last, e) < 0)
+	while (!*last && from > HEADER && f->st.st_size - from < TX_LOG_MOST) {
+		int64_t to = from;
+		from = to - TX_LOG_TAIL > HEADER ? to - TX_LOG_TAIL : HEADER;
+		if (scan(f, from, to, last, e) < 0)
 			return -1;
-		if (*last || from == HEADER)
-			return 0;
 	}
+	if (*last || from <= HEADER)
+		return 0;
 	return err_set(e, "no commit is found in its last %u MiB", TX_LOG_MOST >> 20);
 }
 
@@ -151,14 +155,14 @@ static int read_file(const char *folder, uint64_t n, bool newest, struct tx_log 
 	uint64_t last;
 	int r = open_file(path, &f, e);
 
-	if (r < 0)
-		return err_prefix(e, "%s", path);
-	if (r == 0 || (newest && is_as_it_was(l, &f.st)))
-		return 1;
-	if (search(&f, &last, e) < 0)
-		return err_prefix(e, "%s", path);
+	if (r >= 0 && newest && is_as_it_was(l, &f.st))
+		return l->unclear ? err_set(e, "%s: is unclear as it was", path) : 1;
 	if (newest)
 		mark(l, &f.st);
+	if (r < 0 || (r > 0 && search(&f, &last, e) < 0))
+		return err_prefix(e, "%s", path);
+	if (r == 0)
+		return 1;
 	if (newest || l->last < f.before)
 		l->last = f.before;
 	l->last = last > l->last ? last : l->last;
@@ -171,15 +175,12 @@ static int read_file(const char *folder, uint64_t n, bool newest, struct tx_log 
  */
 static int read_files(const char *folder, uint64_t newest, struct tx_log *l, struct err *e)
 {
-	struct tx_log now = *l;
 	int r = 0;
 
 	for (uint64_t n = newest; r == 0; n--)
-		r = read_file(folder, n, n == newest, &now, e);
-	if (r < 0)
-		return -1;
-	*l = now;
-	return 0;
+		r = read_file(folder, n, n == newest, l, e);
+	l->unclear = r < 0;
+	return r < 0 ? -1 : 0;
 }
 
 static void dir_cleanup(DIR **dir)

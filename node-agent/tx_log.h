@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_TX_LOG_H
 #define BRAMBLE_TX_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include "err.h"
@@ -21,7 +22,7 @@
  * than TX_LOG_TAIL that imitates a commit could hide what was before it.
  */
 #define TX_LOG_TAIL (1u << 20)  /* bytes at the end of a file that are searched ... */
-#define TX_LOG_MOST (64u << 20) /* ... and, while nothing is found in them, so many */
+#define TX_LOG_MOST (16u << 20) /* ... and, while nothing is found in them, so many */
 
 /* Pure. What looks like a commit has a number in this range. */
 struct tx_range {
@@ -34,9 +35,10 @@ struct tx_range {
  */
 uint64_t tx_log_scan(const uint8_t *p, size_t n, bool end, const struct tx_range *range);
 
-/* A log that was read, and what of it tells that it has changed since; zeros: none was. */
+/* A log that was read, and what of its newest file tells that it has changed since; zeros: none. */
 struct tx_log {
 	uint64_t last; /* no transaction in it has a higher number */
+	bool unclear;  /* nobody can tell */
 	dev_t device;
 	ino_t inode;
 	off_t size;
@@ -45,8 +47,8 @@ struct tx_log {
 
 /*
  * Reads the log in folder, unless it is as it was; one that is not there is empty, with 0 for its
- * last. -1: nobody can tell. The folder is Neo4j's: whatever lies there does not make the caller
- * wait.
+ * last. -1: nobody can tell; that is remembered likewise. The folder is Neo4j's: whatever lies
+ * there does not make the caller wait.
  */
 MUST_CHECK int tx_log_read(const char *folder, struct tx_log *l, struct err *e);
 

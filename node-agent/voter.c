@@ -120,26 +120,40 @@ static int save_lease(struct voter *v, const struct verdict *verdict, struct err
 	return 0;
 }
 
+/* Has this agent read it at rest, and Neo4j not been master or slave since? */
+static bool joins(const struct voter *v, const struct voter_look *look)
+{
+	return look->process && v->end.tx != TX_UNKNOWN && !v->runtime.formed;
+}
+
 /*
- * A store at rest, or one that a Neo4j had open already when this agent began. Once Neo4j is
- * started on it, it keeps its length for the others until Neo4j tells: what one that joins has got
+ * Where Neo4j does not tell, for it hangs, has another role since a moment, or refuses the agents'
+ * password. But one that has yet to join keeps for the others what it had at rest: what it has got
  * from the master by then is no branch, though that master may have told less.
  */
 static void see_end(struct voter *v, const struct voter_look *look)
 {
-	bool knew = v->end.tx != TX_UNKNOWN;
+	struct store_end now = v->end;
 	struct err e;
 
-	if ((look->process && knew) || !(identity_self(v->id)->roles & ROLE_DATA) ||
-		check_store(v, look->held, &e) < 0)
+	if ((look->process && (look->told || look->copies)) || joins(v, look) ||
+		!(identity_self(v->id)->roles & ROLE_DATA) || check_store(v, look->held, &e) < 0)
 		return;
-	if (store_end_read(&v->end, v->store, look->next, &e) < 0 && knew)
+	bool known = store_end_read(&now, v->store, look->next, &e) == 0;
+	if (!known && !v->endless)
 		log_warn("how far the store goes cannot be told: %s", e.msg);
+	v->endless = !known;
+	/* What is written to may be hard to read for a moment. */
+	if (known || !look->process || v->end.tx == TX_UNKNOWN)
+		v->end = now;
 }
 
 static uint64_t last_tx(const struct voter *v, const struct voter_look *look)
 {
-	return look->process && look->last_tx != TX_UNKNOWN ? look->last_tx : v->end.tx;
+	if (!look->process || look->last_tx == TX_UNKNOWN)
+		return v->end.tx;
+	bool longer = !look->told && v->end.tx != TX_UNKNOWN && v->end.tx > look->last_tx;
+	return longer ? v->end.tx : look->last_tx;
 }
 
 /*

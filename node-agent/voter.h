@@ -21,7 +21,8 @@ struct voter {
 	bool begun;        /* p3 was there, and what it remembers was read */
 	dev_t device;      /* p3's, then */
 	struct quorum quorum;
-	struct store_end end; /* as it was at rest */
+	struct store_end end; /* how far the store goes, as last read */
+	bool endless;         /* nobody can tell, which was said */
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
 	char why[WHY_SIZE];

@@ -227,7 +227,8 @@ static bool is_below_granted(const struct quorum *q)
 	       (quorum_is_slave_of(q, q->self, g->id) && q->seat[g->id].heard_ms >= q->slave_ms);
 }
 
-/* How much the granted master had when it claimed; the first it says may be a bound. */
+/* How much the granted master had when it claimed; what it says before it tells is no more than a
+ * bound. */
 static void mark_tx(struct quorum *q)
 {
 	const struct mastership *g = &q->d.granted;
@@ -235,11 +236,13 @@ static void mark_tx(struct quorum *q)
 
 	if (!g->term || !mastership_equal(quorum_claim_of(q, g->id), g))
 		return;
+	bool told = quorum_said(q, g->id)->told;
+
 	if (!mastership_equal(&q->marked, g))
 		q->mark_told = false;
-	if (!mastership_equal(&q->marked, g) || tx < q->mark_tx)
+	if (!mastership_equal(&q->marked, g) || (told && !q->mark_told) || tx < q->mark_tx)
 		q->mark_tx = tx;
-	q->mark_told |= quorum_said(q, g->id)->told;
+	q->mark_told |= told;
 	q->marked = *g;
 }
 

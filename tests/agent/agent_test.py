@@ -476,14 +476,15 @@ def test_spoiled(pi1, pi2, pi3):
         return subprocess.call([AGENT, "--root", pi3.root, "prepare"], stderr=subprocess.DEVNULL)
 
     ok(marked("served"), "a store from which Neo4j served is synced and marked so")
-    pi3.write("srv/bramble/neo4j/data/databases/graph.db/neostore", "old")
+    old = "\x01\0\0\0\0\0\0\0\x01" * 4  # as far as nothing
+    pi3.write("srv/bramble/neo4j/data/databases/graph.db/neostore", old)
     fail(3)
     ok(marked("served"), "three starts that fail are borne")
     pi3.write("slow", "")
     fail(1)
     ok(marked("aside"), "then the store is to be put aside, for there is a master to copy from")
     ok(prepare() == 0 and os.listdir(os.path.join(pi3.store, "neo4j/data/databases")) == ["branched"] and
-       pi3.read("srv/bramble/neo4j/data/databases-aside-1/graph.db/neostore") == "old",
+       pi3.read("srv/bramble/neo4j/data/databases-aside-1/graph.db/neostore") == old,
        "which neo4j.service does before Neo4j starts")
     os.unlink(os.path.join(pi3.root, "slow"))
     ok(marked("used"), "Neo4j runs: the order is carried out")

@@ -442,13 +442,13 @@ static unsigned guess_master(const struct world *w, const struct node *n)
 
 /*
  * The store's own log tells its length, or more where a property imitates a commit: here only where
- * it was not quiet before. Once Neo4j is started it stays what it was (voter.c).
+ * it was not quiet before. Of a Neo4j that has yet to join it stays what it was at rest (voter.c).
  */
-static unsigned look_at_rest(struct node *n, bool running)
+static unsigned look_at_log(struct node *n, bool running)
 {
 	unsigned tx = n->card.store.n;
 
-	if (!running || n->began)
+	if (!running || n->began || n->neo4j.formed)
 		n->rest = tx && !(n->quiet && n->seen == tx) ? tx + n->life % 3 : tx;
 	n->began = false;
 	return n->rest;
@@ -475,7 +475,7 @@ static void round_of(struct world *w, unsigned id)
 	if (look.told)
 		see_tx(w, n);
 	else
-		look.last_tx = look_at_rest(n, running);
+		look.last_tx = look_at_log(n, running);
 	look.whole = n->arbiter || n->card.served;
 	look.formed = n->neo4j.formed;
 	look.lease_ms = n->lease_ms;

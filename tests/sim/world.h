@@ -93,7 +93,7 @@ struct node {
 	unsigned seen;        /* the last length that its Neo4j told ... */
 	int64_t moved_ms;     /* ... since when ... */
 	bool quiet;           /* ... and for QUIET_MS */
-	unsigned rest;        /* its length at rest */
+	unsigned rest;        /* its length at rest, or since it formed */
 	bool began;           /* its agent has just begun */
 	int64_t late_ms;      /* bramble-guard is, by so much */
 	bool refuses;         /* its Neo4j refuses the agents' password: it tells its role only */

@@ -326,24 +326,38 @@ static void test_end_of_running(void)
 {
 	struct voter v, next;
 	struct verdict verdict;
-	struct voter_look look = is_master;
+	struct voter_look look = is_master,
+			  silent = {.fit = true, .process = true, .last_tx = TX_UNKNOWN};
+	struct err e;
 
 	fresh();
 	begin(&v);
 	leave_store(GRAPH_DB, 3, 9);
-	ok(may_write(&v, &verdict), "a master");
-	ok(length(&v, &look) == 5, "Neo4j's word");
-	look.last_tx = TX_UNKNOWN;
+	ok(may_start(&v, &verdict) && voter_starts(&v, &verdict, false, &e) == 0, "it starts");
 	leave_store(GRAPH_DB, 3, 11);
-	ok(length(&v, &look) == 9, "without one what it was started on, though that goes on");
+	ok(length(&v, &silent) == 9,
+		"has yet to join: what it was started on, though that goes on");
+	look.told = true;
+	look.last_tx = 12;
+	ok(length(&v, &look) == 12 && v.runtime.formed, "is master: Neo4j's word");
+	leave_store(GRAPH_DB, 3, 130);
+	ok(length(&v, &silent) == 130, "hangs: what is in its log");
+	look.told = false;
+	leave_store(GRAPH_DB, 3, 131);
+	ok(length(&v, &look) == 131, "not what was told too long ago");
+	leave_store(GRAPH_DB, 3, 132);
+	silent.copies = true;
+	ok(length(&v, &silent) == 131, "copies a store: what it had before");
 	begin(&next);
-	ok(length(&next, &look) == 11, "for the next agent what there is when it begins");
+	silent.copies = false;
+	ok(length(&next, &silent) == 132, "for the next agent what there is when it begins");
 	look.process = false;
-	look.last_tx = 5;
-	ok(length(&v, &look) == 11, "at rest again what there is, whatever was told last");
-	leave_store(GRAPH_DB, 3, 12);
+	look.last_tx = 12;
+	leave_store(GRAPH_DB, 3, 133);
+	ok(length(&v, &look) == 133, "at rest again what there is, whatever was told last");
+	leave_store(GRAPH_DB, 3, 134);
 	v.device++;
-	ok(length(&v, &look) == 11, "p3 gone: nothing is read of what lies in its place");
+	ok(length(&v, &look) == 133, "p3 gone: nothing is read of what lies in its place");
 }
 
 /* What is left by an agent that was killed. */
