@@ -307,6 +307,31 @@ static void test_arbiter(void)
 	is_int(begin_without_3(false), NEO4J_START, "two of four are");
 }
 
+/* The first word of a new master may be what its store had long ago; what it tells then counts. */
+static void test_first_word(void)
+{
+	struct quorum *q = begin(&nobody);
+	struct quorum_look lacks = slave_of_1;
+	struct verdict v;
+
+	lacks.last_tx = 90;
+	for (int64_t t = 0; t < 20000; t += 500) {
+		hear_master(q, &first_of_1, t);
+		if (t < 1000) { /* as yet it has told nothing */
+			q->seat[1].word.told = false;
+			q->seat[1].word.last_tx = 10;
+		}
+		quorum_step(q, &lacks, t, &v);
+	}
+	ok(!mastership_equal(&q->d.basis, &first_of_1),
+		"a slave that lacks what it told follows it not");
+	for (int64_t t = 20000; t < 22000; t += 500) {
+		hear_master(q, &first_of_1, t);
+		quorum_step(q, &slave_of_1, t, &v);
+	}
+	ok(mastership_equal(&q->d.basis, &first_of_1), "until it has that");
+}
+
 /* It was away when 1 and 3 began run 2, and hears of that before anybody has looked for its Neo4j.
  */
 static void test_away(bool unasked)
@@ -335,6 +360,7 @@ static void test_away(bool unasked)
 
 int main(void)
 {
+	test_first_word();
 	test_away(true);
 	test_away(false);
 	test_arbiter();
