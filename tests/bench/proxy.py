@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """bramble-proxy beside HAProxy and nginx with the article's configuration, in one run.
 
-    proxy.py [--seconds 2] [--rounds 5] [--only CASE,...] [--no-speed] [--no-memory] [--no-failover]
+    proxy.py [--seconds 2] [--rounds 5] [--only CASE,...] [--no-speed] [--no-memory] [--no-tls] [--no-failover]
 
 The proxy under test has core 0 to itself, wrk and the three members (nginx, static answers) share
 core 1. Tools take turns within a round; medians of the rounds. CPU per request is what the proxy's
@@ -95,6 +95,7 @@ CASES = {
     "close 32": (32, ["-H", "Connection: close"], "/"),
     "1 MB 8": (8, [], "/big"),
 }
+TLS_TOOLS, TLS_CASES = ("bramble", "haproxy", "nginx"), ("GET 32", "POST 32", "close 32", "1 MB 8")
 
 
 def die_with_parent():
@@ -179,11 +180,11 @@ def millis(text):
     return float(value) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60000}[unit]
 
 
-def measure(tool, case, seconds, pid, d):
+def measure(tool, case, seconds, pid, d, scheme="http"):
     conns, args, target = CASES[case]
     before, start = cpu_s(pid), time.monotonic()
     out = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{conns}", f"-d{seconds}s", "--latency",
-                          "--timeout", "10s", *args, f"http://127.0.0.1:{PORTS[tool]}{target}"],
+                          "--timeout", "10s", *args, f"{scheme}://127.0.0.1:{PORTS[tool]}{target}"],
                          capture_output=True, text=True, check=True, cwd=d).stdout
     cpu, took = cpu_s(pid) - before, time.monotonic() - start
     requests = int(re.search(r"(\d+) requests in", out).group(1))
@@ -294,6 +295,56 @@ def memory(d):
               f"{idle:.2f} | {half:.2f} | {alone:.2f} | {crowded:.2f} |", flush=True)
 
 
+def with_tls(d):
+    """The same files, but that who connects speaks TLS; an ECDSA key, as most certificates have now."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "2", "-subj", "/CN=localhost", "-keyout", d + "/key.pem", "-out", d + "/cert.pem"],
+                   check=True, stderr=subprocess.DEVNULL)
+    with open(d + "/cert.pem") as cert, open(d + "/key.pem") as key:
+        write(d + "/both.pem", cert.read() + key.read())
+    with open(d + "/proxy.conf", "a") as f:
+        f.write(f'tls {{ certificate = "{d}/cert.pem" key = "{d}/key.pem" }}\n')
+    for name, plain, tls in (("haproxy.cfg", " backlog 4096", f" backlog 4096 ssl crt {d}/both.pem"),
+                             ("nginx.conf", " backlog=4096;", f" ssl backlog=4096; ssl_certificate {d}/cert.pem; "
+                                                              f"ssl_certificate_key {d}/key.pem;")):
+        with open(os.path.join(d, name)) as f:
+            text = f.read()
+        write(os.path.join(d, name), text.replace(plain, tls))
+
+
+def tls(d, args):
+    """What TLS costs, apart: CPU per request, and memory before anybody connects."""
+    plain = {t: fresh_kb(t, d) for t in TLS_TOOLS}
+    with_tls(d)
+    results, tools = {}, {t: spawn(0, command(t, d), cwd=d) for t in TLS_TOOLS}
+    try:
+        for t in tools:
+            wait_for(PORTS[t])
+        time.sleep(3)
+        for t, p in tools.items():
+            print(f"\n{t}: {plain[t] / 1024:.1f} MB fresh, {memory_kb(p.pid)[0] / 1024:.1f} with a certificate")
+        for _ in range(args.rounds):
+            for case in TLS_CASES:
+                for t, p in tools.items():
+                    results.setdefault((case, t), []).append(measure(t, case, args.seconds, p.pid, d, "https"))
+    finally:
+        for p in tools.values():
+            p.send_signal(signal.SIGKILL)
+            p.wait()
+    table(results, TLS_CASES)
+
+
+def fresh_kb(tool, d):
+    p = spawn(0, command(tool, d), cwd=d)
+    try:
+        wait_for(PORTS[tool])
+        time.sleep(3)
+        return memory_kb(p.pid)[0]
+    finally:
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+
+
 class Drip(threading.Thread):
     """Slow loris: n requests whose heads come by a byte each half second, and never to an end."""
 
@@ -342,6 +393,7 @@ def main():
     parser.add_argument("--no-memory", action="store_true")
     parser.add_argument("--no-speed", action="store_true")
     parser.add_argument("--no-failover", action="store_true")
+    parser.add_argument("--no-tls", action="store_true")
     args = parser.parse_args()
     cases = [c for c in CASES if not args.only or c in args.only.split(",")]
     import resource
@@ -361,6 +413,9 @@ def main():
             if not args.no_memory:
                 memory(d)
                 crowded(d)
+            if not args.no_tls:
+                tls(d, args)
+                members_conf(d, MEMBERS, 300)
         finally:
             origin.send_signal(signal.SIGKILL)
             origin.wait()
