@@ -388,6 +388,16 @@ static int64_t open_until(const struct quorum *q)
 }
 
 /*
+ * Where a data node was removed the majority may be smaller: what is written by that must not go
+ * before enough know it for no master to be granted by the majority of before.
+ */
+static bool knows_manifest(const struct quorum *q, unsigned id)
+{
+	return quorum_votes(q, id) &&
+	       (id == q->self || quorum_said(q, id)->epoch >= q->d.manifest.epoch);
+}
+
+/*
  * The lease is by all who support the run, the ports are open by those who follow the master. If
  * this agent hangs, they must not be open for longer than those wait before they grant another
  * one, nor a slave's until its Neo4j may have taken another one for its master, 10 s after the end
@@ -398,7 +408,7 @@ void quorum_decide_ports(const struct quorum *q, struct verdict *v)
 	int64_t until_ms = open_until(q);
 
 	v->open = q->lease && q->now_ms < until_ms;
-	v->writable = v->open && !q->below;
+	v->writable = v->open && !q->below && quorum_majority_of(q, knows_manifest);
 	if (v->open && !quorum_is_arbiter(q) && until_ms + QUORUM_MARGIN_MS < v->lease_ms)
 		v->lease_ms = until_ms + QUORUM_MARGIN_MS;
 }

@@ -143,6 +143,30 @@ static void test_hung(void)
 	ok(v.lease_ms > heard + QUORUM_LEASE_MS, "by the lease of the run");
 }
 
+/* Two data nodes and an arbiter: one goes, and what is left makes a majority alone. */
+static void test_unknown_manifest(void)
+{
+	static struct quorum q;
+	struct verdict v;
+	int64_t t = 0;
+
+	begin(&q, 1);
+	for (; t < 4000; t += TICK) {
+		hear(&q, 2, q.claim.term ? &q.claim : &older, t);
+		hear(&q, 3, q.claim.term ? &q.claim : &older, t);
+		v = look(&q, t);
+	}
+	ok(v.writable, "a master that all follow");
+	q.d.manifest.epoch = 2;
+	v = look(&q, t);
+	ok(v.open && !v.writable, "not written to while it alone knows what was decided");
+	struct word w = member_word(3, &q.claim);
+	w.epoch = 2;
+	quorum_hear(&q, 3, &w, NULL, t);
+	v = look(&q, t);
+	ok(v.writable, "but when a majority does");
+}
+
 /* The first one up of new cards waits for the others' JVMs, and for a moment hears nobody. */
 static void test_first(void)
 {
@@ -178,5 +202,6 @@ int main(void)
 	test_first();
 	test_slave();
 	test_hung();
+	test_unknown_manifest();
 	return done();
 }
