@@ -67,9 +67,7 @@
 #define QUORUM_PRESENT_MS 3000 /* a member not heard for so long is absent */
 #define QUORUM_LEASE_MS 7000
 /* From a lapsed lease to a dead Neo4j, with all the time bramble-guard needs. */
-#ifndef QUORUM_STOP_MS /* tests/sim breaks it on purpose */
 #define QUORUM_STOP_MS 3000
-#endif
 /* The agent closes the ports in time, so that bramble-guard need not end the Neo4j behind them. */
 #define QUORUM_MARGIN_MS 1500
 #define QUORUM_OVER_MS (3 * (QUORUM_LEASE_MS + QUORUM_STOP_MS))

@@ -68,7 +68,6 @@ broken() { # NAME WHAT FLAG [STORY]
 }
 broken half "a half taken for a majority" '-DMANIFEST_MAJORITY(n)=(((n)+1)/2)'
 broken forgetful "voters changed, and what was a majority before forgotten" -DMANIFEST_FORGETS=1
-broken early "a mastership granted while the one before may hold a lease" '-DQUORUM_STOP_MS=(-9000)'
 broken voted "the last master elected, and not the only one to begin" -DQUORUM_BEGINS_ALONE=0 -a
 echo "1..$n"
 exit $bad
