@@ -6,20 +6,9 @@
 // use: node-agent/runtime.c
 #include <sys/stat.h>
 #include "buf.h"
-#include "fuzz.h"
-#include "io.h"
+#include "folder.h"
 #include "node-agent/runtime.h"
 #include "util.h"
-
-static const char *folder(void)
-{
-	static char path[] = "/dev/shm/bramble-fuzz.XXXXXX";
-	static bool made;
-
-	must(made || mkdtemp(path));
-	made = true;
-	return path;
-}
 
 static void put(const char *name, const uint8_t *data, size_t size)
 {
@@ -62,14 +51,6 @@ static void try_lease(const uint8_t *data, size_t size)
 		return;
 	must(lease_save(folder(), lease_ms, &e) == 0);
 	must_be("lease", data, size);
-}
-
-/* The folder is in memory and small, but not to be left. */
-static __attribute__((destructor)) void leave_nothing(void)
-{
-	struct err e;
-
-	(void)!io_remove_tree(folder(), &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -6,20 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "buf.h"
-#include "fuzz.h"
-#include "io.h"
+#include "folder.h"
 #include "node-agent/tx_log.h"
 #include "util.h"
-
-static const char *folder(void)
-{
-	static char path[] = "/dev/shm/bramble-fuzz.XXXXXX";
-	static bool made;
-
-	must(made || mkdtemp(path));
-	made = true;
-	return path;
-}
 
 static int read_log(const void *p, size_t n, uint64_t *last)
 {
@@ -32,13 +21,6 @@ static int read_log(const void *p, size_t n, uint64_t *last)
 	int r = tx_log_read(folder(), &l, &e);
 	*last = l.last;
 	return r;
-}
-
-static __attribute__((destructor)) void leave_nothing(void)
-{
-	struct err e;
-
-	(void)!io_remove_tree(folder(), &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

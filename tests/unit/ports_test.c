@@ -117,19 +117,28 @@ static void test_slave(void)
 	ok(!v.open, "one whom no majority follows now is written to by nobody");
 }
 
+/* Node 1 is the master; 2 follows it, and 3 with all, else 3 only supports the run. */
+static struct verdict lead(struct quorum *q, bool all, int64_t *t)
+{
+	struct verdict v;
+
+	begin(q, 1);
+	for (*t = 0; *t < 4000; *t += TICK) {
+		const struct mastership *follows = q->claim.term ? &q->claim : &older;
+		hear(q, 2, follows, *t);
+		hear(q, 3, all ? follows : &older, *t);
+		v = look(q, *t);
+	}
+	return v;
+}
+
 /* 2 follows this master and falls silent, 3 supports the run and grants nobody. */
 static void test_hung(void)
 {
 	static struct quorum q;
-	struct verdict v;
-	int64_t t = 0;
+	int64_t t;
+	struct verdict v = lead(&q, false, &t);
 
-	begin(&q, 1);
-	for (; t < 4000; t += TICK) {
-		hear(&q, 2, q.claim.term ? &q.claim : &older, t);
-		hear(&q, 3, &older, t);
-		v = look(&q, t);
-	}
 	ok(v.writable, "a master that 2 follows");
 	int64_t heard = t - TICK;
 	for (; v.writable && t < 60000; t += TICK) {
@@ -147,15 +156,9 @@ static void test_hung(void)
 static void test_unknown_manifest(void)
 {
 	static struct quorum q;
-	struct verdict v;
-	int64_t t = 0;
+	int64_t t;
+	struct verdict v = lead(&q, true, &t);
 
-	begin(&q, 1);
-	for (; t < 4000; t += TICK) {
-		hear(&q, 2, q.claim.term ? &q.claim : &older, t);
-		hear(&q, 3, q.claim.term ? &q.claim : &older, t);
-		v = look(&q, t);
-	}
 	ok(v.writable, "a master that all follow");
 	q.d.manifest.epoch = 2;
 	v = look(&q, t);
