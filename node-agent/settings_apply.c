@@ -112,6 +112,8 @@ static int replace(
 
 /* --- hostname */
 
+#define HOSTNAME "/etc/hostname"
+
 /* The other lines are not as they were built: a later generation may have other members. */
 static int apply_hosts(const struct apply *a, struct err *e)
 {
@@ -128,6 +130,20 @@ static int apply_hosts(const struct apply *a, struct err *e)
 	return write_file(a, HOSTS, &text, 0644, e);
 }
 
+/* systemd named the machine by the file of before, which Neo4j would look for in vain. */
+static int name_machine(const struct apply *a, struct err *e)
+{
+	_cleanup_buf_ struct buf text = {0};
+
+	bool changes = *a->now.hostname || *a->old.hostname;
+	if (*a->root || !changes || !exists(a, HOSTNAME))
+		return 0;
+	if (read_file(a, HOSTNAME, &text, e) < 0)
+		return -1;
+	size_t n = strcspn(buf_str(&text), "\n");
+	return sethostname(buf_str(&text), n) < 0 ? err_errno(e, "host name of " HOSTNAME) : 0;
+}
+
 static int apply_hostname(const struct apply *a, struct err *e)
 {
 	const char *name = a->now.hostname;
@@ -138,14 +154,9 @@ static int apply_hostname(const struct apply *a, struct err *e)
 			return -1;
 		log_warn("%s", e->msg); /* it should have no line of ours */
 	}
-	if (!*name)
-		return put_back(a, "/etc/hostname", 0644, e);
 	buf_printf(&text, "%s\n", name);
-	if (replace(a, "/etc/hostname", &text, 0644, e) < 0)
-		return -1;
-	if (!*a->root && sethostname(name, strlen(name)) < 0)
-		return err_errno(e, "host name %s", name);
-	return 0;
+	int r = *name ? replace(a, HOSTNAME, &text, 0644, e) : put_back(a, HOSTNAME, 0644, e);
+	return r < 0 ? r : name_machine(a, e);
 }
 
 /* --- network: the one of three files that the builder wrote is the system's */
