@@ -3,6 +3,7 @@
 #include <sys/timex.h>
 #include <unistd.h>
 #include "clock_set.h"
+#include "util.h"
 
 /* systemd says there which container manager it runs under. */
 bool clock_is_shared(void)
@@ -20,22 +21,28 @@ static struct timeval span(int64_t ms)
 		.tv_sec = (time_t)s, .tv_usec = (suseconds_t)(ms - s * 1000) * 1000};
 }
 
-/* The kernel adds: nothing is lost between reading the clock and writing it. */
-static int step(int64_t by_ms)
+static int refuse_shared(struct err *e)
 {
-	struct timeval by = span(by_ms);
-	struct timex t = {.modes = ADJ_SETOFFSET, .time = by};
-
-	return adjtimex(&t);
+	return clock_is_shared()
+		       ? err_set(e, "the clock is not set: a container shares its machine's")
+		       : 0;
 }
 
-int clock_set(int64_t by_ms, bool by_and_by, struct err *e)
+/* The kernel adds: nothing is lost between reading the clock and writing it. */
+int clock_set(int64_t base_ms, struct err *e)
+{
+	if (refuse_shared(e) < 0)
+		return -1;
+	struct timex t = {
+		.modes = ADJ_SETOFFSET, .time = span(base_ms - (realtime_ms() - boottime_ms()))};
+	return adjtimex(&t) < 0 ? err_errno(e, "the clock cannot be set") : 0;
+}
+
+int clock_slew(int64_t by_ms, struct err *e)
 {
 	struct timeval by = span(by_ms);
 
-	if (clock_is_shared())
-		return err_set(e, "the clock is not set: a container shares its machine's");
-	if ((by_and_by ? adjtime(&by, NULL) : step(by_ms)) < 0)
-		return err_errno(e, "the clock cannot be set");
-	return 0;
+	if (refuse_shared(e) < 0)
+		return -1;
+	return adjtime(&by, NULL) < 0 ? err_errno(e, "the clock cannot be slewed") : 0;
 }

@@ -61,12 +61,14 @@ static void on_answer(void *arg, int code, const char *text)
 static void obey(struct timekeeper *t)
 {
 	const struct clock_verdict *v = &t->now;
-	struct helper_request r = {
-		.verb = HELPER_CLOCK, .clock = {.by_ms = v->by_ms, .slew = v->order == CLOCK_SLEW}};
+	struct helper_request r = {.verb = HELPER_CLOCK, .clock.ms = v->by_ms};
 
 	if (v->order == CLOCK_KEEP)
 		return;
 	t->sets = v->order == CLOCK_SET;
+	r.clock.slew = !t->sets;
+	if (t->sets)
+		r.clock.ms += t->look.own.base_ms;
 	if (t->sets)
 		log_warn("%s", v->why);
 	helper_ask(&t->helper, &r, on_answer, t);

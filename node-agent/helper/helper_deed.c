@@ -74,7 +74,7 @@ static void set_clock(
 
 	if (o->root[0])
 		answer(d, ENOTSUP, "this machine's clock is not this root's");
-	else if (clock_set(r->clock.by_ms, r->clock.slew, &e) < 0)
+	else if ((r->clock.slew ? clock_slew : clock_set)(r->clock.ms, &e) < 0)
 		answer(d, EPERM, "%s", e.msg);
 }
 

@@ -11,8 +11,8 @@
 #define ARGS offsetof(struct helper_request, clock)
 #define TEXT offsetof(struct helper_answer, text)
 #define ROLES (ROLE_DATA | ROLE_PROXY | ROLE_ARBITER)
-/* 63 years, in ms: a board without a clock may begin in 1970. */
-#define CLOCK_MAX_MS INT64_C(1988150400000)
+/* The year 2100, in ms. */
+#define CLOCK_MAX_MS INT64_C(4102444800000)
 
 static const char *const units[HELPER_UNITS] = {
 	[HELPER_UNIT_AGENT] = "bramble-agent.service",
@@ -32,7 +32,7 @@ static bool clock_is_good(const struct helper_request *r)
 {
 	const struct helper_clock *c = &r->clock;
 
-	return c->by_ms >= -CLOCK_MAX_MS && c->by_ms <= CLOCK_MAX_MS && c->slew <= 1 && !c->unused;
+	return c->ms >= -CLOCK_MAX_MS && c->ms <= CLOCK_MAX_MS && c->slew <= 1 && !c->unused;
 }
 
 /* RFC 1122 3.2.1.3: neither this network, loopback, multicast nor broadcast sends anything. */

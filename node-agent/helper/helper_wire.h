@@ -42,9 +42,9 @@ enum helper_verb {
 	HELPER_VERBS,
 };
 
-/* Adds by_ms to the wall clock, at once or (slew) by and by. */
+/* Sets the wall clock to a base (clock.h); or, to slew, adds to it by and by. */
 struct helper_clock {
-	int64_t by_ms;
+	int64_t ms;
 	uint32_t slew, unused;
 };
 

@@ -38,13 +38,16 @@ static void test_verbs(void)
 
 static void test_clock(void)
 {
-	struct helper_request r = {.verb = HELPER_CLOCK, .clock = {.by_ms = -5000, .slew = 1}};
+	struct helper_request r = {.verb = HELPER_CLOCK, .clock = {.ms = -5000, .slew = 1}};
 
 	is_int(parse(&r, 0), 0, "the clock");
-	is_int((long)parsed.clock.by_ms, -5000, "by how much");
-	r.clock.by_ms = INT64_MAX;
+	is_int((long)parsed.clock.ms, -5000, "by how much");
+	r.clock = (struct helper_clock){.ms = INT64_C(4000000000000)};
+	is_int(parse(&r, 0), 0, "or set, to 2096");
+	ok(parsed.clock.ms == INT64_C(4000000000000), "exactly");
+	r.clock.ms = INT64_MAX;
 	is_int(parse(&r, 8 + sizeof(r.clock)), EINVAL, "not to the end of time");
-	r.clock.by_ms = INT64_MIN;
+	r.clock.ms = INT64_MIN;
 	is_int(parse(&r, 8 + sizeof(r.clock)), EINVAL, "nor to its beginning");
 }
 

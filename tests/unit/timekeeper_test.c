@@ -36,7 +36,7 @@ void helper_ask(
 	struct helper_client *c, const struct helper_request *r, helper_done_fn *then, void *arg)
 {
 	(void)c;
-	asked_ms = r->clock.by_ms;
+	asked_ms = r->clock.ms;
 	asked_times += !r->clock.slew;
 	if (!works)
 		then(arg, EPERM, "no right to set the clock");
@@ -83,7 +83,8 @@ int main(void)
 	t = keeper("");
 	timekeeper_step(&t, &peers, true);
 	bool ntp = t.look.own.trust == CLOCK_SYNCED;
-	ok(ntp || llabs(asked_ms - 3 * DAY) < 1000, "an order is carried out");
+	ok(ntp || llabs(asked_ms + boottime_ms() - realtime_ms() - 3 * DAY) < 1000,
+		"an order is carried out: what the clock is to be, however late that is done");
 	ok(ntp || !t.now.ready, "and Neo4j waits for it");
 
 	works = false;
