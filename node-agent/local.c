@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <string.h>
 #include "config.h"
 #include "local.h"
 #include "util.h"
@@ -18,8 +19,11 @@ int local_load(const char *path, struct local *l, struct err *e)
 	if (!cfg)
 		return -1;
 	const char *address = cfg_getstr(cfg, "address");
-	if (address && inet_pton(AF_INET, address, &l->address) != 1)
-		return err_code(e, EXIT_CONFIG, "%s: address is not A.B.C.D", path);
+	l->by_network =
+		address && (strcmp(address, "dhcp") == 0 || strcmp(address, "linklocal") == 0);
+	if (address && !l->by_network && inet_pton(AF_INET, address, &l->address) != 1)
+		return err_code(e, EXIT_CONFIG,
+			"%s: address is not A.B.C.D, \"dhcp\" or \"linklocal\"", path);
 	for (unsigned i = 0; i < cfg_size(cfg, "seeds"); i++) {
 		if (i == SEEDS_MAX || inet_pton(AF_INET, cfg_getnstr(cfg, "seeds", i),
 					      &l->seed[l->nseeds++]) != 1)

@@ -35,6 +35,16 @@ static void propose(void *arg, struct in_addr address)
 	peers_try(p->peers, address);
 }
 
+static struct in_addr last_self(const struct places *p)
+{
+	struct book last;
+	struct err e;
+
+	if (book_load(p->in_run, &last, &e) < 0)
+		return (struct in_addr){0};
+	return book_find(&last, identity_self(p->id)->name);
+}
+
 int places_open(struct places *p, struct loop *l, const struct identity *id, struct peers *peers,
 	const char *root, struct err *e)
 {
@@ -49,7 +59,10 @@ int places_open(struct places *p, struct loop *l, const struct identity *id, str
 	p->given = local.address;
 	p->on_store = xasprintf("%s/srv/bramble/bramble.peers", root);
 	p->in_run = xasprintf("%s/run/bramble/addresses", root);
-	p->self = p->given.s_addr ? p->given : identity_self(id)->address;
+	p->follows = local.by_network || (!p->given.s_addr && !identity_self(id)->address.s_addr);
+	if (!p->follows)
+		p->self = p->given.s_addr ? p->given : identity_self(id)->address;
+	p->left = last_self(p);
 	if (!p->roams)
 		return 0;
 	struct mdns_node self = say_self(id);
@@ -90,7 +103,7 @@ static void follow_self(struct places *p)
 {
 	char text[INET_ADDRSTRLEN];
 
-	if (p->given.s_addr || identity_self(p->id)->address.s_addr)
+	if (!p->follows)
 		return;
 	struct in_addr now = find_self(p);
 	if (now.s_addr == p->self.s_addr)
@@ -210,7 +223,7 @@ struct in_addr places_neo4j(const struct places *p)
 {
 	struct in_addr configured = identity_self(p->id)->address;
 
-	if (configured.s_addr && !p->given.s_addr)
+	if (!p->follows && !p->given.s_addr)
 		return configured;
 	return (struct in_addr){htonl(INADDR_LOOPBACK)};
 }

@@ -25,7 +25,9 @@ struct places {
 	dev_t device;    /* p3's, when it was read */
 	char *on_store, *in_run;
 	struct in_addr given; /* local.conf's address of this node; 0: none */
+	bool follows;         /* the network gives its address */
 	struct in_addr self;  /* 0: none yet */
+	struct in_addr left;  /* that the agent before this one had last, in this boot; 0: none */
 	struct book stored, told;
 	struct discover discover;
 };

@@ -264,13 +264,13 @@ static void put_seeds(struct buf *to, const struct settings *s)
 	}
 }
 
+static const char *const modes[] = {
+	[NETCONF_DHCP] = "dhcp",
+	[NETCONF_LINKLOCAL] = "linklocal",
+};
+
 void settings_format(const struct settings *s, struct buf *to)
 {
-	static const char *const modes[] = {
-		[NETCONF_DHCP] = "dhcp",
-		[NETCONF_LINKLOCAL] = "linklocal",
-	};
-
 	put_text(to, "node", s->node);
 	put_text(to, "hostname", s->hostname);
 	if (s->has_network && s->mode == NETCONF_STATIC)
@@ -286,8 +286,8 @@ void settings_format(const struct settings *s, struct buf *to)
 
 void settings_format_local(const struct settings *s, struct buf *to)
 {
-	if (s->has_network && s->mode == NETCONF_STATIC)
-		put_text(to, "address", s->address);
+	if (s->has_network)
+		put_text(to, "address", s->mode == NETCONF_STATIC ? s->address : modes[s->mode]);
 	put_seeds(to, s);
 }
 

@@ -97,11 +97,16 @@ struct in_addr interfaces_self(struct in_addr peer)
 	if (peer.s_addr)
 		return towards(peer);
 	size_t n = interfaces_list(list);
+	struct in_addr found = {0};
 	for (size_t i = 0; i < n; i++) {
+		if (list[i].floating)
+			continue;
 		if (!is_link_local(list[i].address))
 			return list[i].address;
+		if (!found.s_addr)
+			found = list[i].address;
 	}
-	return n ? list[0].address : (struct in_addr){0};
+	return found;
 }
 
 bool interfaces_have(struct in_addr a)

@@ -380,6 +380,16 @@ def test_given(top):
         want = "ha.initial_hosts=" + ",".join(n.address + ":5001" for n in nodes)
         ok(wait_for(lambda: hosts_of(pi1)[1] == want and hosts_of(pi2)[1] == want),
            "which Neo4j is told")
+        pi2.stop()
+        pi2.move("192.168.84.78/24")
+        pi2.write("etc/bramble/local.conf", 'address = "dhcp"\n')
+        pi2.start()
+        ok(all_heard(nodes), "so does one that the network gave another one, as bramble.txt wants")
+        ok(wait_for(lambda: pi1.at(pi2) == pi2.address), "and is known there")
+        want = "ha.initial_hosts=" + ",".join(n.address + ":5001" for n in nodes)
+        ok(wait_for(lambda: hosts_of(pi1)[1] == want and
+                    hosts_of(pi2) == ["ha.host.data=%s:6001" % pi2.address, want]),
+           "which Neo4j is told, also of itself")
     finally:
         close(nodes)
 

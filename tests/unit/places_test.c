@@ -125,7 +125,10 @@ static void test_local(void)
 	is_int(load("address = \"10.1.2.3\"\nseeds = {\"10.1.2.4\", \"10.1.2.5\"}\n", &l, &e), 0,
 		"local.conf");
 	ok(l.address.s_addr == at("10.1.2.3").s_addr && l.nseeds == 2, "has address and seeds");
+	is_int(load("address = \"dhcp\"\n", &l, &e), 0, "by DHCP");
+	ok(l.by_network && !l.address.s_addr, "the network gives one");
 	is_int(load("", &l, &e), 0, "it may be empty");
+	ok(!l.by_network, "then it says nothing of one");
 	is_int(load("address = \"here\"\n", &l, &e), -1, "%s", e.msg);
 	is_int(load("seeds = {\"there\"}\n", &l, &e), -1, "%s", e.msg);
 }

@@ -94,6 +94,10 @@ static void test_format(void)
 	settings_format_local(&s, &local);
 	is_str(buf_str(&local), "address = \"10.0.0.2\"\nseeds = {\"10.0.0.3\"}\n",
 		"the agent's part has no secret");
+	is_int(parse("address = \"dhcp\""), 0, "by DHCP");
+	buf_free(&local);
+	settings_format_local(&s, &local);
+	is_str(buf_str(&local), "address = \"dhcp\"\n", "the agent must know it, too");
 }
 
 static void test_password(void)
