@@ -1,4 +1,4 @@
-"""The rehearsed cluster that is hurt: data nodes, each with a proxy of its own."""
+"""The rehearsed cluster that is hurt: data nodes, each with a proxy of its own, or all with one beside them."""
 import json
 import os
 import subprocess
@@ -17,7 +17,7 @@ CONF = """cluster "{name}" {{
   network {{ subnet = "{subnet}.0/24" gateway = "{subnet}.1" }}
 {nodes}}}
 """
-NODE = '  node "{node}" {{ roles = {{"data", "proxy"}} address = "{address}" id = {id} }}\n'
+NODE = '  node "{node}" {{ roles = {{{roles}}} address = "{address}" id = {id} }}\n'
 INPUTS = ("bookworm-amd64.img.zst", "neo4j-enterprise-3.5.0-beta03.tar.gz",
           "openjdk-17-jre-headless-amd64.debs")
 BRIDGE = "bramble0"
@@ -31,16 +31,21 @@ def missing_input():
 
 
 class Machines:
-    def __init__(self, bramble, folder, name, subnet, count=3, settings=()):
+    def __init__(self, bramble, folder, name, subnet, count=3, settings=(), apart=False):
+        """apart: the proxy is a machine of its own, without data."""
         self.bramble, self.folder, self.name = bramble, folder, name
         self.netns = "bramble-" + name
         self.address = {"pi%d" % i: "%s.1%d" % (subnet, i) for i in range(1, count + 1)}
         self.vip = subnet + ".50"
+        self.proxy = "%s.1%d" % (subnet, count + 1) if apart else None
         self.nodes = list(self.address)
         self.conf = os.path.join(folder, name + ".conf")
         self.leaders = {}  # node -> process 1 of the machine; missing: not known, or no power
         self.off = set(self.nodes)
-        nodes = "".join(NODE.format(node=n, address=a, id=n[2:]) for n, a in self.address.items())
+        roles = '"data"' if apart else '"data", "proxy"'
+        nodes = "".join(NODE.format(node=n, address=a, id=n[2:], roles=roles) for n, a in self.address.items())
+        if apart:
+            nodes += '  node "pi%d" { roles = {"proxy"} address = "%s" }\n' % (count + 1, self.proxy)
         with open(self.conf, "w") as f:
             f.write(CONF.format(name=name, subnet=subnet, nodes=nodes,
                                 settings=", ".join('"%s"' % s for s in settings)))

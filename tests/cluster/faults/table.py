@@ -67,6 +67,18 @@ def power_on(r):
     r.machines.boot(r.victim)
 
 
+def power_off_again(r):
+    """A slave's first; the master's as soon as that one is back, and the others may still hold connections to what it
+    was."""
+    slave = slave_in_turn(r.machines.nodes, r.victim, r.number)
+    r.machines.cut(slave)
+    time.sleep(62)  # what others say to it is sent again after some 55 s, and then after 107
+    r.machines.boot(slave)
+    if not wait_until(120, lambda: r.watch.now[slave].get("state") == "serving"):
+        r.note(slave + " does not come back: " + r.watch.why())
+    r.machines.cut(r.victim)
+
+
 def all_off(r):
     """Within two seconds, each at a moment of its own."""
     for node in shuffled(r):
@@ -262,6 +274,8 @@ def switch_over(r):
 
 FAULTS = [
     Fault("power-cut", "one node loses power, in turn", in_turn, power_off, power_on),
+    Fault("power-cut-again", "a slave loses power, comes back, and at once the master loses it", the_master,
+          power_off_again, power_on),
     Fault("power-cut-all", "all lose power within two seconds", nobody, all_off, all_on, (0, 5)),
     Fault("power-on-skew", "all lose power at once, and get it back in random order within 120 s",
           nobody, all_off_at_once, all_on_with_skew, (0, 5)),
