@@ -203,7 +203,7 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 	in->verdict = &a->verdict;
 	int r = voter_step(&a->voter, &look, &a->verdict, &e);
 	a->verdict.writable &= !yield_is_closed(&a->verbs.yield);
-	a->verdict.open &= !yield_is_shut(&a->verbs.yield, boottime_ms());
+	a->verdict.open &= !yield_is_shut(&a->verbs.yield);
 	if (r == 0)
 		return;
 	a->mute = true;

@@ -43,12 +43,18 @@ static bool is_quiet(const struct yield *y, const struct yield_look *look)
  * What was under way when a master closed comes to its end. One that never becomes quiet somebody
  * writes to all the same.
  */
-static bool is_done(const struct yield *y, const struct yield_look *look)
+static void shut(struct yield *y, const struct yield_look *look)
 {
 	int64_t ms = look->now_ms - y->since_ms;
 
-	return ms >= YIELD_DRAIN_MS + YIELD_SETTLE_MS &&
-	       (!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS);
+	if (!y->shut_ms && ms >= YIELD_DRAIN_MS &&
+		(!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS))
+		y->shut_ms = look->now_ms;
+}
+
+static bool is_done(const struct yield *y, const struct yield_look *look)
+{
+	return y->shut_ms && look->now_ms - y->shut_ms >= YIELD_SETTLE_MS;
 }
 
 /* What was acknowledged must be on the chosen one before this one goes. */
@@ -57,6 +63,7 @@ static void wait_for_all(struct yield *y, const struct yield_look *look)
 	int64_t ms = look->now_ms - y->since_ms;
 
 	watch_store(y, look);
+	shut(y, look);
 	if (!look->to_present || look->to_role != NEO4J_SLAVE)
 		give_up(y, "is no slave");
 	else if (is_done(y, look) && has_all(look))

@@ -16,7 +16,9 @@
  * chosen one is master. A master takes no more writes first. Whatever happens it comes back after
  * YIELD_REST_MS: nobody has to remember it.
  */
-#define YIELD_DRAIN_MS 2000  /* for what is under way: proxies ask agents once a second */
+/* At least, for what is under way: proxies ask agents once a second, and one commit in a hundred
+ * takes 2 s. */
+#define YIELD_DRAIN_MS 4000
 #define YIELD_SETTLE_MS 2500 /* what the master tells of itself is as old as that */
 #define YIELD_QUIET_MS 10000 /* so long a master waits for its last writers */
 #define YIELD_CATCH_UP_MS 20000
@@ -32,6 +34,7 @@ struct yield {
 	enum yield_phase phase;
 	const struct member *to;
 	int64_t since_ms;   /* of this phase */
+	int64_t shut_ms;    /* since when nobody may come in; 0: they may */
 	bool stopped;       /* Neo4j has been seen at rest in this phase */
 	uint64_t seen;      /* of the store, as last told */
 	int64_t moved_ms;   /* since when it is that */
@@ -59,10 +62,9 @@ static inline bool yield_is_closed(const struct yield *y)
 	return y->phase != YIELD_NONE;
 }
 /* May nobody come in any more? Whose request is cut does not know what became of it. */
-static inline bool yield_is_shut(const struct yield *y, int64_t now_ms)
+static inline bool yield_is_shut(const struct yield *y)
 {
-	return y->phase == YIELD_RESTS ||
-	       (y->phase == YIELD_WAITS && now_ms - y->since_ms >= YIELD_DRAIN_MS);
+	return y->phase != YIELD_NONE && y->shut_ms;
 }
 /* Must Neo4j rest? */
 static inline bool yield_rests(const struct yield *y)
