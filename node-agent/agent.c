@@ -128,8 +128,10 @@ static void start_neo4j(struct agent *a, enum marker_state order)
 		order = MARKER_USED;
 	if (voter_starts(&a->voter, &a->verdict, emptied, &e) < 0)
 		log_error("%s", e.msg);
-	else if (set_version(a) == 0 && set_marker(a, order) == 0)
+	else if (set_version(a) == 0 && set_marker(a, order) == 0) {
+		moved_begin(&a->moved, a->places.self);
 		service_start(&a->service);
+	}
 }
 
 static void begin_sync(struct agent *a)
@@ -285,11 +287,34 @@ static void take_turn(struct agent *a)
 	service_stop(&a->service);
 }
 
-/* One that joins for ever is ended, and formation starts it again. */
+/* Formation starts it again, as the quorum lets it. */
+static void end_neo4j(struct agent *a, const char *why)
+{
+	log_error("%s: %s: it is ended, to be started again", identity_self(&a->id)->name, why);
+	formation_stopped(&a->formation);
+	service_kill(&a->service);
+}
+
+/* A single Neo4j listens everywhere, and has told nobody where it is. */
+static void follow_move(struct agent *a)
+{
+	struct moved_look look = {
+		.now_ms = boottime_ms(),
+		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid,
+		.self = a->places.self,
+		.have = interfaces_have,
+	};
+
+	if (a->id.mode != NEO4J_SINGLE && moved_step(&a->moved, &look))
+		end_neo4j(a, "Neo4j runs by an address that this node has no more");
+}
+
+/* One that joins for ever is ended. */
 static void break_wedge(struct agent *a)
 {
 	bool runs = a->service.state == SERVICE_RUNNING && !is_arbiter(a);
-	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING;
+	bool joins = a->now.state == NODE_STARTING || a->now.state == NODE_JOINING ||
+		     a->now.state == NODE_STOPPING; /* which may have come to nothing */
 	bool led = a->id.mode != NEO4J_HA || voter_peer_leads(&a->peers);
 	struct wedge_look look = {
 		.now_ms = boottime_ms(),
@@ -301,12 +326,8 @@ static void break_wedge(struct agent *a)
 	};
 
 	copy_watch_step(&a->copy, look.space, look.now_ms);
-	if (!wedge_step(&a->wedge, &look))
-		return;
-	log_error("%s: Neo4j gets nowhere: it is ended, to be started again",
-		identity_self(&a->id)->name);
-	formation_stopped(&a->formation);
-	service_kill(&a->service);
+	if (wedge_step(&a->wedge, &look))
+		end_neo4j(a, "Neo4j gets nowhere");
 }
 
 /* Members, or what a firewall lets in, are known from the start: then another agent is to begin. */
@@ -430,6 +451,7 @@ static void step(struct agent *a)
 	follow_store(a);
 	if (runs_neo4j(a)) {
 		keep_ports(a);
+		follow_move(a);
 		take_turn(a);
 	}
 	apply(a, &in);
@@ -701,6 +723,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0 ||
 		vip_keeper_open(&a->vip, a->loop, &a->id, &a->peers, a->helper, e) < 0)
 		return -1;
+	moved_begin(&a->moved, a->places.left);
 	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, agent_answer, a, e);
 	return a->http ? 0 : -1;
 }

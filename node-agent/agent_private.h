@@ -12,6 +12,7 @@
 #include "formation.h"
 #include "health/write_probe.h"
 #include "marker.h"
+#include "moved.h"
 #include "neo4j_watch.h"
 #include "peers.h"
 #include "pin.h"
@@ -46,6 +47,7 @@ struct agent {
 	struct timekeeper time;
 	struct restart restart;
 	struct wedge wedge;
+	struct moved moved;
 	struct copy_watch copy;
 	struct stale stale;
 	bool p3; /* there, and this node's, when it was last looked at */

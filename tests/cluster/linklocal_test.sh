@@ -1,7 +1,7 @@
 #!/bin/bash
 # A cluster whose cluster.conf gives no addresses, on real machines without DHCP or DNS: each takes
-# a link-local address, the agents find each other, Neo4j and the proxy are told where everybody is,
-# also without avahi-daemon. The new cards get power one after the other, at moments that SEED draws.
+# a link-local address, the agents find each other, Neo4j and the proxy are told where everybody is. The new cards
+# get power one after the other, at moments that SEED draws. Then the same by DHCP, without avahi-daemon.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -128,7 +128,8 @@ eventually '"row":[1]' "where its Neo4j is a member again" count pi2
 eventually 169.254.77.77:7474 "and the proxy looks for it" \
   rehearse exec pi3 -- sed -n 's/.*member "pi2".* http = "\([^"]*\)".*/\1/p' /etc/bramble/proxy.conf
 
-# Once more, and neither avahi-daemon nor what it remembers tells it where the others are.
+# A network whose router gives the addresses, and comes later than the Pis, as after a power cut. Each bramble.txt
+# says so; neither avahi-daemon nor, on one node, what it remembers tells where the others are.
 avahi=(avahi-daemon.socket avahi-daemon.service)
 no_avahi() { # NODE
   rehearse exec "$1" -- sh -ec 'systemctl is-active -q avahi-daemon
@@ -136,17 +137,62 @@ no_avahi() { # NODE
     systemctl kill -s KILL avahi-daemon' - "${avahi[@]}" 2>/dev/null
 }
 avahis() { for i in 1 2 3; do rehearse exec "pi$i" -- systemctl is-active avahi-daemon; done | grep -xc active; }
+# shellcheck disable=SC2317 # called through eventually, as some below
+leased() { rehearse exec "$1" -- ip -4 -o address show dev host0 | wc -l; }
+router=$scratch/dnsmasq
+no_router() {
+  local pid
+  pid=$(cat "$router.pid" 2>/dev/null) || return 0
+  kill "$pid"
+  while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  rm -f "$router".*
+}
+cleanup_hooks+=(no_router)
+router() { # FIRST LAST: what it gives
+  no_router
+  ip netns exec "bramble-$name" dnsmasq --conf-file=/dev/null --user=root --port=0 --interface=bramble0 --bind-interfaces \
+    --dhcp-range="$1,$2,2m" --dhcp-authoritative --dhcp-leasefile="$router.leases" --pid-file="$router.pid"
+}
+# shellcheck disable=SC2317
+moved_to() { # PATTERN: are all at such an address, and do all know it?
+  local all i
+  all=$(addresses)
+  [[ $all =~ ^$1\ $1\ $1$ ]] || return
+  for i in $all; do [[ $(seen "$i") == "$all" ]] || return; done
+  echo all
+}
+# shellcheck disable=SC2317
+written() { cypher "$(addresses | cut -d ' ' -f 3):8090" "CREATE (n:Hello) RETURN id(n)" | grep -o '"errors":.*'; }
+
 for i in 1 2 3; do
   no_avahi "pi$i"
   ok $? "pi$i's avahi-daemon is killed"
+  rehearse exec "pi$i" -- sh -c 'printf "address = \"dhcp\"\r\n" >/boot/firmware/bramble.txt; sync'
 done
-rehearse exec pi2 -- rm /srv/bramble/bramble.peers && move 169.254.77.78 >/dev/null
-ok $? "a node forgets where the others are, its power is cut, and it comes back"
-for i in "${at[0]}" 169.254.77.78 "${at[2]}"; do
-  eventually "${at[0]} 169.254.77.78 ${at[2]}" "the agent at $i finds all" seen "$i"
-done
+rehearse exec pi2 -- rm /srv/bramble/bramble.peers
+for i in 1 2 3; do rehearse cut "pi$i"; done
+for i in 1 2 3; do rehearse boot "pi$i"; done
+for i in 1 2 3; do eventually 0 "pi$i boots, and has no address" leased "pi$i"; done
+eventually pi2 "pi2 has its own name again" rehearse exec pi2 -- hostname
+ip -n "bramble-$name" address add 192.168.91.1/24 dev bramble0
+router 192.168.91.100 192.168.91.149
+ok $? "the router comes"
+eventually all "by DHCP they get addresses, and find each other" moved_to '192\.168\.91\.1[0-4][0-9]'
 is "$(avahis)" 0 "none has an avahi-daemon"
-eventually '"row":[1]' "its Neo4j is a member again" count pi2
+eventually '"errors":[]}' "they are a cluster again" written
+eventually '"row":[2]' "with a node that had forgotten where the others were" count pi2
+
+# Another router, which gives others: Neo4j listens where its machine is no more.
+router 192.168.91.200 192.168.91.249
+ok $? "another router comes"
+for i in 1 2 3; do rehearse exec "pi$i" -- networkctl renew host0; done
+eventually all "all get other addresses while they run, and find each other" moved_to '192\.168\.91\.2[0-4][0-9]'
+begin=$SECONDS
+eventually '"errors":[]}' "and are a cluster again" written
+echo "# $((SECONDS - begin)) s after all knew where all are"
+ended() { for i in 1 2 3; do rehearse logs "pi$i" | grep -c 'runs by an address that this node has no more'; done | grep -vc '^0$'; }
+is "$(ended)" 3 "each Neo4j was ended for that, and none for having no master"
+eventually '"row":[3]' "which has it all" count pi2
 stop
 ok $? "the rehearsal stops"
 done_testing
