@@ -13,6 +13,7 @@
 
 #define ACCEPT_BATCH 64
 #define ACCEPT_AGAIN_MS 500
+#define UNREAD_MS 10 /* what lies in sockets has been read then */
 
 static const struct {
 	uint32_t events;
@@ -381,23 +382,30 @@ static bool has_unread(const struct client *c)
 
 /*
  * The longest idle one; else, of those that owe a head, the oldest of the address with the most
- * connections. NULL when there is none, or when that has not had its time: *later_ms is when.
+ * connections. NULL when there is none, or when that has not had its time: *later_ms is when to
+ * look again. One with unread bytes is passed over, but may owe a head all the same once they are
+ * read.
  */
 static struct client *who_yields(const struct proxy *p, int64_t *later_ms)
 {
 	struct client *first = NULL;
+	int64_t now_ms = loop_now_ms(p->loop);
 
 	for (struct list_node *n = p->clients.first; n; n = n->next) {
 		struct client *c = container_of(n, struct client, node);
 		if (c->state == CLIENT_IDLE)
 			return c;
-		if (c->state == CLIENT_HEAD && (!first || yields_before(c, first)) &&
-			!has_unread(c))
+		if (c->state != CLIENT_HEAD || (first && !yields_before(c, first)))
+			continue;
+		if (has_unread(c))
+			*later_ms = now_ms + UNREAD_MS;
+		else
 			first = c;
 	}
-	if (!first || yields_at_ms(first) <= loop_now_ms(p->loop))
+	if (!first || yields_at_ms(first) <= now_ms)
 		return first;
-	*later_ms = yields_at_ms(first);
+	if (yields_at_ms(first) < *later_ms)
+		*later_ms = yields_at_ms(first);
 	return NULL;
 }
 

@@ -753,6 +753,27 @@ def test_room_after_pause():
         newcomer.close()
 
 
+def test_room_of_unread():
+    """A newcomer does not wait for good because all that owe a head said a little in a pause."""
+    with Proxy(cluster(1), limits="maxconn = 2") as proxy:
+        proxy.ready()
+        owing = [proxy.connect() for _ in range(2)]
+        for c in owing:
+            c.send("GET / HT")
+        eventually(lambda: proxy.json()["clients"] == 2)
+        time.sleep(1.2)
+        proxy.process.send_signal(signal.SIGSTOP)
+        newcomer = proxy.connect()  # its event comes first: then their bytes are unread
+        newcomer.request()
+        for c in owing:
+            c.send("T")
+        proxy.process.send_signal(signal.SIGCONT)
+        same(newcomer.answer().status, 200, "one comes in whose time it is")
+        ok(owing[0].closed(), "instead of one that owes a head, before that one's time is over")
+        for c in (newcomer, *owing):
+            c.close()
+
+
 def test_room_by_idle():
     members = cluster(1)
     with Proxy(members, limits="maxconn = 2", timeouts="client_ms = 600000") as proxy:
