@@ -211,7 +211,7 @@ static void start_running(struct client *c)
 
 	x->attempts++;
 	account_connected(c);
-	pace_start(&x->pace);
+	pace_start(&x->pace, PACE_MS);
 	x->upstream->connected = true;
 	if (!x->to_member.len)
 		buf_add(&x->to_member, x->head.data, x->head.len);

@@ -203,7 +203,7 @@ static void start_answer(struct client *c, const struct http_head *h)
 	enum http_framing to = framing_for(c, rewrite ? HTTP_BODY_CHUNKED : h->framing);
 
 	x->relayed = true;
-	pace_start(&x->pace);
+	pace_start(&x->pace, PACE_ANSWER_MS);
 	account_answer(c, h->status, false);
 	x->member_may_keep = h->keep_alive;
 	c->close |= !c->keep_alive || to == HTTP_BODY_UNTIL_CLOSE || c->proxy->draining;
@@ -235,7 +235,7 @@ static int take_head(struct client *c)
 	if (h.status == 101)
 		return -1; /* no upgrade was asked for: Upgrade does not pass */
 	if (h.status < 200)
-		pace_start(&x->pace); /* who expected a 100 begins now */
+		pace_start(&x->pace, PACE_MS); /* who expected a 100 begins now */
 	if (h.status >= 200)
 		start_answer(c, &h);
 	else if (c->minor >= 1) /* RFC 9110 15.2 */

@@ -632,71 +632,94 @@ def test_dripping_bodies():
             c.close()
 
 
-def reader_of_large(proxy, target, wrap=lambda sock: sock, fields=""):
+def reader_of_large(proxy, target, wrap=lambda sock: sock, fields="", receive=32768):
+    """receive: its system's buffer, 0: as it is by default."""
     c = proxy.connect()
-    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    if receive:
+        c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     c.sock = c.reader.sock = wrap(c.sock)
     c.request(target=target, fields=fields)
     return c
 
 
+@contextlib.contextmanager
+def drip(kind):
+    """A silent and a dripping reader have all places, and somebody waits."""
+    with Proxy(cluster(1), timeouts="client_ms = 600000", pool="maxconn = 2 hold_ms = 600000") as proxy:
+        proxy.ready()
+        conns = [reader_of_large(proxy, f"/{kind}/{SIZE}", fields="Connection: close\r\n") for _ in range(2)]
+        stop = threading.Event()
+
+        def run(c=conns[1]):
+            while not stop.wait(0.2):
+                with contextlib.suppress(OSError):
+                    c.reader.data += c.sock.recv(1)
+
+        dripper = threading.Thread(target=run, daemon=True)
+        dripper.start()
+        eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
+        waiting = Conn(proxy.port, timeout=4 * harness.PATIENCE_S)
+        waiting.request("POST", "/echo", WRITE, b"{}")
+        yield proxy, waiting
+        stop.set()
+        dripper.join()
+        got = [len(c.rest()) for c in conns]  # one place was asked for: either's
+        ok(min(got) < SIZE, f"{kind}: and are cut off, after {got} bytes")
+        for c in (*conns, waiting):
+            c.close()
+
+
 def test_dripping_readers():
-    for kind in ("big", "chunked"):
-        with Proxy(cluster(1), timeouts="client_ms = 600000", pool="maxconn = 2 hold_ms = 600000") as proxy:
-            proxy.ready()
-            silent, dripping = [reader_of_large(proxy, f"/{kind}/{SIZE}", fields="Connection: close\r\n")
-                                for _ in range(2)]
-            stop = threading.Event()
-
-            def drip(c=dripping, stop=stop):
-                while not stop.wait(0.2):
-                    try:
-                        c.reader.data += c.sock.recv(1)
-                    except OSError:
-                        pass
-
-            dripper = threading.Thread(target=drip, daemon=True)
-            dripper.start()
-            eventually(lambda: proxy.member("pi1")["in_flight"] == 2)
-            same(proxy.once("POST", "/echo", WRITE, b"{}").status, 200,
+    with drip("big") as big, drip("chunked") as chunked:  # at once: it takes a while
+        for kind, (proxy, waiting) in (("big", big), ("chunked", chunked)):
+            same(waiting.answer().status, 200,
                  f"{kind}: clients that do not read their answers, or a byte now and then, give their places up")
-            eventually(lambda: proxy.member("pi1")["in_flight"] <= 1)
-            stop.set()
-            dripper.join()
-            got = [len(c.rest()) for c in (silent, dripping)]  # one place was asked for: either's
-            ok(min(got) < SIZE, f"and are cut off, after {got} bytes")
-            silent.close()
-            dripping.close()
+            eventually(lambda proxy=proxy: proxy.member("pi1")["in_flight"] <= 1)
+
+
+def read_steadily(c, rate, seconds):
+    """How much of the body came, 0 when the connection ended."""
+    c.reader.head()
+    read = len(c.reader.data)
+    for _ in range(seconds * 10):
+        time.sleep(0.1)
+        got = len(c.sock.recv(rate // 10))
+        if not got:
+            return 0
+        read += got
+    c.reader.data = b""
+    return read
 
 
 def test_honest_readers():
-    """What is slow, but no less than it may be, is not cut, nor what waits for its member."""
+    """What is slow, but no less than it may be, is not cut, nor what waits for its member. Systems tell that
+    there is room for more only when some of their buffers is free: in between such a client seems to take nothing."""
     members = cluster(1)
     size = SIZE // 4
+    steady = [(96000, 32768), (12000, 32768), (5000, 32768), (20000, 0)]
     with tempfile.TemporaryDirectory() as folder:
         crt, key = certificate(folder, "proxy")
-        with Proxy(members, timeouts="server_ms = 600000", pool="maxconn = 3 hold_ms = 600000",
+        with Proxy(members, timeouts="client_ms = 600000 server_ms = 600000",
+                   pool=f"maxconn = {2 * len(steady) + 1} hold_ms = 600000",
                    more=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
             proxy.ready()
             context = ssl.create_default_context(cafile=crt)
-            slow = [reader_of_large(proxy, f"/big/{size}"),
-                    reader_of_large(proxy, f"/big/{size}", lambda s: context.wrap_socket(s, server_hostname="proxy"))]
+            ways = {"bare": lambda s: s, "TLS": lambda s: context.wrap_socket(s, server_hostname="proxy")}
+            readers = [(way, rate, reader_of_large(proxy, f"/big/{size}", wrap, receive=receive))
+                       for rate, receive in steady for way, wrap in ways.items()]
             query, waiting = proxy.connect(), proxy.connect()
             query.request("POST", "/hang", WRITE, b"{}")
-            eventually(lambda: proxy.member("pi1")["in_flight"] == 3)
+            eventually(lambda: proxy.member("pi1")["in_flight"] == len(readers) + 1)
             waiting.request()
-            for c in slow:
-                c.reader.head()
-            read = 0
-            for _ in range(32):  # longer than who takes nothing may; of the megabytes that sockets hold
-                time.sleep(0.25)
-                read += [len(c.reader.exactly(24000)) for c in slow][0]
-            same([read + sum(map(len, c.reader.pieces(size - read))) for c in slow], [size] * 2,
-                 "slow readers get all of their answers, bare and by TLS")
+            with concurrent.futures.ThreadPoolExecutor(len(readers)) as pool:  # for longer than a step
+                read = list(pool.map(lambda r: read_steadily(r[2], r[1], 20), readers))
+            for (way, rate, c), n in zip(readers, read):
+                same(n and n + sum(map(len, c.reader.pieces(size - n))), size,
+                     f"who reads {rate} bytes per second gets all of the answer, {way}")
             same(waiting.answer().status, 200, "then it is the turn of who waited")
             members[0].release()
             same(query.answer().status, 200, "a query that says nothing for long is finished")
-            for c in (*slow, query, waiting):
+            for c in (*(c for _, _, c in readers), query, waiting):
                 c.close()
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* How long a client's body may take. */
+/* How long a client's body may take, and its answer. */
 // use: proxy/http/pace.c
 #include "proxy/http/pace.h"
 #include "tap.h"
@@ -10,8 +10,15 @@ static struct pace p;
 
 static void start(void)
 {
-	pace_start(&p);
+	pace_start(&p, PACE_MS);
 	pace_note(&p, 0, true, START_MS);
+}
+
+/* An answer, of which the client's system takes what it has room for. */
+static void start_answer(uint64_t room)
+{
+	pace_start(&p, PACE_ANSWER_MS);
+	pace_note(&p, room, true, START_MS);
 }
 
 /* n bytes every so many ms: after how long it is too slow, 0 if not within limit_ms. */
@@ -46,6 +53,23 @@ static void test_slow(void)
 	is_int(send(1, 4000, 3600000), 8000, "what was quick once may not drip for ever after");
 }
 
+static void test_answer(void)
+{
+	start_answer(0);
+	ok(pace_too_slow(&p, START_MS + PACE_MS), "an answer has no more time at first");
+	start_answer(PACE_MIN_RATE * 10);
+	ok(!pace_too_slow(&p, START_MS + PACE_MS + 9999), "what was taken is worth its time");
+	ok(pace_too_slow(&p, START_MS + PACE_MS + 10000), "and no more");
+	start_answer(65536);
+	is_int(send(65536, 13000, 3600000), 0, "5 kB/s, seen in steps of a whole buffer");
+	start_answer(100 << 20);
+	is_int(send(1 << 20, PACE_ANSWER_MS - 1, 3600000), 0, "larger steps yet");
+	start_answer(100 << 20);
+	ok(pace_too_slow(&p, START_MS + PACE_ANSWER_MS), "nothing is worth more than the most");
+	start_answer(100 << 20);
+	is_int(send(1, 10000, 3600000), 50000, "nor is the most given for a byte");
+}
+
 static void test_whose(void)
 {
 	start();
@@ -64,6 +88,7 @@ static void test_whose(void)
 int main(void)
 {
 	test_slow();
+	test_answer();
 	test_whose();
 	return done();
 }
