@@ -40,6 +40,7 @@
  *	RUNNING     both bodies flow                 as there is room      client_ms or server_ms
  *	                                                                   without progress
  *	FLUSHING    the rest of the answer goes out  OUT                   client_ms
+ *	                                                                   without progress
  *	LINGERING   our direction is shut, the rest  IN                    LINGER_MS
  *	            of a refused body is dropped
  *	GONE        closed; freed by the next sweep  -                     -
@@ -124,6 +125,7 @@ struct client {
 	char from[NET_ADDRESS_MAX]; /* the same for people */
 	struct buf in, out;
 	uint64_t given, taken; /* bytes that its socket had from us, and what of them it took */
+	uint64_t taken_before; /* when its deadline was set */
 	unsigned minor;        /* HTTP/1.minor of the request */
 	bool tls;              /* it came by TLS, which was taken off */
 	bool keep_alive;       /* as the request asked */

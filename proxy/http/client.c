@@ -7,6 +7,7 @@
 #include "bolt/front.h"
 #include "client.h"
 #include "exchange.h"
+#include "flow.h"
 #include "handover/inherit.h"
 #include "log.h"
 #include "text.h"
@@ -268,12 +269,14 @@ void client_run(struct client *c)
 			if (!take_request(c))
 				return;
 		} else if (c->state == CLIENT_FLUSHING) {
-			if (!buf_ok(&c->out) || flush(c) < 0)
+			if (!buf_ok(&c->out) || flush(c) < 0) {
 				client_close(c);
-			else if (c->out.len)
+			} else if (c->out.len) {
+				flow_await_taking(c);
 				return;
-			else
+			} else {
 				next_request(c);
+			}
 		} else {
 			return;
 		}
@@ -347,6 +350,8 @@ static void client_expired(struct loop_timer *t)
 {
 	struct client *c = container_of(t, struct client, timer);
 
+	if (flow_takes(c))
+		return;
 	if (c->state == CLIENT_HEAD) {
 		c->keep_alive = false;
 		client_answer(c, 408, "Bramble.ClientError.Request", "",

@@ -360,17 +360,44 @@ bool flow_too_slow(struct client *c)
 	return pace_too_slow(&c->x.pace, loop_now_ms(c->proxy->loop));
 }
 
+static void await_client(struct client *c)
+{
+	c->taken_before = c->taken;
+	(void)loop_timer_at(
+		c->proxy->loop, &c->timer, loop_now_ms(c->proxy->loop) + c->proxy->conf->client_ms);
+}
+
+static void await_member(struct client *c)
+{
+	(void)loop_timer_at(
+		c->proxy->loop, &c->timer, loop_now_ms(c->proxy->loop) + c->proxy->conf->server_ms);
+}
+
+void flow_await_taking(struct client *c)
+{
+	note_taken(c);
+	await_client(c);
+}
+
+bool flow_takes(struct client *c)
+{
+	note_taken(c);
+	if (!c->out.len || c->taken <= c->taken_before)
+		return false;
+	await_client(c);
+	return true;
+}
+
 void flow_watch(struct client *c)
 {
-	const struct proxy_conf *conf = c->proxy->conf;
-
 	note_pace(c);
 	loop_mod(&c->source,
 		EPOLLRDHUP | (wants_body(c) ? EPOLLIN : 0) | (c->out.len ? EPOLLOUT : 0));
 	loop_mod(&c->x.upstream->source,
 		(wants_answer(c) ? EPOLLIN : 0) |
 			(c->x.to_member.len && !c->x.send_broken ? EPOLLOUT : 0));
-	(void)loop_timer_at(c->proxy->loop, &c->timer,
-		loop_now_ms(c->proxy->loop) +
-			(flow_waits_for_client(c) ? conf->client_ms : conf->server_ms));
+	if (flow_waits_for_client(c))
+		await_client(c);
+	else
+		await_member(c);
 }

@@ -23,6 +23,13 @@ enum flow flow_run(struct client *c, bool client_readable, bool member_readable,
 /* Asks both sockets for what there is room for, sets the deadline for the next progress, and keeps
  * the client's pace. */
 void flow_watch(struct client *c);
+/* The client has client_ms from now to take a byte of its `out`. */
+void flow_await_taking(struct client *c);
+/*
+ * Its deadline passed: has it taken any since that was set? No event tells (flow.c). Then it has
+ * client_ms again; so who takes nothing at all goes after twice that at the latest.
+ */
+bool flow_takes(struct client *c);
 /* Does it send its body, or take its answer, more slowly than anybody may (pace.h)? */
 bool flow_too_slow(struct client *c);
 /* Is it the client that the exchange waits for? */

@@ -723,6 +723,39 @@ def test_honest_readers():
                 c.close()
 
 
+def taker(proxy, sizes):
+    c = proxy.connect()
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
+    c.send("".join(f"GET /big/{n} HTTP/1.1\r\nHost: a\r\n\r\n" for n in sizes))
+    return c
+
+
+def take_steadily(conns, until):
+    while not until():
+        time.sleep(0.1)
+        for c in conns:
+            c.reader.data += c.sock.recv(20000)
+
+
+def test_client_timeout():
+    """client_ms is for a byte. That there is room in a socket is told when megabytes were taken."""
+    asks = {"in an answer": [8 << 20], "behind the end of one": [3600000] + [16000] * 250}
+    with Proxy(cluster(1), timeouts="client_ms = 4000") as proxy:
+        proxy.ready()
+        silent = [taker(proxy, sizes) for sizes in asks.values()]
+        steady = [taker(proxy, sizes) for sizes in asks.values()]
+        eventually(lambda: proxy.json()["clients"] == 4)
+        end = time.monotonic() + harness.PATIENCE_S
+        take_steadily(steady, lambda: time.monotonic() > end or len(steady[0].reader.data) > 2 << 20
+                      and proxy.json()["clients"] == 2)
+        for (where, sizes), c in zip(asks.items(), steady):
+            ok([len(c.answer().body) for _ in sizes] == sizes, f"who takes some all the time gets all, {where}")
+        for (where, sizes), c in zip(asks.items(), silent):
+            ok(len(c.rest()) < sum(sizes), f"who takes nothing is closed, {where}")
+        for c in (*silent, *steady):
+            c.close()
+
+
 def test_limits():
     with Proxy(cluster(1), limits="maxconn = 5", timeouts="client_ms = 400") as proxy:
         proxy.ready()
