@@ -467,12 +467,6 @@ def test_counted():
     members[1].down()
 
 
-def cpu_s(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_tls():
     members = cluster(2)
     with tempfile.TemporaryDirectory() as folder:
@@ -529,9 +523,9 @@ def test_tls():
             piece = socket.create_connection(("127.0.0.1", proxy.bolt))
             piece.sendall(b"\x16\x03\x01")
             time.sleep(0.3)
-            before = cpu_s(proxy.process.pid)
+            before = proxy.cpu_s()
             time.sleep(1.5)
-            spent = cpu_s(proxy.process.pid) - before
+            spent = proxy.cpu_s() - before
             ok(spent < 0.7, f"a piece of a record keeps nobody busy ({spent:.2f} s of 1.5)")
             piece.close()
             ok("ends in 2 days" in open(proxy.log.name).read(), "that the certificate ends soon is in the log")
@@ -654,16 +648,12 @@ def test_websocket_end():
         def descriptors():
             return len(os.listdir(f"/proc/{proxy.process.pid}/fd"))
 
-        def cpu_s():
-            with open(f"/proc/{proxy.process.pid}/stat") as f:
-                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-
         proxy.client()
         c = proxy.client(wrap=WebSocket)
-        opened, before = descriptors(), cpu_s()
+        opened, before = descriptors(), proxy.cpu_s()
         c.send((RUN, "RECORDS 2000 100000", {}, {}), (PULL,))
         eventually(lambda: descriptors() <= opened - 4, "one that never reads its answer does not stay for ever")
-        ok(cpu_s() - before < 2, f"nor costs much until then: {cpu_s() - before} s")
+        ok(proxy.cpu_s() - before < 2, f"nor costs much until then: {proxy.cpu_s() - before} s")
     members[0].down()
 
 
@@ -685,22 +675,17 @@ def test_websocket_in_websocket():
 def test_drain():
     members = cluster(1)
     with BoltProxy(members) as proxy:
-        with open(f"/proc/{proxy.process.pid}/stat") as f:
-            def cpu_s():
-                f.seek(0)
-                return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
-
-            members[0].role = "UNKNOWN"
-            eventually(lambda: not proxy.json()["master"])
-            c = Conn(proxy.port)
-            c.request("POST", "/x", fields="X-Write: 1\r\n", body=b"x")
-            b = proxy.client(login=None)
-            before = cpu_s()
-            proxy.process.send_signal(signal.SIGTERM)
-            ok(b.closed(), "SIGTERM: who is in no transaction is closed")
-            time.sleep(2)
-            ok(cpu_s() - before < 0.25, f"waiting for a request costs little: {cpu_s() - before} s")
-            c.close()
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        c = Conn(proxy.port)
+        c.request("POST", "/x", fields="X-Write: 1\r\n", body=b"x")
+        b = proxy.client(login=None)
+        before = proxy.cpu_s()
+        proxy.process.send_signal(signal.SIGTERM)
+        ok(b.closed(), "SIGTERM: who is in no transaction is closed")
+        time.sleep(2)
+        ok(proxy.cpu_s() - before < 0.25, f"waiting for a request costs little: {proxy.cpu_s() - before} s")
+        c.close()
     members[0].down()
 
 
