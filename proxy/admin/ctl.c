@@ -8,10 +8,12 @@
 #include "admin/ctl.h"
 #include "io.h"
 #include "log.h"
+#include "net.h"
 
 #define CONNS_MAX 8
 #define LINE_BYTES 1024
 #define CONN_MS 5000
+#define ACCEPT_AGAIN_MS 500
 
 struct conn {
 	struct loop_source source; /* first: the loop hands it back */
@@ -24,6 +26,7 @@ struct conn {
 
 struct ctl {
 	struct loop_source source; /* first */
+	struct loop_timer again;   /* nobody can be accepted before */
 	struct proxy *proxy;
 	char *path;
 	bool opened; /* it has its name */
@@ -116,6 +119,18 @@ static struct conn **free_place(struct ctl *ctl)
 	return NULL;
 }
 
+static void accept_again(struct loop_timer *t)
+{
+	loop_mod(&container_of(t, struct ctl, again)->source, EPOLLIN);
+}
+
+/* The backlog would keep the loop spinning, and only others can give a descriptor back. */
+static void out_of_descriptors(struct ctl *ctl)
+{
+	loop_mod(&ctl->source, 0);
+	(void)loop_timer_set(ctl->proxy->loop, &ctl->again, ACCEPT_AGAIN_MS);
+}
+
 static void ctl_ready(struct loop_source *s, uint32_t events)
 {
 	struct ctl *ctl = (struct ctl *)s;
@@ -123,6 +138,8 @@ static void ctl_ready(struct loop_source *s, uint32_t events)
 	struct conn **place = free_place(ctl);
 
 	(void)events;
+	if (fd < 0 && net_own_fault(errno))
+		out_of_descriptors(ctl);
 	if (fd < 0 || !place)
 		return;
 	struct conn *c = calloc(1, sizeof(*c));
@@ -180,6 +197,7 @@ int ctl_start(struct proxy *p, struct err *e)
 	ctl->proxy = p;
 	ctl->path = xstrdup(p->conf->admin_socket);
 	ctl->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = ctl_ready};
+	loop_timer_init(&ctl->again, accept_again);
 	p->ctl = ctl;
 	return loop_add(p->loop, &ctl->source) < 0 ? err_errno(e, "admin: %s", ctl->path) : 0;
 }
@@ -218,6 +236,7 @@ void ctl_stop(struct proxy *p)
 		if (ctl->conns[i])
 			conn_free(ctl->conns[i]);
 	}
+	loop_timer_del(&ctl->again);
 	loop_del(&ctl->source);
 	close(ctl->source.fd);
 	_cleanup_free_ char *new = new_name(ctl->path);

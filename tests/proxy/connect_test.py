@@ -8,7 +8,9 @@
 import contextlib
 import os
 import resource
+import socket
 import sys
+import tempfile
 import time
 
 import harness
@@ -142,6 +144,23 @@ def test_out_of_descriptors_bolt():
         is_not_suspected(proxy)
         c.close()
     members[0].down()
+
+
+def test_order_without_descriptor():
+    """Who gives an order waits for one; the loop does not turn meanwhile."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "ctl")
+        with Proxy(cluster(1), more=f'admin {{ socket = "{path}" }}') as proxy, socket.socket(socket.AF_UNIX) as s:
+            proxy.ready()
+            s.settimeout(harness.PATIENCE_S)
+            with without_descriptors(proxy):
+                s.connect(path)
+                s.sendall(b"show info\n")
+                before = proxy.cpu_s()
+                time.sleep(2)
+                spent = proxy.cpu_s() - before
+            ok(spent < 1, f"an order that cannot be taken costs little: {spent:.2f} s of 2")
+            ok(s.recv(100).startswith(b"Name: "), "it is when there are descriptors again")
 
 
 def test_kept_connection_serves():
