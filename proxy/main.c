@@ -80,8 +80,10 @@ static void on_reopen(void *arg, int signo)
 static void drained(struct loop_timer *t)
 {
 	(void)t;
-	log_warn("%zu clients did not finish in time", proxy.clients.len);
+	log_warn("%zu clients did not finish in time",
+		proxy.clients.len + bolt_sessions(&proxy, NULL, NULL));
 	clients_give_up(&proxy);
+	bolt_give_up(&proxy);
 	loop_stop(proxy.loop);
 }
 

@@ -109,6 +109,7 @@ struct session {
 	struct link *link;
 	struct bolt_demand demand; /* of the transaction; its slices are not kept */
 	struct asked asked;
+	bool begun;       /* a transaction, the one or another */
 	bool explicit_tx; /* begun by BEGIN */
 	bool recovering;  /* ACK_FAILURE or RESET is on its way */
 	bool ending;      /* its last request is on its way */
@@ -186,6 +187,7 @@ struct front {
 		bool read;
 	} doors[2]; /* bolt { listen, read_listen } */
 	struct loop_timer sweep, housekeeping;
+	bool leaving; /* who has no transaction, and does not wait for one, is closed */
 	struct list sessions, gone, gone_links, bridges, gone_bridges, tunnels, gone_tunnels;
 	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
 	struct list principals;

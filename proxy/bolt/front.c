@@ -327,17 +327,35 @@ void bolt_stop_accepting(struct proxy *p)
 		close_doors(p->bolt);
 }
 
+/* It has a member, or waits for one: both end in their own time. */
+static bool under_way(const struct session *s)
+{
+	return s->state == SESSION_AUTH || s->state == SESSION_WAITING || s->state == SESSION_BOUND;
+}
+
 void bolt_drain(struct proxy *p)
 {
 	if (!p->bolt)
 		return;
+	p->bolt->leaving = true;
 	close_doors(p->bolt);
 	tunnels_drain(p->bolt);
 	for (struct list_node *n = p->bolt->sessions.first, *next; n; n = next) {
 		struct session *s = container_of(n, struct session, node);
 		next = n->next;
-		if (s->state != SESSION_BOUND && s->state != SESSION_CLOSING)
+		if (!under_way(s) && s->state != SESSION_CLOSING)
 			session_leave(s);
+	}
+}
+
+void bolt_give_up(struct proxy *p)
+{
+	if (!p->bolt)
+		return;
+	for (struct list_node *n = p->bolt->sessions.first, *next; n; n = next) {
+		struct session *s = container_of(n, struct session, node);
+		next = n->next;
+		session_give_up(s);
 	}
 }
 

@@ -41,8 +41,13 @@ struct bolt_member_counters {
 
 MUST_CHECK int bolt_start(struct proxy *p, struct err *e);
 void bolt_stop(struct proxy *p);
-/* Stops accepting; sessions without a transaction are closed once they have their answers. */
+/*
+ * Stops accepting; sessions without a transaction are closed once they have their answers. A login
+ * or a transaction that waits for a member goes on waiting, and is carried out when one comes.
+ */
 void bolt_drain(struct proxy *p);
+/* Tells those that are still there, at the end. */
+void bolt_give_up(struct proxy *p);
 /* The listening socket (or that of bolt { read_listen }), or -1; and closing both while sessions
  * stay. */
 int bolt_listener(const struct proxy *p, bool read);

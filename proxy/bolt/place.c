@@ -140,8 +140,10 @@ void place_wait(struct session *s, enum session_state state)
 	const struct proxy_conf *conf = f->proxy->conf;
 
 	s->deadline_ms = boottime_ms() + conf->hold_ms;
-	if (state == SESSION_WAITING)
+	if (state == SESSION_WAITING) {
+		s->begun = true;
 		tally_ask(s);
+	}
 	session_enter(s, state);
 	if (place(s))
 		return;

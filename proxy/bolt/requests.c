@@ -479,6 +479,15 @@ static void watch_link(struct session *s)
 		link_watch(s->link);
 }
 
+/* A driver takes it well between two transactions, not after the login. */
+static void leave_when_done(struct session *s)
+{
+	bool done = s->state == SESSION_FAILED || (s->state == SESSION_READY && s->begun);
+
+	if (s->front->leaving && done)
+		session_enter(s, SESSION_CLOSING);
+}
+
 /*
  * Of a link that was full and took all the rest when it was tried once more nobody will tell that
  * there is room: then what waits here goes on at once.
@@ -489,6 +498,7 @@ void session_run(struct session *s)
 
 	do {
 		take_steps(s);
+		leave_when_done(s);
 		was_full = is_link_full(s);
 		watch_link(s);
 		session_watch(s);

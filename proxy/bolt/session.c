@@ -27,8 +27,11 @@ static int64_t deadline_ms(const struct session *s)
 	case SESSION_CLOSING:
 		return CLOSING_MS;
 	case SESSION_READY:
-	case SESSION_BOUND:
 	case SESSION_LOCAL:
+		if (s->front->leaving) /* it has logged in meanwhile: for one transaction */
+			return s->front->proxy->conf->client_ms;
+		break;
+	case SESSION_BOUND:
 	case SESSION_FAILED:
 	case SESSION_GONE:
 		break;
@@ -205,19 +208,37 @@ static void session_ready(struct loop_source *source, uint32_t events)
 		session_read(s, events);
 }
 
-static void waited_in_vain(struct session *s)
+static void stop_waiting(struct session *s, const char *why)
 {
 	bool login = s->state == SESSION_AUTH;
 
 	tally_end(s, TALLY_WAITED);
 	if (s->link)
 		link_close(s->link);
-	session_fail(s, "Neo.TransientError.General.DatabaseUnavailable",
-		"no member could take the %s within %lld ms", login ? "login" : "transaction",
-		(long long)s->front->proxy->conf->hold_ms);
+	session_fail(s, "Neo.TransientError.General.DatabaseUnavailable", "%s", why);
 	session_enter(s, login ? SESSION_CLOSING : SESSION_FAILED);
 	s->fate = FATE_DROP; /* the message that waited has its answer */
 	session_run(s);
+}
+
+static void waited_in_vain(struct session *s)
+{
+	char why[96];
+
+	snprintf(why, sizeof(why), "no member could take the %s within %lld ms",
+		s->state == SESSION_AUTH ? "login" : "transaction",
+		(long long)s->front->proxy->conf->hold_ms);
+	stop_waiting(s, why);
+}
+
+void session_give_up(struct session *s)
+{
+	static const char why[] = "this proxy ends";
+
+	if (s->state == SESSION_AUTH || s->state == SESSION_WAITING)
+		stop_waiting(s, why);
+	else if (s->state == SESSION_BOUND && s->link)
+		link_lost(s->link, why);
 }
 
 static void session_expired(struct loop_timer *t)

@@ -19,6 +19,8 @@ void session_refuse(struct session *s, const char *code, const char *fmt, ...) P
 
 /* Nothing more is taken from the client; closes when it has what was answered. */
 void session_leave(struct session *s);
+/* There is no more time: who waits, or has asked a member something, is told so. */
+void session_give_up(struct session *s);
 
 /* Goes on with what is in `in`, as far as the state allows. */
 void session_run(struct session *s);

@@ -689,6 +689,55 @@ def test_drain():
     members[0].down()
 
 
+# Of whom no member has been asked yet.
+OTHER = {"user_agent": "test", "scheme": "basic", "principal": "other", "credentials": "pw"}
+
+
+def test_drain_waits():
+    """SIGTERM in a failover: what waits for a member has as long as a request of HTTP beside it."""
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        idle, tx, login, fails = proxy.client(), proxy.client(), proxy.client(login=None), proxy.client()
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        for c, text in ((tx, "WHO"), (fails, "FAIL")):
+            c.send((RUN, text, {}, {}), (PULL,))
+        login.send((HELLO, OTHER))
+        eventually(lambda: proxy.json()["bolt_waiting"] == 3)
+        proxy.process.send_signal(signal.SIGTERM)
+        ok(idle.closed(), "who waits for nothing is closed")
+        members[0].role = "master"
+        same([t for t, _ in tx.answers(3)], [SUCCESS, RECORD, SUCCESS], "a transaction that waited is carried out")
+        ok(tx.closed(), "and is the last one")
+        same([t for t, _ in fails.answers(2)], [FAILURE, IGNORED], "so is one that fails")
+        ok(fails.closed(), "which ends likewise")
+        same(login.answers(1)[0][0], SUCCESS, "who waited with a login is in")
+        same(login.run("WHO")[0], ["pi1"], "for a transaction")
+        ok(login.closed(), "of which there is one")
+        same(proxy.process.wait(harness.PATIENCE_S), 0, "then nothing is left")
+    members[0].down()
+
+
+def test_drain_ends():
+    """There is an end to it, and a word."""
+    members = cluster(2)
+    with BoltProxy(members) as proxy:
+        waits, asks = proxy.client(), proxy.client()
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        waits.send((RUN, "WHO", {}, {}), (PULL,))
+        asks.send((RUN, "HANG", {}, {"mode": "r"}))
+        ok(members[1].hanging.wait(60), "a statement runs")
+        eventually(lambda: proxy.json()["bolt_waiting"] == 1)
+        proxy.process.send_signal(signal.SIGTERM)
+        first, second = waits.answers(2)
+        same((code(first), second[0]), (NOBODY, IGNORED), "no member came: a failure to try again")
+        same(code(asks.answers(1)[0]), LOST, "no answer came: likewise")
+        ok(waits.closed() and asks.closed(), "and the end")
+    for m in members:
+        m.down()
+
+
 def test_descriptors():
     members = cluster(1)
     with BoltProxy(members) as proxy:

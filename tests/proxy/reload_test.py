@@ -16,7 +16,7 @@ import threading
 import time
 
 import harness
-from fake_bolt import BEGIN, COMMIT, SUCCESS, BoltClient, BoltMember
+from fake_bolt import BEGIN, COMMIT, IGNORED, RESET, SUCCESS, BoltClient, BoltMember, BoltProxy
 from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, refused, same
 from members_test import Cluster
 
@@ -371,20 +371,42 @@ def test_notify():
             del os.environ["NOTIFY_SOCKET"]
 
 
-class ReloadedPorts(Reloaded):
+class ReloadedBolt(Reloaded, BoltProxy):
+    pass
+
+
+def test_bolt_waits():
+    """For a master, while the process that took it has no time left for those who wait for nothing."""
+    members = [BoltMember("pi1", "master"), BoltMember("pi2")]
+    with ReloadedBolt(members, pool="hold_ms = 90000", timeouts="client_ms = 600000") as proxy:
+        idle, waits, gives_up, beside = proxy.client(), proxy.client(), proxy.client(), proxy.connect()
+        members[0].role = "slave"
+        eventually(lambda: not proxy.json()["master"])
+        for c in waits, gives_up:
+            c.send((BEGIN, {}))
+        beside.request("POST", "/echo", WRITE)
+        eventually(lambda: proxy.json()["bolt_waiting"] == 2)
+        ok(proxy.reload(), "reloaded while a Bolt transaction waits for a master")
+        ok(idle.closed(), "who waits for nothing is closed in the end")
+        gives_up.send((RESET,))
+        same([t for t, _ in gives_up.answers(2)], [IGNORED, SUCCESS], "who gives it up is told so")
+        ok(gives_up.closed(), "and closed, too")
+        members[0].role = "master"
+        same(waits.answers(1)[0][0], SUCCESS, "who waits gets one")
+        same((waits.run("WHO")[0], waits.ask(COMMIT)[0]), (["pi1"], SUCCESS), "for all of the transaction")
+        ok(waits.closed(), "and ends with it")
+        same(beside.answer().status, 200, "as a write by HTTP does")
+        beside.close()
+    for m in members:
+        m.down()
+
+
+class ReloadedPorts(ReloadedBolt):
     """Bolt by port."""
 
     def __init__(self, members):
-        self.bolt, self.read = free_port(), free_port()
-        super().__init__(members, more=f'bolt {{ listen = "127.0.0.1:{self.bolt}" mode = "port" '
-                                       f'read_listen = "127.0.0.1:{self.read}" }}\n')
-        self.ready()
-
-    def write_conf(self, members, **rest):
-        text = super().write_conf(members, **rest)
-        for m in members:
-            text = text.replace(f'"127.0.0.1:{m.port}"', f'"127.0.0.1:{m.port}" bolt = "127.0.0.1:{m.bolt}"')
-        return text
+        self.read = free_port()
+        super().__init__(members, bolt=f'mode = "port" read_listen = "127.0.0.1:{self.read}"')
 
 
 def test_bolt_by_port():
