@@ -89,6 +89,8 @@ static void keep_house(struct loop_timer *t)
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
 	tunnels_place(f);
+	if (f->leaving)
+		tunnels_drain(f);
 	if (clients(f) < f->proxy->conf->maxconn)
 		set_doors(f, EPOLLIN); /* others may have given descriptors back */
 	if (f->tls)

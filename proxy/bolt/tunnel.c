@@ -52,13 +52,27 @@ static void tunnel_close(struct tunnel *t, enum tally_end how)
 
 static bool idle(const struct tunnel *t)
 {
-	return !t->asked && !t->in_tx && !t->local && !stream_len(&t->down);
+	return t->state == TUNNEL_OPEN && !t->asked && !t->in_tx && !t->local &&
+	       !stream_len(&t->down);
+}
+
+static bool silent(const struct tunnel *t)
+{
+	const struct proxy *p = t->front->proxy;
+
+	return loop_now_ms(p->loop) - t->heard_ms >= p->conf->client_ms;
+}
+
+/* Who waits for a member, or for its version, has a deadline. */
+static bool may_end(const struct tunnel *t)
+{
+	return idle(t) && (t->begun || silent(t));
 }
 
 /* Whoever leaves when it is owed nothing more has not left before its time. */
 static enum tally_end client_left(const struct tunnel *t)
 {
-	return t->state == TUNNEL_OPEN && idle(t) ? TALLY_DONE : TALLY_LEFT;
+	return idle(t) ? TALLY_DONE : TALLY_LEFT;
 }
 
 /*
@@ -127,7 +141,7 @@ static void tunnel_watch(struct tunnel *t)
 	}
 	watch_progress(t, before);
 	bool done = t->state == TUNNEL_CLOSING ? !stream_len(&t->down)
-					       : t->front->proxy->draining && idle(t);
+					       : t->front->proxy->draining && may_end(t);
 	if (done) {
 		tunnel_close(t, TALLY_DONE);
 		return;
@@ -222,6 +236,7 @@ static void note_request(struct tunnel *t)
 	if (t->parting)
 		return;
 	t->asked++;
+	t->begun |= tag == BOLT_RUN || tag == BOLT_BEGIN || tag == BOLT_RESET;
 	t->recovering |= tag == BOLT_RESET || tag == BOLT_ACK_FAILURE;
 	if (tag == BOLT_BEGIN)
 		t->in_tx = true;
@@ -382,6 +397,7 @@ static void member_read(struct tunnel *t)
 	uint64_t had = t->bytes;
 	int n = stream_recv(&t->down, t->member.fd, &t->bytes);
 
+	t->heard_ms = loop_now_ms(t->front->proxy->loop);
 	t->to->counters.bytes_out += t->bytes - had;
 	if (n < 0 && t->state == TUNNEL_SHAKING) {
 		unplace(t);
@@ -441,6 +457,8 @@ static void client_ready(struct loop_source *source, uint32_t events)
 
 	if (events & EPOLLIN && t->client.events & EPOLLIN)
 		n = stream_recv(&t->in.bytes, t->client.fd, &t->front->counters.bytes_in);
+	if (n > 0)
+		t->heard_ms = loop_now_ms(t->front->proxy->loop);
 	if (n < 0 || (n == 0 && events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
 		tunnel_close(t, client_left(t));
 	else
@@ -561,7 +579,7 @@ void tunnels_drain(struct front *f)
 	for (struct list_node *n = f->tunnels.first, *next; n; n = next) {
 		struct tunnel *t = container_of(n, struct tunnel, node);
 		next = n->next;
-		if (idle(t))
+		if (may_end(t))
 			tunnel_close(t, TALLY_DONE);
 	}
 }

@@ -40,6 +40,7 @@ struct tunnel {
 	enum tunnel_state state;
 	bool read;
 	int64_t deadline_ms; /* for a member to be found */
+	int64_t heard_ms;    /* when either end said something last */
 	char *own_address;   /* where the client came, when a bridge lies between; else NULL */
 	struct sockaddr_storage *from; /* as a session's */
 	unsigned attempts;             /* times that a member was asked for */
@@ -56,6 +57,7 @@ struct tunnel {
 	unsigned asked;        /* messages that the member has not answered yet */
 	bool failed;           /* it says IGNORED until a RESET */
 	bool recovering;       /* which is on its way */
+	bool begun;            /* the client has asked for more than to be let in */
 	bool in_tx;            /* begun by BEGIN */
 	bool parting;          /* the client said GOODBYE */
 	bool local;            /* our own answer waits to be pulled */
@@ -68,7 +70,11 @@ void tunnel_take(struct session *s);
 void tunnels_place(struct front *f);
 /* The member's tunnels end, or only those that may write. */
 void tunnels_cut(struct front *f, const struct bolt_member *m, bool writes_only, const char *why);
-/* Those without a transaction end now; the others when it does. */
+/*
+ * Those that have had a transaction and are in none end now; the others when they are. A driver
+ * takes that well of a connection that it has used, not of one that it is only opening: one that
+ * asks nothing has as long as a kept connection of HTTP. So this is to be called again and again.
+ */
 void tunnels_drain(struct front *f);
 void tunnels_stop(struct front *f);
 void tunnels_sweep(struct front *f);

@@ -214,13 +214,57 @@ def test_hold():
 def test_drain():
     members = cluster((5, 8), 1)
     with PortProxy(members) as proxy:
-        idle, busy = proxy.open(), proxy.open()
+        idle, busy, new = proxy.open(), proxy.open(), proxy.open()
+        who(idle)
         busy.ask(BEGIN, {})
         proxy.process.terminate()
         ok(idle.closed(), "SIGTERM: who is in no transaction is closed")
         same(who(busy), "pi1", "a transaction goes on")
         same(busy.ask(COMMIT)[0], SUCCESS, "to its end")
         ok(busy.closed(), "and then")
+        same(who(new), "pi1", "who has only just logged in has one")
+        ok(new.closed(), "and is closed then")
+        proxy.process.wait(60)
+    members[0].down()
+
+
+def logged_in(c):
+    c.ask(HELLO, {"user_agent": "test"})
+    return c.ask(LOGON, {"scheme": "basic", "principal": "neo4j", "credentials": "pw"})[0] == SUCCESS
+
+
+def test_drain_opening():
+    """SIGTERM while connections are made: each comes to its first transaction."""
+    members = cluster((5, 8), 1)
+    with PortProxy(members) as proxy:
+        idle, greeted, reset = proxy.open(), offered(proxy), proxy.open()
+        who(idle)
+        greeted.version = greeted.reader.exactly(4)
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"], "no master")
+        waits = offered(proxy)
+        eventually(lambda: proxy.json()["bolt_waiting"] == 1)
+        proxy.process.terminate()
+        ok(idle.closed(), "who has had one and asks nothing is closed")
+        members[0].role = "master"
+        waits.version = waits.reader.exactly(4)
+        for c, what in ((waits, "who waited for a master"), (greeted, "who has only a version of Bolt")):
+            ok(logged_in(c), f"{what} logs in")
+            same(who(c), "pi1", "and has a transaction")
+            ok(c.closed(), "of which there is one")
+        same(reset.ask(RESET)[0], SUCCESS, "a RESET is one, too")
+        ok(reset.closed(), "after which nobody is missed")
+        proxy.process.wait(60)
+    members[0].down()
+
+
+def test_drain_silent():
+    members = cluster((5, 8), 1)
+    with LoggedPorts(members, timeouts="client_ms = 300") as proxy:
+        c = proxy.open()
+        proxy.process.terminate()
+        ok(c.closed(), "SIGTERM: who never asks anything is closed")
+        same(proxy.end(1), 'pi1/master -- 1 "BOLT PORT WRITE"', "when it was silent for so long, not at the very end")
         proxy.process.wait(60)
     members[0].down()
 
@@ -337,6 +381,7 @@ def test_ends():
         members[0].role = "master"
         eventually(lambda: proxy.json()["master"])
         c = proxy.open()
+        who(c)
         members[0].bolt_listener.shutdown(socket.SHUT_RDWR)
         members[0].bolt_listener.close()
         late = offered(proxy)

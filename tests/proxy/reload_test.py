@@ -16,7 +16,7 @@ import threading
 import time
 
 import harness
-from fake_bolt import BEGIN, COMMIT, IGNORED, RESET, SUCCESS, BoltClient, BoltMember, BoltProxy
+from fake_bolt import BEGIN, COMMIT, HELLO, IGNORED, MAGIC, RESET, SUCCESS, BoltMember, BoltProxy
 from harness import PROXY, Conn, Proxy, cluster, eventually, free_port, ok, refused, same
 from members_test import Cluster
 
@@ -404,23 +404,35 @@ def test_bolt_waits():
 class ReloadedPorts(ReloadedBolt):
     """Bolt by port."""
 
-    def __init__(self, members):
+    def __init__(self, members, **kwargs):
         self.read = free_port()
-        super().__init__(members, bolt=f'mode = "port" read_listen = "127.0.0.1:{self.read}"')
+        super().__init__(members, bolt=f'mode = "port" read_listen = "127.0.0.1:{self.read}"', **kwargs)
 
 
 def test_bolt_by_port():
     members = [BoltMember("pi1", "master"), BoltMember("pi2")]
-    with ReloadedPorts(members) as proxy:
-        idle, busy = BoltClient(proxy.bolt), BoltClient(proxy.read)
+    with ReloadedPorts(members, pool="hold_ms = 90000", timeouts="client_ms = 600000") as proxy:
+        idle, busy, new = proxy.client(), proxy.client(port=proxy.read), proxy.client()
+        idle.run("WHO")
         busy.ask(BEGIN, {})
+        members[0].role = "UNKNOWN"
+        eventually(lambda: not proxy.json()["master"])
+        waits = proxy.client(login=None, proposals=None)
+        waits.sock.sendall(MAGIC + b"\0\0\0\3" + bytes(12))
+        eventually(lambda: proxy.json()["bolt_waiting"] == 1)
         ok(proxy.reload(), "reloaded with connections of Bolt")
         ok(idle.closed(), "who is in no transaction is closed")
+        members[0].role = "master"
         for port in (proxy.bolt, proxy.read):
-            ok(BoltClient(port).run("WHO")[0][0] in ("pi1", "pi2"), "the next process serves the port")
+            ok(proxy.client(port=port).run("WHO")[0][0] in ("pi1", "pi2"), "the next process serves the port")
         ok(busy.run("WHO")[0][0] in ("pi1", "pi2"), "the one before goes on with a transaction")
         same(busy.ask(COMMIT)[0], SUCCESS, "to its end")
         ok(busy.closed(), "and then")
+        same(waits.reader.exactly(4)[3], 3, "who waited for a master gets it")
+        same(waits.ask(HELLO, {"user_agent": "test", "credentials": "pw"})[0], SUCCESS, "logs in")
+        for c, what in ((waits, "and has a transaction"), (new, "so has who had only logged in")):
+            same(c.run("WHO")[0], ["pi1"], what)
+            ok(c.closed(), "of which there is one")
     for m in members:
         m.down()
 
