@@ -226,6 +226,8 @@ static int read_entry(struct pack *r, struct slice key, struct bolt_summary *s)
 	}
 	if (slice_eq(key, "credentials_expired"))
 		s->credentials_expired = v.type == PACK_BOOL && v.i;
+	s->more |= slice_eq(key, "fields") ||
+		   (slice_eq(key, "has_more") && v.type == PACK_BOOL && v.i);
 	*r = before;
 	return pack_skip(r, NULL);
 }

@@ -61,6 +61,7 @@ struct bolt_summary {
 	struct slice server;        /* of HELLO */
 	bool credentials_expired;   /* likewise */
 	struct slice bookmark;
+	bool more; /* there are records to pull: of RUN, or of a PULL that did not ask for all */
 };
 
 MUST_CHECK int bolt_read_summary(const void *data, size_t n, struct bolt_summary *s);

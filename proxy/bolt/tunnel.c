@@ -42,6 +42,7 @@ static void tunnel_close(struct tunnel *t, enum tally_end how)
 	stream_wipe(&t->in.bytes); /* a password may be on its way */
 	stream_wipe(&t->up);
 	stream_free(&t->down);
+	buf_free(&t->summary);
 	free(t->own_address);
 	free(t->from);
 	if (t->to)
@@ -52,7 +53,7 @@ static void tunnel_close(struct tunnel *t, enum tally_end how)
 
 static bool idle(const struct tunnel *t)
 {
-	return t->state == TUNNEL_OPEN && !t->asked && !t->in_tx && !t->local &&
+	return t->state == TUNNEL_OPEN && !t->asked && !t->in_tx && !t->more && !t->local &&
 	       !stream_len(&t->down);
 }
 
@@ -319,6 +320,19 @@ static void tunnel_run(struct tunnel *t)
 
 /* --- the member's answers */
 
+static bool is_record(const struct tunnel *t)
+{
+	return t->answers.nhead == sizeof(t->answers.head) && t->answers.head[1] == BOLT_RECORD;
+}
+
+/* What is too long to be read is the end of a result, with its plan. */
+static bool leaves_more(const struct tunnel *t)
+{
+	struct bolt_summary s;
+
+	return bolt_read_summary(buf_str(&t->summary), t->summary.len, &s) == 0 && s.more;
+}
+
 static void note_answer(struct tunnel *t)
 {
 	uint8_t tag = t->answers.head[1];
@@ -327,6 +341,7 @@ static void note_answer(struct tunnel *t)
 		return;
 	if (t->asked)
 		t->asked--;
+	t->more = tag == BOLT_SUCCESS && leaves_more(t);
 	if (tag == BOLT_FAILURE) {
 		t->failed = true;
 		t->in_tx = false;
@@ -347,8 +362,12 @@ static void hear(struct tunnel *t, size_t from)
 		struct chunk_piece piece = chunk_next(&t->answers, p, n);
 		p += piece.used;
 		n -= piece.used;
-		if (piece.end)
+		if (piece.n && !is_record(t) && t->summary.len < SUMMARY_MAX)
+			buf_add(&t->summary, piece.data, piece.n);
+		if (piece.end) {
 			note_answer(t);
+			t->summary.len = 0;
+		}
 	}
 }
 

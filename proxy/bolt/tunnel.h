@@ -54,11 +54,13 @@ struct tunnel {
 	enum fate fate; /* of the message at the front of in */
 
 	struct chunks answers; /* from the member */
+	struct buf summary;    /* the data of the one that is coming, unless it is a RECORD */
 	unsigned asked;        /* messages that the member has not answered yet */
 	bool failed;           /* it says IGNORED until a RESET */
 	bool recovering;       /* which is on its way */
 	bool begun;            /* the client has asked for more than to be let in */
 	bool in_tx;            /* begun by BEGIN */
+	bool more;             /* the last answer was not the end of its result */
 	bool parting;          /* the client said GOODBYE */
 	bool local;            /* our own answer waits to be pulled */
 	struct routing_table table;

@@ -70,6 +70,9 @@ class AnyMember(BoltMember):
                 sock.sendall(message(SUCCESS, {"fields": ["x"]}))
             elif tag == PULL and text.startswith("RECORDS"):
                 self.stream(sock, text, [])
+            elif tag == PULL and text == "MORE":
+                text = ""
+                sock.sendall(message(RECORD, [self.name]) + message(SUCCESS, {"has_more": True}))
             elif tag == PULL:
                 sock.sendall(message(RECORD, [self.name]) + message(SUCCESS, {}))
             else:
@@ -254,6 +257,23 @@ def test_drain_opening():
             ok(c.closed(), "of which there is one")
         same(reset.ask(RESET)[0], SUCCESS, "a RESET is one, too")
         ok(reset.closed(), "after which nobody is missed")
+        proxy.process.wait(60)
+    members[0].down()
+
+
+def test_drain_result():
+    """A result that is pulled bit by bit."""
+    members = cluster((5, 8), 1)
+    with PortProxy(members) as proxy:
+        idle, c = proxy.open(), proxy.open()
+        who(idle)
+        same(c.ask(RUN, "MORE", {}, {})[0], SUCCESS, "a statement outside of a transaction")
+        proxy.process.terminate()
+        ok(idle.closed(), "SIGTERM")
+        for part in "one part", "and the rest":
+            c.send((PULL, {"n": 1}))
+            same([t for t, _ in c.answers(2)], [RECORD, SUCCESS], f"{part} of its result comes")
+        ok(c.closed(), "then it ends")
         proxy.process.wait(60)
     members[0].down()
 

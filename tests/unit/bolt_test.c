@@ -234,6 +234,32 @@ static void test_summary(void)
 	buf_consume(&b, b.len);
 	bolt_put_ignored(&b);
 	is_int(bolt_read_summary(b.data + 2, b.len - 4, &s), 0, "IGNORED");
+	ok(!s.more, "of no result");
+}
+
+static void test_summary_of_result(void)
+{
+	static const struct {
+		const char *what;
+		size_t n;
+		uint8_t data[16];
+		bool more;
+	} cases[] = {
+		{"RUN", 11, {0xb1, 0x70, 0xa1, 0x86, 'f', 'i', 'e', 'l', 'd', 's', 0x90}, true},
+		{"a part", 13,
+			{0xb1, 0x70, 0xa1, 0x88, 'h', 'a', 's', '_', 'm', 'o', 'r', 'e', 0xc3},
+			true},
+		{"the last", 13,
+			{0xb1, 0x70, 0xa1, 0x88, 'h', 'a', 's', '_', 'm', 'o', 'r', 'e', 0xc2},
+			false},
+		{"all of it", 9, {0xb1, 0x70, 0xa1, 0x84, 't', 'y', 'p', 'e', 0x80}, false},
+	};
+	struct bolt_summary s;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		is_int(bolt_read_summary(cases[i].data, cases[i].n, &s), 0, cases[i].what);
+		ok(s.more == cases[i].more, "and what it leaves to pull");
+	}
 }
 
 static void count_entry(void *arg, struct slice key, struct slice raw)
@@ -529,6 +555,7 @@ int main(void)
 	test_demand();
 	test_bookmark();
 	test_summary();
+	test_summary_of_result();
 	test_identity();
 	test_early_identity();
 	test_early_run();
