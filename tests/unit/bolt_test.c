@@ -257,7 +257,7 @@ static void test_summary_of_result(void)
 	struct bolt_summary s;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		is_int(bolt_read_summary(cases[i].data, cases[i].n, &s), 0, cases[i].what);
+		is_int(bolt_read_summary(cases[i].data, cases[i].n, &s), 0, "%s", cases[i].what);
 		ok(s.more == cases[i].more, "and what it leaves to pull");
 	}
 }
