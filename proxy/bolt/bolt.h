@@ -12,6 +12,7 @@
 #include "proxy.h"
 #include "routing.h"
 #include "stream.h"
+#include "yield.h"
 
 /*
  * The Bolt front's data. Bytes pass these stations:
@@ -119,6 +120,7 @@ struct session {
 	int64_t deadline_ms;
 	struct tally tally;
 	char *routing_address;         /* in LOCAL */
+	struct in6_addr address;       /* the client's own */
 	bool read_port;                /* it came to bolt { read_listen } */
 	bool only_bolt;                /* it came in a WebSocket: nothing else is spoken in it */
 	char *own_address;             /* of a bridged one: where the client came; else NULL */
@@ -191,6 +193,7 @@ struct front {
 	struct list sessions, gone, gone_links, bridges, gone_bridges, tunnels, gone_tunnels;
 	struct list waiting; /* sessions in AUTH or WAITING without a link, in order of arrival */
 	struct list principals;
+	unsigned crowds[YIELD_CROWDS]; /* of sessions and tunnels together */
 	uint8_t hash_key[32];
 	struct tls *tls; /* NULL: none */
 	struct marks marks;
@@ -201,6 +204,11 @@ struct front {
 	struct meter meter;
 };
 
+/* All that a client's connection has become. */
+static inline size_t front_clients(const struct front *f)
+{
+	return f->sessions.len + f->tunnels.len;
+}
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
 void front_kick(struct front *f);
 /* A client left: there is room for another one. */

@@ -10,6 +10,7 @@
 #include "handover/inherit.h"
 #include "members/member.h"
 #include "place.h"
+#include "room.h"
 #include "session.h"
 #include "tls.h"
 #include "tunnel.h"
@@ -22,12 +23,6 @@ void front_kick(struct front *f)
 {
 	if (f->sweep.heap_index < 0)
 		(void)loop_timer_set(f->proxy->loop, &f->sweep, 0);
-}
-
-/* All that a client's connection has become. */
-static size_t clients(const struct front *f)
-{
-	return f->sessions.len + f->tunnels.len;
 }
 
 static void set_doors(struct front *f, uint32_t events)
@@ -85,13 +80,14 @@ static void close_idle_links(struct front *f, const struct bolt_member *m, int64
 static void keep_house(struct loop_timer *t)
 {
 	struct front *f = container_of(t, struct front, housekeeping);
+	struct room ignored;
 
 	close_idle_links(f, NULL, boottime_ms() - LINK_IDLE_MS);
 	place_all(f);
 	tunnels_place(f);
 	if (f->leaving)
 		tunnels_drain(f);
-	if (clients(f) < f->proxy->conf->maxconn)
+	if (room_found(f, &ignored))
 		set_doors(f, EPOLLIN); /* others may have given descriptors back */
 	if (f->tls)
 		tls_renew(f->tls);
@@ -99,10 +95,15 @@ static void keep_house(struct loop_timer *t)
 }
 
 /* The session of a connection that speaks Bolt; fd is closed when there can be none. */
-static struct session *serve(struct front *f, int fd)
+static struct session *serve(struct front *f, int fd, const struct sockaddr_storage *from)
 {
-	struct session *s = clients(f) < f->proxy->conf->maxconn ? session_new(f, fd) : NULL;
+	struct room room;
+	struct session *s = NULL;
 
+	if (room_found(f, &room)) {
+		room_take(&room);
+		s = session_new(f, fd, from);
+	}
 	if (!s)
 		close(fd);
 	return s;
@@ -138,22 +139,29 @@ static void note_origin(struct session *s, const char *address, const struct soc
 		*s->from = *from;
 }
 
+static struct sockaddr_storage origin_of(int fd)
+{
+	struct sockaddr_storage from = {0};
+	socklen_t len = sizeof(from);
+
+	(void)getpeername(fd, (struct sockaddr *)&from, &len);
+	return from;
+}
+
 /* What is inside of it is served as what came to the Bolt port: it may be anything but TLS again.
  */
 static void serve_tls(struct front *f, int fd, bool read_port)
 {
 	char address[ROUTING_ADDRESS_MAX];
-	struct sockaddr_storage from = {0};
-	socklen_t len = sizeof(from);
+	const struct sockaddr_storage from = origin_of(fd);
 	int far;
 
 	place_own_address(fd, address);
-	(void)getpeername(fd, (struct sockaddr *)&from, &len);
 	if (tls_bridge(f, fd, &far) < 0) {
 		close(fd);
 		return;
 	}
-	struct session *s = serve(f, far);
+	struct session *s = serve(f, far, &from);
 	if (!s)
 		return;
 	note_origin(s, address, &from);
@@ -162,10 +170,12 @@ static void serve_tls(struct front *f, int fd, bool read_port)
 
 void bolt_serve(struct proxy *p, int fd)
 {
+	const struct sockaddr_storage from = origin_of(fd);
+
 	if (listen_to(p->bolt, fd) == SPOKEN_TLS)
 		serve_tls(p->bolt, fd, false);
 	else
-		(void)serve(p->bolt, fd);
+		(void)serve(p->bolt, fd, &from);
 }
 
 bool front_speaks_bolt(const struct session *s)
@@ -192,7 +202,7 @@ void bolt_serve_websocket(struct proxy *p, int fd, const struct in6_addr *from,
 		close(fd);
 		return;
 	}
-	struct session *s = serve(p->bolt, far);
+	struct session *s = serve(p->bolt, far, &client);
 	if (!s)
 		return;
 	note_origin(s, address, &client);
@@ -226,18 +236,20 @@ static void listener_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage from;
-		if (clients(f) >= f->proxy->conf->maxconn) {
-			loop_mod(source, 0); /* until somebody leaves */
+		struct room room;
+		if (!room_found(f, &room)) {
+			loop_mod(source, 0); /* until somebody leaves, or keep_house finds some */
 			return;
 		}
 		int fd = net_accept(source->fd, &from);
 		if (fd < 0 && (errno == EMFILE || errno == ENFILE)) {
-			log_warn("out of file descriptors with %zu Bolt clients", clients(f));
+			log_warn("out of file descriptors with %zu Bolt clients", front_clients(f));
 			loop_mod(source, 0);
 		}
 		if (fd < 0)
 			return;
-		struct session *s = session_new(f, fd);
+		room_take(&room);
+		struct session *s = session_new(f, fd, &from);
 		if (s)
 			s->read_port = door->read;
 		else
@@ -417,7 +429,7 @@ void bolt_cut(const struct member *m, bool writes_only, const char *why)
 
 bool bolt_drained(const struct proxy *p)
 {
-	return !p->bolt || (!clients(p->bolt) && !p->bolt->bridges.len);
+	return !p->bolt || (!front_clients(p->bolt) && !p->bolt->bridges.len);
 }
 
 size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
@@ -433,7 +445,7 @@ size_t bolt_sessions(const struct proxy *p, size_t *bound, size_t *waiting)
 		*bound = busy + placed;
 	if (waiting)
 		*waiting = f ? f->waiting.len + f->tunnels.len - placed : 0;
-	return f ? clients(f) : 0;
+	return f ? front_clients(f) : 0;
 }
 
 int64_t bolt_tls_ends(const struct proxy *p)

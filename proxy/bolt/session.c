@@ -76,6 +76,7 @@ void session_close(struct session *s)
 	free(s->own_address);
 	free(s->from);
 	list_append(&f->gone, &s->node);
+	(*yield_crowd(f->crowds, &s->address))--;
 	front_left(f);
 }
 
@@ -251,7 +252,7 @@ static void session_expired(struct loop_timer *t)
 		session_close(s);
 }
 
-struct session *session_new(struct front *f, int fd)
+struct session *session_new(struct front *f, int fd, const struct sockaddr_storage *from)
 {
 	struct session *s = calloc(1, sizeof(*s));
 
@@ -259,6 +260,7 @@ struct session *session_new(struct front *f, int fd)
 		return NULL;
 	s->front = f;
 	s->number = ++f->next_number;
+	s->address = yield_address(from);
 	s->source = (struct loop_source){
 		.fd = fd, .events = EPOLLIN | EPOLLRDHUP, .ready = session_ready};
 	loop_timer_init(&s->timer, session_expired);
@@ -267,8 +269,9 @@ struct session *session_new(struct front *f, int fd)
 		return NULL;
 	}
 	list_append(&f->sessions, &s->node);
-	if (f->sessions.len + f->tunnels.len > f->counters.sessions_max)
-		f->counters.sessions_max = f->sessions.len + f->tunnels.len;
+	(*yield_crowd(f->crowds, &s->address))++;
+	if (front_clients(f) > f->counters.sessions_max)
+		f->counters.sessions_max = front_clients(f);
 	f->counters.sessions++;
 	session_enter(s, SESSION_SNIFF);
 	return s;

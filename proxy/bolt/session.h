@@ -6,7 +6,9 @@
 
 /* The client's side: session.c has its life, requests.c and answers.c the two directions. */
 
-MUST_CHECK struct session *session_new(struct front *f, int fd);
+/* from: where the client itself is. */
+MUST_CHECK struct session *session_new(
+	struct front *f, int fd, const struct sockaddr_storage *from);
 void session_enter(struct session *s, enum session_state state);
 void session_close(struct session *s);
 void sessions_sweep(struct front *f);

@@ -48,6 +48,7 @@ static void tunnel_close(struct tunnel *t, enum tally_end how)
 	if (t->to)
 		t->to->counters.tunnels--;
 	list_append(&t->front->gone_tunnels, &t->node);
+	(*yield_crowd(t->front->crowds, &t->address))--;
 	front_left(t->front);
 }
 
@@ -68,6 +69,16 @@ static bool silent(const struct tunnel *t)
 static bool may_end(const struct tunnel *t)
 {
 	return idle(t) && (t->begun || silent(t));
+}
+
+bool tunnel_owes_login(const struct tunnel *t)
+{
+	return t->state == TUNNEL_OPEN && !t->known && !t->asked && !t->parting;
+}
+
+void tunnel_refuse(struct tunnel *t)
+{
+	tunnel_close(t, TALLY_REFUSED);
 }
 
 /* Whoever leaves when it is owed nothing more has not left before its time. */
@@ -341,6 +352,7 @@ static void note_answer(struct tunnel *t)
 		return;
 	if (t->asked)
 		t->asked--;
+	t->known |= tag == BOLT_SUCCESS;
 	t->more = tag == BOLT_SUCCESS && leaves_more(t);
 	if (tag == BOLT_FAILURE) {
 		t->failed = true;
@@ -550,6 +562,7 @@ void tunnel_take(struct session *s)
 			.front = f,
 			.read = s->read_port,
 			.own_address = s->own_address,
+			.address = s->address,
 			.from = s->from,
 			.in = s->in,
 		};
@@ -564,6 +577,7 @@ void tunnel_take(struct session *s)
 		return;
 	}
 	list_append(&f->tunnels, &t->node);
+	(*yield_crowd(f->crowds, &t->address))++;
 	if (loop_add(f->proxy->loop, &t->client) < 0) {
 		tunnel_close(t, TALLY_REFUSED);
 		return;

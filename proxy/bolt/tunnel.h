@@ -39,10 +39,11 @@ struct tunnel {
 	struct bolt_member *to;
 	enum tunnel_state state;
 	bool read;
-	int64_t deadline_ms; /* for a member to be found */
-	int64_t heard_ms;    /* when either end said something last */
-	char *own_address;   /* where the client came, when a bridge lies between; else NULL */
-	struct sockaddr_storage *from; /* as a session's */
+	int64_t deadline_ms;     /* for a member to be found */
+	int64_t heard_ms;        /* when either end said something last */
+	char *own_address;       /* where the client came, when a bridge lies between; else NULL */
+	struct in6_addr address; /* as a session's */
+	struct sockaddr_storage *from; /* likewise */
 	unsigned attempts;             /* times that a member was asked for */
 	uint64_t bytes;                /* that members sent */
 	struct tally tally;
@@ -59,6 +60,7 @@ struct tunnel {
 	bool failed;           /* it says IGNORED until a RESET */
 	bool recovering;       /* which is on its way */
 	bool begun;            /* the client has asked for more than to be let in */
+	bool known;            /* the member has agreed to something that it said */
 	bool in_tx;            /* begun by BEGIN */
 	bool more;             /* the last answer was not the end of its result */
 	bool parting;          /* the client said GOODBYE */
@@ -68,6 +70,10 @@ struct tunnel {
 
 /* Takes a session over that has its handshake in `in`, and leaves it closed. */
 void tunnel_take(struct session *s);
+/* Is it the client's turn, who has not been let in yet? Since tally.answered_ms. */
+bool tunnel_owes_login(const struct tunnel *t);
+/* The proxy itself wants to be rid of it. */
+void tunnel_refuse(struct tunnel *t);
 /* Finds members for those that wait. */
 void tunnels_place(struct front *f);
 /* The member's tunnels end, or only those that may write. */

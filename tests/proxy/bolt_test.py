@@ -582,6 +582,72 @@ def test_hold_max():
     members[0].down()
 
 
+def is_open(sock):
+    sock.setblocking(False)
+    try:
+        while sock.recv(4096):
+            pass
+        return False
+    except BlockingIOError:
+        return True
+    except ConnectionError:
+        return False
+
+
+def silent(port, first, n, source="127.0.0.1"):
+    """So many connections that say something of a greeting, and no more."""
+    socks = [socket.create_connection(("127.0.0.1", port), source_address=(source, 0)) for _ in range(n)]
+    for s in socks:
+        s.sendall(first)
+    return socks
+
+
+def come_in(proxy, socks, newcomer, what):
+    """While those take all the room there is; (who came, how many of them were closed for it)."""
+    eventually(lambda: proxy.json()["bolt_sessions"] == len(socks))
+    came = []
+    eventually(lambda: came.append(newcomer()) is None, what)
+    return came, sum(not is_open(s) for s in socks)
+
+
+def test_silent():
+    """Who says how it is going to speak, and then nothing, does not keep the others out."""
+    members = cluster(1)
+    hello = MAGIC + b"\0\0\0\3" + bytes(12)
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "pi4.local")
+        tls = f'tls {{ certificate = "{crt}" key = "{key}" }}'
+        for name, first in (("the first byte of Bolt", hello[:1]), ("of TLS", b"\x16"), ("a version", hello)):
+            with BoltProxy(members, limits="maxconn = 5", tls=tls) as proxy:
+                for port in (proxy.port, proxy.bolt):
+                    socks = silent(port, first, 5)
+                    came, closed = come_in(proxy, socks, lambda port=port: proxy.client(port=port),
+                                           f"{name} from many: another one comes in")
+                    same(came[0].run("WHO")[0], ["pi1"], "and is served")
+                    same(closed, 1, "for which one of them went, before its time was over")
+                    for s in socks + [c.sock for c in came]:
+                        s.close()
+                    eventually(lambda: proxy.json()["bolt_sessions"] == 0)
+    members[0].down()
+
+
+def test_silent_crowd():
+    members = cluster(1)
+    with BoltProxy(members, limits="maxconn = 5") as proxy:
+        in_already = proxy.client()
+        lone = silent(proxy.port, MAGIC, 1, source="127.0.0.9")
+        eventually(lambda: proxy.json()["bolt_sessions"] == 2)
+        many = silent(proxy.port, MAGIC, 3)
+        come_in(proxy, [in_already.sock, *lone, *many], lambda: proxy.client(port=proxy.port), "another one comes in")
+        same((is_open(lone[0]), [is_open(s) for s in many]), (True, [False, True, True]),
+             "for the oldest of those who come from one address")
+        in_already.sock.setblocking(True)
+        same(in_already.run("WHO")[0], ["pi1"], "not for who has logged in")
+        for s in lone + many:
+            s.close()
+    members[0].down()
+
+
 def test_reset_at_login():
     members = cluster(1)
     with BoltProxy(members, pool="hold_ms = 500") as proxy:

@@ -419,6 +419,22 @@ def test_ends():
         m.down()
 
 
+def test_silent():
+    """Who has its version, and then says nothing, gives way where there is no more room."""
+    members = cluster((5, 8), 1)
+    with PortProxy(members, limits="maxconn = 4") as proxy:
+        known = proxy.open()
+        silent = [offered(proxy) for _ in range(3)]
+        for c in silent:
+            c.reader.exactly(4)
+        same(who(proxy.open()), "pi1", "a newcomer is served")
+        ok(silent[0].closed(), "for which the oldest of them went")
+        for c in silent[1:]:
+            ok(logged_in(c), "the others come to log in")
+        same(who(known), "pi1", "who had logged in is still there")
+    members[0].down()
+
+
 def test_waited():
     members = cluster((5, 8), 1)
     with LoggedPorts(members, pool="hold_ms = 300") as proxy:
