@@ -20,6 +20,7 @@
 #include "stats/account.h"
 #include "stats/history.h"
 #include "stats/meter.h"
+#include "yield.h"
 
 /*
  * The proxy's data. One loop, no threads.
@@ -80,7 +81,6 @@ enum client_state {
 #define LINGER_MS 1000
 #define DRAIN_MS 5000
 #define ATTEMPTS_MAX 3
-#define CROWDS 4096
 
 /* What an exchange about an open transaction needs besides. */
 struct exchange_tx {
@@ -216,7 +216,7 @@ struct proxy {
 	struct loop_source listener;
 	struct loop_timer accept_timer; /* nobody can be accepted before */
 	struct list clients, gone;
-	unsigned crowds[CROWDS]; /* how many of the clients come from whose address (client.c) */
+	unsigned crowds[YIELD_CROWDS]; /* of the clients */
 	struct queue queue;
 	struct election election;
 	struct loop_timer challenge_timer;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "bolt/front.h"
 #include "client.h"
@@ -11,6 +10,7 @@
 #include "handover/inherit.h"
 #include "log.h"
 #include "text.h"
+#include "yield.h"
 
 #define ACCEPT_BATCH 64
 #define ACCEPT_AGAIN_MS 500
@@ -83,16 +83,6 @@ static void accept_again(struct loop_timer *t)
 	resume_accepting(container_of(t, struct proxy, accept_timer));
 }
 
-/* How many connections come from an address; those that share a number count as one. */
-static unsigned *crowd_of(struct proxy *p, const struct in6_addr *a)
-{
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < sizeof(a->s6_addr); i++)
-		h = (h ^ a->s6_addr[i]) * 16777619u;
-	return &p->crowds[(h ^ h >> 16) % CROWDS];
-}
-
 void client_close(struct client *c)
 {
 	struct proxy *p = c->proxy;
@@ -107,7 +97,7 @@ void client_close(struct client *c)
 	if (c->source.fd >= 0)
 		close(c->source.fd);
 	list_append(&p->gone, &c->node);
-	(*crowd_of(p, &c->address))--;
+	(*yield_crowd(p->crowds, &c->address))--;
 	resume_accepting(p);
 	proxy_kick(p);
 }
@@ -370,19 +360,17 @@ static int64_t yields_at_ms(const struct client *c)
 	return c->timer.at_ms - HEAD_MS + HEAD_YIELDS_MS;
 }
 
-static bool yields_before(const struct client *a, const struct client *b)
+static struct debtor debtor_of(const struct client *c)
 {
-	unsigned of_a = *crowd_of(a->proxy, &a->address), of_b = *crowd_of(b->proxy, &b->address);
-
-	return of_a != of_b ? of_a > of_b : a->timer.at_ms < b->timer.at_ms;
+	return (struct debtor){
+		*yield_crowd(c->proxy->crowds, &c->address), c->timer.at_ms - HEAD_MS};
 }
 
-/* After a while in which nothing was done here more may have come than was read. */
-static bool has_unread(const struct client *c)
+static bool yields_before(const struct client *a, const struct client *b)
 {
-	int n = 0;
+	const struct debtor of_a = debtor_of(a), of_b = debtor_of(b);
 
-	return ioctl(c->source.fd, FIONREAD, &n) == 0 && n > 0;
+	return yield_before(&of_a, &of_b);
 }
 
 /*
@@ -402,7 +390,7 @@ static struct client *who_yields(const struct proxy *p, int64_t *later_ms)
 			return c;
 		if (c->state != CLIENT_HEAD || (first && !yields_before(c, first)))
 			continue;
-		if (has_unread(c))
+		if (yield_unread(c->source.fd))
 			*later_ms = now_ms + UNREAD_MS;
 		else
 			first = c;
@@ -434,19 +422,6 @@ static bool has_room(struct proxy *p, struct client **yields)
 	return false;
 }
 
-/* An IPv4 address as it is within IPv6. */
-static struct in6_addr address_of(const struct sockaddr_storage *ss)
-{
-	const struct sockaddr_in *in = (const void *)ss;
-	struct in6_addr a = {0};
-
-	if (ss->ss_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)(const void *)ss)->sin6_addr;
-	a.s6_addr[10] = a.s6_addr[11] = 0xff;
-	memcpy(&a.s6_addr[12], &in->sin_addr, sizeof(in->sin_addr));
-	return a;
-}
-
 static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *from, bool tls)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -455,7 +430,7 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 		return false;
 	c->proxy = p;
 	c->tls = tls;
-	c->address = address_of(from);
+	c->address = yield_address(from);
 	net_address(from, c->from);
 	c->source = (struct loop_source){.fd = fd, .events = EPOLLIN, .ready = client_ready};
 	loop_timer_init(&c->timer, client_expired);
@@ -464,7 +439,7 @@ static bool client_new(struct proxy *p, int fd, const struct sockaddr_storage *f
 		return false;
 	}
 	list_append(&p->clients, &c->node);
-	(*crowd_of(p, &c->address))++;
+	(*yield_crowd(p->crowds, &c->address))++;
 	account_connection(p);
 	if (p->clients.len > p->clients_max)
 		p->clients_max = p->clients.len;
