@@ -140,6 +140,21 @@ def missing_on(args, addr, acked):
         time.sleep(0.5)
 
 
+def connections_end(args, lost):
+    """Do the others' connections to what has lost its power end, on which they have said something since? While one
+    is held, its next Neo4j is not told what they say."""
+    cluster = args.netns[len("bramble-"):]
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        held = [line for name in args.data if name != lost for line in subprocess.run(
+            [args.bramble, "rehearse", "exec", "--cluster", cluster, name, "--", "ss", "-tnH", "state", "established",
+             "dst", args.data[lost]], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()]
+        if all(line.split()[1] == "0" for line in held):  # Send-Q: said, and not acknowledged
+            return True
+        time.sleep(1)
+    return False
+
+
 def boot_again(args, roles, name):
     """Seconds from power-on until the node is a slave."""
     booted = time.monotonic()
@@ -171,6 +186,7 @@ def play(args):
     r["writes_again_s"], r["proxy_lag_s"] = again - cut, again - took
     wait_for_writes("more writes", writer, args.writes)
     say(args, "writes go on after %.1f s" % r["writes_again_s"])
+    r["ended"] = not args.tap_from or connections_end(args, old)
     r["rejoin_s"] = boot_again(args, roles, old)
     writer.stop.set()
     writer.join(90)
@@ -208,6 +224,7 @@ def tap(r, args):
         # Held for 45 s: an election that takes longer is Neo4j's own.
         (r["refused"] == [] or r["no_master_s"] > 40, "no write was refused", r["refused"]),
         (r["doubled"] == 0, "no write was doubled"),
+        (r["ended"], "connections to the lost node ended before it was back"),
         (bool(r["reads"].get("results")), "a read through the proxy is answered", r["reads"]),
     ]
     for name, gone in r["missing"].items():
