@@ -72,9 +72,12 @@ static void set_clock(
 {
 	struct err e;
 
-	if (o->root[0])
+	if (o->root[0]) {
 		answer(d, ENOTSUP, "this machine's clock is not this root's");
-	else if ((r->clock.slew ? clock_slew : clock_set)(r->clock.ms, &e) < 0)
+		return;
+	}
+	int rc = r->clock.slew ? clock_slew(r->clock.ms, &e) : clock_set(r->clock.ms, &e);
+	if (rc < 0)
 		answer(d, EPERM, "%s", e.msg);
 }
 
