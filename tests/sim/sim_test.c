@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Runs schedules of faults on the formation rules: sim_test [-a|-b|-e|-o] [-f FAULTS]
- * [SEEDS [FIRST]], and sim_test [-a|-b|-e|-o] [-f FAULTS] -v SEED tells one. Each schedule ends
+ * Runs schedules of faults on the formation rules: sim_test [-a|-b|-e|-l|-o] [-f FAULTS]
+ * [SEEDS [FIRST]], and sim_test [-a|-b|-e|-l|-o] [-f FAULTS] -v SEED tells one. Each schedule ends
  * with everything healed and powered: then a cluster must be there, unless the rules forbid it.
  * Prints TAP.
  *
  * With each fault that the table gets a seed becomes another schedule. -f takes the table's first
  * ones only, to play a schedule of before. -a, -b, -e and -o play one story each (play_at_once,
- * play_without_master, play_emptied, play_one_ends) instead of faults.
+ * play_without_master, play_emptied, play_one_ends) instead of faults;
+ * -l plays them with a card that lies (play_forgetful).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -408,9 +409,8 @@ static void settle(struct world *w)
 
 typedef void schedule(struct world *w, uint64_t seed, size_t nfaults);
 
-static void play_faults(struct world *w, uint64_t seed, size_t nfaults)
+static void play_on(struct world *w, size_t nfaults)
 {
-	world_begin(w, seed);
 	bool calm = world_random(w, 8) == 0; /* nothing goes wrong until the first cluster */
 	w->crash_on_save = !calm && world_random(w, 4) == 0;
 	power_on(w);
@@ -436,6 +436,23 @@ static void play_faults(struct world *w, uint64_t seed, size_t nfaults)
 		world_violated(w, "all is well, and no cluster");
 	else
 		resolve(w);
+}
+
+static void play_faults(struct world *w, uint64_t seed, size_t nfaults)
+{
+	world_begin(w, seed);
+	play_on(w, nfaults);
+}
+
+/*
+ * Likewise, with one card that confirms what it has not kept yet, and forgets it when its power
+ * goes. No agreement is safe then: this tells how seldom that matters, and fails.
+ */
+static void play_forgetful(struct world *w, uint64_t seed, size_t nfaults)
+{
+	world_begin(w, seed);
+	w->forgetful = 1 + (unsigned)(seed % w->n);
+	play_on(w, nfaults);
 }
 
 static unsigned writable(const struct world *w)
@@ -657,11 +674,12 @@ static int tell_one(uint64_t seed, size_t nfaults, schedule *play)
 static int play_all(uint64_t first, uint64_t n, size_t nfaults, schedule *play)
 {
 	static struct world w;
-	uint64_t writes = 0, bad = 0, held = 0, asked = 0;
+	uint64_t writes = 0, bad = 0, held = 0, asked = 0, forgot = 0;
 
 	for (uint64_t seed = first; seed < first + n && bad < BAD_MAX; seed++) {
 		play(&w, seed, nfaults);
 		writes += w.writes;
+		forgot += w.forgot;
 		asked += w.asked;
 		held += w.held;
 		if (w.held)
@@ -673,6 +691,9 @@ static int play_all(uint64_t first, uint64_t n, size_t nfaults, schedule *play)
 			w.violation);
 	}
 	world_end(&w);
+	if (forgot)
+		printf("# a card forgot what it had confirmed %llu times\n",
+			(unsigned long long)forgot);
 	if (held * HELD_ONE_IN > n)
 		bad++;
 	printf("%sok 1 - %llu schedules, %llu writes acknowledged, %llu left for a person, "
@@ -689,7 +710,7 @@ int main(int argc, char **argv)
 	uint64_t at[2] = {1000, 0};
 	int c;
 
-	while ((c = getopt(argc, argv, "abeof:v:")) != -1) {
+	while ((c = getopt(argc, argv, "abelof:v:")) != -1) {
 		if (c == 'v')
 			return tell_one(strtoull(optarg, NULL, 10), nfaults, play);
 		if (c == 'a')
@@ -700,6 +721,8 @@ int main(int argc, char **argv)
 			play = play_one_ends;
 		else if (c == 'e')
 			play = play_emptied;
+		else if (c == 'l')
+			play = play_forgetful;
 		else if (c != 'f' || !(nfaults = strtoull(optarg, NULL, 10)) || nfaults > NFAULTS)
 			return 2;
 	}

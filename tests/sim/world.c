@@ -76,12 +76,27 @@ void node_boot(struct world *w, unsigned id)
 	quorum_begin(&n->quorum, id, &n->expected, &n->card.durable, w->now_ms);
 }
 
+/* What a card confirms it has; but for one that lies about the last second. */
+#define UNKEPT_MS 1000
+
+static void forget(struct world *w, unsigned id)
+{
+	struct card *c = &w->node[id].card;
+
+	if (w->forgetful != id || !c->saved_ms || w->now_ms - c->saved_ms >= UNKEPT_MS)
+		return;
+	world_log(w, "%u's card has not kept what it confirmed", id);
+	c->durable = c->kept;
+	w->forgot++;
+}
+
 void node_cut(struct world *w, unsigned id)
 {
 	if (!w->node[id].on)
 		return;
 	world_log(w, "%u loses power", id);
 	neo4j_kill(w, id);
+	forget(w, id);
 	w->node[id].on = w->node[id].open = w->node[id].writable = false;
 }
 
@@ -293,6 +308,9 @@ static bool save(struct world *w, unsigned id)
 		}
 	}
 	log_memory(w, id);
+	if (w->now_ms - n->card.saved_ms >= UNKEPT_MS)
+		n->card.kept = n->card.durable;
+	n->card.saved_ms = w->now_ms;
 	n->card.durable = n->quorum.d;
 	n->quorum.dirty = false;
 	return true;

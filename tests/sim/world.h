@@ -64,6 +64,8 @@ struct neo4j_model {
 
 struct card {
 	struct durable durable;
+	struct durable kept; /* what it has for sure: as it was before the last second's saves */
+	int64_t saved_ms;    /* the last one */
 	struct store store;
 	bool served;                   /* the marker's: the store is whole */
 	struct writes had;             /* what it has ever held */
@@ -129,6 +131,8 @@ struct world {
 	unsigned loss;                  /* of 1000 hellos */
 	unsigned delay_ms;
 	bool crash_on_save;
+	unsigned forgetful; /* whose card confirms what it has not kept yet; 0: nobody's */
+	unsigned forgot;    /* so often */
 	struct slot slot[DELAY_SLOTS];
 	/* the writer's book */
 	unsigned writes;
