@@ -203,6 +203,7 @@ bench: all
 	tests/bench/flash.sh
 	python3 tests/bench/proxy.py
 	python3 tests/bench/soak.py
+	python3 tests/bench/powercut.py
 deps:
 	tests/deps.sh
 help:
