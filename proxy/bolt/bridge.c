@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "bridge.h"
 #include "websocket.h"
@@ -37,14 +39,21 @@ static uint32_t wants(const struct stream *from, const struct stream *to)
 	return (stream_len(from) < STREAM_HIGH ? EPOLLIN : 0u) | (stream_len(to) ? EPOLLOUT : 0u);
 }
 
-/* It may take long, but not stand still. */
-static void watch_progress(struct bridge *b)
+/* What lies in the socket, too: that there is room in it is told when a third of it is free. */
+static size_t left_of(const struct bridge *b)
 {
-	size_t left = stream_len(&b->outward);
+	int unacknowledged = 0;
 
-	if (b->timer.heap_index < 0 || left < b->left)
-		(void)loop_timer_set(b->front->proxy->loop, &b->timer, CLOSING_MS);
-	b->left = left;
+	if (ioctl(b->outer.fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged < 0)
+		unacknowledged = 0;
+	return stream_len(&b->outward) + (size_t)unacknowledged;
+}
+
+/* It may take long, but not stand still. */
+static void await_progress(struct bridge *b)
+{
+	b->left = left_of(b);
+	(void)loop_timer_set(b->front->proxy->loop, &b->timer, b->front->proxy->conf->client_ms);
 }
 
 void bridge_watch(struct bridge *b)
@@ -59,8 +68,8 @@ void bridge_watch(struct bridge *b)
 		bridge_close(b);
 		return;
 	}
-	if (b->inner_ended)
-		watch_progress(b);
+	if (b->inner_ended && b->timer.heap_index < 0)
+		await_progress(b);
 	uint32_t outer = wants(&b->inward, &b->outward);
 	if (b->ops->unsent(b) || (outer & EPOLLIN && b->ops->pending(b)))
 		outer |= EPOLLOUT; /* for the latter, so that we come round for it */
@@ -71,10 +80,14 @@ void bridge_watch(struct bridge *b)
 		loop_mod(&b->inner, wants(&b->outward, &b->inward));
 }
 
-/* It does not take the rest. */
 static void bridge_expired(struct loop_timer *t)
 {
-	bridge_close(container_of(t, struct bridge, timer));
+	struct bridge *b = container_of(t, struct bridge, timer);
+
+	if (left_of(b) < b->left)
+		await_progress(b);
+	else
+		bridge_close(b); /* it does not take the rest */
 }
 
 static void outer_ready(struct loop_source *source, uint32_t events)

@@ -31,7 +31,7 @@ struct bridge {
 	struct loop_source outer; /* first: the client's end */
 	struct loop_source inner; /* ours */
 	struct loop_timer timer;  /* from inner_ended on: while nothing is taken */
-	size_t left;              /* of outward, when it was set */
+	size_t left;              /* for the client, when it was set */
 	struct front *front;
 	struct list_node node; /* on front->bridges or ->gone_bridges */
 	const struct bridge_ops *ops;

@@ -723,6 +723,22 @@ def test_honest_readers():
                 c.close()
 
 
+def test_last_readers():
+    """By TLS the answer's end waits behind what the HTTP side has done with, for as long as the client may take."""
+    with tempfile.TemporaryDirectory() as folder:
+        crt, key = certificate(folder, "proxy")
+        with Proxy(cluster(1), pool="maxconn = 40", more=f'tls {{ certificate = "{crt}" key = "{key}" }}') as proxy:
+            proxy.ready()
+            context = ssl.create_default_context(cafile=crt)
+            sizes = range(100000, 1500000, 40000)  # some are just what sockets hold, and a little more
+            readers = [reader_of_large(proxy, f"/big/{n}", lambda s: context.wrap_socket(s, server_hostname="proxy"),
+                                       "Connection: close\r\n") for n in sizes]
+            time.sleep(8)  # longer than who is to be closed has otherwise
+            same([len(c.answer().body) for c in readers], list(sizes), "who closes and pauses gets all of it, by TLS")
+            for c in readers:
+                c.close()
+
+
 def taker(proxy, sizes):
     c = proxy.connect()
     c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32768)
