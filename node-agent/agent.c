@@ -18,7 +18,7 @@
 #define API_CONNECTIONS 64
 #define MARKER_INTERVAL_MS 5000
 /* Between a round and one out of turn. */
-#define NEWS_MS 100
+#define NEWS_MS 50
 
 /* An arbiter's Neo4j writes to p3, too, if only its log. */
 static bool runs_neo4j(const struct agent *a)

@@ -6,7 +6,7 @@
 #include "neo4j_watch.h"
 
 #define POLL_MS 1000
-#define FAST_POLL_MS 200
+#define FAST_POLL_MS 100
 /* It may be about to become something for so long: copying a store takes hours. */
 #define FAST_FOR_MS 60000
 #define TIMEOUT_MS 3000
