@@ -358,6 +358,21 @@ class Given(Node):
         return super().member().replace(" }", '  address = "%s" }' % self.address)
 
 
+def comes_at(nodes, address, told, what):
+    """pi2 boots there; told: its bramble.txt's word."""
+    pi1, pi2, _ = nodes
+    pi2.stop()
+    pi2.move(address + "/24")
+    pi2.write("etc/bramble/local.conf", 'address = "%s"\n' % told)
+    pi2.start()
+    ok(all_heard(nodes), what)
+    ok(wait_for(lambda: pi1.at(pi2) == pi2.address), "and is known there")
+    want = "ha.initial_hosts=" + ",".join(n.address + ":5001" for n in nodes)
+    ok(wait_for(lambda: hosts_of(pi1)[1] == want and
+                hosts_of(pi2) == ["ha.host.data=%s:6001" % pi2.address, want]),
+       "which Neo4j is told, also of itself")
+
+
 def test_given(top):
     """All addresses are in node.conf, but bramble.txt gave pi2 another one."""
     nodes = [Given(os.path.join(top, "given"), "pi%d" % i, i) for i in (1, 2, 3)]
@@ -366,30 +381,13 @@ def test_given(top):
     for n in nodes:
         n.prepare(nodes)
         n.mount()
-    pi1, pi2, _ = nodes
     try:
         measure(nodes, "three with addresses in node.conf")
         ok(not any(os.path.exists(os.path.join(n.root, "run/bramble/addresses")) for n in nodes),
            "nothing is written about them")
-        pi2.stop()
-        pi2.move("192.168.84.77/24")
-        pi2.write("etc/bramble/local.conf", 'address = "192.168.84.77"\n')
-        pi2.start()
-        ok(all_heard(nodes), "one at another address comes by itself")
-        ok(wait_for(lambda: pi1.at(pi2) == pi2.address), "and is known there")
-        want = "ha.initial_hosts=" + ",".join(n.address + ":5001" for n in nodes)
-        ok(wait_for(lambda: hosts_of(pi1)[1] == want and hosts_of(pi2)[1] == want),
-           "which Neo4j is told")
-        pi2.stop()
-        pi2.move("192.168.84.78/24")
-        pi2.write("etc/bramble/local.conf", 'address = "dhcp"\n')
-        pi2.start()
-        ok(all_heard(nodes), "so does one that the network gave another one, as bramble.txt wants")
-        ok(wait_for(lambda: pi1.at(pi2) == pi2.address), "and is known there")
-        want = "ha.initial_hosts=" + ",".join(n.address + ":5001" for n in nodes)
-        ok(wait_for(lambda: hosts_of(pi1)[1] == want and
-                    hosts_of(pi2) == ["ha.host.data=%s:6001" % pi2.address, want]),
-           "which Neo4j is told, also of itself")
+        comes_at(nodes, "192.168.84.77", "192.168.84.77", "one at another address comes by itself")
+        comes_at(nodes, "192.168.84.78", "dhcp",
+                 "so does one that the network gave another one, as bramble.txt wants")
     finally:
         close(nodes)
 
