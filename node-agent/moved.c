@@ -22,5 +22,8 @@ bool moved_step(struct moved *m, const struct moved_look *look)
 	}
 	if (!m->since_ms)
 		m->since_ms = look->now_ms;
-	return look->now_ms - m->since_ms >= MOVED_MS;
+	if (look->now_ms - m->since_ms < MOVED_MS)
+		return false;
+	m->since_ms = look->now_ms; /* for the next time, should it not end */
+	return true;
 }

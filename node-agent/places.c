@@ -37,7 +37,7 @@ static void propose(void *arg, struct in_addr address)
 
 static struct in_addr last_self(const struct places *p)
 {
-	struct book last;
+	static struct book last; /* too large for the stack */
 	struct err e;
 
 	if (book_load(p->in_run, &last, &e) < 0)

@@ -39,10 +39,11 @@ static void test_moves(void)
 	ok(!ends(1000000, true, NEW), "one whose address has just gone may get it back");
 	ok(!ends(1000000 + MOVED_MS - 1, true, NEW), "for a while");
 	ok(ends(1000000 + MOVED_MS, true, NEW), "then it is ended");
-	ok(ends(1000500 + MOVED_MS, true, NEW), "again and again, until it is");
-	ok(!ends(1001000 + MOVED_MS, false, NEW), "there is nothing more to end");
+	ok(!ends(1000500 + MOVED_MS, true, NEW), "not twice a second");
+	ok(ends(1000000 + 2 * MOVED_MS, true, NEW), "but again, until it is");
+	ok(!ends(1000500 + 2 * MOVED_MS, false, NEW), "there is nothing more to end");
 	start_at(NEW);
-	ok(!ends(1002000 + MOVED_MS, true, NEW) && !ends(1900000, true, NEW),
+	ok(!ends(1002000 + 2 * MOVED_MS, true, NEW) && !ends(1900000, true, NEW),
 		"the next one was told the new address");
 }
 
