@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "net.h"
 #include "util.h"
@@ -208,4 +210,11 @@ void net_address(const struct sockaddr_storage *ss, char text[static NET_ADDRESS
 		inet_ntop(AF_INET, &in6->sin6_addr.s6_addr[12], text, NET_ADDRESS_MAX);
 	else if (ss->ss_family == AF_INET6)
 		inet_ntop(AF_INET6, &in6->sin6_addr, text, NET_ADDRESS_MAX);
+}
+
+int net_untaken(int fd)
+{
+	int n;
+
+	return ioctl(fd, SIOCOUTQ, &n) < 0 ? -1 : n;
 }

@@ -34,6 +34,12 @@ int net_connect(const struct sockaddr_in *to);
 int net_error(int fd);
 /* Is it this machine that lacks something (descriptors, ports, memory), whoever the peer is? */
 bool net_own_fault(int error);
+/*
+ * Bytes in fd's socket that its peer has not acknowledged (SIOCOUTQ); -1: not known. epoll tells of
+ * a socket that was full when a third of it is free again, which may be a megabyte: minutes of a
+ * slow peer, so this is looked at.
+ */
+int net_untaken(int fd);
 
 /* The numeric address without the port; IPv4 in IPv6 is shown as IPv4. */
 #define NET_ADDRESS_MAX INET6_ADDRSTRLEN

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "bridge.h"
+#include "net.h"
 #include "websocket.h"
 
 #define FRAME_MAX 32768u
@@ -39,14 +38,12 @@ static uint32_t wants(const struct stream *from, const struct stream *to)
 	return (stream_len(from) < STREAM_HIGH ? EPOLLIN : 0u) | (stream_len(to) ? EPOLLOUT : 0u);
 }
 
-/* What lies in the socket, too: that there is room in it is told when a third of it is free. */
+/* What lies in the socket, too. */
 static size_t left_of(const struct bridge *b)
 {
-	int unacknowledged = 0;
+	int untaken = net_untaken(b->outer.fd);
 
-	if (ioctl(b->outer.fd, SIOCOUTQ, &unacknowledged) < 0 || unacknowledged < 0)
-		unacknowledged = 0;
-	return stream_len(&b->outward) + (size_t)unacknowledged;
+	return stream_len(&b->outward) + (untaken > 0 ? (size_t)untaken : 0);
 }
 
 /* It may take long, but not stand still. */

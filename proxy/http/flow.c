@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <string.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include "flow.h"
+#include "net.h"
 #include "rewrite.h"
 
 /* Sends what the socket takes; -1 with errno when it is broken. */
@@ -334,16 +333,12 @@ bool flow_waits_for_client(const struct client *c)
 	return c->out.len > 0 || (!c->x.request.done && !c->x.send_broken && !c->x.to_member.len);
 }
 
-/*
- * What lies in our socket the client has not taken. epoll tells of a socket that was full when a
- * third of it is free again, which may be a megabyte: minutes of a slow client, so it is looked at.
- */
+/* What lies in our socket the client has not taken. */
 static void note_taken(struct client *c)
 {
-	int left = 0;
+	int left = c->out.len ? net_untaken(c->source.fd) : -1;
 
-	if (c->out.len && ioctl(c->source.fd, SIOCOUTQ, &left) == 0 && left >= 0 &&
-		c->given >= c->taken + (uint64_t)left)
+	if (left >= 0 && c->given >= c->taken + (uint64_t)left)
 		c->taken = c->given - (uint64_t)left;
 }
 
