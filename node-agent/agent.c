@@ -214,16 +214,23 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 	in->held = a->held;
 }
 
-/* Who may come in to Neo4j, and whether anybody may now. */
+/* Who may come in to Neo4j, whether anybody may now, and whom it is not to wait for. */
 static void keep_ports(struct agent *a)
 {
 	struct helper_firewall want = {
 		.open = !a->voter.enabled || a->verdict.open, .shut = a->verdict.shut};
 
+	struct silence_peer silence[MEMBERS_MAX];
+	size_t n = agent_view_silence(a, silence);
+
+	silence_mark(silence, n, a->neo4j.role == NEO4J_MASTER, boottime_ms());
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct member *m = &a->id.members[i];
+		struct helper_host host = {.address = places_of(&a->places, m),
+			.roles = m->roles,
+			.silent = silence_is_marked(silence, n, m)};
 		if (voter_belongs(&a->voter, m))
-			firewall_add(&want, places_of(&a->places, m), m->roles);
+			firewall_add(&want, &host);
 	}
 	firewall_step(&a->firewall, &want);
 }

@@ -20,6 +20,7 @@
 #include "process.h"
 #include "restart.h"
 #include "service.h"
+#include "silence.h"
 #include "stale.h"
 #include "task/tasks.h"
 #include "users/users.h"
@@ -81,6 +82,8 @@ struct api_node agent_view_self(const struct agent *a);
 struct voter_look agent_view_quorum(const struct agent *a, const struct formation_input *in);
 /* The others with a vote, for formation.c; how many: at most as many as there are members. */
 size_t agent_view_peers(const struct agent *a, struct formation_peer *to);
+/* The other data nodes that belong to it, for silence.c; how many: at most as many as members. */
+size_t agent_view_silence(const struct agent *a, struct silence_peer *to);
 /* What a person should know of it while it serves; "": nothing. */
 void agent_serving_why(const struct agent *a, char why[WHY_SIZE]);
 

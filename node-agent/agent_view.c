@@ -128,3 +128,20 @@ size_t agent_view_peers(const struct agent *a, struct formation_peer *to)
 	}
 	return n;
 }
+
+size_t agent_view_silence(const struct agent *a, struct silence_peer *to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->peers.n; i++) {
+		const struct peer *p = &a->peers.peer[i];
+		if (!(p->member->roles & ROLE_DATA) || !voter_belongs(&a->voter, p->member))
+			continue;
+		to[n++] = (struct silence_peer){
+			.member = p->member,
+			.heard_ms = p->heard_ms,
+			.slave = p->last.state == NODE_SERVING && p->last.role == NEO4J_SLAVE,
+		};
+	}
+	return n;
+}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <arpa/inet.h>
 #include <string.h>
 #include "firewall.h"
 #include "hello.h"
@@ -32,10 +33,33 @@ void firewall_close(struct firewall *f)
 	helper_client_cancel(&f->helper);
 }
 
-void firewall_add(struct helper_firewall *want, struct in_addr address, unsigned roles)
+void firewall_add(struct helper_firewall *want, const struct helper_host *member)
 {
-	if (address.s_addr && want->n < MEMBERS_MAX)
-		want->host[want->n++] = (struct helper_host){address, roles};
+	if (member->address.s_addr && want->n < MEMBERS_MAX)
+		want->host[want->n++] = *member;
+}
+
+static bool is_silent(const struct helper_firewall *rules, struct in_addr address)
+{
+	for (size_t i = 0; i < rules->n; i++) {
+		if (rules->host[i].address.s_addr == address.s_addr)
+			return rules->host[i].silent;
+	}
+	return false;
+}
+
+static void log_silence(const struct helper_firewall *was, const struct helper_firewall *now)
+{
+	for (size_t i = 0; i < now->n; i++) {
+		const struct helper_host *h = &now->host[i];
+		char text[INET_ADDRSTRLEN];
+		if (h->silent == is_silent(was, h->address))
+			continue;
+		inet_ntop(AF_INET, &h->address, text, sizeof(text));
+		log_info("%s %s", text,
+			h->silent ? "is not heard: Neo4j does not wait for it"
+				  : "may be reached again by Neo4j");
+	}
 }
 
 /* What was asked for counts when it was done; while it is under way something newer waits. */
@@ -48,6 +72,7 @@ void firewall_step(struct firewall *f, const struct helper_firewall *want)
 		return;
 	if (now_ms < f->again_ms && memcmp(&f->asked, want, sizeof(*want)) == 0)
 		return;
+	log_silence(&f->asked, want);
 	f->asked = *want;
 	f->again_ms = now_ms + FIREWALL_AGAIN_MS;
 	helper_ask(&f->helper, &r, on_answer, f);

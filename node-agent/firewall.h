@@ -29,7 +29,7 @@ void firewall_init(struct firewall *f, struct loop *l, const char *helper);
 void firewall_step(struct firewall *f, const struct helper_firewall *want);
 void firewall_close(struct firewall *f);
 
-/* To *want: a member at that address; 0, one whose address is not known yet, is left out. */
-void firewall_add(struct helper_firewall *want, struct in_addr address, unsigned roles);
+/* To *want: one whose address is not known yet, 0, is left out. */
+void firewall_add(struct helper_firewall *want, const struct helper_host *member);
 
 #endif

@@ -13,16 +13,31 @@ static const char *const cluster_ports[] = {
 	[NEO4J_SINGLE] = ALWAYS,
 };
 
+static bool is_member(const struct helper_host *h)
+{
+	return h->roles & ROLE_VOTER;
+}
+
+static bool is_client(const struct helper_host *h)
+{
+	return h->roles & (ROLE_VOTER | ROLE_PROXY);
+}
+
+static bool is_silent(const struct helper_host *h)
+{
+	return h->silent;
+}
+
 /* An empty list of elements is a syntax error to nft. */
-static void render_set(
-	const char *name, unsigned roles, const struct helper_firewall *want, struct buf *out)
+static void render_set(const char *name, bool (*in)(const struct helper_host *h),
+	const struct helper_firewall *want, struct buf *out)
 {
 	const char *before = "\t\telements = { ";
 
 	buf_printf(out, "\tset %s {\n\t\ttype ipv4_addr\n", name);
 	for (size_t i = 0; i < want->n; i++) {
 		char text[INET_ADDRSTRLEN];
-		if (!(want->host[i].roles & roles))
+		if (!in(&want->host[i]))
 			continue;
 		inet_ntop(AF_INET, &want->host[i].address, text, sizeof(text));
 		buf_printf(out, "%s%s", before, text);
@@ -54,6 +69,23 @@ static void render_shut(
 		buf_puts(out, "\t\ttcp dport 5001 reject with tcp reset\n");
 }
 
+/* What goes to them is answered by this node itself, so whoever sends it need not wait for them. */
+static void render_silent(
+	const struct identity *id, const struct helper_firewall *want, struct buf *out)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < want->n; i++)
+		any |= is_silent(&want->host[i]);
+	if (!any || id->mode != NEO4J_HA)
+		return;
+	render_set("silent", is_silent, want, out);
+	buf_puts(out, "\tchain output {\n"
+		      "\t\ttype filter hook output priority 0; policy accept;\n"
+		      "\t\ttcp dport 6001 ip daddr @silent reject with tcp reset\n"
+		      "\t}\n");
+}
+
 void rules_render(const struct identity *id, const struct helper_firewall *want, struct buf *out)
 {
 	unsigned roles = identity_self(id)->roles;
@@ -64,8 +96,9 @@ void rules_render(const struct identity *id, const struct helper_firewall *want,
 	if (!(roles & ROLE_VOTER))
 		return;
 	buf_puts(out, "table inet bramble {\n");
-	render_set("members", ROLE_VOTER, want, out);
-	render_set("clients", ROLE_VOTER | ROLE_PROXY, want, out);
+	render_set("members", is_member, want, out);
+	render_set("clients", is_client, want, out);
+	render_silent(id, want, out);
 	buf_puts(out, "\tchain input {\n"
 		      "\t\ttype filter hook input priority 0; policy accept;\n"
 		      "\t\tiif \"lo\" accept\n");

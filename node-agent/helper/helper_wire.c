@@ -50,7 +50,8 @@ static bool firewall_is_good(const struct helper_request *r)
 	if (f->open > 1 || f->shut > 1 || f->n > MEMBERS_MAX)
 		return false;
 	for (size_t i = 0; i < f->n; i++) {
-		if (!is_source(f->host[i].address) || f->host[i].roles & ~(unsigned)ROLES)
+		const struct helper_host *h = &f->host[i];
+		if (!is_source(h->address) || h->roles & ~(unsigned)ROLES || h->silent > 1)
 			return false;
 	}
 	return true;

@@ -16,7 +16,7 @@
  * re-install. No request holds a command, a path, or a rule: only which verb of the table, and
  * numbers within bounds. The one that holds bytes (HELPER_WRITE) names its file by number.
  */
-#define HELPER_VERSION 2
+#define HELPER_VERSION 3
 #define HELPER_FILE_MAX 16384
 #define HELPER_TEXT_MAX 32768
 #define HELPER_LINES_MAX 1000
@@ -51,7 +51,8 @@ struct helper_clock {
 /* Who may come in; which ports and what else is node.conf's (helper_rules.h). */
 struct helper_host {
 	struct in_addr address;
-	uint32_t roles; /* enum role */
+	uint32_t roles;  /* enum role */
+	uint32_t silent; /* are this node's connections to its Neo4j refused? (silence.h) */
 };
 
 struct helper_firewall {

@@ -26,18 +26,34 @@ BETWEEN_MEMBERS = (5001, 6001, 6362, 3637)
 CLIENTS = (7474, 7687)
 FOR_ALL = (22, 7470, 7471, 8090)
 ROLE_DATA, ROLE_PROXY = 1, 2  # enum role
-HELPER_VERSION, HELPER_FIREWALL = 2, 7
+HELPER_VERSION, HELPER_FIREWALL = 3, 7
 
 LISTEN = """
 import selectors, socket, sys
 ready = selectors.DefaultSelector()
-for port in sys.argv[1:]:
+held = []
+for port in sys.argv[2:]:
     s = socket.create_server(("", int(port)), backlog=64)
     ready.register(s, selectors.EVENT_READ)
 print("listens", flush=True)
 while True:
     for key, _ in ready.select():
-        key.fileobj.accept()[0].close()
+        held.append(key.fileobj.accept()[0])
+        if sys.argv[1] == "close":
+            held.pop().close()
+"""
+HOLD = """
+import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20)
+print("holds", flush=True)
+sys.stdin.readline()
+try:
+    s.sendall(b"push")
+    print("heard" if s.recv(1) else "closed")
+except ConnectionResetError:
+    print("refused")
+except OSError as e:
+    print(e)
 """
 KNOCK = """
 import socket, sys
@@ -106,11 +122,11 @@ class Helper:
                     'member "px" { id = 0  roles = {"proxy"}  address = "%s" }\n'
                     % (t.CLUSTER_ID, more, NODE, MEMBER, PROXY))
 
-    def firewall(self, is_open, hosts, shut=0):
+    def firewall(self, is_open, hosts, shut=0, silent=()):
         """struct helper_request; 0 or an errno."""
         wire = struct.pack("=IIIII", HELPER_VERSION, HELPER_FIREWALL, is_open, shut, len(hosts))
         for address, roles in hosts:
-            wire += socket.inet_aton(address) + struct.pack("=I", roles)
+            wire += socket.inet_aton(address) + struct.pack("=II", roles, address in silent)
         s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         s.settimeout(20)
         s.connect(self.path)
@@ -151,6 +167,24 @@ def test_shut(helper):
     ok(helper.firewall(0, ALL) == 0 and all_are("in", "member", BETWEEN_MEMBERS), "until it is up")
 
 
+def test_silent(helper):
+    """A member without power: its end of the cable is pulled, so nothing of it answers."""
+    held = subprocess.Popen(
+        ["ip", "netns", "exec", "node", sys.executable, "-c", HOLD, MEMBER, "6001"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    ok(held.stdout.readline() == "holds\n", "Neo4j has a connection to a member's")
+    sh("ip", "-n", "member", "link", "set", "eth0", "down")
+    ok(helper.firewall(1, ALL, silent=[MEMBER]) == 0, "the rules are set: the member is silent")
+    ok(held.communicate("\n")[0] == "refused\n", "what goes over that connection is refused")
+    ok(all_are("refused", "node", [6001], MEMBER), "and so is a new one")
+    sh("ip", "-n", "member", "link", "set", "eth0", "up")
+    ok(all_are("refused", "node", [6001], MEMBER), "also when it is back")
+    ok(all_are("in", "node", [p for p in BETWEEN_MEMBERS if p != 6001], MEMBER),
+       "on no other port")
+    ok(all_are("in", "member", BETWEEN_MEMBERS), "and itself it comes in")
+    ok(helper.firewall(1, ALL) == 0 and all_are("in", "node", [6001], MEMBER), "until it is heard")
+
+
 def test_direct(helper):
     helper.conf("  direct_access = true")
     ok(helper.firewall(1, ALL) == 0, "the rules are set: direct_access")
@@ -168,20 +202,27 @@ def test_member_goes(helper):
     ok(all_are("in", "px", CLIENTS), "and the rules before it stay")
 
 
+def listen(name, ports, hold=False):
+    listener = subprocess.Popen(
+        ["ip", "netns", "exec", name, sys.executable, "-c", LISTEN, "hold" if hold else "close",
+         *map(str, ports)], stdout=subprocess.PIPE)
+    listener.stdout.readline()
+    return listener
+
+
 def play(top):
     for name, address in (("node", NODE), ("member", MEMBER), ("px", PROXY),
                           ("stranger", STRANGER)):
         host(name, address)
-    listener = subprocess.Popen(
-        ["ip", "netns", "exec", "node", sys.executable, "-c", LISTEN,
-         *map(str, CLIENTS + BETWEEN_MEMBERS + FOR_ALL)], stdout=subprocess.PIPE)
-    listener.stdout.readline()
+    listeners = [listen("node", CLIENTS + BETWEEN_MEMBERS + FOR_ALL),
+                 listen("member", BETWEEN_MEMBERS, hold=True)]
     helper = Helper(top)
     try:
-        for part in (test_closed, test_open, test_shut, test_direct, test_member_goes):
+        for part in (test_closed, test_open, test_shut, test_silent, test_direct, test_member_goes):
             part(helper)
     finally:
-        listener.kill()
+        for listener in listeners:
+            listener.kill()
         helper.process.kill()
         helper.process.wait(10)
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What writers see of a lost master of real Neo4j, by bramble-proxy and by HAProxy, at the same moment.
+"""What writers see of a lost master or slave of real Neo4j, by bramble-proxy and by HAProxy, at the same moment.
 
 A rehearsed cluster of three data nodes has bramble-proxy on a node of its own; HAProxy with the article's file runs
 beside it, in the same network. As many writers send one write at a time to either. Then the master's cable is pulled
-and, a second later, its power cut (`cut`), or a person has another node be the master (`switchover`). Each
-acknowledged write is looked for on every member. Prints Markdown. Needs root, haproxy and the inputs of `make inputs`;
+and, a second later, its power cut (`cut`), or that is done to a slave, each in turn, one of which is the first that
+Neo4j pushes commits to (`slave`), or a person has another node be the master (`switchover`). Each acknowledged write is
+looked for on every member. Prints Markdown. Needs root, haproxy and the inputs of `make inputs`;
 about a minute and a half for a round.
 
-usage: powercut.py [ROUNDS]
+usage: powercut.py [ROUNDS [cut|slave|switchover ...]]
 """
 import os
 import re
@@ -31,6 +32,7 @@ from machines import Machines, missing_input, wait_until  # noqa: E402
 NAME, SUBNET, WRITERS = "powercut", "192.168.85", 4
 AVAILABLE = "/db/manage/server/ha/available"
 SETTLE_S, AFTER_S, LIMIT_S = 8, 5, 180
+WITHOUT_S = 25  # a slave; longer than Neo4j waits for its answer
 UNKNOWN = "whether the request was carried out is unknown"
 
 
@@ -105,15 +107,25 @@ def wait_for(what, test):
     return value
 
 
-def cut(machines, master, roles):
-    unplug(machines, master.node)
+def power_off(machines, node):
+    unplug(machines, node)
     time.sleep(1)
-    machines.cut(master.node)
+    machines.cut(node)
 
 
-def switchover(machines, master, roles):
-    to = next(r for r in roles if r is not master)
-    machines.command("switchover", to.node)
+def cut(machines, master, slaves, number):
+    power_off(machines, master.node)
+
+
+def slave(machines, master, slaves, number):
+    power_off(machines, slaves[number % len(slaves)].node)
+
+
+def switchover(machines, master, slaves, number):
+    machines.command("switchover", slaves[0].node)
+
+
+STORIES = {how.__name__: how for how in (cut, slave, switchover)}
 
 
 def outcome(writers, begin, elected):
@@ -151,20 +163,23 @@ def lost_and_doubled(machines, writers):
 
 
 def play(machines, roles, tools, how, number):
-    """{tool: outcome}"""
+    """Seconds without a master, {tool: outcome}."""
     master = wait_for("a whole cluster", lambda: whole(roles))
     writers = {tool: [Writer(address, port, "W%d_%s_%d" % (number, tool, i)) for i in range(WRITERS)]
                for tool, (address, port) in tools.items()}
     time.sleep(SETTLE_S)
-    begin = time.monotonic()
-    how(machines, master, roles)
-    new = wait_for("a new master", lambda: next(
-        (r for r in roles if r is not master and (r.master_since or 0) > begin), None))
+    slaves = [r for r in roles if r is not master]
+    begin = elected = time.monotonic()
+    how(machines, master, slaves, number)
+    if how is slave:
+        time.sleep(WITHOUT_S)
+    else:
+        elected = wait_for("a new master", lambda: next(
+            (r.master_since for r in slaves if (r.master_since or 0) > begin), None))
     wait_for("writes by either", lambda: all(
-        any(e > new.master_since and what == "acked" for w in ws for _, e, what in w.seen) for ws in writers.values()))
+        any(e > elected and what == "acked" for w in ws for _, e, what in w.seen) for ws in writers.values()))
     time.sleep(AFTER_S)
-    if master.node in machines.off:
-        machines.boot(master.node)
+    machines.boot(*machines.off)
     wait_for("a whole cluster again", lambda: whole(roles))
     for ws in writers.values():
         for w in ws:
@@ -173,9 +188,9 @@ def play(machines, roles, tools, how, number):
     for tool, ws in writers.items():
         for w in ws:
             w.join(90)
-        results[tool] = outcome(ws, begin, new.master_since)
+        results[tool] = outcome(ws, begin, elected)
         results[tool]["lost"], results[tool]["doubled"] = lost_and_doubled(machines, ws)
-    return new.master_since - begin, results
+    return elected - begin, results
 
 
 def row(name, no_master, tool, rounds):
@@ -189,12 +204,12 @@ def row(name, no_master, tool, rounds):
         sum(r["doubled"] for r in rounds), times("gap"), times("first"))
 
 
-def compare(machines, roles, tools, rounds):
+def compare(machines, roles, tools, rounds, stories):
     print("| what | no master, s | by | acknowledged | unknown, and told | failed | lost | twice | no write, s | first write after "
           "the new master's answer, s |\n|---|---|---|---|---|---|---|---|---|---|", flush=True)
     said = {tool: set() for tool in tools}
     number = 0
-    for how in (cut, switchover):
+    for how in stories:
         played = []
         for _ in range(rounds):
             number += 1
@@ -229,7 +244,8 @@ def main():
                                   stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         roles = [Roles(n, a) for n, a in machines.address.items()]
         compare(machines, roles, {"bramble": (machines.proxy, 8090), "haproxy": ("127.0.0.1", 8091)},
-                int(sys.argv[1]) if len(sys.argv) > 1 else 3)
+                int(sys.argv[1]) if len(sys.argv) > 1 else 3,
+                [STORIES[name] for name in sys.argv[2:] or STORIES])
     finally:
         if beside:
             beside.kill()

@@ -130,7 +130,7 @@ python3 "$(dirname "$0")/failover.py" --bramble "$bramble" --netns "$netns" --pr
   --data pi1=192.168.77.11,pi2=192.168.77.12,pi3=192.168.77.13 --writes 50 --tap-from $((tap_n + 1)) \
   2>"$scratch/failover.err"
 status=$?
-tap_n=$((tap_n + 7 + members))
+tap_n=$((tap_n + 9 + members))
 ok $status "the power cut was played to its end" "$(cat "$scratch/failover.err")"
 [[ $status -eq 0 ]] || { # what the machines say of it: without this nobody can tell why
   "$bramble" rehearse status --cluster "$name" 2>&1 | sed 's/^/# /'

@@ -101,6 +101,13 @@ def wait_until(what, seconds, test):
     raise SystemExit("failover: waited %d s for %s" % (seconds, what))
 
 
+def eventually(test):
+    end = time.monotonic() + 20
+    while not test() and time.monotonic() < end:
+        time.sleep(0.5)
+    return test()
+
+
 def wait_for_writes(what, writer, number):
     """Waits until so many more are acknowledged; a busy disk makes each one slow, not wrong."""
     goal = len(writer.acked) + number
@@ -155,6 +162,14 @@ def connections_end(args, lost):
     return False
 
 
+def waits_for(args, master, node):
+    """Would the master's Neo4j wait for that one, or is what it says to it refused by its own firewall?"""
+    cluster = args.netns[len("bramble-"):]
+    return subprocess.run(
+        [args.bramble, "rehearse", "exec", "--cluster", cluster, master, "--", "nft", "list", "set", "inet", "bramble",
+         "silent"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.find(args.data[node]) < 0
+
+
 def boot_again(args, roles, name):
     """Seconds from power-on until the node is a slave."""
     booted = time.monotonic()
@@ -187,7 +202,9 @@ def play(args):
     wait_for_writes("more writes", writer, args.writes)
     say(args, "writes go on after %.1f s" % r["writes_again_s"])
     r["ended"] = not args.tap_from or connections_end(args, old)
+    r["cut_off"] = eventually(lambda: not waits_for(args, new, old))
     r["rejoin_s"] = boot_again(args, roles, old)
+    r["back"] = eventually(lambda: waits_for(args, new, old))
     writer.stop.set()
     writer.join(90)
     r.update(acked=len(writer.acked), unknown=writer.unknown, refused=writer.refused)
@@ -225,6 +242,8 @@ def tap(r, args):
         (r["refused"] == [] or r["no_master_s"] > 40, "no write was refused", r["refused"]),
         (r["doubled"] == 0, "no write was doubled"),
         (r["ended"], "connections to the lost node ended before it was back"),
+        (r["cut_off"], "the master's Neo4j was not to wait for it"),
+        (r["back"], "until it was back"),
         (bool(r["reads"].get("results")), "a read through the proxy is answered", r["reads"]),
     ]
     for name, gone in r["missing"].items():

@@ -31,9 +31,9 @@ static struct helper_firewall garden(unsigned open)
 {
 	return (struct helper_firewall){.open = open,
 		.n = 3,
-		.host = {{{inet_addr("192.168.2.7")}, ROLE_DATA},
-			{{inet_addr("192.168.2.8")}, ROLE_DATA},
-			{{inet_addr("192.168.2.10")}, ROLE_PROXY}}};
+		.host = {{{inet_addr("192.168.2.7")}, ROLE_DATA, 0},
+			{{inet_addr("192.168.2.8")}, ROLE_DATA, 0},
+			{{inet_addr("192.168.2.10")}, ROLE_PROXY, 0}}};
 }
 
 static void is_rules(unsigned roles, bool direct, struct helper_firewall want, const char *rules,
@@ -67,6 +67,18 @@ int main(void)
 	is_rules(ROLE_DATA, true, shut,
 		SETS CHAIN_BEGIN "\t\ttcp dport 5001 reject with tcp reset\n" CHAIN_PORTS END,
 		"one that begins alone: nobody reaches its cluster port, not even members");
+	struct helper_firewall silent = garden(1);
+	silent.host[1].silent = 1;
+	is_rules(ROLE_DATA, true, silent,
+		SETS "\tset silent {\n"
+		     "\t\ttype ipv4_addr\n"
+		     "\t\telements = { 192.168.2.8 }\n"
+		     "\t}\n"
+		     "\tchain output {\n"
+		     "\t\ttype filter hook output priority 0; policy accept;\n"
+		     "\t\ttcp dport 6001 ip daddr @silent reject with tcp reset\n"
+		     "\t}\n" CHAIN END,
+		"a member that is silent is not waited for");
 	is_rules(ROLE_ARBITER, false, garden(1), SETS CHAIN END, "an arbiter has no clients");
 	is_rules(ROLE_PROXY, false, garden(1), REPLACE, "a proxy has no rules, and loses old ones");
 	is_rules(ROLE_ARBITER, false, (struct helper_firewall){0},

@@ -74,6 +74,9 @@ static void test_firewall(void)
 	}
 	r.firewall.host[1] = host("10.0.0.1", 8);
 	is_int(parse(&r, n), EINVAL, "no such role");
+	r.firewall.host[1] = host("10.0.0.1", ROLE_DATA);
+	r.firewall.host[1].silent = 2;
+	is_int(parse(&r, n), EINVAL, "neither silent nor heard");
 	r.firewall.n = MEMBERS_MAX + 1;
 	is_int(parse(&r, n), EINVAL, "more hosts than there can be");
 	r.firewall.n = 1;
