@@ -9,8 +9,8 @@ struct api_node agent_view_self(const struct agent *a)
 		.state = a->now.state,
 		.role = a->neo4j.role,
 		.writable = voter_writable(&a->voter, &a->verdict, a->neo4j.role),
-		.last_tx = a->neo4j.last_tx,
-		.tx_age_ms = boottime_ms() - a->neo4j.tx_asked_ms,
+		.last_tx = voter_tells(&a->voter, a->neo4j.last_tx),
+		.tx_age_ms = a->voter.by_log ? 0 : boottime_ms() - a->neo4j.tx_asked_ms,
 		.generation = a->id.generation,
 		.uptime_s = (uint32_t)((boottime_ms() - a->started_ms) / 1000),
 		.why = a->now.why,
@@ -91,6 +91,7 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		.last_tx = a->neo4j.last_tx,
 		.told = a->neo4j.last_tx != TX_UNKNOWN &&
 			boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
+		.refused = a->neo4j.refused,
 		.copies = a->copy.copies,
 		.shut = a->firewall.shut,
 		/* The table may be large, and only one that begins alone asks. */

@@ -62,8 +62,10 @@ int store_end_read(struct store_end *s, const char *dir, bool next, struct err *
 		return 0;
 	}
 	s->tx = TX_UNKNOWN;
+	s->exact = false;
 	if (tx_log_read(folder, &s->log, e) < 0 || (store_read(folder, &n, e) < 0 && !s->log.last))
 		return -1;
 	s->tx = n.last_tx > s->log.last ? n.last_tx : s->log.last;
+	s->exact = s->log.exact && s->tx == s->log.last;
 	return 0;
 }

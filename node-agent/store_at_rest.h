@@ -19,6 +19,7 @@ MUST_CHECK int store_read(const char *folder, struct neostore *n, struct err *e)
 /* How far the store goes. */
 struct store_end {
 	uint64_t tx; /* nothing that was acknowledged is later; TX_UNKNOWN: nobody can tell */
+	bool exact;  /* and that one is there */
 	struct tx_log log;
 };
 

@@ -16,6 +16,7 @@
 #define FORMAT_MOST 7 /* 6 in 2.2 to 3.5 (LogVersions.CURRENT_LOG_VERSION) */
 #define COMMIT 18
 #define COMMIT_TYPE 5              /* LogEntryByteCodes.TX_1P_COMMIT, TX_COMMIT since 3.4 */
+#define CHECKPOINT_TYPE 7          /* likewise; as long as a commit (writeCheckPointEntry) */
 #define VERSION_LEAST 0xf0         /* -2 in 2.2 to -10 in 3.5 (LogEntryVersion), and a few more */
 #define TIME_MOST 0x7ffffffffffULL /* of milliseconds: the year 2248 */
 #define LEAST 48                   /* bytes of a transaction: its start and its commit */
@@ -53,6 +54,27 @@ uint64_t tx_log_scan(const uint8_t *p, size_t n, bool end, const struct tx_range
 			last = be64(p + i + 2);
 	}
 	return last;
+}
+
+static bool is_idle(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i + COMMIT <= n && p[i] >= VERSION_LEAST && p[i + 1] == CHECKPOINT_TYPE)
+		i += COMMIT;
+	while (i < n && p[i] == 0)
+		i++;
+	return i == n;
+}
+
+bool tx_log_ends(const uint8_t *p, size_t n, uint64_t last)
+{
+	for (size_t i = 0; i + COMMIT <= n; i++) {
+		if (p[i] >= VERSION_LEAST && p[i + 1] == COMMIT_TYPE && be64(p + i + 2) == last &&
+			is_idle(p + i + COMMIT, n - i - COMMIT))
+			return true;
+	}
+	return false;
 }
 
 /* One file of a log. */
@@ -103,6 +125,15 @@ static int search(const struct log_file *f, uint64_t *last, struct err *e)
 	if (*last || from <= HEADER)
 		return 0;
 	return err_set(e, "no commit is found in its last %u MiB", TX_LOG_MOST >> 20);
+}
+
+static bool ends_with(const struct log_file *f, uint64_t last)
+{
+	size_t n = f->st.st_size < BLOCK ? (size_t)f->st.st_size : BLOCK;
+	uint8_t block[BLOCK];
+
+	return io_pread_full(f->fd, block, n, f->st.st_size - (int64_t)n) == 0 &&
+	       tx_log_ends(block, n, last);
 }
 
 /* Of a file that was only being begun not even the header is there. */
@@ -163,6 +194,8 @@ static int read_file(const char *folder, uint64_t n, bool newest, struct tx_log 
 		return err_prefix(e, "%s", path);
 	if (r == 0)
 		return 1;
+	if (newest)
+		l->exact = last > f.before && ends_with(&f, last);
 	if (newest || l->last < f.before)
 		l->last = f.before;
 	l->last = last > l->last ? last : l->last;

@@ -34,10 +34,16 @@ struct tx_range {
  * end counts only if the log does, too.
  */
 uint64_t tx_log_scan(const uint8_t *p, size_t n, bool end, const struct tx_range *range);
+/*
+ * Is what ends a log, n bytes, that commit, and behind it nothing but checkpoints and zeros? Then
+ * nothing is torn, and no property can look like it: its transaction's own commit would follow.
+ */
+bool tx_log_ends(const uint8_t *p, size_t n, uint64_t last);
 
 /* A log that was read, and what of its newest file tells that it has changed since; zeros: none. */
 struct tx_log {
 	uint64_t last; /* no transaction in it has a higher number */
+	bool exact;    /* that one is in it, and nothing is torn behind it (tx_log_ends) */
 	bool unclear;  /* nobody can tell */
 	dev_t device;
 	ino_t inode;

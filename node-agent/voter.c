@@ -148,6 +148,21 @@ static void see_end(struct voter *v, const struct voter_look *look)
 		v->end = now;
 }
 
+/*
+ * A master that refuses the agents' password, and that the others wait for to tell what it has:
+ * until it leads nobody writes to it, and what a power cut left torn in its log it cut off before.
+ */
+static bool tells_by_log(const struct voter *v, const struct voter_look *look)
+{
+	return look->process && look->refused && look->role == NEO4J_MASTER && v->runtime.formed &&
+	       !v->quorum.mine.leads && v->end.exact;
+}
+
+uint64_t voter_tells(const struct voter *v, uint64_t last_tx)
+{
+	return v->by_log ? v->end.tx : last_tx;
+}
+
 static uint64_t last_tx(const struct voter *v, const struct voter_look *look)
 {
 	if (!look->process || look->last_tx == TX_UNKNOWN)
@@ -195,7 +210,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.master =
 			!look->master && look->role == NEO4J_SLAVE ? only_master(v) : look->master,
 		.last_tx = last_tx(v, look),
-		.told = look->process && look->told,
+		.told = (look->process && look->told) || v->by_log,
 		.stored = look->stored,
 		.failed = look->failed,
 		.runs = look->runs,
@@ -230,6 +245,7 @@ int voter_step(
 	if (!v->begun)
 		return 0;
 	see_end(v, look);
+	v->by_log = tells_by_log(v, look);
 	struct quorum_look q = look_of(v, look);
 	quorum_step(&v->quorum, &q, boottime_ms(), verdict);
 	name_missing(v, verdict);

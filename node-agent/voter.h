@@ -23,6 +23,7 @@ struct voter {
 	struct quorum quorum;
 	struct store_end end; /* how far the store goes, as last read */
 	bool endless;         /* nobody can tell, which was said */
+	bool by_log;          /* the store's log tells the others what Neo4j does not */
 	struct runtime runtime;
 	int64_t lease_ms; /* of an agent before this one; later as last saved */
 	char why[WHY_SIZE];
@@ -44,6 +45,7 @@ struct voter_look {
 	bool ha_server;                /* as in quorum_look */
 	uint64_t last_tx;              /* TX_UNKNOWN */
 	bool told;                     /* that by Neo4j, lately */
+	bool refused;                  /* it tells its role only: its password is another one */
 	uint64_t stored, failed, runs; /* generations, as in a word (quorum.h) */
 };
 
@@ -83,6 +85,9 @@ MUST_CHECK int voter_give_up(
 	struct voter *v, enum loss loss, const char *const *names, size_t n, struct err *e);
 /* Has a manifest been decided since that says so? */
 bool voter_has_given_up(const struct voter *v, const char *const *names, size_t n);
+
+/* The last transaction to tell the others, given what Neo4j told; TX_UNKNOWN: nobody did. */
+uint64_t voter_tells(const struct voter *v, uint64_t last_tx);
 
 /* Was this node the last master, so that its store holds all that was acknowledged? */
 bool voter_was_last_master(const struct voter *v);

@@ -472,6 +472,17 @@ static unsigned look_at_log(struct node *n, bool running)
 	return n->rest;
 }
 
+static bool tells(const struct quorum_look *look)
+{
+	return look->role == NEO4J_MASTER || look->role == NEO4J_SLAVE;
+}
+
+/* As voter.c does where Neo4j refuses the agents' password. */
+static bool tells_by_log(const struct node *n, const struct quorum_look *look)
+{
+	return look->role == NEO4J_MASTER && n->neo4j.formed && !n->quorum.mine.leads;
+}
+
 static void round_of(struct world *w, unsigned id)
 {
 	struct node *n = &w->node[id];
@@ -488,7 +499,7 @@ static void round_of(struct world *w, unsigned id)
 		n->role = look.role;
 		n->role_ms = w->now_ms;
 	}
-	look.told = (look.role == NEO4J_MASTER || look.role == NEO4J_SLAVE) && !n->refuses &&
+	look.told = (n->refuses ? tells_by_log(n, &look) : tells(&look)) &&
 		    w->now_ms - n->role_ms >= TELLS_MS;
 	if (look.told)
 		see_tx(w, n);

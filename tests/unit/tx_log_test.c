@@ -157,6 +157,48 @@ static void test_what_is_none(void)
 	is_int((long long)tx_log_scan(p, 19, true, &range), 0, "with something else behind it");
 }
 
+static bool ends(const struct buf *b, uint64_t last)
+{
+	return tx_log_ends((const uint8_t *)buf_str(b), b->len, last);
+}
+
+/* Does it tell exactly? */
+static void test_ends(void)
+{
+	const uint8_t checkpoint[18] = {0xf6, 7, [17] = 99};
+	_cleanup_buf_ struct buf b = {0};
+	struct tx_log l = {0};
+	struct err e;
+
+	header(&b, 40);
+	put_buf(0, &b);
+	ok(tx_log_read(dir, &l, &e) == 0 && !l.exact, "a file without a commit tells no number");
+	begin(&b, 100);
+	commit(&b, 41);
+	ok(ends(&b, 41), "a log that ends with its last commit");
+	put_buf(0, &b);
+	ok(tx_log_read(dir, &l, &e) == 0 && l.last == 41 && l.exact, "is read so");
+	buf_add(&b, checkpoint, sizeof(checkpoint));
+	buf_add(&b, checkpoint, sizeof(checkpoint));
+	ok(ends(&b, 41), "with checkpoints behind it");
+	buf_add(&b, (uint8_t[100]){0}, 100);
+	ok(ends(&b, 41), "and zeros");
+	ok(!ends(&b, 40), "not with another one");
+	buf_add(&b, "x", 1);
+	ok(!ends(&b, 41), "and nothing else");
+	put_buf(0, &b);
+	ok(tx_log_read(dir, &l, &e) == 0 && l.last == 41 && !l.exact, "and is read so");
+	b.len = 16;
+	begin(&b, 100);
+	commit(&b, 42); /* a property */
+	commit(&b, 41);
+	ok(!ends(&b, 42), "nothing that looks like a commit inside a transaction");
+	put_buf(0, &b);
+	ok(tx_log_read(dir, &l, &e) == 0 && l.last == 42 && !l.exact,
+		"which still counts as a bound");
+	remove_logs(1);
+}
+
 /* A commit across each border of the blocks that are read. */
 static void test_blocks(void)
 {
@@ -255,6 +297,7 @@ int main(void)
 	test_real();
 	test_torn();
 	test_what_is_none();
+	test_ends();
 	test_blocks();
 	test_files();
 	test_again();

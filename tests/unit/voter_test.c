@@ -360,6 +360,48 @@ static void test_end_of_running(void)
 	ok(length(&v, &look) == 133, "p3 gone: nothing is read of what lies in its place");
 }
 
+/* Where Neo4j refuses the agents' password; a log of a real one that was killed, which goes to 9.
+ */
+static void test_told_by_log(void)
+{
+	_cleanup_free_ char *to = xasprintf("%s/" GRAPH_DB "/neostore.transaction.db.0", p3);
+	_cleanup_buf_ struct buf log = {0};
+	struct verdict verdict;
+	struct voter v;
+	struct voter_look look = is_master;
+	struct err e;
+
+	fresh();
+	begin(&v);
+	leave_store(GRAPH_DB, 1, 0);
+	ok(io_read_file("tests/fuzz/corpus/tx_log/3.5.0", 1 << 20, &log, &e) == 0 &&
+			io_write_atomic(to, buf_str(&log), log.len, 0600, &e) == 0,
+		"a store by a real log");
+	ok(may_start(&v, &verdict) && voter_starts(&v, &verdict, false, &e) == 0, "it starts");
+	look.last_tx = TX_UNKNOWN;
+	look.refused = true;
+	v.runtime.formed = true;
+	ok(length(&v, &look) == 9 && v.quorum.mine.told && voter_tells(&v, TX_UNKNOWN) == 9,
+		"a master that leads nobody yet, and refuses: the log tells");
+	v.quorum.mine.leads = true;
+	ok(length(&v, &look) == 9 && !v.quorum.mine.told &&
+			voter_tells(&v, TX_UNKNOWN) == TX_UNKNOWN,
+		"not of one that is written to");
+	v.quorum.mine.leads = false;
+	look.role = NEO4J_SLAVE;
+	ok(length(&v, &look) == 9 && !v.quorum.mine.told, "nor of a slave");
+	look.role = NEO4J_MASTER;
+	v.quorum.mine.leads = false;
+	look.refused = false;
+	ok(length(&v, &look) == 9 && !v.quorum.mine.told, "nor where Neo4j itself is to tell");
+	v.quorum.mine.leads = false;
+	look.refused = true;
+	buf_add(&log, "\xf6\1x", 3);
+	ok(io_write_atomic(to, buf_str(&log), log.len, 0600, &e) == 0 && length(&v, &look) == 9 &&
+			!v.quorum.mine.told,
+		"nor by a log with something torn at its end");
+}
+
 /* What is left by an agent that was killed. */
 static void test_next_agent(void)
 {
@@ -459,6 +501,7 @@ int main(void)
 	test_emptied();
 	test_end_at_rest();
 	test_end_of_running();
+	test_told_by_log();
 	test_next_agent();
 	test_no_quorum();
 	test_news();
