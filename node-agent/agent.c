@@ -675,6 +675,7 @@ static int open_control(
 {
 	a->verbs = (struct verbs){.loop = a->loop,
 		.id = &a->id,
+		.pin = &a->pin,
 		.voter = &a->voter,
 		.peers = &a->peers,
 		.tasks = &a->tasks,

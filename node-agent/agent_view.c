@@ -140,7 +140,8 @@ size_t agent_view_silence(const struct agent *a, struct silence_peer *to)
 			continue;
 		to[n++] = (struct silence_peer){
 			.member = p->member,
-			.heard_ms = p->heard_ms,
+			/* An agent that begins has heard nobody yet. */
+			.heard_ms = p->heard_ms < 0 ? a->started_ms : p->heard_ms,
 			.slave = p->last.state == NODE_SERVING && p->last.role == NEO4J_SLAVE,
 		};
 	}

@@ -33,10 +33,19 @@ void firewall_close(struct firewall *f)
 	helper_client_cancel(&f->helper);
 }
 
+/* One that is gone may have left its address to one that is not. */
 void firewall_add(struct helper_firewall *want, const struct helper_host *member)
 {
-	if (member->address.s_addr && want->n < MEMBERS_MAX)
-		want->host[want->n++] = *member;
+	struct helper_host *new = &want->host[want->n];
+
+	if (!member->address.s_addr || want->n == MEMBERS_MAX)
+		return;
+	*new = *member;
+	for (struct helper_host *h = want->host; h < new; h++) {
+		if (h->address.s_addr == new->address.s_addr)
+			h->silent = new->silent = h->silent &&new->silent;
+	}
+	want->n++;
 }
 
 static bool is_silent(const struct helper_firewall *rules, struct in_addr address)

@@ -29,7 +29,8 @@ void firewall_init(struct firewall *f, struct loop *l, const char *helper);
 void firewall_step(struct firewall *f, const struct helper_firewall *want);
 void firewall_close(struct firewall *f);
 
-/* To *want: one whose address is not known yet, 0, is left out. */
+/* To *want: one whose address is not known yet, 0, is left out; silent where all with its address
+ * are. */
 void firewall_add(struct helper_firewall *want, const struct helper_host *member);
 
 #endif

@@ -275,6 +275,7 @@ static void adopt(struct hello_link *l, const struct hello *h, bool proven)
 		l->proven = false;
 	}
 	l->seq = h->seq;
+	l->counted = proven;
 	l->proven |= proven;
 }
 
@@ -285,7 +286,7 @@ enum hello_fate hello_check(struct hello_link *l, const struct hello *h,
 
 	if (memcmp(h->boot, l->retired, BOOT_SIZE) == 0)
 		return HELLO_STALE;
-	if (same_run && h->seq <= l->seq)
+	if (same_run && (h->seq < l->seq || (h->seq == l->seq && l->counted)))
 		return HELLO_STALE;
 	if (memcmp(h->echo_boot, my_boot, BOOT_SIZE) != 0) {
 		/* While the peer counts, a replay must not make us echo a run that is over. */

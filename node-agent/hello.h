@@ -128,7 +128,9 @@ MUST_CHECK int hello_decode(const uint8_t *body, size_t n, struct hello *h, stru
 struct hello_link {
 	uint8_t boot[BOOT_SIZE];    /* the peer's run; echoed to it. 0: never heard */
 	uint8_t retired[BOOT_SIZE]; /* the run before, never to come back */
-	uint64_t seq;               /* last one heard of this run */
+	uint64_t seq;               /* last one heard of this run ... */
+	bool counted;               /* ... and whether it counted: one that did not may have been
+				       another member's, whose address this node has now */
 	bool proven;                /* a hello of this run has counted */
 };
 

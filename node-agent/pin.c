@@ -100,8 +100,16 @@ static int64_t wait_ms(const struct pin *p)
 	return PIN_GRACE_MS + (own ? PIN_GRACE_MS / 256 * p->digest[0] : 0);
 }
 
+bool pin_believe(struct pin *p)
+{
+	p->believed |= p->asks;
+	return p->asks;
+}
+
 bool pin_grace_over(const struct pin *p, const struct pin_look *look)
 {
+	if (p->believed && look->refused_ms < 0)
+		return true;
 	int64_t from = look->refused_ms > p->since_ms ? look->refused_ms : p->since_ms;
 	bool answered = look->alone || look->heard_ms >= p->since_ms;
 
@@ -111,6 +119,7 @@ bool pin_grace_over(const struct pin *p, const struct pin_look *look)
 static int stay_out(const struct pin *p, const struct pin_look *look, struct err *e)
 {
 	bool own = strcmp(p->own, p->pinned) == 0;
+	bool answered = look->heard_ms >= p->since_ms;
 	bool alive = look->refused_ms >= 0 && look->now_ms - look->refused_ms < PIN_RECENT_MS;
 
 	if (own && alive)
@@ -124,7 +133,11 @@ static int stay_out(const struct pin *p, const struct pin_look *look, struct err
 		return err_set(e, "this card is a copy: it is pinned to the Pi %s, which is alive",
 			p->pinned);
 	return err_set(e,
-		"this card was pinned to the Pi %s: waits until that has been silent for %d s",
+		answered ? "this card was pinned to the Pi %s: waits until that has been silent "
+			   "for %d s"
+			 : "this card was pinned to the Pi %s: no other member has answered that "
+			   "it is "
+			   "silent, for %d s",
 		p->pinned, PIN_GRACE_MS / 1000);
 }
 

@@ -29,6 +29,7 @@ struct pin {
 	int64_t since_ms;            /* when this agent began */
 	int64_t settled_ms;          /* refusals until then have been waited for; -1: none */
 	bool asks;                   /* it stays out, by the last pin_check */
+	bool believed;               /* somebody says that it is in its place */
 };
 
 /* What the members have said: peers.h. */
@@ -49,6 +50,12 @@ void pin_open(struct pin *p, const char *root, int64_t now_ms);
  */
 MUST_CHECK int pin_check(
 	struct pin *p, const char *dir, const struct pin_look *look, struct err *e);
+
+/*
+ * A person's word that those who could answer are lost: then it waits for nobody, unless somebody
+ * refuses it. false: it does not wait.
+ */
+bool pin_believe(struct pin *p);
 
 /* Pure: has the card stayed out long enough? */
 bool pin_grace_over(const struct pin *p, const struct pin_look *look);

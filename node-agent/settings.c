@@ -183,6 +183,24 @@ static int read_all(cfg_t *cfg, struct settings *s, struct err *e)
 	return read_seeds(cfg, s, e);
 }
 
+/*
+ * What libconfuse could not make out may be a piece of a password, and what is wrong with
+ * bramble.txt is told on the console and to whoever asks the agent: then the line must do.
+ */
+static int say_line_only(const char *name, const char *text, struct err *e)
+{
+	size_t n = strlen(name) + 1;
+
+	if (!strcasestr(text, "pass"))
+		return -1;
+	n += strspn(e->msg + n, "0123456789");
+	_cleanup_free_ char *where = xasprintf("%.*s", (int)n, e->msg);
+	return err_code(e, EXIT_CONFIG,
+		"%s: is not KEY = \"VALUE\", or its key is none; as it may be a password it is not "
+		"shown",
+		where);
+}
+
 int settings_parse(const char *name, const char *text, size_t n, struct settings *s, struct err *e)
 {
 	*s = (struct settings){0};
@@ -194,7 +212,7 @@ int settings_parse(const char *name, const char *text, size_t n, struct settings
 			e, EXIT_CONFIG, "%s: is no plain text; save it as UTF-8 or ASCII", name);
 	_cleanup_cfg_ cfg_t *cfg = config_parse(name, plain, settings_opts, e);
 	if (!cfg)
-		return -1;
+		return say_line_only(name, plain, e);
 	return read_all(cfg, s, e) < 0 ? err_prefix(e, "%s", name) : 0;
 }
 

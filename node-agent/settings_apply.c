@@ -286,13 +286,12 @@ static int apply_network(const struct apply *a, struct err *e)
 
 	if (!sys)
 		return s->has_network ? err_set(e, "nothing here brings interfaces up") : 0;
-	if (!s->ssid[0] && drop_supplicant(a, e) < 0)
-		return -1;
 	if (!s->has_network)
-		return put_back(a, sys->path, sys->mode, e);
+		return drop_supplicant(a, e) < 0 ? -1 : put_back(a, sys->path, sys->mode, e);
 	_cleanup_free_ char *kept = built_path(sys->path);
 	if (keep_built(a, sys->path, e) < 0 || read_file(a, kept, &built, e) < 0 ||
-		check_wifi(a, sys, buf_str(&built), e) < 0)
+		check_wifi(a, sys, buf_str(&built), e) < 0 ||
+		(!s->ssid[0] && drop_supplicant(a, e) < 0))
 		return -1;
 	buf_puts(&password, s->password);
 	const struct wifi wifi = {s->ssid, s->country, .passphrase = &password};

@@ -3,7 +3,7 @@
 
 static bool is_heard(const struct silence_peer *p, int64_t now_ms)
 {
-	return p->heard_ms >= 0 && now_ms - p->heard_ms < SILENCE_MS;
+	return now_ms - p->heard_ms < SILENCE_MS;
 }
 
 void silence_mark(struct silence_peer *peer, size_t n, bool master, int64_t now_ms)

@@ -21,7 +21,7 @@
 
 struct silence_peer {
 	const struct member *member;
-	int64_t heard_ms; /* when its agent was; -1: never */
+	int64_t heard_ms; /* when its agent was; never: when this one began */
 	bool slave;       /* and then it was a slave that serves */
 	bool silent;      /* out: it is not waited for */
 };

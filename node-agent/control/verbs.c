@@ -88,7 +88,8 @@ static void give_up(struct call *c, const json_t *request, enum loss loss)
 		return;
 	}
 	bool decided = voter_has_given_up(v->voter, names.name, names.n);
-	if (!decided && voter_give_up(v->voter, loss, names.name, names.n, &e) < 0)
+	bool waits = !v->voter->begun && pin_believe(v->pin);
+	if (!decided && !waits && voter_give_up(v->voter, loss, names.name, names.n, &e) < 0)
 		call_fail(c, CALL_REFUSED, "%s", e.msg);
 	else
 		call_done(c, json_pack("{s:b, s:s}", "decided", decided, "why",

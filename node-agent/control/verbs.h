@@ -8,6 +8,7 @@
 #include "../helper/helper_client.h"
 #include "../neo4j_watch.h"
 #include "../peers.h"
+#include "../pin.h"
 #include "../task/tasks.h"
 #include "../users/users.h"
 #include "../voter.h"
@@ -22,6 +23,7 @@ struct verbs {
 	/* To be set before verbs_open; all must outlive it. */
 	struct loop *loop;
 	const struct identity *id;
+	struct pin *pin;
 	struct voter *voter;
 	struct peers *peers;
 	struct tasks *tasks;

@@ -373,6 +373,20 @@ def comes_at(nodes, address, told, what):
        "which Neo4j is told, also of itself")
 
 
+def inherits(nodes):
+    """pi1 is dead, and pi2 gets its address, where the others still say hello to pi1."""
+    pi1, pi2, pi3 = nodes
+    pi1.stop()
+    sh("ip", "-n", pi1.space, "link", "set", "eth0", "down")
+    pi2.stop()
+    wait_for(lambda: not pi3.sees(pi2).get("present"))
+    pi2.move(pi1.address + "/24")
+    pi2.write("etc/bramble/local.conf", 'address = "%s"\n' % pi1.address)
+    pi2.start()
+    ok(wait_for(lambda: pi3.sees(pi2).get("present") and pi2.sees(pi3).get("present")),
+       "one that has a dead member's address now is heard, and hears")
+
+
 def test_given(top):
     """All addresses are in node.conf, but bramble.txt gave pi2 another one."""
     nodes = [Given(os.path.join(top, "given"), "pi%d" % i, i) for i in (1, 2, 3)]
@@ -388,6 +402,7 @@ def test_given(top):
         comes_at(nodes, "192.168.84.77", "192.168.84.77", "one at another address comes by itself")
         comes_at(nodes, "192.168.84.78", "dhcp",
                  "so does one that the network gave another one, as bramble.txt wants")
+        inherits(nodes)
     finally:
         close(nodes)
 

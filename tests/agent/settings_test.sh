@@ -108,6 +108,16 @@ like "$(cat card/etc/wpa_supplicant/wpa_supplicant.conf)" 'psk="secret"12"' "Wi-
 : >card/boot/bramble.txt
 "$agent" --root card settings
 like "$(cat card/etc/dhcpcd.conf)" 'interface eth0' "and back"
+sed -i s/eth0/wlan0/ card/etc/bramble/built/dhcpcd.conf # as built for Wi-Fi
+printf '%s' "$wifi" >card/boot/bramble.txt
+"$agent" --root card settings
+then=$(all)
+echo 'address = "10.0.0.3/8"' >card/boot/bramble.txt
+"$agent" --root card settings 2>said
+is $? 3 "an address without the Wi-Fi is refused: $(cat said)"
+is "$(all | grep -v boot)" "$(grep -v boot <<<"$then")" "and the card stays on its network"
+: >card/boot/bramble.txt
+"$agent" --root card settings
 ! grep -rq secret card
 ok $? "no password is left"
 done_testing

@@ -239,6 +239,20 @@ static void test_presence(void)
 	is_int(hear(&l, 0, 9, me, 100, true), HELLO_STALE, "run 0 is nobody's");
 }
 
+/* Where an address was another member's before, that one's hello comes first, and is not for us. */
+static void test_same_round(void)
+{
+	static const uint8_t other[BOOT_SIZE] = {0xdd};
+	struct hello_link l = {0};
+
+	is_int(hear(&l, 1, 5, other, 70, false), HELLO_UNPROVEN, "a hello that was another's");
+	is_int(hear(&l, 1, 5, me, 99, false), HELLO_COUNTS, "ours, of the same round, counts");
+	is_int(hear(&l, 1, 5, me, 99, true), HELLO_STALE, "once");
+	is_int(hear(&l, 1, 6, other, 71, true), HELLO_UNPROVEN, "the other's of the next round");
+	is_int(hear(&l, 1, 6, me, 100, true), HELLO_COUNTS, "and ours");
+	is_int(hear(&l, 1, 5, me, 99, false), HELLO_STALE, "none of a round before");
+}
+
 static void test_restart(void)
 {
 	static const uint8_t nobody[BOOT_SIZE] = {0};
@@ -381,6 +395,7 @@ int main(void)
 	test_malformed();
 	test_seal();
 	test_presence();
+	test_same_round();
 	test_restart();
 	test_replay_while_away();
 	test_clock();

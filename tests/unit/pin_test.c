@@ -58,6 +58,7 @@ static void test_moved(void)
 	ok(p.asks, "and asks");
 	is_int(check(&p, 1000 + 10 * PIN_GRACE_MS, -1, -1, &e), -1,
 		"while nobody answers, for ever");
+	ok(strstr(e.msg, "no other member has answered"), "and says so: %s", e.msg);
 	is_int(check(&p, PIN_GRACE_MS, 2000, -1, &e), -1, "heard, for the grace time");
 	is_int(check(&p, 1000 + PIN_GRACE_MS, 2000, 30000, &e), -1, "refused: %s", e.msg);
 	is_int(check(&p, 30000 + PIN_GRACE_MS - 1, 60000, 30000, &e), -1, "anew from then");
@@ -71,6 +72,21 @@ static void test_moved(void)
 	struct pin_look alone = {1000 + PIN_GRACE_MS, -1, -1, true};
 	is_int(pin_check(&p, root, &alone, &e), 0,
 		"where it is the only member it need not hear any");
+}
+
+/* The last card that is left, in another board. */
+static void test_believed(void)
+{
+	struct pin p = in_board("10000000abcdef07", 1000);
+	struct err e;
+
+	ok(!pin_believe(&p), "a card that does not wait needs no word of a person");
+	is_int(check(&p, 2000, -1, -1, &e), -1, "nobody answers: %s", e.msg);
+	ok(pin_believe(&p), "a person says that those who could are lost");
+	is_int(check(&p, 3000, -1, 2500, &e), -1, "refused, it is a copy all the same");
+	is_int(check(&p, 3000, -1, -1, &e), 0, "else it is in its place");
+	p = in_board("10000000abcdef07", 4000);
+	is_int(check(&p, 4000, -1, -1, &e), 0, "for good");
 }
 
 static void test_unknown(void)
@@ -100,6 +116,7 @@ int main(void)
 		return 1;
 	test_pinned();
 	test_moved();
+	test_believed();
 	test_unknown();
 	if (io_remove_tree(root, &e) < 0)
 		return 1;

@@ -61,6 +61,12 @@ static const struct bad {
 	{"wifi_ssid = 'home' wifi_password = 'secret123' address = \"dhcp\"", NULL},
 	{"wifi_ssid = 'home' wifi_password = 'short' address = \"dhcp\" wifi_country = \"DE\"",
 		NULL},
+	{"hostname = \"a\"\nwifi_password = correct horse9",
+		"bramble.txt:2: is not KEY = \"VALUE\", or its key is none; as it may be a "
+		"password it is not shown"},
+	{"wifi_password = \"abc\"def\"ghi12345\"",
+		"bramble.txt:1: is not KEY = \"VALUE\", or its key is none; as it may be a "
+		"password it is not shown"},
 	{"seeds = {\"pi1\"}", NULL},
 	{"hostname = \"${HOME}\"", NULL},
 	{"wifi_ssid = \"a\nb\" address = \"dhcp\" wifi_country = \"DE\"", NULL},

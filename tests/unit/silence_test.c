@@ -33,13 +33,11 @@ static void test_three(void)
 	struct silence_peer one[] = {SLAVE(LONG_AGO), SLAVE(LATELY)};
 	struct silence_peer both[] = {SLAVE(LONG_AGO), SLAVE(LONG_AGO)};
 	struct silence_peer joins[] = {SLAVE(LONG_AGO), JOINS(LATELY)};
-	struct silence_peer never[] = {SLAVE(LATELY), SLAVE(-1)};
 
 	is_marked(whole, 2, "00", "three: all are heard");
 	is_marked(one, 2, "10", "one is not, the other has all commits");
 	is_marked(both, 2, "00", "none is: a commit is to wait, for nobody else would have it");
 	is_marked(joins, 2, "00", "one is not, the other has yet to join");
-	is_marked(never, 2, "01", "one that was never heard");
 	silence_mark(one, 2, false, NOW);
 	ok(!one[0].silent, "whoever is no master pushes to nobody");
 }
