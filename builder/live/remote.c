@@ -63,8 +63,7 @@ int remote_pause(unsigned ms, struct err *e)
 
 /* --- one connection */
 
-/* Where cluster.conf has no address the network gave one, and the node tells it by mDNS. */
-static int address_of(const struct node *n, unsigned port, struct sockaddr_in *to)
+int remote_address(const struct node *n, unsigned port, struct sockaddr_in *to)
 {
 	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found;
 	_cleanup_free_ char *local = xasprintf("%s.local", n->name);
@@ -86,7 +85,7 @@ static int open_line(const struct node *n, int ms)
 {
 	struct sockaddr_in to;
 
-	if (address_of(n, CONTROL_PORT, &to) < 0)
+	if (remote_address(n, CONTROL_PORT, &to) < 0)
 		return -1;
 	_cleanup_close_ int fd = net_connect(&to);
 	if (fd < 0 || talk_line_wait(fd, POLLOUT, ms) < 0)
@@ -119,7 +118,7 @@ static int explain_silence(const struct remote *r, const struct node *n, struct 
 	struct err ignored;
 	json_error_t je;
 
-	if (address_of(n, AGENT_PORT, &to) < 0 || ask_agent(&to, n->name, &body, &ignored) < 0)
+	if (remote_address(n, AGENT_PORT, &to) < 0 || ask_agent(&to, n->name, &body, &ignored) < 0)
 		return err_set(e, "hangs up without a word: is this an agent of this cluster?");
 	_cleanup_json_ json_t *json = json_loadb(buf_str(&body), body.len, 0, &je);
 	const char *id = json_string_value(json_object_get(json, "id"));

@@ -4,6 +4,7 @@
 
 #include "cluster/state.h"
 #include "talk.h"
+#include <netinet/in.h>
 
 /*
  * The nodes of a live cluster, told what to do with the cluster's secret: the PC's end of the
@@ -56,6 +57,12 @@ struct remote_file {
 /* As remote_ask, of a verb that takes a file. */
 MUST_CHECK int remote_give(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_file *file, json_t **answer, struct err *e);
+
+/*
+ * Where node n is: where cluster.conf has no address the network gave one, and the node tells it by
+ * mDNS. -1 sets errno.
+ */
+MUST_CHECK int remote_address(const struct node *n, unsigned port, struct sockaddr_in *to);
 
 /* Does anything listen there? For waiting until a node is off. */
 bool remote_listens(const struct node *n);

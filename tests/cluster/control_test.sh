@@ -53,6 +53,7 @@ status() { ip netns exec "$netns" "$bramble" status "$@" 2>&1; }
 said=$(status "$net.12")
 like "$said" "^$name, as pi2 at $net.12 sees it: formed" "bramble status: $(head -n 1 <<<"$said")"
 is "$(grep -Ec '^pi[123] +data[a-z,]* +serving +(master|slave) +[0-9]+ +'"$net.1[123]" <<<"$said")" 3 "with a line for each"
+like "$(status "$conf")" "^$name, as pi[123] sees it: formed" "by cluster.conf, whoever answers"
 said=$(status --json "$net.12:7470" | python3 -c '
 import json, sys
 c = json.load(sys.stdin)
