@@ -38,20 +38,41 @@ int task_kind_find(const char *name)
 	return -1;
 }
 
-/* What p said about this task; TASK_NONE: nothing. */
-static enum task_step said(const struct task *t, const struct task_peer *p)
+/* What a word tells about this task; TASK_NONE: nothing. */
+static enum task_step told(const struct task *t, const struct task_word *word)
 {
-	return p->word.id == t->id && p->word.keeper == t->keeper ? (enum task_step)p->word.step
-								  : TASK_NONE;
+	return word->id == t->id && word->keeper == t->keeper ? (enum task_step)word->step
+							      : TASK_NONE;
 }
 
+static enum task_step said(const struct task *t, const struct task_peer *p)
+{
+	return told(t, &p->word);
+}
+
+bool task_tells_ready(const struct task *t, const struct task_word *word)
+{
+	enum task_step step = told(t, word);
+
+	return step == TASK_READY || step == TASK_DONE;
+}
+
+/*
+ * What the keeper said, or another one for it: nobody is ready before the keeper was, whose card
+ * may be another one by now.
+ */
 static enum task_step keeper_said(const struct task *t, const struct task_look *look)
 {
+	enum task_step step = TASK_NONE;
+
 	for (size_t i = 0; i < look->npeers; i++) {
-		if (look->peers[i].id == t->keeper)
-			return said(t, &look->peers[i]);
+		const struct task_peer *p = &look->peers[i];
+		if (task_tells_ready(t, &p->word))
+			return TASK_READY;
+		if (p->id == t->keeper)
+			step = said(t, p);
 	}
-	return TASK_NONE;
+	return step;
 }
 
 static bool has_rested(enum task_step s)

@@ -93,6 +93,9 @@ MUST_CHECK int task_call_off(struct task *t, unsigned self, bool keeper_lost, st
 /* What was staged for it gives way to another one's: nobody may begin it. */
 void task_give_way(struct task *t);
 
+/* By that word of another node, was the keeper ready? From then on nobody may go back. */
+bool task_tells_ready(const struct task *t, const struct task_word *word);
+
 /* Must Neo4j rest? */
 static inline bool task_rests(const struct task *t)
 {

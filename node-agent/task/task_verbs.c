@@ -394,12 +394,26 @@ static bool has_left_it(const struct verbs *v, const struct member *m)
 	       p->last.task.id != v->tasks->task.id;
 }
 
+/* Then the new store is in use, and this node's old one must not run beside it. */
+static const struct peer *find_ready(const struct verbs *v)
+{
+	for (size_t i = 0; i < v->peers->n; i++) {
+		if (task_tells_ready(&v->tasks->task, &v->peers->peer[i].last.task))
+			return &v->peers->peer[i];
+	}
+	return NULL;
+}
+
 static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
 {
 	const struct member *keeper = keeper_of(v);
+	const struct peer *ready = find_ready(v);
 	const char *name = keeper ? keeper->name : "";
 	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_left_it(v, keeper));
 
+	if (ready)
+		return err_set(e, "it is too late: %s has the new store, or makes room for it",
+			ready->member->name);
 	return task_call_off(t, identity_self(v->id)->id, lost, e);
 }
 

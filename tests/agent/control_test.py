@@ -374,26 +374,48 @@ def test_poweroff(pc, nodes):
     ok(p.wait(120) == 0, "and it returns: " + repr(p.communicate()[0]))
 
 
+TASK = 'task = "%s"\nkind = "%s"\nstep = "%s"\nkeeper = 1\nneo4j = "9.9"\nwhy = ""\n'
+
+
+def at_step(node, step):
+    return 'step = "%s"' % step in node.read("srv/bramble/bramble.task")
+
+
+def put_file(node, name, text):
+    """As the agent would have written it."""
+    node.write("srv/bramble/" + name, text)
+    os.chown(os.path.join(node.store, name), os.geteuid(), os.getegid())
+
+
+def begin_task(nodes, number, kind, steps):
+    """All are off, and were at these steps when their power went."""
+    for n in nodes:
+        n.stop()
+        if n.mock:
+            n.mock.close()
+            n.mock = None
+        n.write("unit.state", "inactive\n")
+    for n, step in steps:
+        put_file(n, "bramble.task", TASK % (number, kind, step))
+
+
+def test_task_replaced(nodes):
+    """The keeper was ready, and has another card by now; the last one comes back only then."""
+    pi1, pi2, pi3 = nodes
+    begin_task(nodes, "00000000000000cc", "restore", ((pi2, "done"), (pi3, "rested")))
+    os.unlink(os.path.join(pi1.store, "bramble.task"))
+    for n in nodes:
+        n.start()
+    ok(wait_for(lambda: at_step(pi3, "ready") or at_step(pi3, "done")),
+       "who has rested believes one that is done: " + pi3.why())
+    ok('state = "served"' not in pi3.read("srv/bramble/bramble.marker"), "and its store gives way")
+
+
 def test_task(pc, nodes):
     """One that waits for a node that is away, and one whose keeper never comes back."""
     pi1, pi2, pi3 = nodes
-    text = 'task = "%s"\nkind = "upgrade"\nstep = "%s"\nkeeper = 1\nneo4j = "9.9"\nwhy = ""\n'
 
-    def at_step(node, step):
-        return 'step = "%s"' % step in node.read("srv/bramble/bramble.task")
-
-    def begin(number, steps):
-        for n in nodes:
-            n.stop()
-            if n.mock:
-                n.mock.close()
-                n.mock = None
-            n.write("unit.state", "inactive\n")
-        for n, step in steps:
-            n.write("srv/bramble/bramble.task", text % (number, step))
-            os.chown(os.path.join(n.store, "bramble.task"), os.geteuid(), os.getegid())
-
-    begin("00000000000000aa", ((pi1, "called"), (pi2, "staged"), (pi3, "staged")))
+    begin_task(nodes, "00000000000000aa", "upgrade", ((pi1, "called"), (pi2, "staged"), (pi3, "staged")))
     pi1.start()
     pi2.start()
     ok(wait_for(lambda: at_step(pi2, "rested")), "a node rests, and the keeper waits for another one")
@@ -410,7 +432,9 @@ def test_task(pc, nodes):
     code, said = pc.run("task", "--back")
     ok(code == 0 and "nothing to call off" in said, "and then there is none")
 
-    begin("00000000000000bb", ((pi1, "rested"), (pi2, "rested"), (pi3, "rested")))
+    test_task_replaced(nodes)
+
+    begin_task(nodes, "00000000000000bb", "upgrade", ((pi1, "rested"), (pi2, "rested"), (pi3, "rested")))
     starts = len(pi2.starts())
     pi2.start()
     pi3.start()

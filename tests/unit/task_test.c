@@ -173,6 +173,29 @@ static void test_keeper(void)
 	ok(!step(&w, 1), "another task's word is nobody's");
 }
 
+/* The keeper was ready, and has another card now, which knows of nothing. */
+static void test_replaced_keeper(void)
+{
+	struct world w;
+
+	begin(&w);
+	w.task[1].step = TASK_RESTED;
+	w.task[3].step = TASK_RESTED;
+	tell(&w, 3, 1);
+	ok(!step(&w, 1), "who has rested waits for the keeper, whatever another one does");
+	w.task[3].id = 8;
+	w.task[3].step = TASK_DONE;
+	tell(&w, 3, 1);
+	ok(!step(&w, 1), "or was done with another task");
+	w.task[3].id = 7;
+	tell(&w, 3, 1);
+	step(&w, 1);
+	is_int(w.task[1].step, TASK_READY, "but nobody is done whose keeper was not ready");
+	w.task[1].step = TASK_STAGED;
+	step(&w, 1);
+	is_int(w.task[1].step, TASK_RESTS, "who missed all of it rests first");
+}
+
 static void test_file(void)
 {
 	char dir[] = "/tmp/task-test-XXXXXX";
@@ -219,6 +242,7 @@ int main(void)
 {
 	test_schedules();
 	test_keeper();
+	test_replaced_keeper();
 	test_file();
 	test_bad_files();
 	return done();

@@ -184,6 +184,10 @@ static bool is_begun(struct verbs *v, const char *id)
 
 static void test_back(struct verbs *v)
 {
+	static struct peers peers = {.n = 1};
+
+	v->peers = &peers;
+	peers.peer[0].member = &v->id->members[0];
 	keeper = (struct peer){.heard_ms = 1, .last = {.state = NODE_SERVING, .task.id = 7}};
 	ok(!is_called_off(v), "only the keeper calls off what has begun");
 	keeper.heard_ms = -1;
@@ -196,8 +200,16 @@ static void test_back(struct verbs *v)
 	ok(is_called_off(v), "but when it has another card, which knows of nothing");
 	keeper.last.task = (struct task_word){.id = 8, .step = TASK_STAGED, .keeper = 2};
 	ok(is_called_off(v), "or another task, so that it has ended this one, unheard by us");
+	peers.peer[0].last.task = (struct task_word){.id = 7, .step = TASK_RESTED, .keeper = 2};
+	ok(is_called_off(v), "while the others rest");
+	peers.peer[0].last.task.step = TASK_READY;
+	ok(!is_called_off(v), "but when one is ready the keeper was: an old store would run again");
+	peers.peer[0].last.task.step = TASK_DONE;
+	ok(!is_called_off(v), "and when one is done");
+	peers.peer[0].last.task.step = TASK_BACK;
+	ok(is_called_off(v), "not when one went back");
 	keeper.last.state = NODE_HELD;
-	ok(!is_called_off(v), "but not when it is held");
+	ok(!is_called_off(v), "but not when the keeper is held");
 }
 
 static bool came(const struct verbs *v)
