@@ -400,7 +400,6 @@ static void follow_task(struct agent *a)
 	struct tasks_look look = {.id = &a->id,
 		.peers = &a->peers,
 		.voter = &a->voter,
-		.marker = &a->marker,
 		.process = a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
 		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid};
 
@@ -721,7 +720,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	voter_open(&a->voter, &a->id, a->store, a->run);
 	a->voter.news = on_news;
 	a->voter.news_arg = a;
-	tasks_open(&a->tasks, a->loop, o->root, a->store, a->helper);
+	tasks_open(&a->tasks, a->loop, o->root, a->store, &a->marker, a->helper);
 	struct peers_listener listener = voter_listener(&a->voter);
 	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
 		return -1;

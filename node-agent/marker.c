@@ -27,13 +27,16 @@ static cfg_opt_t marker_opts[] = {
 	CFG_END(),
 };
 
-static int parse_state(const char *s, enum marker_state *state)
+const char *marker_state_name(enum marker_state s)
 {
-	for (size_t i = 0; s && i < ARRAY_SIZE(state_names); i++) {
-		if (strcmp(s, state_names[i]) == 0) {
-			*state = (enum marker_state)i;
-			return 0;
-		}
+	return state_names[s];
+}
+
+int marker_state_find(const char *name)
+{
+	for (size_t i = 0; name && i < ARRAY_SIZE(state_names); i++) {
+		if (strcmp(name, state_names[i]) == 0)
+			return (int)i;
 	}
 	return -1;
 }
@@ -57,8 +60,10 @@ int marker_parse(const char *name, const char *text, struct marker *m, struct er
 	if (strlen(neo4j) >= NEO4J_SIZE)
 		return err_code(e, EXIT_CONFIG, "%s: neo4j is too long", name);
 	memcpy(m->neo4j, neo4j, strlen(neo4j) + 1);
-	if (parse_state(cfg_getstr(cfg, "state"), &m->state) < 0)
+	int state = marker_state_find(cfg_getstr(cfg, "state"));
+	if (state < 0)
 		return err_code(e, EXIT_CONFIG, "%s: unknown state", name);
+	m->state = (enum marker_state)state;
 	return 0;
 }
 
@@ -135,13 +140,28 @@ static int write_marker(const char *dir, struct marker *m, const struct marker *
 	return 0;
 }
 
+/* Does it put a store aside? */
+static bool takes_number(enum marker_state s)
+{
+	return s == MARKER_ASIDE || s == MARKER_RESTORE;
+}
+
 int marker_set(const char *dir, struct marker *m, enum marker_state state, struct err *e)
 {
 	struct marker next = *m;
 
 	next.state = state;
-	next.aside += state == MARKER_ASIDE || state == MARKER_RESTORE;
+	next.aside += takes_number(state);
 	return m->state == state ? 0 : write_marker(dir, m, &next, e);
+}
+
+int marker_take_back(const char *dir, struct marker *m, enum marker_state before, struct err *e)
+{
+	struct marker next = *m;
+
+	next.state = before;
+	next.aside -= takes_number(m->state) && m->aside > 0;
+	return m->state == before ? 0 : write_marker(dir, m, &next, e);
 }
 
 int marker_set_neo4j(const char *dir, struct marker *m, const char *version, struct err *e)

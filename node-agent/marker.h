@@ -29,6 +29,10 @@ struct marker {
 
 #define MARKER_LAYOUT 1
 
+const char *marker_state_name(enum marker_state s);
+/* -1: none of them. */
+int marker_state_find(const char *name);
+
 /* Pure: parses a marker's text. name stands for the file in errors. */
 MUST_CHECK int marker_parse(const char *name, const char *text, struct marker *m, struct err *e);
 
@@ -52,6 +56,12 @@ MUST_CHECK int marker_set(
  */
 MUST_CHECK int marker_set_neo4j(
 	const char *dir, struct marker *m, const char *version, struct err *e);
+
+/*
+ * An order that nobody has carried out is taken back: the state before it, and the number it took.
+ */
+MUST_CHECK int marker_take_back(
+	const char *dir, struct marker *m, enum marker_state before, struct err *e);
 
 /* From now on it is that node's. */
 MUST_CHECK int marker_assign(const char *dir, struct marker *m, const char *node, struct err *e);

@@ -93,6 +93,7 @@ static const struct task_peer *first_awake(const struct task *t, const struct ta
 static bool go(struct task *t, enum task_step step)
 {
 	t->step = step;
+	t->before = MARKER_VIRGIN; /* it may be another one for other reasons from now on */
 	return true;
 }
 
@@ -137,6 +138,13 @@ bool task_step(struct task *t, const struct task_look *look)
 	if (t->step == TASK_READY)
 		return look->ran && go(t, TASK_DONE);
 	return t->keeper == look->self ? step_keeper(t, look) : step_other(t, look);
+}
+
+enum marker_state task_marker_back(const struct task *t, enum marker_state now)
+{
+	bool ordered = now == MARKER_DISCARD || now == MARKER_ASIDE || now == MARKER_RESTORE;
+
+	return ordered && t->before != MARKER_VIRGIN ? t->before : now;
 }
 
 int task_call(struct task *t, unsigned self, struct err *e)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "../identity.h"
+#include "../marker.h"
 #include "../node_state.h"
 
 /*
@@ -54,7 +55,12 @@ struct task {
 	enum task_step step;
 	unsigned keeper;        /* server id */
 	char neo4j[NEO4J_SIZE]; /* UPGRADE: the version that comes */
-	char why[WHY_SIZE];     /* BACK: why; or what has gone wrong already */
+	/*
+	 * RESTED: the marker's state then. READY is said after the order on the store was written
+	 * there, and who goes back in between takes it back. VIRGIN: not known, or no matter.
+	 */
+	enum marker_state before;
+	char why[WHY_SIZE]; /* BACK: why; or what has gone wrong already */
 };
 
 struct task_peer {
@@ -95,6 +101,9 @@ void task_give_way(struct task *t);
 
 /* By that word of another node, was the keeper ready? From then on nobody may go back. */
 bool task_tells_ready(const struct task *t, const struct task_word *word);
+
+/* What the marker's state must be when t goes back. */
+enum marker_state task_marker_back(const struct task *t, enum marker_state now);
 
 /* Must Neo4j rest? */
 static inline bool task_rests(const struct task *t)

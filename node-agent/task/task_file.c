@@ -16,6 +16,7 @@ static cfg_opt_t opts[] = {
 	CFG_INT("keeper", 0, CFGF_NODEFAULT),
 	CFG_STR("neo4j", "", CFGF_NONE),
 	CFG_STR("why", "", CFGF_NONE),
+	CFG_STR("marker", "virgin", CFGF_NONE),
 	CFG_END(),
 };
 
@@ -60,14 +61,17 @@ int task_parse(const char *name, const char *text, struct task *t, struct err *e
 		return -1;
 	int kind = task_kind_find(cfg_getstr(cfg, "kind"));
 	int step = find_step(cfg_getstr(cfg, "step"));
+	int before = marker_state_find(cfg_getstr(cfg, "marker"));
 	long keeper = cfg_getint(cfg, "keeper");
-	if (kind < 0 || step < 0 || keeper < 1 || keeper > MEMBERS_MAX || take_texts(cfg, t) < 0) {
+	if (kind < 0 || step < 0 || before < 0 || keeper < 1 || keeper > MEMBERS_MAX ||
+		take_texts(cfg, t) < 0) {
 		*t = (struct task){0};
 		return err_code(e, EXIT_CONFIG, "%s: makes no sense", name);
 	}
 	t->kind = (enum task_kind)kind;
 	t->step = (enum task_step)step;
 	t->keeper = (unsigned)keeper;
+	t->before = (enum marker_state)before;
 	return 0;
 }
 
@@ -107,6 +111,8 @@ int task_save(const char *dir, const struct task *t, struct err *e)
 		t->id, task_kind_name(t->kind), task_step_name(t->step), t->keeper);
 	put_text(&b, "neo4j", t->neo4j);
 	put_text(&b, "why", t->why);
+	if (t->before != MARKER_VIRGIN)
+		put_text(&b, "marker", marker_state_name(t->before));
 	if (!buf_ok(&b))
 		return err_set(e, "%s: out of memory", path);
 	return io_write_atomic(path, b.data, b.len, 0644, e);

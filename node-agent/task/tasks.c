@@ -10,10 +10,10 @@
 #define ASK_AGAIN_MS 5000
 #define RESULT_MAX 1024
 
-void tasks_open(
-	struct tasks *t, struct loop *l, const char *root, const char *store, const char *helper)
+void tasks_open(struct tasks *t, struct loop *l, const char *root, const char *store,
+	struct marker *marker, const char *helper)
 {
-	*t = (struct tasks){.store = store, .root = root};
+	*t = (struct tasks){.store = store, .root = root, .marker = marker};
 	helper_client_init(&t->helper, l, helper);
 }
 
@@ -32,10 +32,27 @@ int tasks_begin(struct tasks *t, struct err *e)
 	return 0;
 }
 
+/*
+ * Before BACK is on p3: when the power goes in between, the task only has yet to go back. Once it
+ * is there an order in the marker is somebody else's.
+ */
+static int take_back_order(struct tasks *t, struct err *e)
+{
+	enum marker_state back = task_marker_back(&t->task, t->marker->state);
+
+	if (back == t->marker->state)
+		return 0;
+	if (!t->there)
+		return err_set(e, "the data partition is not there, or not this node's");
+	return marker_take_back(t->store, t->marker, back, e);
+}
+
 int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 {
 	if (!t->begun)
 		return err_set(e, "the data partition is not there");
+	if (next->step == TASK_BACK && take_back_order(t, e) < 0)
+		return -1;
 	if (task_save(t->store, next, e) < 0)
 		return -1;
 	t->task = *next;
@@ -64,7 +81,8 @@ static size_t collect(const struct tasks_look *look, struct task_peer *to)
 }
 
 /* What the next start does to this node's store (store.h). */
-static enum marker_state order_of(const struct task *t, const struct tasks_look *look)
+static enum marker_state order_of(
+	const struct task *t, enum marker_state now, const struct tasks_look *look)
 {
 	static const enum marker_state given_up[] = {
 		[MARKER_VIRGIN] = MARKER_VIRGIN,
@@ -76,9 +94,9 @@ static enum marker_state order_of(const struct task *t, const struct tasks_look 
 	};
 
 	if (!(identity_self(look->id)->roles & ROLE_DATA))
-		return look->marker->state;
+		return now;
 	if (t->keeper != identity_self(look->id)->id)
-		return given_up[look->marker->state];
+		return given_up[now];
 	return MARKER_RESTORE;
 }
 
@@ -99,15 +117,15 @@ static int check_new_store(const struct tasks *t, struct err *e)
 static int order_store(const struct tasks *t, const struct task *next,
 	const struct tasks_look *look, struct err *e)
 {
-	enum marker_state order = order_of(next, look);
+	enum marker_state order = order_of(next, t->marker->state, look);
 
 	if (order == MARKER_RESTORE && check_new_store(t, e) < 0)
 		return -1;
 	/* An arbiter's marker only tells which Neo4j it was, and it would wait for what was done.
 	 */
 	if (next->kind == TASK_UPGRADE && !(identity_self(look->id)->roles & ROLE_DATA))
-		return marker_set_neo4j(t->store, look->marker, next->neo4j, e);
-	return marker_set(t->store, look->marker, order, e);
+		return marker_set_neo4j(t->store, t->marker, next->neo4j, e);
+	return marker_set(t->store, t->marker, order, e);
 }
 
 /* --- an upgrade */
@@ -183,10 +201,12 @@ static int get_ready(
 }
 
 static int take_step(
-	struct tasks *t, const struct task *next, const struct tasks_look *look, struct err *e)
+	struct tasks *t, struct task *next, const struct tasks_look *look, struct err *e)
 {
 	int r = next->step == TASK_READY ? get_ready(t, next, look, e) : 0;
 
+	if (next->step == TASK_RESTED)
+		next->before = t->marker->state;
 	if (r == 0)
 		r = tasks_set(t, next, e);
 	return r < 0 ? -1 : 0;
@@ -203,7 +223,7 @@ void tasks_step(struct tasks *t, const struct tasks_look *look)
 	struct task_look l = {.self = self,
 		.process = look->process,
 		.last_master = voter_was_last_master(look->voter),
-		.ran = look->runs && !is_ordered(look->marker->state),
+		.ran = look->runs && !is_ordered(t->marker->state),
 		.work = work(t, self),
 		.peers = peers,
 		.npeers = collect(look, peers)};

@@ -16,8 +16,9 @@ struct tasks {
 	bool there;         /* it still is, and this node's */
 	const char *awaits; /* whose store this node's Neo4j must not have as it is; "": nobody's */
 	struct task task;
-	char why[WHY_SIZE]; /* why Neo4j rests; "" */
-	bool receives;      /* what a task takes comes, into files that all tasks share */
+	struct marker *marker; /* p3's: what READY promises is ordered there */
+	char why[WHY_SIZE];    /* why Neo4j rests; "" */
+	bool receives;         /* what a task takes comes, into files that all tasks share */
 	struct { /* by a unit whose caller has gone: it is at them until it has said so */
 		enum task_kind kind;
 		char name[64]; /* unpack_name */
@@ -36,13 +37,12 @@ struct tasks_look {
 	const struct identity *id;
 	const struct peers *peers;
 	struct voter *voter;
-	struct marker *marker;
 	bool process, runs; /* may a Neo4j exist; does one run */
 };
 
 /* All must outlive t. */
-void tasks_open(
-	struct tasks *t, struct loop *l, const char *root, const char *store, const char *helper);
+void tasks_open(struct tasks *t, struct loop *l, const char *root, const char *store,
+	struct marker *marker, const char *helper);
 void tasks_close(struct tasks *t);
 /* Once p3 is known to be this node's. */
 MUST_CHECK int tasks_begin(struct tasks *t, struct err *e);
@@ -50,7 +50,10 @@ MUST_CHECK int tasks_begin(struct tasks *t, struct err *e);
 void tasks_step(struct tasks *t, const struct tasks_look *look);
 struct task_word tasks_word(const struct tasks *t);
 
-/* A new one, in place of one that is over. */
+/*
+ * A new one, in place of one that is over, or another step. To go BACK takes back what was ordered
+ * in the marker before READY could be said.
+ */
 MUST_CHECK int tasks_set(struct tasks *t, const struct task *next, struct err *e);
 
 extern const struct verb task_stage_verb, task_call_verb, task_back_verb, task_status_verb;

@@ -411,6 +411,24 @@ def test_task_replaced(nodes):
     ok('state = "served"' not in pi3.read("srv/bramble/bramble.marker"), "and its store gives way")
 
 
+def test_task_ordered(pc, nodes):
+    """The keeper's power went when the order on its store was written, and it was not ready yet."""
+    pi1, pi2, _ = nodes
+    begin_task(nodes, "00000000000000dd", "restore", ((pi1, "rested"), (pi2, "rested")))
+    put_file(pi1, "bramble.task", pi1.read("srv/bramble/bramble.task") + 'marker = "used"\n')
+    marker = "".join(line + "\n" for line in pi1.read("srv/bramble/bramble.marker").splitlines()
+                     if not line.startswith(("state", "aside")))
+    put_file(pi1, "bramble.marker", marker + 'state = "restore"\naside = 5\n')
+    pi1.start()
+    pi2.start()
+    ok(wait_for(lambda: "rests for" in pi1.why() and "rests for" in pi2.why()), "all rest, but one that is away")
+    code, said = pc.run("task", "--back")
+    ok(code == 0 and at_step(pi1, "back") and wait_for(lambda: at_step(pi2, "back")),
+       "called off they go back: " + repr(said))
+    marker = pi1.read("srv/bramble/bramble.marker")
+    ok('state = "used"' in marker and "aside = 4" in marker, "and the keeper's store is not given up: " + repr(marker))
+
+
 def test_task(pc, nodes):
     """One that waits for a node that is away, and one whose keeper never comes back."""
     pi1, pi2, pi3 = nodes
@@ -433,6 +451,7 @@ def test_task(pc, nodes):
     ok(code == 0 and "nothing to call off" in said, "and then there is none")
 
     test_task_replaced(nodes)
+    test_task_ordered(pc, nodes)
 
     begin_task(nodes, "00000000000000bb", "upgrade", ((pi1, "rested"), (pi2, "rested"), (pi3, "rested")))
     starts = len(pi2.starts())

@@ -194,7 +194,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.root = "/nonexistent",
 		.shelf = {.dir = (char[]){"/nonexistent"}, .root = (char[]){"/nonexistent"}}};
 	struct users users = {.enabled = true, .begun = true};
-	struct tasks tasks = {.store = "/nonexistent", .begun = true};
+	struct marker marker = {0};
+	struct tasks tasks = {.store = "/nonexistent", .begun = true, .marker = &marker};
 	struct verbs v = {.id = &id,
 		.voter = &voter,
 		.peers = &peers,

@@ -4,7 +4,7 @@
  * the same when it is written and read again.
  */
 // use: node-agent/task/task.c node-agent/task/task_file.c
-// use: node-agent/hello.c node-agent/quorum/wire.c
+// use: node-agent/marker.c node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
 #include "fuzz.h"
 #include "node-agent/task/task.h"
 #include "util.h"
@@ -27,6 +27,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(t.keeper >= 1 && t.keeper <= MEMBERS_MAX);
 	must(task_save(dir, &t, &e) == 0);
 	if (task_load(dir, &again, &e) == 0)
-		must(again.id == t.id && again.step == t.step);
+		must(again.id == t.id && again.step == t.step && again.before == t.before);
 	return 0;
 }

@@ -5,7 +5,7 @@
  * starts with an old store beside the new one.
  */
 // use: node-agent/task/task.c node-agent/task/task_file.c
-// use: node-agent/hello.c node-agent/quorum/wire.c
+// use: node-agent/marker.c node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
 #include "node-agent/task/task.h"
 #include <stdlib.h>
 #include <string.h>
@@ -204,6 +204,7 @@ static void test_file(void)
 		.step = TASK_BACK,
 		.keeper = 3,
 		.neo4j = "3.5.0",
+		.before = MARKER_SERVED,
 		.why = "so it \"is\""};
 	struct task back;
 	struct err e;
@@ -215,7 +216,7 @@ static void test_file(void)
 	is_int(task_save(dir, &t, &e), 0, "saved");
 	is_int(task_load(dir, &back, &e), 0, "and loaded");
 	ok(back.id == t.id && back.kind == t.kind && back.step == t.step && back.keeper == 3 &&
-			strcmp(back.neo4j, "3.5.0") == 0,
+			strcmp(back.neo4j, "3.5.0") == 0 && back.before == MARKER_SERVED,
 		"it is the same");
 	is_str(back.why, "so it ?is?", "the reason without what the file's syntax knows");
 	_cleanup_free_ char *path = xasprintf("%s/bramble.task", dir);
@@ -230,7 +231,9 @@ static void test_bad_files(void)
 		"task = \"0000000000000001\" kind = \"rest\" step = \"done\" keeper = 1",
 		"task = \"0000000000000001\" kind = \"restore\" step = \"none\" keeper = 1",
 		"task = \"0000000000000001\" kind = \"restore\" step = \"done\" keeper = 0",
-		"task = \"0000000000000001\" kind = \"restore\" step = \"done\" keeper = 200"};
+		"task = \"0000000000000001\" kind = \"restore\" step = \"done\" keeper = 200",
+		"task = \"0000000000000001\" kind = \"restore\" step = \"rested\" keeper = 1 "
+		"marker = \"new\""};
 	struct task t;
 	struct err e;
 

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is ordered in the marker before a task's last step is said, and taken back when that is
+ * never said: on real files, with the power cut in between. Helper and quorum are stand-ins.
+ */
+// use: node-agent/task/tasks.c node-agent/task/task.c node-agent/task/task_file.c
+// use: node-agent/marker.c node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
+#include "node-agent/task/tasks.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "io.h"
+#include "node-agent/store_at_rest.h"
+#include "node-agent/upgrade/install.h"
+#include "tap.h"
+#include "util.h"
+
+void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
+{
+	(void)c;
+	(void)l;
+	(void)path;
+}
+
+void helper_client_cancel(struct helper_client *c)
+{
+	(void)c;
+}
+
+void helper_ask(
+	struct helper_client *c, const struct helper_request *r, helper_done_fn *fn, void *arg)
+{
+	(void)c;
+	(void)r;
+	(void)fn;
+	(void)arg;
+}
+
+bool voter_was_last_master(const struct voter *v)
+{
+	(void)v;
+	return true;
+}
+
+int store_read(const char *folder, struct neostore *n, struct err *e)
+{
+	(void)folder;
+	(void)n;
+	(void)e;
+	return 0;
+}
+
+bool switch_is_done(const char *root, const char *version)
+{
+	(void)root;
+	(void)version;
+	return true;
+}
+
+static char dir[] = "/tmp/tasks-test-XXXXXX";
+static struct peers peers;
+static struct marker marker;
+static struct tasks tasks;
+
+static char *path_of(const char *name)
+{
+	return xasprintf("%s/%s", dir, name);
+}
+
+/* As it is on p3. */
+static struct marker marker_there(void)
+{
+	_cleanup_free_ char *path = path_of("bramble.marker");
+	_cleanup_buf_ struct buf text = {0};
+	struct marker m = {0};
+	struct err e;
+
+	if (io_read_file(path, 4096, &text, &e) < 0 ||
+		marker_parse(path, buf_str(&text), &m, &e) < 0)
+		ok(false, "the marker is readable");
+	return m;
+}
+
+static bool marker_is(enum marker_state state, unsigned aside)
+{
+	struct marker m = marker_there();
+
+	return m.state == state && m.aside == aside && marker.state == state &&
+	       marker.aside == aside;
+}
+
+static void step(struct identity *id)
+{
+	struct tasks_look look = {.id = id, .peers = &peers};
+
+	tasks_step(&tasks, &look);
+}
+
+/* The agent begins. */
+static void boot(void)
+{
+	struct err e;
+
+	marker = marker_there();
+	tasks_open(&tasks, NULL, "", dir, &marker, "");
+	if (tasks_begin(&tasks, &e) < 0)
+		ok(false, "begins: %s", e.msg);
+	tasks.there = true;
+}
+
+/* Of two nodes pi1 is the keeper, and this one is `self`; its Neo4j is about to stop. */
+static void begin(struct identity *id, unsigned self, enum marker_state state)
+{
+	struct task t = {.id = 7, .kind = TASK_RESTORE, .step = TASK_RESTS, .keeper = 1};
+	struct err e;
+
+	*id = (struct identity){.nmembers = 2,
+		.self = self - 1,
+		.members = {{.name = "pi1", .id = 1, .roles = ROLE_DATA | ROLE_VOTER},
+			{.name = "pi2", .id = 2, .roles = ROLE_DATA | ROLE_VOTER}}};
+	peers = (struct peers){.n = 1, .peer = {{.member = &id->members[2 - self]}}};
+	peers.peer[0].last.task = (struct task_word){.id = 7, .step = TASK_RESTED, .keeper = 1};
+	marker = (struct marker){
+		.node = "pi1", .layout = MARKER_LAYOUT, .state = MARKER_VIRGIN, .aside = 3};
+	if (marker_set(dir, &marker, state, &e) < 0 || task_save(dir, &t, &e) < 0)
+		ok(false, "written: %s", e.msg);
+	boot();
+	step(id);
+	is_int(tasks.task.step, TASK_RESTED, "it rests");
+}
+
+/* The power goes when the order is in the marker, and READY is not on p3 yet. */
+static void cut_before_ready(struct identity *id)
+{
+	_cleanup_free_ char *file = path_of("bramble.task"), *kept = path_of("kept");
+
+	peers.peer[0].last.task.step = identity_self(id)->id == 1 ? TASK_RESTED : TASK_READY;
+	if (rename(file, kept) < 0 || mkdir(file, 0700) < 0)
+		ok(false, "in its way");
+	step(id);
+	if (rmdir(file) < 0 || rename(kept, file) < 0)
+		ok(false, "out of its way");
+	boot();
+	is_int(tasks.task.step, TASK_RESTED, "the power was cut before it was ready");
+}
+
+static int go_back(void)
+{
+	struct task next = tasks.task;
+	struct err e;
+
+	return task_call_off(&next, 1, true, &e) < 0 || tasks_set(&tasks, &next, &e) < 0 ? -1 : 0;
+}
+
+static void test_orders(void)
+{
+	static const struct {
+		unsigned self;
+		enum marker_state before, ordered;
+		unsigned aside; /* before, and one more with the order if it puts a store aside */
+		const char *what;
+	} rows[] = {
+		{1, MARKER_SERVED, MARKER_RESTORE, 3, "the backup stays where it is"},
+		{1, MARKER_ASIDE, MARKER_RESTORE, 4, "or a store that was to go before goes"},
+		{2, MARKER_SERVED, MARKER_ASIDE, 3, "a good store stays"},
+		{2, MARKER_USED, MARKER_DISCARD, 3, "and one that has not served"},
+		{2, MARKER_ASIDE, MARKER_ASIDE, 4, "one that was to be put aside before still is"},
+		{2, MARKER_DISCARD, MARKER_DISCARD, 3, "or to be removed"},
+	};
+	struct identity id;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		unsigned more =
+			rows[i].ordered != rows[i].before &&
+			(rows[i].ordered == MARKER_RESTORE || rows[i].ordered == MARKER_ASIDE);
+		begin(&id, rows[i].self, rows[i].before);
+		cut_before_ready(&id);
+		ok(marker_is(rows[i].ordered, rows[i].aside + more), "the order was written");
+		is_int(go_back(), 0, "it goes back");
+		ok(marker_is(rows[i].before, rows[i].aside), "%s", rows[i].what);
+	}
+}
+
+static void test_power(void)
+{
+	_cleanup_free_ char *file = path_of("bramble.task"), *kept = path_of("kept");
+	struct identity id;
+	struct err e;
+
+	begin(&id, 1, MARKER_SERVED);
+	cut_before_ready(&id);
+	if (rename(file, kept) < 0 || mkdir(file, 0700) < 0)
+		ok(false, "in its way");
+	is_int(go_back(), -1, "the power goes before it has gone back");
+	if (rmdir(file) < 0 || rename(kept, file) < 0)
+		ok(false, "out of its way");
+	ok(marker_is(MARKER_SERVED, 3), "the order is taken back by then");
+	boot();
+	step(&id);
+	ok(tasks.task.step == TASK_READY && marker_is(MARKER_RESTORE, 4),
+		"and given again where nobody says it again");
+	boot();
+	is_int(go_back(), -1, "who is ready does not go back");
+	ok(marker_is(MARKER_RESTORE, 4), "nor does its order");
+
+	begin(&id, 2, MARKER_SERVED);
+	is_int(go_back(), 0, "gone back without an order");
+	if (marker_set(dir, &marker, MARKER_ASIDE, &e) < 0)
+		ok(false, "written: %s", e.msg);
+	boot();
+	ok(marker_is(MARKER_ASIDE, 4), "what is ordered for another reason then is not taken back");
+}
+
+int main(void)
+{
+	_cleanup_free_ char *task = NULL, *there = NULL;
+
+	if (!mkdtemp(dir))
+		return 1;
+	task = path_of("bramble.task");
+	there = path_of("bramble.marker");
+	test_orders();
+	test_power();
+	unlink(task);
+	unlink(there);
+	rmdir(dir);
+	return done();
+}
