@@ -121,8 +121,28 @@ int live_task_stage(const struct live_task *t, const struct node *n, bool sends,
 	return remote_ask(t->remote, n, request, &l, NULL, NULL, e);
 }
 
+/* Another PC may have brought something else meanwhile: then that node would never rest. */
+static int check_staged(const struct live_task *t, const struct node *n, struct err *e)
+{
+	_cleanup_json_ json_t *answer = NULL;
+
+	if (live_task_status(t->remote, n, &answer, e) < 0)
+		return -1;
+	const char *step = json_string_value(json_object_get(answer, "step"));
+	const char *id = json_string_value(json_object_get(answer, "task"));
+	if (step && id && strcmp(id, t->id) == 0 && strcmp(step, "staged") == 0)
+		return 0;
+	return err_set(e, "%s: another task came between, and nothing was begun", n->name);
+}
+
 int live_task_call(const struct live_task *t, struct err *e)
 {
+	const struct cluster *c = t->remote->cluster;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if ((c->nodes[i].roles & RUNS_NEO4J) && check_staged(t, &c->nodes[i], e) < 0)
+			return -1;
+	}
 	json_t *request = json_pack("{s:s, s:s}", "verb", "task-call", "task", t->id);
 
 	return remote_ask(t->remote, t->keeper, request, NULL, NULL, NULL, e);
@@ -154,7 +174,10 @@ static int look_at(const struct live_task *t, const struct node *n, char *shown,
 	const char *why = json_string_value(json_object_get(answer, "why"));
 	char line[256];
 	if (!id || !step || strcmp(id, t->id) != 0)
-		return err_set(e, "%s: another task has begun there", n->name);
+		return err_set(e,
+			"%s: it has another task, or another card: bramble task --back calls this "
+			"one off",
+			n->name);
 	if (strcmp(step, "back") == 0)
 		return err_set(e, "%s: all is as before: %s", n->name, why ? why : "");
 	snprintf(line, sizeof(line), "%s: %s%s%s", n->name, s.state, s.why[0] ? ": " : "", s.why);

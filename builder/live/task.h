@@ -33,7 +33,7 @@ MUST_CHECK int live_task_status(
 /* Tells n of it, and sends what there is to send if sends. */
 MUST_CHECK int live_task_stage(
 	const struct live_task *t, const struct node *n, bool sends, struct err *e);
-/* From here on there is no need of this PC. */
+/* If all still have it as it was staged. From here on there is no need of this PC. */
 MUST_CHECK int live_task_call(const struct live_task *t, struct err *e);
 /* Until all have done it and serve again, or the keeper went back (-1, and why). */
 MUST_CHECK int live_task_watch(const struct live_task *t, struct err *e);

@@ -104,8 +104,38 @@ static bool go_back(struct task *t, const char *why)
 	return go(t, TASK_BACK);
 }
 
+const struct task_peer *task_astray(const struct task *t, const struct task_look *look)
+{
+	for (size_t i = 0; i < look->npeers; i++) {
+		if (look->peers[i].tells && look->peers[i].word.id != t->id)
+			return &look->peers[i];
+	}
+	return NULL;
+}
+
+/* Somebody will never rest, and who does would wait for ever. */
+static bool is_hopeless(const struct task *t, const struct task_look *look, char why[WHY_SIZE])
+{
+	const struct task_peer *astray = task_astray(t, look);
+
+	for (size_t i = 0; i < look->npeers; i++) {
+		if (said(t, &look->peers[i]) == TASK_BACK) {
+			snprintf(why, WHY_SIZE, "%s has gone back", look->peers[i].name);
+			return true;
+		}
+	}
+	if (!astray || look->astray_ms < TASK_ASTRAY_MS)
+		return false;
+	snprintf(why, WHY_SIZE, "%s has another task or another card", astray->name);
+	return true;
+}
+
 static bool step_keeper(struct task *t, const struct task_look *look)
 {
+	char why[WHY_SIZE];
+
+	if (task_is_busy(t) && is_hopeless(t, look, why))
+		return go_back(t, why);
 	if (t->step == TASK_CALLED && !first_awake(t, look))
 		return go(t, TASK_RESTS);
 	if (t->step == TASK_RESTS && !look->process)

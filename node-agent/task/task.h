@@ -67,6 +67,7 @@ struct task_peer {
 	const char *name;
 	unsigned id;
 	struct task_word word; /* as last heard */
+	bool tells;            /* it is present, and its p3 was read: the word is all it has */
 };
 
 enum task_work {
@@ -82,9 +83,19 @@ struct task_look {
 	bool last_master; /* was this node the last master, so that its store holds all? */
 	bool ran;         /* the order on the store was carried out: Neo4j runs on what is new */
 	enum task_work work;
+	int64_t astray_ms;             /* for how long somebody has been astray (task_astray) */
 	const struct task_peer *peers; /* all other voters */
 	size_t npeers;
 };
+
+/* Hellos lag: somebody must have been astray for so long before the keeper goes back for it. */
+#define TASK_ASTRAY_MS 30000
+
+/*
+ * Who tells of another task, or of none: what it had of this one was replaced by another PC's, or
+ * it has another card. It will never rest. NULL: nobody.
+ */
+const struct task_peer *task_astray(const struct task *t, const struct task_look *look);
 
 /* Takes a step if it is time to; whether one was taken: save t before anybody hears of it. */
 bool task_step(struct task *t, const struct task_look *look);

@@ -74,10 +74,25 @@ static size_t collect(const struct tasks_look *look, struct task_peer *to)
 	for (size_t i = 0; i < look->peers->n; i++) {
 		const struct peer *p = &look->peers->peer[i];
 		if (p->member->roles & ROLE_VOTER)
-			to[n++] = (struct task_peer){
-				.name = p->member->name, .id = p->member->id, .word = p->last.task};
+			to[n++] = (struct task_peer){.name = p->member->name,
+				.id = p->member->id,
+				.word = p->last.task,
+				.tells = peer_present(p) &&
+					 (p->last.task.id || p->last.state != NODE_HELD)};
 	}
 	return n;
+}
+
+/* While it is staged that is as it should be: one node gets it after the other. */
+static int64_t astray_for(struct tasks *t, const struct task_look *look)
+{
+	int64_t now_ms = boottime_ms();
+
+	if (!task_is_busy(&t->task) || !task_astray(&t->task, look))
+		t->astray_since_ms = 0;
+	else if (!t->astray_since_ms)
+		t->astray_since_ms = now_ms;
+	return t->astray_since_ms ? now_ms - t->astray_since_ms : 0;
 }
 
 /* What the next start does to this node's store (store.h). */
@@ -227,6 +242,7 @@ void tasks_step(struct tasks *t, const struct tasks_look *look)
 		.work = work(t, self),
 		.peers = peers,
 		.npeers = collect(look, peers)};
+	l.astray_ms = astray_for(t, &l);
 	struct task next = t->task;
 	if (task_step(&next, &l) && take_step(t, &next, look, &e) < 0)
 		log_error("task: %s", e.msg);

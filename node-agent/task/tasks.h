@@ -16,9 +16,10 @@ struct tasks {
 	bool there;         /* it still is, and this node's */
 	const char *awaits; /* whose store this node's Neo4j must not have as it is; "": nobody's */
 	struct task task;
-	struct marker *marker; /* p3's: what READY promises is ordered there */
-	char why[WHY_SIZE];    /* why Neo4j rests; "" */
-	bool receives;         /* what a task takes comes, into files that all tasks share */
+	struct marker *marker;   /* p3's: what READY promises is ordered there */
+	int64_t astray_since_ms; /* since when this task has had somebody astray; 0: nobody is */
+	char why[WHY_SIZE];      /* why Neo4j rests; "" */
+	bool receives;           /* what a task takes comes, into files that all tasks share */
 	struct { /* by a unit whose caller has gone: it is at them until it has said so */
 		enum task_kind kind;
 		char name[64]; /* unpack_name */

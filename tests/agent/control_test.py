@@ -411,6 +411,16 @@ def test_task_replaced(nodes):
     ok('state = "served"' not in pi3.read("srv/bramble/bramble.marker"), "and its store gives way")
 
 
+def test_task_left(nodes):
+    """Another PC's store came to one of them before the keeper was called."""
+    pi1, pi2, pi3 = nodes
+    begin_task(nodes, "00000000000000ee", "restore", ((pi1, "called"), (pi2, "staged"), (pi3, "back")))
+    for n in nodes:
+        n.start()
+    ok(wait_for(lambda: at_step(pi1, "back") and at_step(pi2, "back")),
+       "a keeper does not wait for one that has gone back: " + pi1.read("srv/bramble/bramble.task"))
+
+
 def test_task_ordered(pc, nodes):
     """The keeper's power went when the order on its store was written, and it was not ready yet."""
     pi1, pi2, _ = nodes
@@ -450,6 +460,7 @@ def test_task(pc, nodes):
     code, said = pc.run("task", "--back")
     ok(code == 0 and "nothing to call off" in said, "and then there is none")
 
+    test_task_left(nodes)
     test_task_replaced(nodes)
     test_task_ordered(pc, nodes)
 

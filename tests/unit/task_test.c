@@ -19,7 +19,8 @@ struct world {
 	struct task task[NODES + 1];
 	struct task_word heard[NODES + 1][NODES + 1]; /* by whom, of whom */
 	bool process[NODES + 1], changed[NODES + 1];  /* changed: the new store, or none */
-	bool last_master;
+	bool last_master, present[NODES + 1];
+	int64_t astray_ms;
 	enum task_work work;
 };
 
@@ -49,12 +50,15 @@ static bool step(struct world *w, unsigned self)
 		.last_master = w->last_master,
 		.ran = w->process[self] && w->changed[self],
 		.work = w->work,
+		.astray_ms = w->astray_ms,
 		.peers = peers};
 
 	for (unsigned i = 1; i <= NODES; i++) {
 		if (i != self)
-			peers[look.npeers++] =
-				(struct task_peer){.name = "x", .id = i, .word = w->heard[self][i]};
+			peers[look.npeers++] = (struct task_peer){.name = "x",
+				.id = i,
+				.word = w->heard[self][i],
+				.tells = w->present[i]};
 	}
 	bool moved = task_step(&w->task[self], &look);
 	if (moved && w->task[self].step == TASK_READY)
@@ -196,6 +200,46 @@ static void test_replaced_keeper(void)
 	is_int(w.task[1].step, TASK_RESTS, "who missed all of it rests first");
 }
 
+/* Whether the keeper gives it up at that step. */
+static bool goes_back(struct world *w, enum task_step s)
+{
+	w->task[KEEPER].step = s;
+	step(w, KEEPER);
+	return w->task[KEEPER].step == TASK_BACK;
+}
+
+/* Another PC has brought something else, or a card is another one: so it never rests. */
+static void test_hopeless(void)
+{
+	static const enum task_step busy[] = {TASK_CALLED, TASK_RESTS, TASK_RESTED};
+	struct world w;
+
+	begin(&w);
+	w.task[1].step = TASK_BACK;
+	tell(&w, 1, KEEPER);
+	for (size_t i = 0; i < ARRAY_SIZE(busy); i++)
+		ok(goes_back(&w, busy[i]), "the keeper, %s, goes back when another one has",
+			task_step_name(busy[i]));
+	is_str(w.task[KEEPER].why, "x has gone back", "and tells who");
+	ok(!goes_back(&w, TASK_STAGED), "but not before it was called");
+	ok(!goes_back(&w, TASK_READY), "nor once it is ready");
+	w.task[1] = (struct task){.id = 8, .step = TASK_STAGED, .keeper = 1};
+	tell(&w, 1, KEEPER);
+	w.astray_ms = TASK_ASTRAY_MS;
+	ok(!goes_back(&w, TASK_CALLED), "who is away may only not have heard of it yet");
+	w.present[1] = true;
+	w.astray_ms = TASK_ASTRAY_MS - 1;
+	ok(!goes_back(&w, TASK_CALLED), "a hello may be late");
+	w.astray_ms = TASK_ASTRAY_MS;
+	for (size_t i = 0; i < ARRAY_SIZE(busy); i++)
+		ok(goes_back(&w, busy[i]), "who has another task for long never rests: %s",
+			task_step_name(busy[i]));
+	w.task[1] = (struct task){0};
+	tell(&w, 1, KEEPER);
+	ok(goes_back(&w, TASK_CALLED), "nor who knows of none");
+	ok(!goes_back(&w, TASK_READY), "but once it is ready nobody goes back");
+}
+
 static void test_file(void)
 {
 	char dir[] = "/tmp/task-test-XXXXXX";
@@ -246,6 +290,7 @@ int main(void)
 	test_schedules();
 	test_keeper();
 	test_replaced_keeper();
+	test_hopeless();
 	test_file();
 	test_bad_files();
 	return done();

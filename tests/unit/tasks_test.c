@@ -42,6 +42,14 @@ bool voter_was_last_master(const struct voter *v)
 	return true;
 }
 
+static bool present;
+
+bool peer_present(const struct peer *p)
+{
+	(void)p;
+	return present;
+}
+
 int store_read(const char *folder, struct neostore *n, struct err *e)
 {
 	(void)folder;
@@ -211,6 +219,38 @@ static void test_power(void)
 	ok(marker_is(MARKER_ASIDE, 4), "what is ordered for another reason then is not taken back");
 }
 
+/* The other node has a task of another PC. */
+static void test_astray(void)
+{
+	struct task t = {.id = 7, .kind = TASK_RESTORE, .step = TASK_STAGED, .keeper = 1};
+	struct identity id;
+	struct err e;
+
+	begin(&id, 1, MARKER_SERVED);
+	present = true;
+	peers.peer[0].last.task = (struct task_word){.id = 8, .step = TASK_STAGED, .keeper = 2};
+	if (tasks_set(&tasks, &t, &e) < 0 || (step(&id), task_call(&tasks.task, 1, &e)) < 0)
+		ok(false, "called: %s", e.msg);
+	ok(!tasks.astray_since_ms, "what is staged one after the other is not the same everywhere");
+	step(&id);
+	ok(tasks.task.step == TASK_CALLED && tasks.astray_since_ms, "called it waits");
+	tasks.astray_since_ms -= TASK_ASTRAY_MS - 1000;
+	peers.peer[0].last.task.id = 7;
+	step(&id);
+	ok(tasks.task.step == TASK_CALLED && !tasks.astray_since_ms, "the next hello may tell it");
+	peers.peer[0].last.task.id = 0;
+	peers.peer[0].last.state = NODE_HELD;
+	step(&id);
+	ok(!tasks.astray_since_ms, "who cannot read its p3 may have it");
+	peers.peer[0].last.task.id = 8;
+	step(&id);
+	ok(tasks.astray_since_ms, "but who has another one has read it");
+	tasks.astray_since_ms -= TASK_ASTRAY_MS;
+	step(&id);
+	is_int(tasks.task.step, TASK_BACK, "after half a minute it goes back");
+	present = false;
+}
+
 int main(void)
 {
 	_cleanup_free_ char *task = NULL, *there = NULL;
@@ -221,6 +261,7 @@ int main(void)
 	there = path_of("bramble.marker");
 	test_orders();
 	test_power();
+	test_astray();
 	unlink(task);
 	unlink(there);
 	rmdir(dir);
