@@ -82,7 +82,8 @@ static int give_somebody(const struct apply *a, struct err *e)
 			fflush(stdout);
 			return 0;
 		}
-		if (interrupted)
+		/* This one must not get to a node that has not heard of the first one yet. */
+		if (interrupted || e->code == EXIT_BUSY)
 			return -1;
 	}
 	return -1;

@@ -165,6 +165,7 @@ static int take_answer(json_t *json, json_t **answer, struct err *e)
 {
 	_cleanup_json_ json_t *mine = json;
 	const char *why = json_string_value(json_object_get(json, "error"));
+	const char *code = json_string_value(json_object_get(json, "code"));
 	char safe[900];
 
 	if (json_is_true(json_object_get(json, "ok"))) {
@@ -173,7 +174,7 @@ static int take_answer(json_t *json, json_t **answer, struct err *e)
 		return 0;
 	}
 	view_text(safe, sizeof(safe), why ? why : "it says no, and not why");
-	return err_set(e, "%s", safe);
+	return err_code(e, code && strcmp(code, "busy") == 0 ? EXIT_BUSY : EXIT_FAILED, "%s", safe);
 }
 
 static void take_progress(const struct remote_listener *l, const json_t *json)

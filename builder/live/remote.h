@@ -43,7 +43,8 @@ void remote_collect(void *arg, const char *p, size_t n);
 
 /*
  * Asks node n; request is stolen. 0: it answered ok, and *answer is the caller's. -1: it said no,
- * or there was no telling it: *reached tells which. l and answer may be NULL.
+ * or there was no telling it: *reached tells which. EXIT_BUSY: somebody else was first there. l and
+ * answer may be NULL.
  */
 MUST_CHECK int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e);

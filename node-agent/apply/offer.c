@@ -107,18 +107,24 @@ static void keep_offer(struct call *c, struct generation *g)
 	struct apply *a = apply_of(c);
 	const struct incoming *in = c->own;
 	const char *why = why_not(a, g);
-	json_t *missing = shelf_missing(&a->shelf, g, MISSING_MAX);
 	struct err e = {0};
 
-	if (why ||
-		(json_array_size(missing) == 0 && shelf_keep(&a->shelf, g, &in->sealed, &e) < 0)) {
-		json_decref(missing);
-		call_fail(c, CALL_REFUSED, "%s", why ? why : e.msg);
+	if (why) {
+		call_fail(c, CALL_REFUSED, "%s", why);
 		return;
 	}
-	if (json_array_size(missing) == 0)
+	_cleanup_json_ json_t *missing = shelf_missing(&a->shelf, g, MISSING_MAX);
+	bool whole = json_array_size(missing) == 0;
+	/* Before what is missing comes; and again, for a pull may have kept one meanwhile. */
+	int rc = whole ? shelf_keep(&a->shelf, g, &in->sealed, &e)
+		       : shelf_check_number(&a->shelf, g->number, &in->sealed, &e);
+	if (rc < 0) {
+		call_fail(c, e.code == EXIT_BUSY ? CALL_BUSY : CALL_REFUSED, "%s", e.msg);
+		return;
+	}
+	if (whole)
 		apply_look_again(a);
-	call_done(c, json_pack("{s:o}", "missing", missing));
+	call_done(c, json_pack("{s:O}", "missing", missing));
 }
 
 static void offer_begin(struct call *c, const json_t *request)

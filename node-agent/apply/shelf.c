@@ -184,6 +184,33 @@ json_t *shelf_missing(const struct shelf *s, const struct generation *g, size_t 
 	return m.list;
 }
 
+/* One that is not may be replaced: it is damaged, or of an owner of before. */
+static bool is_owners(const struct shelf *s, const struct buf *sealed)
+{
+	_cleanup_generation_ struct generation g = {0};
+	char public[GENERATION_PUBLIC_HEX + 1];
+	struct err e;
+
+	return shelf_key(s->root, public, &e) == 0 && generation_open(sealed, public, &g, &e) == 0;
+}
+
+int shelf_check_number(
+	const struct shelf *s, uint64_t number, const struct buf *sealed, struct err *e)
+{
+	_cleanup_free_ char *path = list_path(s, number);
+	_cleanup_buf_ struct buf is = {0};
+	struct err none;
+
+	if (io_read_file(path, GENERATION_LIST_MAX, &is, &none) < 0 ||
+		(is.len == sealed->len && memcmp(is.data, sealed->data, is.len) == 0) ||
+		!is_owners(s, &is))
+		return 0;
+	return err_code(e, EXIT_BUSY,
+		"another generation %llu is here already, which somebody else has sent; apply "
+		"again",
+		(unsigned long long)number);
+}
+
 int shelf_keep(
 	const struct shelf *s, const struct generation *g, const struct buf *sealed, struct err *e)
 {
@@ -192,6 +219,8 @@ int shelf_keep(
 	size_t n = json_array_size(missing);
 
 	json_decref(missing);
+	if (shelf_check_number(s, g->number, sealed, e) < 0)
+		return -1;
 	if (n)
 		return err_set(e, "generation %llu is not whole", (unsigned long long)g->number);
 	return io_write_atomic(path, sealed->data, sealed->len, 0600, e);

@@ -43,7 +43,13 @@ MUST_CHECK int shelf_load(const struct shelf *s, const struct identity *id, uint
 
 /* Digests of contents that are not there, as a list of strings, at most `most`. NULL: no memory. */
 json_t *shelf_missing(const struct shelf *s, const struct generation *g, size_t most);
-/* All its contents are there: from now on it is, too. */
+/*
+ * -1, with EXIT_BUSY: another list of the owner's has that number here. One number with two
+ * contents would be two configurations that nobody can tell apart.
+ */
+MUST_CHECK int shelf_check_number(
+	const struct shelf *s, uint64_t number, const struct buf *sealed, struct err *e);
+/* All its contents are there: from now on it is, too; but for shelf_check_number. */
 MUST_CHECK int shelf_keep(
 	const struct shelf *s, const struct generation *g, const struct buf *sealed, struct err *e);
 /*

@@ -38,6 +38,7 @@ enum call_code {
 	CALL_BAD_REQUEST, /* "bad-request": the request makes no sense to this agent */
 	CALL_REFUSED,     /* "refused": it does, but not now, or not here */
 	CALL_FAILED,      /* "failed": it was tried */
+	CALL_BUSY,        /* "busy": somebody else was first; asking others does not help */
 };
 
 /* {"progress": "..."}: for people, while they wait. */

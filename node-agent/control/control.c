@@ -160,6 +160,7 @@ static const char *const code_names[] = {
 	[CALL_BAD_REQUEST] = "bad-request",
 	[CALL_REFUSED] = "refused",
 	[CALL_FAILED] = "failed",
+	[CALL_BUSY] = "busy",
 };
 
 void call_progress(struct call *c, const char *fmt, ...)

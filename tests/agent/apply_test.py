@@ -6,9 +6,11 @@ Cards are built from the small stand-ins of tests/golden/fixture.sh and what is 
 as each node's root; agents, helper and installer are the real ones.  Neo4j and systemctl are the
 stand-ins of agent_test.py; a real Neo4j has tests/cluster/apply_test.sh.
 """
+import copy
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -138,6 +140,14 @@ class Pc:
                                'trap - EXIT; rm -rf "$scratch"; scratch=$1; fixture', TOP, self.dir],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.environ["BRAMBLE_CACHE"] = os.path.join(top, "cache")
+
+    def copy(self):
+        """On another PC, with what the state folder has now."""
+        other = copy.copy(self)
+        other.dir = self.dir + "2"
+        other.conf = os.path.join(other.dir, "c.conf")
+        shutil.copytree(self.dir, other.dir, symlinks=True, ignore=shutil.ignore_patterns("c.images"))
+        return other
 
     def write(self, nodes, lines="", text="one", more=""):
         with open(os.path.join(self.dir, "overlay/etc/motd.d/garden"), "w") as f:
@@ -423,6 +433,27 @@ def test_old_card(pc, nodes, old):
        all("timeout=78s" in n.conf() for n in nodes[:3]), "and undoes nothing")
 
 
+def test_two_pcs(pc, nodes):
+    """Both have asked which number is the next one; one gives its list, then the other one."""
+    lines = 'neo4j_settings = { "dbms.transaction.timeout=78s" }'
+    other = pc.copy()
+    pc.write(nodes, lines, "first")
+    other.write(nodes, lines, "second")
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=other.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in p.stdout:
+        if "renders generation" in line:
+            p.send_signal(signal.SIGSTOP)
+            break
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 0, "of two PCs that chose one number the first takes all over: " + text.splitlines()[-1])
+    p.send_signal(signal.SIGCONT)
+    text = p.communicate(timeout=240)[0]
+    ok(p.returncode == 5 and "is here already" in text and "runs it" not in text,
+       "the second is refused: " + "".join(line for line in text.splitlines() if "already" in line))
+    ok(all(n.read("etc/motd.d/garden").startswith("first") for n in nodes), "and nothing of it is anywhere")
+
+
 def test_half_way(pc, nodes):
     """The PC gives it to one node and is gone."""
     pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=79s" }', "five")
@@ -523,6 +554,7 @@ def life(top):
         test_stuck_newer(pc, nodes, neo4j)
         test_away(pc, nodes, neo4j)
         test_old_card(pc, nodes, old)
+        test_two_pcs(pc, nodes)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)
         test_members(pc, nodes)
