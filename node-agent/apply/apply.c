@@ -454,6 +454,7 @@ static bool node_conf_changed(const struct apply *a)
 static void roll(struct apply *a, const struct apply_look *look)
 {
 	enum rollout_phase before = a->rollout.trial.phase;
+	struct enact_failure how = {0};
 	struct err why = {0}, e;
 	struct rollout_look r = {.now_ms = boottime_ms(),
 		.runs = a->id->generation,
@@ -477,7 +478,9 @@ static void roll(struct apply *a, const struct apply_look *look)
 		.serial = (uint64_t)randombytes_random() + 1};
 
 	if (before == ROLLOUT_INSTALLS)
-		r.result = enact_result(a->root, a->rollout.trial.serial, &r.passing, &why);
+		r.result = enact_result(a->root, a->rollout.trial.serial, &how, &why);
+	r.passing = how.passing;
+	r.unfit = how.unfit;
 	r.result_why = why.msg;
 	rollout_step(&a->rollout, &r, &a->word);
 	if (a->rollout.dirty && save_trial(a, &e) < 0) {

@@ -25,6 +25,7 @@ struct enact {
 	json_t *record;    /* of what is installed */
 	bool units, proxy; /* what changed */
 	bool begun;        /* files change, one by one: what was there before is kept */
+	bool unfit;        /* it is not for this card */
 };
 
 static const char *self(const struct enact *x)
@@ -334,8 +335,10 @@ static int check_next_identity(const struct enact *x, struct err *e)
 
 static int enact_generation(struct enact *x, uint64_t number, struct err *e)
 {
-	if (shelf_load(&x->shelf, &x->id, number, &x->sealed, &x->g, e) < 0 || check(x, e) < 0 ||
-		check_next_identity(x, e) < 0 || save_before(x, e) < 0)
+	if (shelf_load(&x->shelf, &x->id, number, &x->sealed, &x->g, e) < 0)
+		return -1;
+	x->unfit = check(x, e) < 0;
+	if (x->unfit || check_next_identity(x, e) < 0 || save_before(x, e) < 0)
 		return -1;
 	x->begun = true;
 	if (each_changed(x, false, stage, e) < 0 || each_changed(x, true, stage, e) < 0 ||
@@ -481,8 +484,8 @@ int enact_run(const struct agent_options *o, struct err *e)
 		log_info("generation %llu: %s", (unsigned long long)order.generation,
 			order.what == ENACT_BEFORE ? "taken back" : "installed");
 	struct err ignored;
-	if (record_result(o->root, order.serial, rc == 0 ? NULL : e->msg, rc < 0 && x.begun,
-		    &ignored) < 0)
+	const struct enact_failure how = {.passing = rc < 0 && x.begun, .unfit = x.unfit};
+	if (record_result(o->root, order.serial, rc == 0 ? NULL : e->msg, &how, &ignored) < 0)
 		log_error("%s", ignored.msg);
 	return rc;
 }

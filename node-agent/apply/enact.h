@@ -41,11 +41,12 @@ MUST_CHECK int enact_order_save(const char *dir, const struct enact_order *o, st
 MUST_CHECK int enact_order_load(const char *dir, struct enact_order *o, struct err *e);
 void enact_order_forget(const char *dir);
 
-/*
- * 1: it was done; -1: it failed, and e says why; 0: it is not over. *passing: it failed and some of
- * it may be done, which the same order another time may finish.
- */
-int enact_result(const char *root, uint64_t serial, bool *passing, struct err *e);
+struct enact_failure {
+	bool passing; /* some of it may be done, which the same order another time may finish */
+	bool unfit;   /* this card cannot have it, whoever else can; nothing was done */
+};
+/* 1: it was done; -1: it failed, and e says why; 0: it is not over. */
+int enact_result(const char *root, uint64_t serial, struct enact_failure *how, struct err *e);
 
 /* The record of what is installed; NULL: none. The caller's reference. */
 json_t *enact_record(const char *root);

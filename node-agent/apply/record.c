@@ -222,19 +222,20 @@ static char *result_path(const char *root)
 	return xasprintf("%s/run/bramble-enact/result.json", root);
 }
 
-int record_result(const char *root, uint64_t serial, const char *why, bool passing, struct err *e)
+int record_result(const char *root, uint64_t serial, const char *why,
+	const struct enact_failure *how, struct err *e)
 {
 	_cleanup_free_ char *path = result_path(root);
 	_cleanup_free_ char *dir = xasprintf("%s/run/bramble-enact", root);
-	json_t *json = json_pack("{s:I, s:b, s:b, s:s}", "serial", (json_int_t)serial, "ok",
-		why == NULL, "passing", passing, "why", why ? why : "");
+	json_t *json = json_pack("{s:I, s:b, s:b, s:b, s:s}", "serial", (json_int_t)serial, "ok",
+		why == NULL, "passing", how->passing, "unfit", how->unfit, "why", why ? why : "");
 	int rc = io_mkdir_p(dir, 0755, e) < 0 ? -1 : record_write(path, json, 0644, e);
 
 	json_decref(json);
 	return rc;
 }
 
-int enact_result(const char *root, uint64_t serial, bool *passing, struct err *e)
+int enact_result(const char *root, uint64_t serial, struct enact_failure *how, struct err *e)
 {
 	_cleanup_free_ char *path = result_path(root);
 	json_t *json = record_read(path);
@@ -242,7 +243,9 @@ int enact_result(const char *root, uint64_t serial, bool *passing, struct err *e
 	bool mine = (uint64_t)json_integer_value(json_object_get(json, "serial")) == serial;
 	bool ok = json_is_true(json_object_get(json, "ok"));
 
-	*passing = mine && json_is_true(json_object_get(json, "passing"));
+	*how = (struct enact_failure){
+		.passing = mine && json_is_true(json_object_get(json, "passing")),
+		.unfit = mine && json_is_true(json_object_get(json, "unfit"))};
 	if (mine && !ok)
 		err_set(e, "%s", why ? why : "it says not why");
 	json_decref(json);

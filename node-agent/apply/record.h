@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_RECORD_H
 #define BRAMBLE_RECORD_H
 
+#include "enact.h"
 #include "generation.h"
 
 /* The small JSON files of enact.h, for its two sides. */
@@ -35,8 +36,8 @@ bool record_before_is(const char *root, uint64_t generation);
 json_t *record_mixed(const char *root);
 MUST_CHECK int record_set_mixed(const char *root, bool mixed, struct err *e);
 
-/* why NULL: it went well; passing: as enact_result tells it. */
-MUST_CHECK int record_result(
-	const char *root, uint64_t serial, const char *why, bool passing, struct err *e);
+/* why NULL: it went well; how: as enact_result tells it. */
+MUST_CHECK int record_result(const char *root, uint64_t serial, const char *why,
+	const struct enact_failure *how, struct err *e);
 
 #endif

@@ -43,7 +43,7 @@ static bool is_withdrawn(const struct rollout_look *look)
 
 static bool goes_on(const struct rollout *r, const struct rollout_look *look)
 {
-	return look->goal > look->runs && r->trial.failed != look->goal;
+	return look->goal > look->runs && r->trial.failed != look->goal && r->unfit != look->goal;
 }
 
 /*
@@ -81,6 +81,8 @@ static bool is_free(struct rollout *r, const struct rollout_look *look)
 		return back;
 	if (is_withdrawn(look))
 		say_stays(r, look);
+	if (r->unfit && r->unfit == look->goal)
+		say(r->why, "generation %llu: %s", (unsigned long long)r->unfit, r->unfit_why);
 	if (!goes_on(r, look))
 		return false;
 	if (look->spoiler)
@@ -186,6 +188,10 @@ static void installs(struct rollout *r, const struct rollout_look *look, struct 
 		/* A newer one has all files, and what was before it is what was before both. */
 		forget_owed(r);
 		enter(r, look, ROLLOUT_PROVES);
+	} else if (look->result < 0 && look->unfit) {
+		r->unfit = t->generation;
+		say(r->unfit_why, "%s", look->result_why);
+		enter(r, look, ROLLOUT_NONE);
 	} else if (look->result < 0 && t->what == ENACT_GENERATION) {
 		t->failed = t->generation;
 		say(t->why, "%s", look->result_why);
@@ -229,6 +235,16 @@ static void proves(struct rollout *r, const struct rollout_look *look, struct ro
 	r->dirty = true;
 }
 
+/*
+ * The card was made anew since, with a newer one. To go on would be refused, and that taken for a
+ * failure of what may serve well on all others.
+ */
+static void drop_outrun(struct rollout *r, const struct rollout_look *look)
+{
+	if (r->trial.phase != ROLLOUT_NONE && look->runs > r->trial.generation)
+		enter(r, look, ROLLOUT_NONE);
+}
+
 void rollout_step(struct rollout *r, const struct rollout_look *look, struct rollout_word *w)
 {
 	static void (*const steps[ROLLOUT_PHASES])(
@@ -240,6 +256,7 @@ void rollout_step(struct rollout *r, const struct rollout_look *look, struct rol
 	};
 
 	*w = (struct rollout_word){0};
+	drop_outrun(r, look);
 	steps[r->trial.phase](r, look, w);
 	r->stepped_ms = look->now_ms;
 }

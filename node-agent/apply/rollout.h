@@ -26,9 +26,12 @@
  * One whose Neo4j rests needs no turn for what has come up elsewhere: a card that comes back, or is
  * new.
  *
+ * A generation that this card cannot have, whoever else can (it is for another Neo4j), has not
+ * failed: the node says why it does not take it, and waits for another one, or another card.
+ *
  * What is tried is on p3 (struct trial) before anything is touched: an agent that ends, or a node
- * that loses power, goes on with it. A node without a vote has no turn; it follows when all voters
- * run it.
+ * that loses power, goes on with it; but not on a card that was flashed with a newer one meanwhile.
+ * A node without a vote has no turn; it follows when all voters run it.
  */
 #define ROLLOUT_TRY_MS 300000 /* a Pi's Neo4j may recover and copy before it serves */
 #define ROLLOUT_TRIES 2
@@ -65,6 +68,8 @@ struct rollout {
 	int64_t pause_ms;   /* between two tries of the way back */
 	int64_t again_ms;   /* when the next one may be; 0: at once */
 	char owed_why[WHY_SIZE];
+	uint64_t unfit; /* this card cannot have it: not tried again by this agent; 0: none */
+	char unfit_why[WHY_SIZE];
 	char why[WHY_SIZE]; /* what it is waiting for, or why it cannot; "" */
 };
 
@@ -90,6 +95,7 @@ struct rollout_look {
 	uint64_t serial;   /* for an order, never used before */
 	int result;        /* of the order: enact_result */
 	bool passing;      /* ... which may go well another time */
+	bool unfit;        /* ... for this card cannot have it, whoever else can */
 	const char *result_why;
 };
 

@@ -433,6 +433,31 @@ def test_old_card(pc, nodes, old):
        all("timeout=78s" in n.conf() for n in nodes[:3]), "and undoes nothing")
 
 
+def test_newer_card(pc, nodes):
+    """Its power went while it took one over, and the card that comes was built with a newer one."""
+    pi3, lines = nodes[2], 'neo4j_settings = { "dbms.transaction.timeout=78s" }'
+    pc.write(nodes, lines + "\nproxy { maxconn = 777 }", "newer card")
+    code, text = pc.run("build", "c.conf")
+    pi3.end_for_good()
+    pi3.stop_helper()
+    pi3.write("unit.state", "inactive\n")
+    path = os.path.join(pi3.store, "apply/state.json")
+    with open(path) as f:
+        state = json.load(f)
+    state.update(phase=2, serial=123456, neo4j=True, back=False, failed=0,
+                 generation=json.loads(nodes[0].read("var/lib/bramble/installed.json"))["generation"])
+    with open(path, "w") as f:
+        json.dump(state, f)
+    pi3.lay(pc.image(pi3))
+    pi3.start()
+    ok(code == 0 and settled(nodes), "a newer card in the midst of a rollout: all serve")
+    with open(path) as f:
+        state = json.load(f)
+    ok(state["phase"] == 0 and state["failed"] == 0, "what it overtook has not failed: " + repr(state))
+    ok([n.read("etc/motd.d/garden").split(" on")[0] for n in nodes] == ["four", "four", "newer card", "four"],
+       "the others keep theirs")
+
+
 def test_two_pcs(pc, nodes):
     """Both have asked which number is the next one; one gives its list, then the other one."""
     lines = 'neo4j_settings = { "dbms.transaction.timeout=78s" }'
@@ -554,6 +579,7 @@ def life(top):
         test_stuck_newer(pc, nodes, neo4j)
         test_away(pc, nodes, neo4j)
         test_old_card(pc, nodes, old)
+        test_newer_card(pc, nodes)
         test_two_pcs(pc, nodes)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)

@@ -527,6 +527,49 @@ static void test_power(void)
 	ok(step(&r, &look).orders && r.trial.what == ENACT_BEFORE, "also with the way back");
 }
 
+/* Its power went while it was installed, and the card that came then was built with a newer one. */
+static void test_newer_card(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+	struct rollout_word w;
+
+	install(&r, &look);
+	for (int proves = 0; proves < 2; proves++) {
+		struct trial kept = r.trial;
+		kept.phase = proves ? ROLLOUT_PROVES : ROLLOUT_INSTALLS;
+		rollout_begin(&r, &kept, 0);
+		look.now_ms = 500;
+		look.runs = 3;
+		look.process = look.serves = false;
+		w = step(&r, &look);
+		ok(!w.orders && !w.rests && !w.wants && w.proven,
+			"what a newer card overtook is not gone on with");
+		ok(r.trial.phase == ROLLOUT_NONE && r.dirty && !r.trial.failed,
+			"nor has it failed: the others keep it");
+	}
+}
+
+/* The card that came is of another Neo4j, say: that is no fault of the generation's. */
+static void test_unfit(void)
+{
+	struct rollout r = begin();
+	struct rollout_look look = decided();
+
+	look.unfit = true;
+	struct rollout_word w = fail_to_install(&r, &look, "it is for another Neo4j");
+	look.result = 0;
+	look.unfit = false;
+	ok(!w.orders && !r.trial.failed && r.dirty,
+		"one that this card cannot have has not failed");
+	for (int i = 0; i < 5; i++)
+		w = step(&r, &look);
+	ok(!w.wants && !w.rests && !w.orders && w.proven, "and is not tried again and again");
+	is_str(r.why, "generation 2: it is for another Neo4j", "which the node says");
+	look.goal = look.newest = 3;
+	ok(step(&r, &look).wants, "another one is tried");
+}
+
 static void test_proxy(void)
 {
 	struct rollout r = begin();
@@ -558,6 +601,8 @@ int main(void)
 	test_failed_stays();
 	test_old_card();
 	test_power();
+	test_newer_card();
+	test_unfit();
 	test_proxy();
 	return done();
 }
