@@ -393,6 +393,10 @@ int remote_status(
 	copy_text(answer, "neo4j", s->neo4j, sizeof(s->neo4j));
 	copy_text(answer, "why", s->why, sizeof(s->why));
 	s->writable = json_is_true(json_object_get(answer, "writable"));
+	s->generation = json_integer_value(json_object_get(answer, "generation"));
+	s->decided = json_integer_value(json_object_get(answer, "decided"));
+	s->goal = json_integer_value(json_object_get(answer, "goal"));
+	s->owed = json_integer_value(json_object_get(answer, "owed"));
 	const json_t *tx = json_object_get(answer, "last_tx");
 	if (json_is_integer(tx))
 		s->last_tx = json_integer_value(tx);

@@ -74,11 +74,20 @@ struct remote_status {
 	bool writable;
 	char state[16], neo4j[12], why[160];
 	int64_t last_tx; /* -1: not known */
+	/* What it runs; the newest that was decided; what all are to run, 0: what cards have. */
+	int64_t generation, decided, goal;
+	int64_t owed; /* is still to be taken back there; 0: none */
 };
 
 /* -1 sets e, and s->reached tells whether that is all that is known. */
 MUST_CHECK int remote_status(
 	const struct remote *r, const struct node *n, struct remote_status *s, struct err *e);
+
+/*
+ * settled.c, pure. false: that node has another generation of the configuration than it is to have,
+ * or a part of one. A card that was flashed with a newer one than was ever decided is settled.
+ */
+bool remote_is_settled(const struct remote_status *s);
 
 /* Prints each progress once, behind the node's name: arg is a struct remote_teller. */
 struct remote_teller {

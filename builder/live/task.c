@@ -12,6 +12,7 @@ struct seen {
 	const struct node *master, *last; /* who is it; who was it, where nobody is */
 	unsigned held;                    /* how many wait for an upgrade */
 	struct err waits;                 /* who waits for something: perhaps for those */
+	struct err unsettled;             /* who is still to take a generation, or to leave one */
 };
 
 /* What matters of one node's task-status. */
@@ -49,6 +50,21 @@ static bool may_wait(const char *state, const struct part *part)
 	return strcmp(state, "waiting") == 0 || (begins && part->has);
 }
 
+/*
+ * What it still has to do to its files would be done to another Neo4j's. Not asked while some are
+ * held: what all are to run may be for the Neo4j that comes.
+ */
+static void note_unsettled(const struct node *n, const struct remote_status *s, struct err *e)
+{
+	if (remote_is_settled(s))
+		return;
+	err_set(e,
+		"%s runs generation %lld of the configuration and is not done with %lld%s%s; "
+		"wait for it, or `bramble apply` another one",
+		n->name, (long long)s->generation, (long long)(s->owed ? s->owed : s->decided),
+		s->why[0] ? ": " : "", s->why);
+}
+
 static int see(const struct live_task *t, const struct node *n, struct seen *seen, struct err *e)
 {
 	struct part part = {0};
@@ -60,6 +76,8 @@ static int see(const struct live_task *t, const struct node *n, struct seen *see
 	if (part.under_way)
 		return err_set(e, "%s has begun another task: see bramble task", n->name);
 	seen->held += part.held;
+	if (strcmp(t->kind, "upgrade") == 0)
+		note_unsettled(n, &s, &seen->unsettled);
 	if (s.writable)
 		seen->master = n;
 	if (part.last)
@@ -87,6 +105,10 @@ int live_task_look(struct live_task *t, struct err *e)
 	}
 	if (!seen.held && seen.waits.msg[0]) {
 		*e = seen.waits;
+		return -1;
+	}
+	if (!seen.held && seen.unsettled.msg[0]) {
+		*e = seen.unsettled;
 		return -1;
 	}
 	t->held = seen.held;

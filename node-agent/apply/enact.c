@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "../upgrade/install.h"
 #include "card_paths.h"
 #include "enact.h"
 #include "io.h"
@@ -15,6 +16,7 @@
 #include "talk.h"
 
 #define NODE_CONF "/etc/bramble/node.conf"
+#define CONF_MAX 65536
 
 struct enact {
 	const struct agent_options *o;
@@ -371,6 +373,40 @@ static int restore_entries(
 	return rc;
 }
 
+/* In the node.conf that was kept there is to be the Neo4j that this card has now. */
+static int rewrite_kept(const struct enact *x, const char *kept, struct err *e)
+{
+	_cleanup_free_ char *path = xasprintf("%s" NODE_CONF, x->o->root);
+	_cleanup_buf_ struct buf is = {0}, now = {0}, out = {0};
+
+	if (io_read_file(kept, CONF_MAX, &is, e) < 0 || io_read_file(path, CONF_MAX, &now, e) < 0)
+		return -1;
+	if (switch_line(buf_str(&is), buf_str(&now), &out) < 0)
+		return err_set(e, "%s: has no line for Neo4j", kept);
+	return io_write_atomic(kept, out.data, out.len, 0644, e);
+}
+
+/* No way back undoes a `bramble upgrade`: the old Neo4j could not open the store any more. */
+static int keep_neo4j(const struct enact *x, size_t number, struct err *e)
+{
+	static struct identity was; /* too large for the stack */
+	_cleanup_free_ char *kept = xasprintf("%s" RECORD_DIR "/before/%zu", x->o->root, number);
+
+	if (identity_load(kept, &was, e) < 0)
+		return -1;
+	return strcmp(was.neo4j, x->id.neo4j) == 0 ? 0 : rewrite_kept(x, kept, e);
+}
+
+static int keep_neo4j_of(const struct enact *x, const json_t *entries, struct err *e)
+{
+	for (size_t i = 0; i < json_array_size(entries); i++) {
+		const json_t *entry = json_array_get(entries, i);
+		if (is_there(entry) && strcmp(record_path(entry), NODE_CONF) == 0)
+			return keep_neo4j(x, i, e);
+	}
+	return 0;
+}
+
 static int restore(struct enact *x, int dir, struct err *e)
 {
 	_cleanup_json_ json_t *before = record_before(x->o->root);
@@ -381,7 +417,7 @@ static int restore(struct enact *x, int dir, struct err *e)
 		return -1;
 	if (json_is_object(installed) && record_save(x->o->root, installed, e) < 0)
 		return -1;
-	if (restore_entries(x, entries, dir, true, e) < 0)
+	if (keep_neo4j_of(x, entries, e) < 0 || restore_entries(x, entries, dir, true, e) < 0)
 		return -1;
 	return record_set_mixed(x->o->root, false, e);
 }

@@ -27,7 +27,7 @@ static void status_begin(struct call *c, const json_t *request)
 	(void)request;
 	hex_encode(id, v->id->cluster_id, CLUSTER_ID_SIZE);
 	/* clang-format off */
-	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:s}",
+	call_done(c, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:b, s:o, s:s}",
 		"node", identity_self(v->id)->name,
 		"cluster", v->id->cluster,
 		"id", id,
@@ -37,6 +37,7 @@ static void status_begin(struct call *c, const json_t *request)
 		"goal", tx_json(v->apply->goal),
 		"stored", tx_json(v->apply->stored),
 		"failed", tx_json(v->apply->rollout.trial.failed),
+		"owed", tx_json(v->apply->rollout.trial.owed),
 		"epoch", tx_json(m->epoch),
 		"run", tx_json(m->run),
 		"failed_why", v->apply->rollout.trial.why,

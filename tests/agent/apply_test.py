@@ -137,7 +137,7 @@ class Pc:
             f.write("small at first\n")
         self.conf = os.path.join(self.dir, "c.conf")
         subprocess.check_call(["bash", "-c", '. "$0/tests/lib.sh"; . "$0/tests/golden/fixture.sh"; '
-                               'trap - EXIT; rm -rf "$scratch"; scratch=$1; fixture', TOP, self.dir],
+                               'trap - EXIT; rm -rf "$scratch"; scratch=$1; fixture; fixture_neo4j "$1/newer.tar.gz" 3.5.12', TOP, self.dir],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.environ["BRAMBLE_CACHE"] = os.path.join(top, "cache")
 
@@ -149,15 +149,15 @@ class Pc:
         shutil.copytree(self.dir, other.dir, symlinks=True, ignore=shutil.ignore_patterns("c.images"))
         return other
 
-    def write(self, nodes, lines="", text="one", more=""):
+    def write(self, nodes, lines="", text="one", more="", neo4j="neo4j.tar.gz"):
         with open(os.path.join(self.dir, "overlay/etc/motd.d/garden"), "w") as f:
             f.write(text + " on ${node.name}\n")
         with open(self.conf, "w") as f:
-            f.write('cluster "garden" {\n  base = "base.img"\n  neo4j = "neo4j.tar.gz"\n'
+            f.write('cluster "garden" {\n  base = "base.img"\n  neo4j = "%s"\n'
                     '  java = "java"\n  root_size = "128MiB"\n  overlay "overlay" { }\n'
                     '  overlay "large" { roles = {"data"} }\n'
                     '  network { subnet = "%s.0/24"  gateway = "%s.1" }\n%s\n'
-                    % (at.NET, at.NET, lines))
+                    % (neo4j, at.NET, at.NET, lines))
             for n in nodes:
                 f.write('  node "%s" { roles = {"%s"}  address = "%s"%s %s }\n' % (
                     n.name, n.role, n.address, "  id = %d" % n.id if n.id else "", more))
@@ -326,8 +326,16 @@ def test_stuck(pc, nodes, neo4j):
     data = nodes[:3]
     good = [n.conf() for n in data]
     first, [barred] = get_stuck(pc, nodes, neo4j, "garden")
-    ups = len(first.starts())
-    time.sleep(10)
+    ups, began = len(first.starts()), time.monotonic()
+    pc.write(nodes, neo4j="newer.tar.gz")
+    code, text = pc.run("build", "c.conf")
+    said = []
+
+    def refused():
+        said[:] = pc.run("upgrade", "--no-backup", "c.conf")
+        return said[0] == 1 and "%s runs generation" % first.name in said[1]
+    ok(code == 0 and wait_for(refused, 60), "no upgrade begins meanwhile: " + said[1].splitlines()[-1])
+    time.sleep(max(0, began + 10 - time.monotonic()))
     ok(len(first.starts()) <= ups + 1, "which it does not try all the time")
     os.rmdir(barred)
     ok(wait_for(lambda: [n.conf() for n in data] == good and os.path.exists(barred), 120),
