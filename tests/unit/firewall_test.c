@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Who is in the firewall's rules. */
 // use: node-agent/firewall.c node-agent/helper/helper_client.c node-agent/helper/helper_wire.c
-// use: node-agent/hello.c node-agent/node_state.c node-agent/quorum/wire.c node-agent/quorum/manifest.c
+// use: node-agent/hello.c node-agent/node_state.c node-agent/quorum/wire.c
+// use: node-agent/quorum/manifest.c
 #include <arpa/inet.h>
 #include "node-agent/firewall.h"
 #include "tap.h"
