@@ -223,7 +223,8 @@ static void keep_ports(struct agent *a)
 	struct silence_peer silence[MEMBERS_MAX];
 	size_t n = agent_view_silence(a, silence);
 
-	silence_mark(silence, n, a->neo4j.role == NEO4J_MASTER, boottime_ms());
+	bool pushes = a->id.mode == NEO4J_HA && a->neo4j.role == NEO4J_MASTER;
+	silence_mark(silence, n, pushes, boottime_ms());
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct member *m = &a->id.members[i];
 		struct helper_host host = {.address = places_of(&a->places, m),

@@ -479,6 +479,21 @@ def test_task(pc, nodes):
     ok(wait_for(lambda: "rests for" not in pi2.why()), "and nothing keeps their Neo4js at rest: " + pi2.why())
 
 
+def test_survivor(pc, nodes):
+    """One card is left, in another board, and nobody can tell whether its own one is alive."""
+    pi2 = nodes[1]
+    for n in nodes:
+        n.stop()
+    put_file(pi2, "bramble.serial", 'serial = "10000000aaaaaaaa"\n')
+    pi2.write("proc/device-tree/serial-number", "10000000bbbbbbbb\0")
+    pi2.start()
+    ok(wait_for(lambda: "no other member has answered" in pi2.why()), "it says what it waits for: " + pi2.why())
+    code, said = pc.run("start", "--accept-loss", "pi1", "pi3")
+    ok(code == 0 and "pi3: given up" in said, "a person says that the others are lost: " + said.strip())
+    ok("bbbbbbbb" in pi2.read("srv/bramble/bramble.serial") and wait_for(lambda: pi2.state() != "held"),
+       "and it is at home: " + pi2.why())
+
+
 def restore_life(nodes):
     """Cards of `bramble build --restore`: the first power-on, with a start that fails again and again."""
     pi1 = nodes[0]
@@ -530,6 +545,7 @@ def life(nodes, top):
     test_no_election(pc, pi1, pi3)
     test_poweroff(pc, nodes)
     test_task(pc, nodes)
+    test_survivor(pc, nodes)
 
 
 def main():
