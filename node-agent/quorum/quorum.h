@@ -36,9 +36,9 @@
  *   created a cluster, for a request of another Neo4j would keep it from that.
  * - That is the last master, where it is here, for it has all: the others start at the same time,
  *   and join it. Else it is the one that may have the most: the others start when it has told what
- *   it has (or its log has, see voter.c), and none with more; without those it has no majority, is ended, and one of them begins.
- *   Until the one that begins leads no other one is granted or stays master, but one that has as
- *   much.
+ *   it has (or its log has, see voter.c), and none with more; without those it has no majority, is
+ *   ended, and one of them begins. Until the one that begins leads no other one is granted or stays
+ *   master, but one that has as much.
  * - A Neo4j goes on while its agent hangs, or until power goes: its store may hold what any master
  *   of its run took (TERM_ANY), unless the agent saw all the while whom it followed. Such a store
  *   may have the last copy of a write: better to wait for a person than to put it aside.
