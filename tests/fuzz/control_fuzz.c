@@ -13,7 +13,7 @@
 // use: node-agent/users/account.c node-agent/users/account_json.c node-agent/users/account_file.c
 // use: node-agent/task/task_verbs.c node-agent/marker.c node-agent/upgrade/install.c
 // use: node-agent/secrets.c node-agent/voter.c node-agent/discover/whereabouts.c
-// use: node-agent/store_at_rest.c
+// use: node-agent/store_at_rest.c node-agent/pin.c
 // use: node-agent/memory.c node-agent/runtime.c node-agent/tx_log.c node-agent/hello.c
 // use: node-agent/identity.c node-agent/node_state.c node-agent/peers.c
 // use: node-agent/helper/helper_wire.c node-agent/quorum/decree.c
@@ -189,6 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct identity id;
 	static struct peers peers;
 	static struct voter voter;
+	struct pin pin = {0};
 	struct apply apply = {.id = &id,
 		.voter = &voter,
 		.root = "/nonexistent",
@@ -197,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct marker marker = {0};
 	struct tasks tasks = {.store = "/nonexistent", .begun = true, .marker = &marker};
 	struct verbs v = {.id = &id,
+		.pin = &pin,
 		.voter = &voter,
 		.peers = &peers,
 		.tasks = &tasks,
