@@ -89,7 +89,7 @@ def measure(args, settings, folder):
     finally:
         writer.stop.set()
         writer.join(90)
-    gone = {n for a in DATA.values() for n in missing_on(args, a, writer.acked)[0]}
+    gone = {n for m in DATA for n in missing_on(args, m, writer.acked)[0]}
     roles.stop.set()
     out.update(acked=len(writer.acked), unknown=len(writer.unknown), refused=len(writer.refused),
                lost=len(gone))

@@ -16,6 +16,22 @@ def enter(path):
             raise OSError(ctypes.get_errno(), "setns " + path)
 
 
+def is_leader(pid):
+    with open("/proc/%s/status" % pid) as f:
+        return any(line.startswith("NSpid:") and line.split()[-1] == "1" for line in f)
+
+
+def leader(cluster, node):
+    """Process 1 of a machine of that rehearsal; None while there is none."""
+    try:
+        with open("/run/bramble/rehearsal-%s.json" % cluster) as f:
+            pid = next(m["pid"] for m in json.load(f)["machines"] if m["node"] == node)
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return next((p for p in f.read().split() if is_leader(p)), None)
+    except (OSError, ValueError, KeyError, StopIteration):
+        return None
+
+
 def request(addr, port, method, path, body=None, headers=None, timeout=60):
     """(status, text), or (0, why); why begins with NOT_SENT when nobody can have heard it."""
     c = http.client.HTTPConnection(addr, port, timeout=timeout)

@@ -9,8 +9,8 @@ proxy, one write at a time, and never repeats one:
   unknown       502 or no answer: the write may or may not be there, and may not be counted
   refused       anything else
 
-Threads that talk to the machines enter the rehearsal's network namespace; the main thread stays
-outside and runs bramble.
+Threads that talk to the machines enter the rehearsal's network namespace, or a member's own to ask its Neo4j, which
+not everybody may (direct_access); the main thread stays outside and runs bramble.
 """
 import argparse
 import json
@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-from client import cypher, enter, request, values
+from client import cypher, enter, leader, request, values
 
 
 class Writer(threading.Thread):
@@ -57,13 +57,16 @@ class Roles(threading.Thread):
         self.now = {}
         self.masters = []  # (time, name) whenever somebody answers "master"
 
+    def role(self, name, addr):
+        if not enter_member(self.args, name):
+            return "down"
+        status, text = request(addr, 7474, "GET", "/db/manage/server/ha/available", timeout=1)
+        return text.strip() if status == 200 else ("unknown" if status else "down")
+
     def ask(self, name, addr):
-        enter("/run/netns/" + self.args.netns)
         while not self.stop.is_set():
-            status, text = request(addr, 7474, "GET", "/db/manage/server/ha/available", timeout=1)
-            role = text.strip() if status == 200 else ("unknown" if status else "down")
-            self.now[name] = role
-            if role == "master":
+            self.now[name] = self.role(name, addr)
+            if self.now[name] == "master":
                 self.masters.append((time.monotonic(), name))
             time.sleep(0.1)
 
@@ -72,18 +75,31 @@ class Roles(threading.Thread):
             threading.Thread(target=self.ask, args=(name, addr), daemon=True).start()
 
 
-def in_netns(args, fn):
-    """Runs fn in a thread inside the namespace and returns what it returns."""
+def enter_member(args, name):
+    """Moves the calling thread into that machine's network namespace. False: it has no power."""
+    try:
+        enter("/proc/%s/ns/net" % leader(args.netns[len("bramble-"):], name))
+    except OSError:
+        return False
+    return True
+
+
+def inside(way_in, fn):
+    """Runs fn in a thread that has entered somewhere and returns what it returns."""
     out = []
 
     def work():
-        enter("/run/netns/" + args.netns)
+        way_in()
         out.append(fn())
 
     t = threading.Thread(target=work)
     t.start()
     t.join()
     return out[0]
+
+
+def in_netns(args, fn):
+    return inside(lambda: enter("/run/netns/" + args.netns), fn)
 
 
 def say(args, text):
@@ -130,12 +146,12 @@ def one_master(roles):
     return masters[0] if len(masters) == 1 and len(slaves) == len(roles.args.data) - 1 else None
 
 
-def missing_on(args, addr, acked):
+def missing_on(args, name, acked):
     """Acknowledged ids a member does not have; a slave gets half a minute to catch up."""
     end = time.monotonic() + 30
     while True:
-        _, answer, text = in_netns(args, lambda: cypher(
-            addr, 7474, "MATCH (w:Write) RETURN w.id"))
+        _, answer, text = inside(lambda: enter_member(args, name), lambda: cypher(
+            args.data[name], 7474, "MATCH (w:Write) RETURN w.id"))
         if "results" in answer and answer.get("errors") == []:
             ids = values(answer)
             gone = set(acked) - set(ids)
@@ -209,8 +225,8 @@ def play(args):
     writer.join(90)
     r.update(acked=len(writer.acked), unknown=writer.unknown, refused=writer.refused)
     r["missing"], r["doubled"] = {}, 0
-    for name, addr in args.data.items():
-        gone, doubled = missing_on(args, addr, writer.acked)
+    for name in args.data:
+        gone, doubled = missing_on(args, name, writer.acked)
         r["missing"][name] = gone
         r["doubled"] += doubled
     r["reads"] = in_netns(args, lambda: cypher(

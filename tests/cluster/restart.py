@@ -178,7 +178,7 @@ def play(args, out):
     writer.stop.set()
     writer.join(90)
     out.update(acked=len(writer.acked), unknown=len(writer.unknown), refused=len(writer.refused))
-    out["missing"] = {n: missing_on(args, a, writer.acked) for n, a in args.data.items()}
+    out["missing"] = {n: missing_on(args, n, writer.acked) for n in args.data}
     out["when"] = sorted({when(writer, i, *stop) for gone, _ in out["missing"].values() for i in gone
                           if i in writer.acked})
     roles.stop.set()

@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 
-from client import enter
+from client import enter, leader
 
 CONF = """cluster "{name}" {{
   base = "bookworm-amd64.img.zst"
@@ -128,21 +128,11 @@ class Machines:
         if node in self.off:
             return None
         if node not in self.leaders:
-            try:
-                pid = self.record(node)["pid"]
-                with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-                    found = [p for p in f.read().split() if is_leader(p)]
-            except (OSError, ValueError):
-                found = []
+            found = leader(self.name, node)
             if not found:
                 return None
-            self.leaders[node] = found[0]
+            self.leaders[node] = found
         return self.leaders[node]
-
-
-def is_leader(pid):
-    with open("/proc/%s/status" % pid) as f:
-        return any(line.startswith("NSpid:") and line.split()[-1] == "1" for line in f)
 
 
 class Inside:
