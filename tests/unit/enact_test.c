@@ -8,6 +8,7 @@
 #include <string.h>
 #include "io.h"
 #include "node-agent/apply/record.h"
+#include "below.h"
 #include "tap.h"
 #include "util.h"
 
@@ -33,23 +34,12 @@ int agent_settings_hosts(const struct agent_options *o, struct err *e)
 
 static void put(const char *path, const char *text)
 {
-	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
-	_cleanup_free_ char *dir = xstrndup(whole, (size_t)(strrchr(whole, '/') - whole));
-	struct err e;
-
-	if (io_mkdir_p(dir, 0755, &e) < 0 ||
-		io_write_atomic(whole, text, strlen(text), 0644, &e) < 0)
-		exit(1);
+	put_below(root, path, text, 0644);
 }
 
 static const char *get(const char *path)
 {
-	static struct buf text;
-	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
-	struct err e;
-
-	buf_free(&text);
-	return io_read_file(whole, 10000, &text, &e) < 0 ? "-" : buf_str(&text);
+	return get_below(root, path);
 }
 
 /* Generation 2 has replaced these two, with a Neo4j of then. */

@@ -8,6 +8,7 @@
 #include "node-agent/backup/unpack.h"
 #include "node-agent/upgrade/install.h"
 #include "pack.h"
+#include "below.h"
 #include "tap.h"
 #include "util.h"
 
@@ -27,23 +28,12 @@ static const char after[] = CONF(ID, "pi1", "3.5.0", "3.x-ha");
 
 static void put(const char *path, const char *text)
 {
-	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
-	_cleanup_free_ char *dir = xstrndup(whole, (size_t)(strrchr(whole, '/') - whole));
-	struct err e;
-
-	if (io_mkdir_p(dir, 0755, &e) < 0 ||
-		io_write_atomic(whole, text, strlen(text), 0755, &e) < 0)
-		exit(1);
+	put_below(root, path, text, 0755);
 }
 
 static const char *get(const char *path)
 {
-	static struct buf text;
-	_cleanup_free_ char *whole = xasprintf("%s%s", root, path);
-	struct err e;
-
-	buf_free(&text);
-	return io_read_file(whole, 10000, &text, &e) < 0 ? "-" : buf_str(&text);
+	return get_below(root, path);
 }
 
 /* What came, and then it is installed. program "": its folder is empty; NULL: no folder. */

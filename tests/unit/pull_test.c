@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include "io.h"
 #include "node-agent/apply/apply.h"
+#include "no_helper.h"
 #include "tap.h"
 #include "util.h"
 
@@ -73,27 +74,6 @@ const char *quorum_offer_obstacle(const struct quorum *q)
 {
 	(void)q;
 	return NULL;
-}
-
-void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
-{
-	(void)c;
-	(void)l;
-	(void)path;
-}
-
-void helper_client_cancel(struct helper_client *c)
-{
-	(void)c;
-}
-
-void helper_ask(
-	struct helper_client *c, const struct helper_request *r, helper_done_fn *fn, void *arg)
-{
-	(void)c;
-	(void)r;
-	(void)fn;
-	(void)arg;
 }
 
 /* Whether it takes one when the last try was that long ago. */

@@ -12,29 +12,9 @@
 #include "io.h"
 #include "node-agent/store_at_rest.h"
 #include "node-agent/upgrade/install.h"
+#include "no_helper.h"
 #include "tap.h"
 #include "util.h"
-
-void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
-{
-	(void)c;
-	(void)l;
-	(void)path;
-}
-
-void helper_client_cancel(struct helper_client *c)
-{
-	(void)c;
-}
-
-void helper_ask(
-	struct helper_client *c, const struct helper_request *r, helper_done_fn *fn, void *arg)
-{
-	(void)c;
-	(void)r;
-	(void)fn;
-	(void)arg;
-}
 
 bool voter_was_last_master(const struct voter *v)
 {

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef BRAMBLE_TEST_NO_HELPER_H
+#define BRAMBLE_TEST_NO_HELPER_H
+
+#include "node-agent/helper/helper_client.h"
+
+/* In place of helper_client.c: a helper that is asked, and never answers. */
+void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
+{
+	(void)c;
+	(void)l;
+	(void)path;
+}
+
+void helper_client_cancel(struct helper_client *c)
+{
+	(void)c;
+}
+
+void helper_ask(
+	struct helper_client *c, const struct helper_request *r, helper_done_fn *fn, void *arg)
+{
+	(void)c;
+	(void)r;
+	(void)fn;
+	(void)arg;
+}
+
+#endif
