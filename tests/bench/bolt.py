@@ -55,7 +55,7 @@ class Connection:
 
 class Haproxy:
     def __init__(self, target):
-        self.port, = cluster.free_ports(1)
+        self.port = cluster.free_port()
         self.dir = tempfile.mkdtemp()
         conf = os.path.join(self.dir, "haproxy.cfg")
         with open(conf, "w") as f:

@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
+import sys
 import tarfile
 import tempfile
 import time
 import urllib.error
 import urllib.request
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from free_port import free_port  # noqa: E402 (its folder comes first)
 
 BUILD = os.environ.get("BRAMBLE_BUILD", "build")
 CACHE = os.environ.get("BRAMBLE_CACHE") or os.path.join(
@@ -41,14 +44,6 @@ dbms.backup.enabled=false
 dbms.security.ha_status_auth_enabled=false
 dbms.jvm.additional=-XX:TieredStopAtLevel=1
 """
-
-
-def free_ports(n):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 class Node:
@@ -118,15 +113,19 @@ class Cluster:
         os.unlink(os.path.join(home, "lib"))
 
     def lay_out(self, n):
-        ports = [dict(zip(("http", "bolt", "cluster", "data"), free_ports(4))) for _ in range(n)]
+        ports = [{name: free_port() for name in ("http", "bolt", "cluster", "data")} for _ in range(n)]
         hosts = ",".join(f"127.0.0.1:{p['cluster']}" for p in ports)
         for i, p in enumerate(ports):
             self.nodes.append(Node(self.root, i + 1, CONF.format(id=i + 1, hosts=hosts, **p), p))
 
     def __enter__(self):
-        for node in self.nodes:
-            node.start()
-        self.wait()
+        try:
+            for node in self.nodes:
+                node.start()
+            self.wait()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
         return self
 
     def __exit__(self, *exc):
@@ -159,7 +158,7 @@ class Proxy:
 
     def __init__(self, nodes, bolt="maxconn = 100", members="hold_ms = 45000", limits="", ready=True):
         self.ready = ready
-        self.http, self.bolt, self.stats = free_ports(3)
+        self.http, self.bolt, self.stats = free_port(), free_port(), free_port()
         self.dir = tempfile.TemporaryDirectory(prefix="bramble-proxy.")
         password = os.path.join(self.dir.name, "password")
         with open(os.open(password, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:

@@ -11,7 +11,9 @@ import tempfile
 import time
 import urllib.request
 
-from fake_member import FakeMember, Reader
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+from fake_member import FakeMember, Reader  # noqa: E402 (its folder may come first)
+from free_port import free_port  # noqa: E402
 
 PROXY = os.environ.get("BRAMBLE_PROXY") or os.environ.get("BRAMBLE_BUILD", "build") + "/bramble-proxy"
 PATIENCE_S = 60  # how long anything may take before a test fails; it never decides one
@@ -43,19 +45,6 @@ def eventually(check, text=None):
             pass
         time.sleep(0.02)
     return ok(False, text) if text else False
-
-
-given = set()
-
-
-def free_port():
-    """Never the same twice: one that is free again may be somebody's all the same."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as s:
-            port = s.getsockname()[1]
-        if port not in given:
-            given.add(port)
-            return port
 
 
 class Answer:
