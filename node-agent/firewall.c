@@ -36,14 +36,14 @@ void firewall_close(struct firewall *f)
 /* One that is gone may have left its address to one that is not. */
 void firewall_add(struct helper_firewall *want, const struct helper_host *member)
 {
-	struct helper_host *new = &want->host[want->n];
+	struct helper_host *added = &want->host[want->n];
 
 	if (!member->address.s_addr || want->n == MEMBERS_MAX)
 		return;
-	*new = *member;
-	for (struct helper_host *h = want->host; h < new; h++) {
-		if (h->address.s_addr == new->address.s_addr)
-			h->silent = new->silent = h->silent &&new->silent;
+	*added = *member;
+	for (struct helper_host *h = want->host; h < added; h++) {
+		if (h->address.s_addr == added->address.s_addr)
+			h->silent = added->silent = h->silent && added->silent;
 	}
 	want->n++;
 }

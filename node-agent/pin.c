@@ -106,20 +106,23 @@ bool pin_believe(struct pin *p)
 	return p->asks;
 }
 
+static bool is_answered(const struct pin *p, const struct pin_look *look)
+{
+	return look->alone || look->heard_ms >= p->since_ms;
+}
+
 bool pin_grace_over(const struct pin *p, const struct pin_look *look)
 {
 	if (p->believed && look->refused_ms < 0)
 		return true;
 	int64_t from = look->refused_ms > p->since_ms ? look->refused_ms : p->since_ms;
-	bool answered = look->alone || look->heard_ms >= p->since_ms;
 
-	return answered && look->now_ms - from >= wait_ms(p);
+	return is_answered(p, look) && look->now_ms - from >= wait_ms(p);
 }
 
 static int stay_out(const struct pin *p, const struct pin_look *look, struct err *e)
 {
 	bool own = strcmp(p->own, p->pinned) == 0;
-	bool answered = look->heard_ms >= p->since_ms;
 	bool alive = look->refused_ms >= 0 && look->now_ms - look->refused_ms < PIN_RECENT_MS;
 
 	if (own && alive)
@@ -132,13 +135,10 @@ static int stay_out(const struct pin *p, const struct pin_look *look, struct err
 	if (alive)
 		return err_set(e, "this card is a copy: it is pinned to the Pi %s, which is alive",
 			p->pinned);
-	return err_set(e,
-		answered ? "this card was pinned to the Pi %s: waits until that has been silent "
-			   "for %d s"
-			 : "this card was pinned to the Pi %s: no other member has answered that "
-			   "it is "
-			   "silent, for %d s",
-		p->pinned, PIN_GRACE_MS / 1000);
+	const char *why = is_answered(p, look) ? "waits until that has been silent"
+					       : "no other member has answered that it is silent,";
+	return err_set(e, "this card was pinned to the Pi %s: %s for %d s", p->pinned, why,
+		PIN_GRACE_MS / 1000);
 }
 
 int pin_check(struct pin *p, const char *dir, const struct pin_look *look, struct err *e)

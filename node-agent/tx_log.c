@@ -38,9 +38,14 @@ static bool is_start(uint8_t next)
 	return next >= VERSION_LEAST || next == 0;
 }
 
+static bool is_entry(const uint8_t *p, uint8_t type)
+{
+	return p[0] >= VERSION_LEAST && p[1] == type;
+}
+
 static bool is_commit(const uint8_t *p, const struct tx_range *range)
 {
-	return p[0] >= VERSION_LEAST && p[1] == COMMIT_TYPE && be64(p + 2) > range->above &&
+	return is_entry(p, COMMIT_TYPE) && be64(p + 2) > range->above &&
 	       be64(p + 2) <= range->most && be64(p + 10) <= TIME_MOST;
 }
 
@@ -60,7 +65,7 @@ static bool is_idle(const uint8_t *p, size_t n)
 {
 	size_t i = 0;
 
-	while (i + COMMIT <= n && p[i] >= VERSION_LEAST && p[i + 1] == CHECKPOINT_TYPE)
+	while (i + COMMIT <= n && is_entry(p + i, CHECKPOINT_TYPE))
 		i += COMMIT;
 	while (i < n && p[i] == 0)
 		i++;
@@ -70,7 +75,7 @@ static bool is_idle(const uint8_t *p, size_t n)
 bool tx_log_ends(const uint8_t *p, size_t n, uint64_t last)
 {
 	for (size_t i = 0; i + COMMIT <= n; i++) {
-		if (p[i] >= VERSION_LEAST && p[i + 1] == COMMIT_TYPE && be64(p + i + 2) == last &&
+		if (is_entry(p + i, COMMIT_TYPE) && be64(p + i + 2) == last &&
 			is_idle(p + i + COMMIT, n - i - COMMIT))
 			return true;
 	}

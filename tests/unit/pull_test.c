@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include "io.h"
 #include "node-agent/apply/apply.h"
-#include "no_helper.h"
+#include "fake_helper.h"
 #include "tap.h"
 #include "util.h"
 

@@ -12,7 +12,7 @@
 #include "io.h"
 #include "node-agent/store_at_rest.h"
 #include "node-agent/upgrade/install.h"
-#include "no_helper.h"
+#include "fake_helper.h"
 #include "tap.h"
 #include "util.h"
 

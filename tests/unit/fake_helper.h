@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef BRAMBLE_TEST_NO_HELPER_H
-#define BRAMBLE_TEST_NO_HELPER_H
+#ifndef BRAMBLE_TEST_FAKE_HELPER_H
+#define BRAMBLE_TEST_FAKE_HELPER_H
 
 #include "node-agent/helper/helper_client.h"
 
-/* In place of helper_client.c: a helper that is asked, and never answers. */
+/* In place of helper_client.c: what a helper does that is asked; NULL: it never answers. */
+static void (*on_helper_asked)(helper_done_fn *fn, void *arg);
+
 void helper_client_init(struct helper_client *c, struct loop *l, const char *path)
 {
 	(void)c;
@@ -22,8 +24,8 @@ void helper_ask(
 {
 	(void)c;
 	(void)r;
-	(void)fn;
-	(void)arg;
+	if (on_helper_asked)
+		on_helper_asked(fn, arg);
 }
 
 #endif
