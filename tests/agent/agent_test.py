@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ SECRET = "5a" * 32
 # Addresses of this run's own, so that two runs at once do not meet.
 NET = "127.%d.%d" % (64 + os.getpid() % 128, os.getpid() // 128 % 256)
 DEADLINE = 30
+LOG = "neo4j/data/databases/graph.db/neostore.transaction.db.0"
 FIRST = "waits for all members, as it is the first time"
 
 count = failed = 0
@@ -77,8 +79,9 @@ class MockNeo4j:
     """Answers the role and, for the password, the HA bean on a node's address, port 7474."""
     all = []
 
-    def __init__(self, address, number):
-        self.role, self.tx, self.connections, self.id = "UNKNOWN", 1, [], number
+    def __init__(self, address, number, log, tx):
+        self.log, self.tx = log, tx
+        self.role, self.connections, self.id = "UNKNOWN", [], number
         self.password, self.refused, self.asked = PASSWORD, 0, 0
         self.writes, self.errors = [], []
         mock = self
@@ -261,8 +264,7 @@ class Node:
 
     def neo4j_up(self, role):
         if not self.mock:
-            self.mock = MockNeo4j(self.address, self.id)
-            self.mock.tx = self.tx
+            self.mock = MockNeo4j(self.address, self.id, os.path.join(self.store, LOG), self.tx)
         self.mock.role = role
 
     def neo4j_ends(self):
@@ -682,7 +684,7 @@ def scenario(top, name, role4=False):
 
 def show_logs(nodes):
     for n in nodes:
-        for line in n.read("log").splitlines()[-15:]:
+        for line in n.read("log").splitlines()[-40:]:
             print("# %s: %s" % (n.name, line))
 
 
