@@ -138,6 +138,18 @@ class MockNeo4j:
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
+    @property
+    def tx(self):
+        return self._tx
+
+    @tx.setter
+    def tx(self, tx):
+        """In its log first, as Neo4j does: agents read that while it does not tell."""
+        self._tx = tx
+        os.makedirs(os.path.dirname(self.log), exist_ok=True)
+        with open(os.open(self.log, os.O_WRONLY | os.O_CREAT, 0o644), "wb") as f:
+            f.write(struct.pack(">QQ", 6 << 56, tx))
+
     def wanted(self):
         return "Basic " + base64.b64encode(b"neo4j:" + self.password.encode()).decode()
 
