@@ -102,6 +102,32 @@ static const char *why_not(const struct apply *a, const struct generation *g)
 	return NULL;
 }
 
+/* Who has one of that number whole, which is soon here, too; NULL: nobody that is heard. */
+static const char *has_number(const struct apply *a, uint64_t number)
+{
+	for (size_t i = 0; i < a->peers->n; i++) {
+		const struct peer *p = &a->peers->peer[i];
+		if (peer_present(p) && p->last.word.stored == number)
+			return p->member->name;
+	}
+	return NULL;
+}
+
+/*
+ * Agents compare numbers: one that another member has may be another list, and is taken only once
+ * its bytes are here to compare with.
+ */
+static int check_offer(
+	const struct apply *a, const struct generation *g, const struct buf *sealed, struct err *e)
+{
+	const char *other = shelf_has(&a->shelf, g->number) ? NULL : has_number(a, g->number);
+
+	if (!other)
+		return shelf_check_number(&a->shelf, g->number, sealed, e);
+	return err_code(e, EXIT_BUSY, "%s has a generation %llu already; apply again", other,
+		(unsigned long long)g->number);
+}
+
 static void keep_offer(struct call *c, struct generation *g)
 {
 	struct apply *a = apply_of(c);
@@ -116,8 +142,9 @@ static void keep_offer(struct call *c, struct generation *g)
 	_cleanup_json_ json_t *missing = shelf_missing(&a->shelf, g, MISSING_MAX);
 	bool whole = json_array_size(missing) == 0;
 	/* Before what is missing comes; and again, for a pull may have kept one meanwhile. */
-	int rc = whole ? shelf_keep(&a->shelf, g, &in->sealed, &e)
-		       : shelf_check_number(&a->shelf, g->number, &in->sealed, &e);
+	int rc = check_offer(a, g, &in->sealed, &e);
+	if (rc == 0 && whole)
+		rc = shelf_keep(&a->shelf, g, &in->sealed, &e);
 	if (rc < 0) {
 		call_fail(c, e.code == EXIT_BUSY ? CALL_BUSY : CALL_REFUSED, "%s", e.msg);
 		return;

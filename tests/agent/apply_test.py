@@ -466,30 +466,61 @@ def test_newer_card(pc, nodes):
        "the others keep theirs")
 
 
+def stopped_before_it_gives(pc):
+    """An apply that has chosen its number and waits."""
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    for line in p.stdout:
+        if "renders generation" in line:
+            p.send_signal(signal.SIGSTOP)
+            break
+    return p
+
+
+def is_refused(p, words):
+    p.send_signal(signal.SIGCONT)
+    text = p.communicate(timeout=240)[0]
+    ok(p.returncode == 5 and words in text and "runs it" not in text,
+       "the second is refused: " + "".join(line for line in text.splitlines() if "already" in line))
+
+
 def test_two_pcs(pc, nodes):
     """Both have asked which number is the next one; one gives its list, then the other one."""
     lines = 'neo4j_settings = { "dbms.transaction.timeout=78s" }'
     other = pc.copy()
     pc.write(nodes, lines, "first")
     other.write(nodes, lines, "second")
-    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=other.dir, text=True,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for line in p.stdout:
-        if "renders generation" in line:
-            p.send_signal(signal.SIGSTOP)
-            break
+    p = stopped_before_it_gives(other)
     code, text = pc.run("apply", "c.conf")
     ok(code == 0, "of two PCs that chose one number the first takes all over: " + text.splitlines()[-1])
-    p.send_signal(signal.SIGCONT)
-    text = p.communicate(timeout=240)[0]
-    ok(p.returncode == 5 and "is here already" in text and "runs it" not in text,
-       "the second is refused: " + "".join(line for line in text.splitlines() if "already" in line))
+    is_refused(p, "is here already")
     ok(all(n.read("etc/motd.d/garden").startswith("first") for n in nodes), "and nothing of it is anywhere")
 
 
-def test_half_way(pc, nodes):
-    """The PC gives it to one node and is gone."""
-    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=79s" }', "five")
+def test_two_nodes(pc, nodes):
+    """The same, to two nodes, the second of which has only heard of the first's list."""
+    lines = 'neo4j_settings = { "dbms.transaction.timeout=80s" }'
+    other = pc.copy()
+    pc.write(nodes, lines, "left")
+    other.write(nodes[::-1], lines, "right")
+    p = stopped_before_it_gives(other)
+    secrets = [os.path.join(n.root, "etc/bramble/cluster.secret") for n in nodes[1:]]
+    for secret in secrets:  # which those who fetch it need
+        os.rename(secret, secret + ".away")
+    give_to_one(pc)
+    ok(wait_for(lambda: all("cluster.secret: No such file" in n.read("log") for n in nodes[1:3])),
+       "the others hear of a list that they cannot get")
+    is_refused(p, "pi1 has a generation")
+    for secret in secrets:
+        os.rename(secret + ".away", secret)
+    ok(wait_for(lambda: all("timeout=80s" in n.conf() for n in nodes[:3]), 90) and settled(nodes),
+       "they get it when they can")
+    ok(wait_for(lambda: all(n.read("etc/motd.d/garden").startswith("left") for n in nodes)),
+       "and nothing of the second")
+
+
+def give_to_one(pc):
+    """And is gone."""
     p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
@@ -497,6 +528,12 @@ def test_half_way(pc, nodes):
             break
     p.kill()
     p.wait()
+
+
+def test_half_way(pc, nodes):
+    """The PC gives it to one node and is gone."""
+    pc.write(nodes, 'neo4j_settings = { "dbms.transaction.timeout=79s" }', "five")
+    give_to_one(pc)
     ok(wait_for(lambda: all("timeout=79s" in n.conf() for n in nodes[:3]), 90),
        "a PC that leaves when one node has it stops nothing")
     ok(settled(nodes), "all serve")
@@ -589,6 +626,7 @@ def life(top):
         test_old_card(pc, nodes, old)
         test_newer_card(pc, nodes)
         test_two_pcs(pc, nodes)
+        test_two_nodes(pc, nodes)
         test_half_way(pc, nodes)
         test_refused(pc, nodes)
         test_members(pc, nodes)

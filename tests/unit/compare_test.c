@@ -57,6 +57,11 @@ void call_data(struct call *c, const void *p, size_t n)
 	(void)n;
 }
 
+bool peer_present(const struct peer *p)
+{
+	return p->heard_ms >= 0;
+}
+
 void apply_look_again(struct apply *a)
 {
 	(void)a;
