@@ -4,9 +4,9 @@
 
 static int64_t patience_ms(const struct wedge *w)
 {
-	int64_t ms = (int64_t)WEDGE_MS << (w->times < 3 ? w->times : 3);
+	unsigned doubled = w->times > 1 ? w->times - 1 : 0;
 
-	return ms < WEDGE_MAX_MS ? ms : WEDGE_MAX_MS;
+	return doubled < 3 ? (int64_t)WEDGE_MS << doubled : WEDGE_MAX_MS;
 }
 
 static bool has_moved(uint64_t from, uint64_t to)

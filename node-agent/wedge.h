@@ -11,7 +11,9 @@
  * waiting is all that can be done; this is for the one that hangs while the others have one. It is
  * ended, to be started again, when for a while it has neither become master or slave nor got
  * anywhere: it did not copy the store, for the space taken stayed the same, and it did not recover
- * it, for it computed nothing. Whatever wedged it may last, so each time it gets longer. Pure.
+ * it, for it computed nothing. Whatever wedged it may last, so from the third time on it gets
+ * longer; not the second time, for one that was frozen as master hung when it woke, and once more
+ * when it was to put its store aside. Pure.
  */
 #define WEDGE_MS 120000
 #define WEDGE_MAX_MS (8 * WEDGE_MS)

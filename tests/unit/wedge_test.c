@@ -30,6 +30,7 @@ int main(void)
 	is_int(ended_after(&w, 0, 60), 0, "and one that recovers it");
 	w = (struct wedge){0};
 	is_int(ended_after(&w, 20000, 3), 2, "one that only logs is ended after 2 minutes");
+	is_int(ended_after(&w, 0, 3), 2, "and once more");
 	is_int(ended_after(&w, 0, 3), 4, "the next time after 4");
 	is_int(ended_after(&w, 0, 3), 8, "then 8");
 	is_int(ended_after(&w, 0, 3), 16, "16");
