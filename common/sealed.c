@@ -66,17 +66,19 @@ static void add_hello(const struct sealed *s, const uint8_t tag[TAG_SIZE], struc
 	buf_add(out, tag, TAG_SIZE);
 }
 
-void sealed_begin(struct sealed *s, enum sealed_side side, const struct sealed_key *keys,
-	size_t nkeys, struct buf *out)
+void sealed_begin(struct sealed *s, const struct sealed_key *key, struct buf *out)
 {
 	uint8_t tag[TAG_SIZE];
 
-	*s = (struct sealed){.side = side, .keys = keys, .nkeys = nkeys};
-	if (side == SEALED_SERVER)
-		return;
+	*s = (struct sealed){.side = SEALED_CLIENT, .key = key};
 	crypto_kx_keypair(s->public_key, s->secret_key);
-	client_tag(&s->keys[0], s->public_key, tag);
+	client_tag(key, s->public_key, tag);
 	add_hello(s, tag, out);
+}
+
+void sealed_accept(struct sealed *s, const struct sealed_keys *keys)
+{
+	*s = (struct sealed){.side = SEALED_SERVER, .keys = keys};
 }
 
 void sealed_end(struct sealed *s)
@@ -124,14 +126,15 @@ static int answer_client(
 {
 	uint8_t want[TAG_SIZE];
 
-	for (size_t i = 0; i < s->nkeys; i++) {
-		client_tag(&s->keys[i], theirs, want);
+	for (size_t i = 0; i < s->keys->n; i++) {
+		const struct sealed_key *key = &s->keys->key[i];
+		client_tag(key, theirs, want);
 		if (sodium_memcmp(want, tag, TAG_SIZE) != 0)
 			continue;
 		crypto_kx_keypair(s->public_key, s->secret_key);
-		server_tag(&s->keys[i], theirs, s->public_key, want);
+		server_tag(key, theirs, s->public_key, want);
 		add_hello(s, want, out);
-		if (open_streams(s, &s->keys[i], theirs, out) == 0)
+		if (open_streams(s, key, theirs, out) == 0)
 			return 0;
 		return err_set(e, "not a public key");
 	}
@@ -143,10 +146,10 @@ static int check_server(
 {
 	uint8_t want[TAG_SIZE];
 
-	server_tag(&s->keys[0], s->public_key, theirs, want);
+	server_tag(s->key, s->public_key, theirs, want);
 	if (sodium_memcmp(want, tag, TAG_SIZE) != 0)
 		return err_set(e, "another secret");
-	if (open_streams(s, &s->keys[0], theirs, out) < 0)
+	if (open_streams(s, s->key, theirs, out) < 0)
 		return err_set(e, "not a public key");
 	return 0;
 }

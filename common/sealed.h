@@ -37,6 +37,12 @@ struct sealed_key {
 	uint8_t bytes[32];
 };
 
+/* Those a server may be asked with, one object with their number: who changes them changes both. */
+struct sealed_keys {
+	size_t n;
+	struct sealed_key key[SEALED_KEYS_MAX];
+};
+
 enum sealed_side {
 	SEALED_CLIENT,
 	SEALED_SERVER,
@@ -53,8 +59,8 @@ struct sealed {
 	enum sealed_side side;
 	enum sealed_phase phase;
 	bool proven; /* a message has opened: the other side has the secret, and is there now */
-	const struct sealed_key *keys; /* the client has one */
-	size_t nkeys;
+	const struct sealed_key *key;   /* the client's */
+	const struct sealed_keys *keys; /* the server's */
 	uint8_t public_key[crypto_kx_PUBLICKEYBYTES], secret_key[crypto_kx_SECRETKEYBYTES];
 	uint8_t rx_key[crypto_kx_SESSIONKEYBYTES];
 	crypto_secretstream_xchacha20poly1305_state rx, tx;
@@ -63,9 +69,11 @@ struct sealed {
 void sealed_key_derive(struct sealed_key *k, const uint8_t secret[SEALED_SECRET],
 	const uint8_t cluster_id[SEALED_CLUSTER_ID]);
 
-/* keys must outlive s. A client's hello goes to out; a server has nothing to say yet. */
-void sealed_begin(struct sealed *s, enum sealed_side side, const struct sealed_key *keys,
-	size_t nkeys, struct buf *out);
+/* As client; its hello goes to out. key must outlive s. */
+void sealed_begin(struct sealed *s, const struct sealed_key *key, struct buf *out);
+/* As server, which has nothing to say yet; keys must outlive s, and count as they are when the
+ * client's hello comes. */
+void sealed_accept(struct sealed *s, const struct sealed_keys *keys);
 void sealed_end(struct sealed *s); /* wipes the keys */
 
 /*

@@ -2,10 +2,16 @@
 #include <string.h>
 #include "talk.h"
 
-void talk_begin(struct talk *t, enum sealed_side side, const struct sealed_key *keys, size_t nkeys)
+void talk_begin(struct talk *t, const struct sealed_key *key)
 {
 	*t = (struct talk){0};
-	sealed_begin(&t->sealed, side, keys, nkeys, &t->out);
+	sealed_begin(&t->sealed, key, &t->out);
+}
+
+void talk_accept(struct talk *t, const struct sealed_keys *keys)
+{
+	*t = (struct talk){0};
+	sealed_accept(&t->sealed, keys);
 }
 
 void talk_end(struct talk *t)

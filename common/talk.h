@@ -35,8 +35,9 @@ struct talk_word {
 	size_t n;
 };
 
-/* keys must outlive t. */
-void talk_begin(struct talk *t, enum sealed_side side, const struct sealed_key *keys, size_t nkeys);
+/* As client and as server, see sealed.h; the keys must outlive t. */
+void talk_begin(struct talk *t, const struct sealed_key *key);
+void talk_accept(struct talk *t, const struct sealed_keys *keys);
 void talk_end(struct talk *t);
 
 /* Where to put what comes, and at most how much; 0: out of memory. */

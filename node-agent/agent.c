@@ -695,7 +695,7 @@ static int open_control(
 	apply_open(&a->apply);
 	a->verbs.apply = &a->apply;
 	peers_set_keys(&a->peers, keys->hello, keys->n);
-	return verbs_open(&a->verbs, o->peer, keys->control, keys->n, e);
+	return verbs_open(&a->verbs, o->peer, &keys->control, e);
 }
 
 static int open_agent(struct agent *a, const struct agent_options *o, struct err *e)

@@ -36,7 +36,7 @@ static int open_line(
 	errno = net_error(l->fd);
 	if (errno)
 		return err_errno(e, "cannot be reached");
-	talk_begin(&l->talk, SEALED_CLIENT, key, 1);
+	talk_begin(&l->talk, key);
 	while (!is_open(l)) {
 		if (talk_line_send(l, WAIT_MS) < 0)
 			return err_errno(e, "cannot be told anything");

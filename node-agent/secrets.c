@@ -128,10 +128,10 @@ int keys_load(const char *root, const struct identity *id, struct keys *k, struc
 
 	if (secrets_load(root, &s, e) < 0)
 		return -1;
-	k->n = s.n;
+	k->n = k->control.n = s.n;
 	for (size_t i = 0; i < s.n; i++) {
 		hello_key_derive(&k->hello[i], s.bytes[i], id->cluster_id);
-		sealed_key_derive(&k->control[i], s.bytes[i], id->cluster_id);
+		sealed_key_derive(&k->control.key[i], s.bytes[i], id->cluster_id);
 	}
 	return 0;
 }

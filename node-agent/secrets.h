@@ -12,7 +12,7 @@
  * cluster.secret has one line, or two while the cluster's secret is being changed: what is said is
  * sealed with the first, what is heard may be sealed with either.
  */
-#define SECRETS_MAX 2
+#define SECRETS_MAX SEALED_KEYS_MAX
 #define SECRETS_TEXT ((2 * SECRET_SIZE + 1) * SECRETS_MAX + 1)
 
 struct secrets {
@@ -42,7 +42,7 @@ MUST_CHECK int secrets_change(
 struct keys {
 	size_t n;
 	struct hello_key hello[SECRETS_MAX];
-	struct sealed_key control[SECRETS_MAX];
+	struct sealed_keys control; /* as many */
 };
 
 MUST_CHECK int keys_load(

@@ -140,7 +140,7 @@ static int shake_hands(struct talk_line *l, const struct sealed_key *key, struct
 {
 	struct talk_word w;
 
-	talk_begin(&l->talk, SEALED_CLIENT, key, 1);
+	talk_begin(&l->talk, key);
 	while (l->talk.sealed.phase == SEALED_WAITS_FOR_HELLO ||
 		l->talk.sealed.phase == SEALED_WAITS_FOR_HEADER) {
 		if (talk_line_send(l, WORD_MS) < 0)

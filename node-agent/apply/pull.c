@@ -19,7 +19,7 @@ struct pull {
 static int ask(
 	const struct pull *p, json_t *request, member_data_fn *data, void *arg, struct err *e)
 {
-	return member_ask(p->o->from, p->keys.control, request, data, arg, e);
+	return member_ask(p->o->from, p->keys.control.key, request, data, arg, e);
 }
 
 static int take_content(void *arg, const char *bytes, size_t n, struct err *e)

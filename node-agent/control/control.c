@@ -33,8 +33,7 @@ struct session {
 struct control {
 	struct loop_source source;
 	struct loop *loop;
-	struct sealed_key keys[SEALED_KEYS_MAX];
-	size_t nkeys;
+	struct sealed_keys keys;
 	const struct verb *const *verbs;
 	void *agent;
 	uint64_t accepted;
@@ -366,13 +365,13 @@ static void control_ready(struct loop_source *source, uint32_t events)
 	}
 	(void)steal_fd(&fd);
 	s->control = c;
-	talk_begin(&s->talk, SEALED_SERVER, c->keys, c->nkeys);
+	talk_accept(&s->talk, &c->keys);
 }
 
 /* --- the whole */
 
-struct control *control_open(struct loop *l, const char *listen, const struct sealed_key *keys,
-	size_t nkeys, const struct verb *const *verbs, void *agent, struct err *e)
+struct control *control_open(struct loop *l, const char *listen, const struct sealed_keys *keys,
+	const struct verb *const *verbs, void *agent, struct err *e)
 {
 	_cleanup_close_ int fd = net_listen(listen, e);
 	if (fd < 0)
@@ -386,7 +385,7 @@ struct control *control_open(struct loop *l, const char *listen, const struct se
 		.loop = l,
 		.verbs = verbs,
 		.agent = agent};
-	control_set_keys(c, keys, nkeys);
+	c->keys = *keys;
 	if (loop_add(l, &c->source) < 0) {
 		err_errno(e, "%s", listen);
 		return NULL;
@@ -405,15 +404,19 @@ void control_close(struct control *c)
 	}
 	loop_del(&c->source);
 	close(c->source.fd);
-	sodium_memzero(c->keys, sizeof(c->keys));
+	sodium_memzero(&c->keys, sizeof(c->keys));
 	free(c);
 }
 
-void control_set_keys(struct control *c, const struct sealed_key *keys, size_t nkeys)
+void control_set_keys(struct control *c, const struct sealed_keys *keys)
 {
-	sodium_memzero(c->keys, sizeof(c->keys));
-	c->nkeys = nkeys < SEALED_KEYS_MAX ? nkeys : SEALED_KEYS_MAX;
-	memcpy(c->keys, keys, c->nkeys * sizeof(*keys));
+	c->keys = *keys;
+	/* It may have shaken hands with one that counts no more, and keep its request for later. */
+	for (size_t i = 0; i < CONTROL_SESSIONS; i++) {
+		struct session *s = &c->sessions[i];
+		if (s->control && s->state == SESSION_NEW)
+			session_close(s);
+	}
 }
 
 void control_step(struct control *c)

@@ -31,12 +31,12 @@ struct control;
 
 /* keys are copied; verbs and what they get as c->agent must outlive it. */
 MUST_CHECK struct control *control_open(struct loop *l, const char *listen,
-	const struct sealed_key *keys, size_t nkeys, const struct verb *const *verbs, void *agent,
+	const struct sealed_keys *keys, const struct verb *const *verbs, void *agent,
 	struct err *e);
 void control_close(struct control *c);
 
-/* From now on these keys count, for new sessions. */
-void control_set_keys(struct control *c, const struct sealed_key *keys, size_t nkeys);
+/* From now on these keys count, for every request: who has made none yet is hung up on. */
+void control_set_keys(struct control *c, const struct sealed_keys *keys);
 
 /* Every round of the agent: lets the calls under way look again. */
 void control_step(struct control *c);

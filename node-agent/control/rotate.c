@@ -22,7 +22,7 @@ static void take_keys(struct call *c)
 		return;
 	}
 	peers_set_keys(v->peers, keys.hello, keys.n);
-	control_set_keys(v->control, keys.control, keys.n);
+	control_set_keys(v->control, &keys.control);
 	call_done(c, NULL);
 }
 

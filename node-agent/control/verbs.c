@@ -309,11 +309,10 @@ const struct verb *const all_verbs[] = {
 	NULL,
 };
 
-int verbs_open(struct verbs *v, const char *listen, const struct sealed_key *keys, size_t nkeys,
-	struct err *e)
+int verbs_open(struct verbs *v, const char *listen, const struct sealed_keys *keys, struct err *e)
 {
 	helper_client_init(&v->ender, v->loop, v->helper);
-	v->control = control_open(v->loop, listen, keys, nkeys, all_verbs, v, e);
+	v->control = control_open(v->loop, listen, keys, all_verbs, v, e);
 	return v->control ? 0 : -1;
 }
 

@@ -48,8 +48,8 @@ struct verbs {
 
 extern const struct verb *const all_verbs[]; /* up to NULL */
 
-MUST_CHECK int verbs_open(struct verbs *v, const char *listen, const struct sealed_key *keys,
-	size_t nkeys, struct err *e);
+MUST_CHECK int verbs_open(
+	struct verbs *v, const char *listen, const struct sealed_keys *keys, struct err *e);
 void verbs_close(struct verbs *v);
 
 /*

@@ -13,7 +13,7 @@ int users_pull(const struct agent_options *o, struct err *e)
 
 	if (identity_load_root(o->root, &id, e) < 0 || keys_load(o->root, &id, &keys, e) < 0)
 		return -1;
-	if (member_ask(o->from, keys.control, json_pack("{s:s}", "verb", USERS_VERB),
+	if (member_ask(o->from, keys.control.key, json_pack("{s:s}", "verb", USERS_VERB),
 		    member_collect, &text, e) < 0)
 		return -1;
 	return io_write_full(STDOUT_FILENO, buf_str(&all), all.len) < 0

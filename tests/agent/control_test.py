@@ -175,6 +175,16 @@ def test_switchover(pc, pi1, pi2, pi3):
     ok(code == 0 and "pi3: is master in place of pi1" in text, "pi3 is master: " + repr(text))
 
 
+def is_hung_up(s):
+    s.settimeout(1)
+    try:
+        return s.recv(1) == b""
+    except TimeoutError:
+        return False
+    finally:
+        s.close()
+
+
 def test_rotate(top, pc, nodes):
     pi1, pi2, pi3 = nodes
 
@@ -195,7 +205,9 @@ def test_rotate(top, pc, nodes):
     ok(code == 1 and "all nodes are there" in text, "not without pi2: " + text.strip())
     pi2.start()
     ok(wait_for(lambda: pi2.state() == pi3.state() == "serving"), "both are back")
+    silent = socket.create_connection((pi2.address, 7471), 5)  # by the keys of before
     code, text = pc.run("rotate")
+    ok(is_hung_up(silent), "who had said nothing yet is hung up on")
     ok(code == 0 and "new secret" in text, "the next try goes on: " + text.strip().split("\n")[-1])
     ok(all(lines(n) == [new] for n in nodes) and new != SECRET, "all have the one that was begun")
     ok(all(os.stat(os.path.join(n.root, "etc/bramble/cluster.secret")).st_mode & 0o777 == 0o600

@@ -63,10 +63,10 @@ void call_fail(struct call *c, enum call_code code, const char *fmt, ...)
 	free(text);
 }
 
-struct control *control_open(struct loop *l, const char *listen, const struct sealed_key *keys,
-	size_t nkeys, const struct verb *const *verbs, void *agent, struct err *e)
+struct control *control_open(struct loop *l, const char *listen, const struct sealed_keys *keys,
+	const struct verb *const *verbs, void *agent, struct err *e)
 {
-	(void)l, (void)listen, (void)keys, (void)nkeys, (void)verbs, (void)agent, (void)e;
+	(void)l, (void)listen, (void)keys, (void)verbs, (void)agent, (void)e;
 	return NULL;
 }
 
@@ -80,9 +80,9 @@ void control_step(struct control *c)
 	(void)c;
 }
 
-void control_set_keys(struct control *c, const struct sealed_key *keys, size_t nkeys)
+void control_set_keys(struct control *c, const struct sealed_keys *keys)
 {
-	(void)c, (void)keys, (void)nkeys;
+	(void)c, (void)keys;
 }
 
 /* --- what the helper's client does */
@@ -161,13 +161,13 @@ static void serve(struct verbs *v, const json_t *request)
 /* The bytes as one message of a client, to a server. */
 static void hear(struct verbs *v, const uint8_t *data, size_t size)
 {
-	static const struct sealed_key key = {{7}};
+	static const struct sealed_keys keys = {1, {{{7}}}};
 	struct talk pc, agent;
 	struct talk_word w;
 	struct err e;
 
-	talk_begin(&pc, SEALED_CLIENT, &key, 1);
-	talk_begin(&agent, SEALED_SERVER, &key, 1);
+	talk_begin(&pc, keys.key);
+	talk_accept(&agent, &keys);
 	buf_add(&agent.in, pc.out.data, pc.out.len);
 	buf_consume(&pc.out, pc.out.len);
 	must(talk_next(&agent, &w, &e) == 0);

@@ -30,27 +30,36 @@ static void feed(struct sealed *s, const uint8_t *data, size_t size, struct buf 
 	must(buf_ok(&in) && buf_ok(out) && buf_ok(&message));
 }
 
+static void begin(
+	struct sealed *s, enum sealed_side side, const struct sealed_keys *k, struct buf *out)
+{
+	if (side == SEALED_CLIENT)
+		sealed_begin(s, k->key, out);
+	else
+		sealed_accept(s, k);
+}
+
 static void hear_stranger(
-	enum sealed_side side, const struct sealed_key *k, const uint8_t *data, size_t size)
+	enum sealed_side side, const struct sealed_keys *k, const uint8_t *data, size_t size)
 {
 	_cleanup_buf_ struct buf out = {0};
 	struct sealed s;
 
-	sealed_begin(&s, side, k, 1, &out);
+	begin(&s, side, k, &out);
 	size_t before = out.len;
 	feed(&s, data, size, &out);
 	must(out.len == before);
 	sealed_end(&s);
 }
 
-static void hear_after_handshake(const struct sealed_key *k, const uint8_t *data, size_t size)
+static void hear_after_handshake(const struct sealed_keys *k, const uint8_t *data, size_t size)
 {
 	_cleanup_buf_ struct buf up = {0}, down = {0}, message = {0};
 	struct sealed client, server;
 	struct err e;
 
-	sealed_begin(&client, SEALED_CLIENT, k, 1, &up);
-	sealed_begin(&server, SEALED_SERVER, k, 1, &down);
+	sealed_begin(&client, k->key, &up);
+	sealed_accept(&server, k);
 	must(sealed_read(&server, &up, &down, &message, &e) == 0);
 	must(sealed_read(&client, &down, &up, &message, &e) == 0);
 	must(sealed_read(&server, &up, &down, &message, &e) == 0);
@@ -62,10 +71,10 @@ static void hear_after_handshake(const struct sealed_key *k, const uint8_t *data
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct sealed_key k;
+	struct sealed_keys k = {.n = 1};
 
 	must(sodium_init() >= 0);
-	sealed_key_derive(&k, secret, cluster);
+	sealed_key_derive(k.key, secret, cluster);
 	hear_stranger(SEALED_SERVER, &k, data, size);
 	hear_stranger(SEALED_CLIENT, &k, data, size);
 	hear_after_handshake(&k, data, size);

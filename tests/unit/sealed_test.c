@@ -7,7 +7,8 @@ static const uint8_t secret[32] = {1}, other_secret[32] = {2}, cluster[16] = {3}
 
 /* Both ends of a connection; what one writes the other reads when it is carried over. */
 struct ends {
-	struct sealed_key client_key, server_keys[2];
+	struct sealed_key client_key;
+	struct sealed_keys server_keys;
 	struct sealed client, server;
 	struct buf to_server, to_client, message;
 	struct err e;
@@ -15,19 +16,16 @@ struct ends {
 
 static void begin(struct ends *x)
 {
-	*x = (struct ends){0};
+	*x = (struct ends){.server_keys.n = 2};
 	sealed_key_derive(&x->client_key, secret, cluster);
-	sealed_key_derive(&x->server_keys[0], other_secret, cluster);
-	sealed_key_derive(&x->server_keys[1], secret, cluster);
+	sealed_key_derive(&x->server_keys.key[0], other_secret, cluster);
+	sealed_key_derive(&x->server_keys.key[1], secret, cluster);
 }
 
 static void connect_them(struct ends *x)
 {
-	struct buf none = {0};
-
-	sealed_begin(&x->client, SEALED_CLIENT, &x->client_key, 1, &x->to_server);
-	sealed_begin(&x->server, SEALED_SERVER, x->server_keys, 2, &none);
-	ok(none.len == 0, "a server has nothing to say by itself");
+	sealed_begin(&x->client, &x->client_key, &x->to_server);
+	sealed_accept(&x->server, &x->server_keys);
 }
 
 static void end(struct ends *x)
@@ -132,10 +130,9 @@ static void test_damage(void)
 	int bad = 0;
 
 	for (size_t i = 0; i < 52; i++) {
-		struct buf none = {0};
 		begin(&x);
-		sealed_begin(&x.client, SEALED_CLIENT, &x.client_key, 1, &x.to_server);
-		sealed_begin(&x.server, SEALED_SERVER, x.server_keys, 2, &none);
+		sealed_begin(&x.client, &x.client_key, &x.to_server);
+		sealed_accept(&x.server, &x.server_keys);
 		x.to_server.data[i] ^= 1;
 		bad += server_reads(&x) != -1 || x.to_client.len;
 		end(&x);
@@ -196,10 +193,29 @@ static void test_replay(void)
 	sealed_write(&x.client, "poweroff", 8, &x.to_server);
 	buf_add(&tape, x.to_server.data, x.to_server.len);
 	is_int(server_reads(&x), 1, "and a request comes");
-	sealed_begin(&x.server, SEALED_SERVER, x.server_keys, 2, &x.to_client);
+	sealed_accept(&x.server, &x.server_keys);
 	buf_add(&x.to_server, tape.data, tape.len);
 	is_int(server_reads(&x), -1, "which opens in no other session");
 	buf_free(&tape);
+	end(&x);
+}
+
+/* The keys change while a client has yet to say its hello; the place of one is empty now. */
+static void test_keys_change(void)
+{
+	const struct sealed_key zeros = {{0}};
+	struct ends x;
+
+	begin(&x);
+	connect_them(&x);
+	x.server_keys = (struct sealed_keys){.n = 1, .key[0] = x.server_keys.key[0]};
+	is_int(server_reads(&x), -1, "who comes with one that counts no more is a stranger");
+	end(&x);
+	begin(&x);
+	x.client_key = zeros;
+	connect_them(&x);
+	x.server_keys = (struct sealed_keys){.n = 1, .key[0] = x.server_keys.key[0]};
+	is_int(server_reads(&x), -1, "and so is who comes with zeros");
 	end(&x);
 }
 
@@ -252,6 +268,7 @@ int main(void)
 	test_damage();
 	test_order();
 	test_replay();
+	test_keys_change();
 	test_lengths();
 	test_weak_keys();
 	return done();

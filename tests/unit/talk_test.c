@@ -3,7 +3,7 @@
 #include "talk.h"
 #include "tap.h"
 
-static struct sealed_key key;
+static struct sealed_keys keys = {.n = 1};
 static struct talk pc, agent;
 static struct err e;
 
@@ -27,8 +27,8 @@ static void carry(struct talk *from, struct talk *to, size_t n)
 
 static void begin(void)
 {
-	talk_begin(&pc, SEALED_CLIENT, &key, 1);
-	talk_begin(&agent, SEALED_SERVER, &key, 1);
+	talk_begin(&pc, keys.key);
+	talk_accept(&agent, &keys);
 	carry(&pc, &agent, 7);
 	carry(&agent, &pc, 7);
 	carry(&pc, &agent, 7);
@@ -106,7 +106,7 @@ int main(void)
 
 	if (sodium_init() < 0)
 		return 1;
-	sealed_key_derive(&key, secret, cluster);
+	sealed_key_derive(keys.key, secret, cluster);
 	test_words();
 	test_refused();
 	test_too_much();
