@@ -275,6 +275,7 @@ static void take_turn(struct agent *a)
 	struct restart_look look = {
 		.turn = {.now_ms = boottime_ms(),
 			.self = identity_self(&a->id)->id,
+			.ready = a->now.state == NODE_SERVING,
 			.master = a->neo4j.role == NEO4J_MASTER,
 			.last_tx = a->neo4j.last_tx,
 			.needed = voter_majority(&a->voter),

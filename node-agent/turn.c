@@ -46,15 +46,16 @@ static bool goes_on(struct turn *t, const struct turn_look *look)
 	return w->stage >= TURN_ASKS && w->ticket == t->word.grants_ticket;
 }
 
-/* Slaves before the master, then by id. Whoever holds the turn comes before all. */
-static bool comes_before(enum turn_stage a_stage, bool a_master, unsigned a_id,
-	enum turn_stage b_stage, bool b_master, unsigned b_id)
+/* Whoever holds the turn, then whoever is not available, slaves, the master; and by id. */
+static bool comes_before(const struct turn_peer *a, const struct turn_peer *b)
 {
-	if ((a_stage == TURN_HOLDS) != (b_stage == TURN_HOLDS))
-		return a_stage == TURN_HOLDS;
-	if (a_master != b_master)
-		return b_master;
-	return a_id < b_id;
+	if ((a->word.stage == TURN_HOLDS) != (b->word.stage == TURN_HOLDS))
+		return a->word.stage == TURN_HOLDS;
+	if (a->ready != b->ready)
+		return b->ready;
+	if (a->master != b->master)
+		return b->master;
+	return a->id < b->id;
 }
 
 /* The first in the order of those present that have come that far, or NULL. */
@@ -64,9 +65,7 @@ static const struct turn_peer *first(const struct turn_look *look, enum turn_sta
 
 	for (size_t i = 0; i < look->npeers; i++) {
 		const struct turn_peer *p = &look->peers[i];
-		if (p->present && p->word.stage >= least &&
-			(!best || comes_before(p->word.stage, p->master, p->id, best->word.stage,
-					  best->master, best->id)))
+		if (p->present && p->word.stage >= least && (!best || comes_before(p, best)))
 			best = p;
 	}
 	return best;
@@ -75,8 +74,10 @@ static const struct turn_peer *first(const struct turn_look *look, enum turn_sta
 static bool is_before_me(
 	const struct turn *t, const struct turn_look *look, const struct turn_peer *p)
 {
-	return p && comes_before(p->word.stage, p->master, p->id, t->word.stage, look->master,
-			    look->self);
+	const struct turn_peer me = {
+		.id = look->self, .ready = look->ready, .master = look->master, .word = t->word};
+
+	return p && comes_before(p, &me);
 }
 
 static void grant(struct turn *t, const struct turn_look *look)

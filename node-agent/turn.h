@@ -10,7 +10,9 @@
 /*
  * Whose turn is it to restart its Neo4j? One node at a time, slaves first and the master last, each
  * only while all the others are available and caught up. Three that restarted at one moment were
- * seen to wedge (Neo4j 3.5). Pure: what the others say goes in, this node's word to them comes out.
+ * seen to wedge (Neo4j 3.5). One that is not available itself comes before all: the others would
+ * wait for it, and it may wait for what its turn brings, a configuration that is mended. Pure: what
+ * the others say goes in, this node's word to them comes out.
  *
  * Whoever wants a turn WAITS until nobody present comes before it, then ASKS. A voter grants one
  * at a time, and goes on until that one no longer asks. With the grants of a majority, and all
@@ -59,7 +61,7 @@ struct turn_peer {
 struct turn_look {
 	int64_t now_ms;
 	unsigned self;
-	bool master;
+	bool ready, master; /* itself */
 	uint64_t last_tx;
 	unsigned needed;               /* grants, this node's own included */
 	const struct turn_peer *peers; /* all other voters */

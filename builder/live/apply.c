@@ -103,8 +103,7 @@ static void drop_own_line(struct buf *hosts)
 	*hosts = shared;
 }
 
-/* What the node has there, but for what only it knows; 1: it may be shown. */
-static int get_text(const struct apply *a, const struct node *n, const char *path, struct buf *to,
+int apply_get_text(const struct apply *a, const struct node *n, const char *path, struct buf *to,
 	struct err *e)
 {
 	struct remote_listener l = {.data = remote_collect, .arg = to};
@@ -145,7 +144,7 @@ static bool is_looked_into(const char *path)
 	       strstr(path, "/conf/neo4j");
 }
 
-static const struct rendered_file *find_file(
+const struct rendered_file *apply_find_file(
 	const struct apply *a, const struct node *n, const char *path)
 {
 	const struct rendered_node *r = &a->r.nodes[n - a->remote.cluster->nodes];
@@ -170,11 +169,11 @@ static int is_change(
 {
 	_cleanup_buf_ struct buf is = {0};
 	const char *path = member(entry, "path");
-	const struct rendered_file *f = find_file(a, n, path);
+	const struct rendered_file *f = apply_find_file(a, n, path);
 
 	if (!f || strcmp(member(entry, "what"), "differs") != 0 || !is_looked_into(path))
 		return 1;
-	int shown = get_text(a, n, path, &is, e);
+	int shown = apply_get_text(a, n, path, &is, e);
 	return shown <= 0 ? (shown < 0 ? -1 : 1) : !is_same(path, &is, &f->bytes);
 }
 
@@ -268,7 +267,7 @@ int apply_plan(struct apply *a, bool sends, struct err *e)
 	if (!a->members)
 		return err_set(e, "no data node can be told");
 	apply_look_at_absent(a);
-	return check_members(a, e);
+	return apply_check_absent(a, e) < 0 ? -1 : check_members(a, e);
 }
 
 /* --- showing it */
@@ -276,7 +275,7 @@ int apply_plan(struct apply *a, bool sends, struct err *e)
 static int show_text(const struct apply *a, const struct node *n, const char *path, struct err *e)
 {
 	_cleanup_buf_ struct buf is = {0};
-	const struct rendered_file *f = find_file(a, n, path);
+	const struct rendered_file *f = apply_find_file(a, n, path);
 
 	if (!f || f->kind != GENERATION_FILE)
 		return 0;
@@ -288,7 +287,7 @@ static int show_text(const struct apply *a, const struct node *n, const char *pa
 		printf("    no text\n");
 		return 0;
 	}
-	if (get_text(a, n, path, &is, e) < 0)
+	if (apply_get_text(a, n, path, &is, e) < 0)
 		return -1;
 	diff_print(buf_str(&is), buf_str(&f->bytes), stdout);
 	return 0;

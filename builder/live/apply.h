@@ -39,6 +39,19 @@ void apply_close(struct apply *a);
 MUST_CHECK int apply_plan(struct apply *a, bool sends, struct err *e);
 /* apply_absent.c: likewise of the nodes that could not be asked, as far as the others know. */
 void apply_look_at_absent(struct apply *a);
+/*
+ * ... and what cannot change is refused here, too: one with another address in cluster.conf cannot
+ * be reached for just that. The others would take its new address for true, and its own agent end a
+ * Neo4j that runs by the old one.
+ */
+MUST_CHECK int apply_check_absent(const struct apply *a, struct err *e);
+
+/* What the node has there, but for what only it knows; 1: it may be shown. */
+MUST_CHECK int apply_get_text(const struct apply *a, const struct node *n, const char *path,
+	struct buf *to, struct err *e);
+/* NULL: it is to have none. */
+const struct rendered_file *apply_find_file(
+	const struct apply *a, const struct node *n, const char *path);
 /* Prints what would change on this node; with texts if `diff`. */
 MUST_CHECK int apply_show(struct apply *a, const struct node *n, bool diff, struct err *e);
 

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 #include "apply.h"
+#include "cmd.h"
+#include "util.h"
 
 static bool read_list(
 	const struct apply *a, const struct node *n, const char *public, struct generation *g)
@@ -47,6 +49,65 @@ static json_t *by_path(const json_t *list, const char *node)
 			json_object_set(map, path, f);
 	}
 	return map;
+}
+
+/* Of a node.conf, where bramble wrote one for it; *n: its length. */
+static const char *member_line(const char *conf, const char *name, size_t *n)
+{
+	_cleanup_free_ char *head = xasprintf("\nmember \"%s\" {", name);
+	const char *line = strstr(conf, head);
+
+	*n = line ? strcspn(line + 1, "\n") : 0;
+	return line ? line + 1 : NULL;
+}
+
+static bool line_differs(const char *is, const char *wanted, const char *name)
+{
+	size_t n, m;
+	const char *a = member_line(is, name, &n), *b = member_line(wanted, name, &m);
+
+	return a && b && (n != m || memcmp(a, b, n) != 0);
+}
+
+/* By one that is there, who knows all members; NULL: nobody tells. */
+static const struct node *ask_members(const struct apply *a, struct buf *is, struct err *e)
+{
+	const struct cluster *c = a->remote.cluster;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		if (a->nodes[i].reached && apply_get_text(a, &c->nodes[i], NODE_CONF, is, e) > 0 &&
+			is->len)
+			return &c->nodes[i];
+	}
+	return NULL;
+}
+
+int apply_check_absent(const struct apply *a, struct err *e)
+{
+	const struct cluster *c = a->remote.cluster;
+	_cleanup_buf_ struct buf is = {0};
+
+	if (a->reached == c->nnodes)
+		return 0;
+	const struct node *by = ask_members(a, &is, e);
+	const struct rendered_file *wanted = by ? apply_find_file(a, by, NODE_CONF) : NULL;
+	if (interrupted)
+		return check_interrupted(e);
+	for (size_t i = 0; wanted && i < c->nnodes; i++) {
+		const struct node *n = &c->nodes[i];
+		if (!a->nodes[i].reached &&
+			line_differs(buf_str(&is), buf_str(&wanted->bytes), n->name))
+			return err_code(e, EXIT_CONFIG,
+				"%s: cannot be reached, and has another address, other roles or "
+				"another "
+				"id in %s than in the cluster: those cannot change while a node "
+				"lives; "
+				"put them back, or build and flash its card (--keep-data) and "
+				"apply "
+				"when it is there",
+				n->name, c->path);
+	}
+	return 0;
 }
 
 void apply_look_at_absent(struct apply *a)

@@ -549,6 +549,13 @@ def test_refused(pc, nodes):
     pc.write(nodes[:1] + nodes[3:], lines, "five")
     code, text = pc.run("apply", "c.conf")
     ok(code == 3 and "one at a time" in text, "two at once do not leave: " + text.splitlines()[-1][:90])
+    for n in (nodes[1], nodes[3]):
+        was, n.address = n.address, n.address.rsplit(".", 1)[0] + ".99"
+        pc.write(nodes, lines, "five")
+        code, text = pc.run("apply", "c.conf")
+        n.address = was
+        ok(code == 3 and n.name + ": cannot be reached, and has another address" in text,
+           "nor does one get another address: " + text.splitlines()[-1][:90])
     pc.write(nodes, lines, "six")
     key = os.path.join(pc.dir, "c.state/apply.key")
     with open(key) as f:

@@ -24,6 +24,7 @@ static struct turn_look look_of_three(int64_t now_ms)
 			.last_tx = 100};
 	return (struct turn_look){.now_ms = now_ms,
 		.self = 1,
+		.ready = true,
 		.last_tx = 100,
 		.needed = 2,
 		.peers = two,
@@ -122,6 +123,18 @@ static void test_order(void)
 	turn_step(&t, &look, true);
 	is_int(t.word.stage, TURN_ASKS, "then it asks");
 	ok(t.word.ticket != ticket, "anew");
+	look.master = false;
+	two[1] = two[0];
+	two[1].id = 3;
+	two[1].name = "pi3";
+	two[1].ready = false;
+	two[1].word.stage = TURN_WAITS;
+	turn_step(&t, &look, true);
+	is_str(t.why, "pi3 comes before",
+		"one that is not available goes first, for all wait for it");
+	look.ready = false;
+	turn_step(&t, &look, true);
+	is_int(t.word.stage, TURN_ASKS, "but for one that is not either, and has a lower id");
 }
 
 static void test_voter(void)
@@ -264,6 +277,7 @@ static void live(struct world *w, unsigned id)
 	}
 	struct turn_look look = {.now_ms = w->now_ms,
 		.self = id,
+		.ready = is_ready(w, id),
 		.master = n->master,
 		.last_tx = 5,
 		.needed = w->n / 2 + 1,
