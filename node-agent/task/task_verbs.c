@@ -404,16 +404,34 @@ static const struct peer *find_ready(const struct verbs *v)
 	return NULL;
 }
 
+/* Another one whose store may be the new one, for all that is known; NULL: none. */
+static const struct peer *find_unheard(const struct verbs *v, const struct member *keeper)
+{
+	for (size_t i = 0; i < v->peers->n; i++) {
+		const struct peer *p = &v->peers->peer[i];
+		if (p->member != keeper && (p->member->roles & ROLE_DATA) &&
+			voter_votes(v->voter, p->member) && !peer_present(p))
+			return p;
+	}
+	return NULL;
+}
+
 static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
 {
 	const struct member *keeper = keeper_of(v);
 	const struct peer *ready = find_ready(v);
 	const char *name = keeper ? keeper->name : "";
 	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_left_it(v, keeper));
+	const struct peer *unheard = lost && t->step > TASK_STAGED ? find_unheard(v, keeper) : NULL;
 
 	if (ready)
 		return err_set(e, "it is too late: %s has the new store, or makes room for it",
 			ready->member->name);
+	if (unheard)
+		return err_set(e,
+			"%s is not heard, and may have the new store; bring it back, or give it up "
+			"(bramble start --accept-loss), and say it again",
+			unheard->member->name);
 	return task_call_off(t, identity_self(v->id)->id, lost, e);
 }
 

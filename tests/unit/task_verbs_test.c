@@ -194,6 +194,9 @@ static void test_back(struct verbs *v)
 	ok(!is_called_off(v), "and when one is done");
 	peers.peer[0].last.task.step = TASK_BACK;
 	ok(is_called_off(v), "not when one went back");
+	peers.peer[0].heard_ms = -1;
+	ok(!is_called_off(v), "nor while one that is not heard may have the new store");
+	peers.peer[0].heard_ms = 1;
 	keeper.last.state = NODE_HELD;
 	ok(!is_called_off(v), "but not when the keeper is held");
 }
