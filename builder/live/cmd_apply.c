@@ -6,7 +6,7 @@
 #include "cmd.h"
 
 static const struct command_option options[] = {
-	{"check", 'c', NULL, "say what would change, change nothing; 1 if anything would"},
+	{"check", 'c', NULL, "say what would change, change nothing; 1 if anything would or may"},
 	{"diff", 'd', NULL, "show the lines that change, secrets masked"},
 	{0},
 };
@@ -45,12 +45,14 @@ static int show(struct apply *a, int argc, char **argv, const struct wants *w, s
 	return 0;
 }
 
-static bool changes(const struct apply *a, int argc, char **argv)
+/* Not to know whether anything does is no "nothing changes" either. */
+static bool may_change(const struct apply *a, int argc, char **argv)
 {
 	const struct cluster *c = a->remote.cluster;
 
 	for (size_t i = 0; i < c->nnodes; i++) {
-		if (is_named(argc, argv, c->nodes[i].name) && a->nodes[i].changes)
+		if (is_named(argc, argv, c->nodes[i].name) &&
+			(a->nodes[i].changes || a->nodes[i].unknown))
 			return true;
 	}
 	return false;
@@ -63,7 +65,7 @@ static int apply(struct apply *a, int argc, char **argv, const struct wants *w, 
 		return -1;
 	if (w->check) {
 		e->code = EXIT_FAILED;
-		return changes(a, argc, argv) ? -1 : 0;
+		return may_change(a, argc, argv) ? -1 : 0;
 	}
 	return a->changed ? apply_send(a, e) : 0;
 }

@@ -204,6 +204,13 @@ def test_nothing(pc, nodes):
     ok(code == 1 and "pi4: /etc/bramble/tls.crt is missing" in text and "PRIVATE" not in text and
        not os.path.exists(os.path.join(pc.dir, "c.state/tls.crt")), "TLS for the first time: told, and nothing is made")
     pc.write(nodes)
+    nodes[3].end_for_good()
+    code, text = pc.run("apply", "--check", "c.conf")
+    ok(code == 1 and "pi4: cannot be reached; whether anything changes there is not known" in text,
+       "of a node that is off nothing is known before the first apply: that is no 0")
+    ok(pc.run("apply", "--check", "c.conf", "pi1")[0] == 0, "nobody asked for it there")
+    nodes[3].start()
+    ok(settled(nodes), "it is back")
 
 
 def taken_late(pc, proxy):
