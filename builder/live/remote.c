@@ -224,6 +224,8 @@ static int hear_answer(
 		int r = take_words(line, l, answer, e);
 		if (r)
 			return r < 0 ? -1 : 0;
+		if (check_interrupted(e) < 0) /* while data flows no wait is cut short */
+			return -1;
 		r = talk_line_receive(line, WORD_MS);
 		if (r == 0)
 			return err_set(e, "hung up before it answered");
