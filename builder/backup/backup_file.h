@@ -17,9 +17,10 @@ struct backup_about {
 	struct pack_sums sums;
 };
 
-/* --- writing: beside path, and renamed to it when it is whole */
+/* --- writing: beside path, and renamed to it when it is whole; errors begin with path */
 struct backup_writer;
 
+/* EXIT_USAGE where something is at path that a file cannot take the place of. */
 MUST_CHECK struct backup_writer *backup_create(const char *path, struct err *e);
 /* The pack as it comes. 1: it has ended. */
 MUST_CHECK int backup_take(struct backup_writer *w, const void *p, size_t n, struct err *e);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "about.h"
 #include "io.h"
 
@@ -17,11 +18,22 @@ struct backup_writer {
 	size_t head_size;
 };
 
+/* Errors get the path where they leave this file. */
+static int of_file(const struct backup_writer *w, struct err *e)
+{
+	return err_prefix(e, "%s", w->path);
+}
+
+/* libarchive's own words for a full disk are "Write error". */
 static int fail(struct backup_writer *w, struct err *e)
 {
 	const char *why = archive_error_string(w->archive);
+	int cause = archive_errno(w->archive);
 
-	return err_set(e, "%s: %s", w->part, why ? why : "cannot be written");
+	if (cause <= 0)
+		return err_set(e, "%s", why ? why : "cannot be written");
+	errno = cause;
+	return err_errno(e, "%s", why ? why : "cannot be written");
 }
 
 static int put_header(struct backup_writer *w, const char *name, mode_t type, unsigned mode,
@@ -86,7 +98,8 @@ int backup_take(struct backup_writer *w, const void *p, size_t n, struct err *e)
 	const struct pack_sink sink = {
 		.dir = take_dir, .file = take_file, .data = take_data, .arg = w};
 
-	return pack_read(&w->pack, p, n, &sink, e);
+	int r = pack_read(&w->pack, p, n, &sink, e);
+	return r < 0 ? of_file(w, e) : r;
 }
 
 /* --- the file */
@@ -103,20 +116,41 @@ static int open_archive(struct backup_writer *w, struct err *e)
 	return rc == ARCHIVE_OK ? 0 : fail(w, e);
 }
 
+/* Said before anybody works for it: at the end the backup could not take this name. */
+static int check_target(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+		return 0;
+	return err_code(e, EXIT_USAGE, "is %s; a backup is a file",
+		S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
+}
+
+static int open_part(struct backup_writer *w, struct err *e)
+{
+	if (check_target(w->path, e) < 0)
+		return -1;
+	_cleanup_free_ char *part = xasprintf("%s.part-XXXXXX", w->path);
+	w->fd = mkostemp(part, O_CLOEXEC); /* 0600: it holds all the data there is */
+	if (w->fd < 0)
+		return err_errno(e, "cannot be made");
+	w->part = steal(&part);
+	return 0;
+}
+
 struct backup_writer *backup_create(const char *path, struct err *e)
 {
 	_cleanup_(backup_writer_cleanup) struct backup_writer *w = xcalloc(1, sizeof(*w));
 
 	w->path = xstrdup(path);
-	w->part = xasprintf("%s.part-XXXXXX", path);
-	w->fd = mkostemp(w->part, O_CLOEXEC); /* 0600: it holds all the data there is */
+	w->fd = -1;
 	pack_reader_begin(&w->pack);
-	if (w->fd < 0) {
-		err_errno(e, "%s", path);
-		free(steal(&w->part));
+	if (open_part(w, e) < 0 || open_archive(w, e) < 0) {
+		of_file(w, e);
 		return NULL;
 	}
-	return open_archive(w, e) < 0 ? NULL : steal(&w);
+	return steal(&w);
 }
 
 static int put_about(struct backup_writer *w, const struct backup_about *about, struct err *e)
@@ -133,20 +167,27 @@ static int publish(struct backup_writer *w, struct err *e)
 {
 	if (archive_write_close(w->archive) != ARCHIVE_OK)
 		return fail(w, e);
-	if (fsync(w->fd) < 0 || rename(w->part, w->path) < 0)
-		return err_errno(e, "%s", w->path);
+	if (fsync(w->fd) < 0)
+		return err_errno(e, "cannot be written");
+	if (rename(w->part, w->path) < 0)
+		return err_errno(e, "cannot get its name");
 	free(steal(&w->part));
-	return io_sync_parent(w->path) < 0 ? err_errno(e, "%s", w->path) : 0;
+	return io_sync_parent(w->path) < 0 ? err_errno(e, "its folder") : 0;
 }
 
-int backup_finish(struct backup_writer *w, struct backup_about *about, struct err *e)
+static int finish(struct backup_writer *w, struct backup_about *about, struct err *e)
 {
 	if (w->pack.phase != PACK_DONE)
-		return err_set(e, "%s: the store did not come whole", w->path);
+		return err_set(e, "the store did not come whole");
 	if (neostore_parse(w->head, w->head_size, &about->store, e) < 0)
 		return -1;
 	about->sums = w->pack.sums;
 	return put_about(w, about, e) < 0 ? -1 : publish(w, e);
+}
+
+int backup_finish(struct backup_writer *w, struct backup_about *about, struct err *e)
+{
+	return finish(w, about, e) < 0 ? of_file(w, e) : 0;
 }
 
 void backup_writer_free(struct backup_writer *w)

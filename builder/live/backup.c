@@ -100,10 +100,8 @@ static int fetch(struct job *j, const struct node *n, struct backup_about *about
 
 	j->teller.node = n->name;
 	if (remote_ask(j->remote, n, request, &listener, &answer, NULL, e) < 0) {
-		if (j->failed.code) {
+		if (j->failed.code)
 			*e = j->failed;
-			err_prefix(e, "%s", j->path);
-		}
 		return -1;
 	}
 	take_about(answer, about);

@@ -7,6 +7,8 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <dirent.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include "builder/backup/about.h"
 #include "builder/backup/backup_file.h"
@@ -112,9 +114,59 @@ static void test_unfinished(const struct buf *pack)
 	pack_begin(&p, &failed);
 	pack_fail("the card is gone", &failed);
 	is_int(write_backup(path, &failed, failed.len, &e), -1, "nor one that could not be read");
-	is_str(e.msg, "the card is gone", "which is told");
+	_cleanup_free_ char *want = xasprintf("%s: the card is gone", path);
+	is_str(e.msg, want, "which is told");
 	is_int((long long)files_here(), 1, "nothing of them is left");
 	is_int(write_backup("/nonexistent/x", pack, pack->len, &e), -1, "no folder to write to");
+}
+
+/* What no file can take the place of is refused before anybody works for it. */
+static void test_targets(void)
+{
+	static const struct {
+		const char *path, *why;
+	} bad[] = {
+		{dir, "is a directory; a backup is a file"},
+		{"/dev/null", "is no regular file; a backup is a file"},
+	};
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		_cleanup_(backup_writer_cleanup) struct backup_writer *w =
+			backup_create(bad[i].path, &e);
+		_cleanup_free_ char *want = xasprintf("%s: %s", bad[i].path, bad[i].why);
+		ok(!w, "no backup is begun at %s", bad[i].path);
+		is_str(e.msg, want, "and why");
+		is_int(e.code, EXIT_USAGE, "it is the command line that is wrong");
+	}
+	is_int((long long)files_here(), 1, "nothing of them is left");
+}
+
+/* A limit of the file's size stands for a full disk: both end a write with a cause. */
+static void test_full(void)
+{
+	static char noise[200000];
+	struct rlimit before, small = {.rlim_cur = 8192};
+	_cleanup_free_ char *path = name_of("full");
+	_cleanup_free_ char *want = xasprintf("%s: Write error: File too large", path);
+	_cleanup_buf_ struct buf large = {0};
+	struct pack p;
+	struct err e = {0};
+
+	randombytes_buf(noise, sizeof(noise));
+	pack_begin(&p, &large);
+	pack_file(&p, "neostore", 0644, sizeof(noise), &large);
+	pack_data(&p, noise, sizeof(noise), &large);
+	pack_end(&p, NULL, &large);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small.rlim_max = before.rlim_max;
+	setrlimit(RLIMIT_FSIZE, &small);
+	int rc = write_backup(path, &large, large.len, &e);
+	setrlimit(RLIMIT_FSIZE, &before);
+	is_int(rc, -1, "there is no room for it");
+	is_str(e.msg, want, "the file is named once, and the cause");
+	is_int((long long)files_here(), 1, "nothing of it is left");
 }
 
 /* Each cut is refused: at the end it is only the padding of the compressor that may go. */
@@ -211,6 +263,8 @@ int main(void)
 	make_pack(&pack);
 	test_round_trip(path, &pack);
 	test_unfinished(&pack);
+	test_targets();
+	test_full();
 	test_cuts(path);
 	test_fakes();
 	unlink(path);
