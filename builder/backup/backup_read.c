@@ -3,7 +3,10 @@
  * Somebody may have made a file that only looks like a backup: each entry is taken for what it
  * says, into a pack, and it is the pack's rules and its digest that decide.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "about.h"
 #include "input/archive_private.h"
 
@@ -11,6 +14,7 @@
 
 struct backup_reader {
 	char *path;
+	int fd;
 	struct archive *archive;
 	struct pack pack;
 	uint64_t left; /* of the file at hand */
@@ -23,15 +27,33 @@ static int refuse(const struct backup_reader *r, const char *why, struct err *e)
 	return err_code(e, EXIT_INPUT, "%s: %s", r->path, why);
 }
 
+/* libarchive would say of each that it cannot be opened, and not why. */
+static int open_file(const char *path, struct err *e)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
+		return steal_fd(&fd);
+	if (fd >= 0)
+		errno = EISDIR;
+	err_errno(e, "%s", path);
+	e->code = EXIT_INPUT;
+	return -1;
+}
+
 struct backup_reader *backup_open(const char *path, struct err *e)
 {
 	_cleanup_(backup_reader_cleanup) struct backup_reader *r = xcalloc(1, sizeof(*r));
 
 	r->path = xstrdup(path);
+	r->fd = open_file(path, e);
+	if (r->fd < 0)
+		return NULL;
 	r->archive = archive_read_new();
 	archive_read_support_filter_zstd(r->archive);
 	archive_read_support_format_tar(r->archive);
-	if (archive_read_open_filename(r->archive, path, PIECE) != ARCHIVE_OK) {
+	if (archive_read_open_fd(r->archive, r->fd, PIECE) != ARCHIVE_OK) {
 		archive_fail(r->archive, path, e);
 		return NULL;
 	}
@@ -43,6 +65,7 @@ void backup_reader_free(struct backup_reader *r)
 	if (!r)
 		return;
 	archive_read_free(r->archive);
+	cleanup_close(&r->fd);
 	free(r->path);
 	free(r);
 }

@@ -169,6 +169,23 @@ static void test_full(void)
 	is_int((long long)files_here(), 1, "nothing of it is left");
 }
 
+static void test_unreadable(void)
+{
+	static const char *const bad[][2] = {
+		{"/nonexistent.bak", "/nonexistent.bak: No such file or directory"},
+		{dir, NULL},
+	};
+	_cleanup_free_ char *want = xasprintf("%s: Is a directory", dir);
+	struct backup_about about;
+	struct err e = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		is_int(backup_check(bad[i][0], &about, &e), -1, "nothing to restore");
+		is_str(e.msg, bad[i][1] ? bad[i][1] : want, "because");
+		is_int(e.code, EXIT_INPUT, "as a bad input");
+	}
+}
+
 /* Each cut is refused: at the end it is only the padding of the compressor that may go. */
 static void test_cuts(const char *path)
 {
@@ -265,6 +282,7 @@ int main(void)
 	test_unfinished(&pack);
 	test_targets();
 	test_full();
+	test_unreadable();
 	test_cuts(path);
 	test_fakes();
 	unlink(path);
