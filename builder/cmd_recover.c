@@ -390,6 +390,24 @@ static struct cluster *load_cluster(const struct found *f, const char *conf, str
 	return steal(&c);
 }
 
+/* What cards do not tell, or not all of it. */
+static void print_notes(const struct found *f, const struct cluster *c)
+{
+	if (!f->password_from && cluster_count(c, ROLE_PROXY))
+		printf("note: none of the cards is a proxy's; unless the folder had one, the stats "
+		       "page's password is a new one from the next build on\n");
+	if (f->state.next[0])
+		printf("note: the secret was being changed; say `bramble rotate %s`, which "
+		       "finishes it. That may be with the one of before, which cards cannot tell "
+		       "from the new one: say it once more to be rid of both\n",
+			c->path);
+	if (!f->state.apply_seed[0])
+		printf("note: apply.key, with which `bramble apply` signs, is on no card; the next "
+		       "build makes another one. All nodes must have that before they take "
+		       "anything from `bramble apply` again: build, and flash all cards once "
+		       "(--keep-data)\n");
+}
+
 static int recover(int argc, char **argv, struct err *e)
 {
 	_cleanup_(free_found) struct found f = {0};
@@ -410,14 +428,7 @@ static int recover(int argc, char **argv, struct err *e)
 	_cleanup_free_ char *dir = cluster_state_dir(c);
 	printf("%s: the state of cluster %s, id %s, generation %u\n", dir, c->name, f.state.id,
 		f.state.generation);
-	if (!f.password_from && cluster_count(c, ROLE_PROXY))
-		printf("note: none of the cards is a proxy's; unless the folder had one, the stats "
-		       "page's password is a new one from the next build on\n");
-	if (f.state.next[0])
-		printf("note: the secret was being changed; say `bramble rotate %s`, which "
-		       "finishes it. That may be with the one of before, which cards cannot tell "
-		       "from the new one: say it once more to be rid of both\n",
-			c->path);
+	print_notes(&f, c);
 	return 0;
 }
 

@@ -613,7 +613,8 @@ static int merge(const struct folder *d, struct state *s, struct err *e)
 							      : "this cluster with another secret");
 	if (s->stats_password[0] && strcmp(s->stats_password, old.stats_password) != 0)
 		return other_password(d, "stats.password", e);
-	if (adopt_password(d, s, e) < 0 || adopt_next(d, s, &old, e) < 0)
+	if (adopt_password(d, s, e) < 0 || adopt_next(d, s, &old, e) < 0 ||
+		read_apply_key(d, s, e) < 0)
 		return -1;
 	memcpy(s->stats_password, old.stats_password, sizeof(s->stats_password));
 	if (s->generation > old.generation)

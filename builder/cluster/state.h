@@ -39,7 +39,7 @@ struct state {
 	char second[65]; /* for state_adopt, with next: the other one that nodes know */
 	char stats_password[33];
 	char neo4j_password[65];
-	char apply_seed[65]; /* "": of state_peek, in a folder of an earlier bramble */
+	char apply_seed[65]; /* "": none, of state_peek and state_adopt (no card has it) */
 	unsigned generation;
 	bool unstamped; /* of state_peek: no card and no node was ever given that number */
 	char built[11]; /* "2026-11-23"; "": not known */

@@ -83,8 +83,9 @@ static int render(struct apply *a, struct err *e)
 {
 	if (!a->state.apply_seed[0])
 		return err_code(e, EXIT_CONFIG,
-			"the cluster's state folder has no apply.key: its cards were built before "
-			"bramble could apply; build and flash them once (--keep-data)");
+			"the cluster's state folder has no apply.key, the key that its cards must "
+			"know: it was rebuilt from cards, or these were built before bramble could "
+			"apply; build and flash all cards once (--keep-data)");
 	fprintf(stderr, "bramble: renders generation %u\n", a->state.generation);
 	if (rendering_make(a->remote.cluster, &a->state, &a->r, e) < 0)
 		return -1;

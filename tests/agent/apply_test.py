@@ -567,7 +567,11 @@ def test_refused(pc, nodes):
     key = os.path.join(pc.dir, "c.state/apply.key")
     with open(key) as f:
         mine = f.read()
-    with open(key, "w") as f:
+    os.unlink(key)
+    code, text = pc.run("apply", "c.conf")
+    ok(code == 3 and "no apply.key" in text and "rebuilt from cards" in text and "flash all cards once" in text,
+       "who has none, as after recover-state: " + text.splitlines()[-1])
+    with open(os.open(key, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
         f.write("12" * 32 + "\n")
     code, text = pc.run("apply", "c.conf")
     ok(code == 1 and "not signed with the key" in text, "who has another key: " + text.splitlines()[-1])

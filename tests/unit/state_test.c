@@ -318,10 +318,12 @@ static void test_adopt(void)
 	start_again();
 	ok(adopt_state(&s, &e) == 0 && strlen(s.stats_password) == 32, "a lost state comes back");
 	ok(open_state(&got, &e) == 0 && strcmp(got.id, s.id) == 0, "the next build uses it");
+	ok(!s.apply_seed[0] && got.apply_seed[0], "and has made the key that no card has");
 	is_int(got.generation, 6, "and counts on: nobody knows which cluster.conf the cards had");
 	other.generation = 9;
 	ok(adopt_state(&other, &e) == 0 && peek_state(&got, &e) == 0 && got.generation == 9,
 		"a later card of the same cluster only counts up");
+	is_str(other.apply_seed, got.apply_seed, "and says that there is that key now");
 	ok(adopt_state(&s, &e) == 0 && peek_state(&got, &e) == 0 && got.generation == 9,
 		"an earlier one changes nothing");
 	other.id[0] = 'f';
