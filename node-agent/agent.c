@@ -8,6 +8,7 @@
 #include "agent_private.h"
 #include "io.h"
 #include "log.h"
+#include "net.h"
 #include "nobody.h"
 #include "notify.h"
 #include "secrets.h"
@@ -792,5 +793,7 @@ static int somebody_run(const struct agent_options *o, struct err *e)
 
 int agent_run(const struct agent_options *o, struct err *e)
 {
+	if (net_check_listen(o->http, e) < 0)
+		return err_code(e, EXIT_USAGE, "--http %s is not ADDR:PORT or *:PORT", o->http);
 	return nobody_is(o) ? nobody_run(o, e) : somebody_run(o, e);
 }

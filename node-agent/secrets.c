@@ -12,8 +12,10 @@ static int read_private(const char *path, struct buf *text, struct err *e)
 {
 	struct stat st;
 
-	if (io_read_file(path, 256, text, e) < 0)
+	if (io_read_file(path, 256, text, e) < 0) {
+		e->code = EXIT_CONFIG; /* it is missing, or no such file at all */
 		return -1;
+	}
 	if (stat(path, &st) < 0)
 		return err_errno(e, "%s", path);
 	if (st.st_mode & 077)

@@ -679,6 +679,8 @@ def test_configuration(node):
     ok("5ec5ec" not in text, "which is not printed")
     node.write("etc/bramble/node.conf", "cluster {\n")
     ok(run("-c")[0] == 3, "a broken node.conf is refused")
+    code, text = run("--http", "127.0.0.1:99999", "run")
+    ok(code == 2 and "--http 127.0.0.1:99999 is not" in text, "an address that is none is a usage error: " + text.strip())
     ok(run("bake")[0] == 2 and run()[0] == 2 and run("--x")[0] == 2, "usage errors are 2")
     code, text = run("--version")
     ok(code == 0 and text.startswith("bramble-agent "), "--version")

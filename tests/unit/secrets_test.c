@@ -20,6 +20,21 @@ static void put(const char *text, mode_t mode)
 
 #define HEX "00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"
 
+/* Neither is the work's fault: the agent's exit code says "configuration". */
+static void test_no_file(void)
+{
+	_cleanup_free_ char *path = xasprintf("%s/etc/bramble/cluster.secret", root);
+	struct secrets s;
+	char large[1000];
+
+	memset(large, 'a', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	put(large, 0600);
+	ok(secrets_load(root, &s, &e) < 0 && e.code == EXIT_CONFIG, "too large: %s", e.msg);
+	unlink(path);
+	ok(secrets_load(root, &s, &e) < 0 && e.code == EXIT_CONFIG, "not there: %s", e.msg);
+}
+
 static void test_file(void)
 {
 	static const struct {
@@ -46,6 +61,7 @@ static void test_file(void)
 		ok(cases[i].n ? r == 0 && s.n == cases[i].n : r < 0, "file %zu: %zu secrets", i,
 			cases[i].n);
 	}
+	test_no_file();
 	put(HEX "\n", 0640);
 	is_int(secrets_load(root, &s, &e), -1, "one that others may read is refused");
 }
