@@ -87,7 +87,13 @@ static int run_remove(int argc, char **argv, struct err *e)
 
 /* --- replace */
 
-/* Until it serves, or Ctrl-C. */
+/* A node that is only a proxy has no Neo4j that could serve. */
+static bool is_at_work(const struct remote_status *s)
+{
+	return strcmp(s->state, "serving") == 0 || strcmp(s->state, "idle") == 0;
+}
+
+/* Until it is at work, or Ctrl-C. */
 static int wait_for(const struct remote *r, const struct node *n, struct err *e)
 {
 	struct remote_teller teller = {.node = n->name};
@@ -100,7 +106,7 @@ static int wait_for(const struct remote *r, const struct node *n, struct err *e)
 			snprintf(
 				line, sizeof(line), "%s%s%s", s.state, s.why[0] ? ": " : "", s.why);
 			remote_tell(&teller, line);
-			if (strcmp(s.state, "serving") == 0 || strcmp(s.state, "idle") == 0)
+			if (is_at_work(&s))
 				return 0;
 		}
 		if (remote_pause(LOOK_AGAIN_MS, e) < 0)
@@ -123,11 +129,12 @@ static int run_replace(int argc, char **argv, struct err *e)
 	if (!n)
 		return err_code(
 			e, EXIT_USAGE, "%s: no node \"%s\"", r.cluster->path, argv[optind + 1]);
-	if (remote_status(&r, n, &s, &no) == 0 && strcmp(s.state, "serving") == 0)
-		return err_set(e, "%s is there and serves; nothing has to be replaced", n->name);
+	if (remote_status(&r, n, &s, &no) == 0 && is_at_work(&s))
+		return err_set(
+			e, "%s is there and %s; nothing has to be replaced", n->name, s.state);
 	printf("%s: flash its card (bramble build, bramble flash), put it in, switch it on.\n"
-	       "It keeps its slot and fetches the store by itself.\n",
-		n->name);
+	       "It keeps its slot%s.\n",
+		n->name, n->roles & ROLE_DATA ? " and fetches the store by itself" : "");
 	fflush(stdout);
 	return wait_for(&r, n, e);
 }

@@ -213,6 +213,14 @@ def test_nothing(pc, nodes):
     ok(settled(nodes), "it is back")
 
 
+def test_replace(pc):
+    """Of nodes that are there."""
+    for name, state in (("pi1", "serving"), ("pi4", "idle")):
+        code, text = pc.run("node", "replace", "c.conf", name)
+        ok(code == 1 and "%s is there and %s; nothing has to be replaced" % (name, state) in text,
+           "nothing to replace: " + text.strip())
+
+
 def taken_late(pc, proxy):
     """To a node that has no room for it at first."""
     full = os.path.join(proxy.root, "run/bramble/full")
@@ -634,6 +642,7 @@ def life(top):
         if not ok(settled(nodes), "a cluster forms"):
             return
         test_nothing(pc, nodes)
+        test_replace(pc)
         test_quiet(pc, nodes, top)
         test_setting(pc, nodes, top)
         test_absent(pc, nodes)
