@@ -26,8 +26,7 @@ static socklen_t endpoint_len(const struct endpoint *ep)
 	return ep->sa.sa_family == AF_INET6 ? sizeof(ep->in6) : sizeof(ep->in);
 }
 
-/* 1 to 5 digits, at most 65535; -1 for anything else. */
-static int parse_port(const char *text)
+int parse_port(const char *text)
 {
 	size_t n = strspn(text, "0123456789");
 

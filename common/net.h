@@ -8,6 +8,9 @@
 
 /* TCP by number: nothing here asks a resolver, so it is safe in static programs. */
 
+/* 1 to 5 digits, at most 65535; -1 for anything else. */
+int parse_port(const char *text);
+
 /* "A.B.C.D:PORT" -> *to; -1 if it is anything else (port 0 included). */
 int parse_inet(const char *text, struct sockaddr_in *to);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "ask.h"
 #include "cmd.h"
+#include "net.h"
 #include "remote.h"
 #include "screen.h"
 
@@ -20,7 +21,7 @@ static int resolve(const char *where, struct sockaddr_in *to, struct err *e)
 	struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *found;
 
-	if (!*host || !*port || strspn(port, "0123456789") != strlen(port))
+	if (!*host || parse_port(port) < 1) /* getaddrinfo takes a number modulo 65536 */
 		return err_code(e, EXIT_USAGE, "\"%s\" is not HOST or HOST:PORT", where);
 	int rc = getaddrinfo(host, port, &hints, &found);
 	if (rc != 0)

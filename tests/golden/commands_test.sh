@@ -56,6 +56,10 @@ like "$(completes bramble reh)" '^rehearse$' "completion of a command"
 like "$(completes bramble rehearse cut --k)" '^--keep-cache$' "completion of a subcommand's option"
 like "$(completes bramble build --t)" '^--twin$' "completion of an option"
 
+for port in 0 65536 73006 7470x ''; do
+  fails 2 'is not HOST or HOST:PORT' "status: no port, \"$port\"" "$bramble" status "127.0.0.1:$port"
+done
+
 for page in "$top"/builder/*.[15] "$top"/node-agent/*.8 "$top"/proxy/*.[58]; do
   is "$(mandoc -T lint -W warning "$page" 2>&1 | grep -v 'referenced manual not found')" "" \
     "mandoc finds nothing in ${page##*/}"
