@@ -101,6 +101,8 @@ static int logs(int argc, char **argv, struct err *e)
 
 	if (end != COMMAND_END)
 		return command_result(end);
+	if (remote_check_word("logs: the unit's name", w.unit, e) < 0)
+		return -1;
 	_cleanup_remote_ struct remote r = {0};
 	if (remote_open(&r, argv[optind], e) < 0 || check_nodes(&r, argc, argv, e) < 0)
 		return -1;

@@ -141,6 +141,8 @@ static int run(int argc, char **argv, struct err *e)
 		return command_result(key);
 	_cleanup_remote_ struct remote r = {0};
 	const char *user = optind + 1 < argc ? argv[optind + 1] : USER;
+	if (remote_check_word("passwd: the user's name", user, e) < 0)
+		return -1;
 	return remote_open(&r, argv[optind], e) < 0 ? -1 : change(&r, file, user, e);
 }
 

@@ -332,6 +332,13 @@ int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	return rc == 0 ? 0 : name_node(n, e);
 }
 
+int remote_check_word(const char *what, const char *word, struct err *e)
+{
+	_cleanup_json_ json_t *json = json_string(word);
+
+	return json ? 0 : err_code(e, EXIT_USAGE, "%s is not UTF-8", what);
+}
+
 /* A remote_file on its way. */
 struct reading {
 	const struct remote_file *file;

@@ -49,6 +49,9 @@ void remote_collect(void *arg, const char *p, size_t n);
 MUST_CHECK int remote_ask(const struct remote *r, const struct node *n, json_t *request,
 	const struct remote_listener *l, json_t **answer, bool *reached, struct err *e);
 
+/* Could this word of the command line be in a request? -1: a usage error that calls it `what`. */
+MUST_CHECK int remote_check_word(const char *what, const char *word, struct err *e);
+
 /* Bytes that go with a request: of memory, or of a file. */
 struct remote_file {
 	const char *bytes; /* NULL: of the file at path */

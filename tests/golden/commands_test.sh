@@ -59,6 +59,8 @@ like "$(completes bramble build --t)" '^--twin$' "completion of an option"
 for port in 0 65536 73006 7470x ''; do
   fails 2 'is not HOST or HOST:PORT' "status: no port, \"$port\"" "$bramble" status "127.0.0.1:$port"
 done
+fails 2 "the unit's name is not UTF-8" "logs: a unit in Latin-1" "$bramble" logs --unit $'gr\xfcn' no.conf
+fails 2 "the user's name is not UTF-8" "passwd: a user in Latin-1" "$bramble" passwd no.conf $'gr\xfcn'
 
 for page in "$top"/builder/*.[15] "$top"/node-agent/*.8 "$top"/proxy/*.[58]; do
   is "$(mandoc -T lint -W warning "$page" 2>&1 | grep -v 'referenced manual not found')" "" \

@@ -125,6 +125,16 @@ static void test_interrupted(void)
 	interrupted = 0;
 }
 
+static void test_words(void)
+{
+	struct err e = {0};
+
+	is_int(remote_check_word("the name", "gr\xc3\xbcn", &e), 0, "UTF-8 can be asked for");
+	is_int(remote_check_word("the name", "gr\xfcn", &e), -1, "Latin-1 cannot");
+	is_int(e.code, EXIT_USAGE, "which the command line is to blame for");
+	is_str(e.msg, "the name is not UTF-8", "and is told");
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -134,5 +144,6 @@ int main(void)
 		address, sizeof(address), "127.%d.%d.9", 64 + getpid() % 128, getpid() / 128 % 256);
 	randombytes_buf(&remote.keys[0], sizeof(remote.keys[0]));
 	test_interrupted();
+	test_words();
 	return done();
 }
