@@ -64,10 +64,12 @@ int child_run(struct child *c, struct loop *l, const char *const *argv, int inpu
 
 	*c = (struct child){.loop = l, .ended = ended};
 	loop_timer_init(&c->timeout, timeout_fire);
-	if (pipe2(end, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(end, O_CLOEXEC) < 0)
 		return -1;
 	c->output = (struct loop_source){.fd = end[0], .events = EPOLLIN, .ready = output_ready};
-	pid_t pid = loop_add(l, &c->output) < 0 ? -1 : spawn(argv, input, end[1]);
+	/* The child's end waits: journalctl leaves out what it cannot write at once. */
+	bool ready = fcntl(end[0], F_SETFL, O_NONBLOCK) == 0 && loop_add(l, &c->output) == 0;
+	pid_t pid = ready ? spawn(argv, input, end[1]) : -1;
 	int error = errno;
 	close(end[1]);
 	if (pid < 0) {
