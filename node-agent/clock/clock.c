@@ -111,6 +111,7 @@ static void set(
 	char text[32];
 
 	c->set = true;
+	c->failed = false;
 	c->asked_ms = look->now_ms;
 	v->order = CLOCK_SET;
 	v->by_ms = by_ms;
@@ -131,8 +132,10 @@ static void step_at_rest(struct clock *c, const struct clock_look *look, struct 
 		return;
 	}
 	by_ms = base_ms - look->own.base_ms;
-	if (llabs(by_ms) <= CLOCK_NEAR_MS)
+	if (llabs(by_ms) <= CLOCK_NEAR_MS) {
+		c->failed = false;
 		return;
+	}
 	if (!c->set) {
 		set(c, look, by_ms, v);
 		return;

@@ -81,7 +81,8 @@ struct clock_verdict {
 struct clock {
 	bool known;        /* base_ms is that of the last look */
 	bool settled;      /* Neo4j has run by it since boot, or since this agent began */
-	bool set, failed;  /* an order in this rest, and it did not work */
+	bool set;          /* an order in this rest */
+	bool failed;       /* the last one did not work */
 	bool stepped_back; /* while Neo4j ran */
 	int64_t base_ms, asked_ms, slewed_ms, restart_ms; /* the last three 0: never */
 };

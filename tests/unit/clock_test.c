@@ -202,6 +202,46 @@ static void test_set_once(void)
 	ok(!l.v.restart, "and for that nothing is restarted");
 }
 
+/* The helper was away once: that is said of that order, and of none after it. */
+static void test_failed_once(void)
+{
+	struct clock_sample peer = {BUILT + DAY, 5, CLOCK_SYNCED};
+	struct life l = newborn(&peer);
+
+	live(&l, 500);
+	clock_failed(&l.clock);
+	l.look.resting = false;
+	live(&l, CLOCK_RESTART_EVERY_MS);
+	ok(!l.v.restart, "a clock that could not be set is lived with");
+	l.look.resting = true;
+	live(&l, 500);
+	is_int(l.v.order, CLOCK_SET, "in the next rest that is tried again");
+	live(&l, 500);
+	ok(!l.v.ready && l.v.order == CLOCK_KEEP, "and Neo4j waits for it as for the first");
+	l.look.own.base_ms += DAY;
+	live(&l, 500);
+	ok(l.v.ready, "it has worked");
+	l.look.resting = false;
+	live(&l, 500);
+	peer.base_ms += DAY;
+	live(&l, CLOCK_RESTART_EVERY_MS);
+	ok(l.v.restart, "and a wrong clock asks for a restart again: %s", l.v.why);
+
+	l = newborn(&peer);
+	live(&l, 500);
+	clock_failed(&l.clock);
+	l.look.resting = false;
+	live(&l, 500);
+	l.look.own.base_ms = peer.base_ms;
+	l.look.resting = true;
+	live(&l, 500);
+	ok(l.v.ready && l.v.order == CLOCK_KEEP, "a clock that is right at the next rest");
+	l.look.resting = false;
+	peer.base_ms += DAY;
+	live(&l, CLOCK_RESTART_EVERY_MS);
+	ok(l.v.restart, "has outlived it too");
+}
+
 static void test_running(void)
 {
 	struct clock_sample peer = {BUILT + 300, 5, CLOCK_SETTLED};
@@ -418,6 +458,7 @@ int main(void)
 	test_median();
 	test_image_unknown();
 	test_set_once();
+	test_failed_once();
 	test_running();
 	test_restart();
 	test_step_back();
