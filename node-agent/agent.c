@@ -447,7 +447,7 @@ static void step(struct agent *a)
 
 	if (write_probe_step(&a->writes, agent_view_self(a).writable))
 		card_panicked(&a->card);
-	fitness_look(&a->card, &a->peers, a->p3, &in);
+	fitness_look(&a->card, &a->peers, a->p3, a->service.main_pid, &in);
 	ask_quorum(a, &in);
 	formation_step(&a->formation, &in, &d);
 	if (d.state == NODE_SERVING)
@@ -658,7 +658,7 @@ static int open_neo4j(struct agent *a, const struct agent_options *o, struct err
 		return 0;
 	if (password_load(o->root, &password, e) < 0)
 		return -1;
-	if (card_open(&a->card, a->loop, a->store, e) < 0)
+	if (card_open(&a->card, a->loop, a->store, a->run, e) < 0)
 		return -1;
 	service_watch(&a->service, a->loop, a->helper, on_service, a);
 	firewall_init(&a->firewall, a->loop, a->helper);

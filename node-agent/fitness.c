@@ -33,12 +33,13 @@ struct health_others fitness_others(const struct peers *p)
 	return o;
 }
 
-void fitness_look(struct card *c, const struct peers *p, bool p3, struct formation_input *in)
+void fitness_look(
+	struct card *c, const struct peers *p, bool p3, int64_t pid, struct formation_input *in)
 {
 	if (!in->voter)
 		return;
 	struct health_others others = fitness_others(p);
-	card_allow(c, p3, in->service != SERVICE_STOPPED);
+	card_allow(c, p3, in->service != SERVICE_STOPPED, pid);
 	in->health = &c->health;
 	health_decide(&c->health, &c->facts, in->role, &others, &in->order);
 }

@@ -8,9 +8,11 @@
 
 /*
  * What p3's health (health.h) means among the members: fills health and order of *in, out of what
- * else is in it. p3: it is there, and this node's. A node that runs no Neo4j has none to look at.
+ * else is in it. p3: it is there, and this node's. pid: Neo4j's, or 0. A node that runs no Neo4j
+ * has none to look at.
  */
-void fitness_look(struct card *c, const struct peers *p, bool p3, struct formation_input *in);
+void fitness_look(
+	struct card *c, const struct peers *p, bool p3, int64_t pid, struct formation_input *in);
 
 /* The other voters, as their hellos show them. */
 struct health_others fitness_others(const struct peers *p);

@@ -40,9 +40,16 @@ int64_t process_cpu_ms(long pid)
 	return read_ticks(pid, &t) < 0 ? -1 : ms(t.user + t.system);
 }
 
-int64_t process_began_ms(long pid)
+int64_t process_since_ms(long pid)
 {
 	struct ticks t;
 
-	return read_ticks(pid, &t) < 0 ? -1 : realtime_ms() - boottime_ms() + ms(t.began);
+	return read_ticks(pid, &t) < 0 ? -1 : ms(t.began);
+}
+
+int64_t process_began_ms(long pid)
+{
+	int64_t since_ms = process_since_ms(pid);
+
+	return since_ms < 0 ? -1 : realtime_ms() - boottime_ms() + since_ms;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include "../process.h"
 #include "card.h"
 #include "io.h"
 #include "log.h"
@@ -19,7 +20,7 @@ struct errand {
 	dev_t device;
 	bool release;
 	uint64_t take; /* bytes to hold back; 0: none */
-	bool pass;     /* over what Neo4j's log holds */
+	int64_t pid;   /* whose log it is; 0: it is not known */
 	struct card_page *page;
 };
 
@@ -58,6 +59,17 @@ static void take_reserve(int dir, uint64_t size)
 		end_file(dir, CARD_RESERVE, fd, fallocate(fd, 0, 0, (off_t)size) < 0);
 }
 
+/* What the log held before this Neo4j is passed over. */
+static void read_log(int dir, const struct errand *a)
+{
+	struct card_page *p = a->page;
+
+	if (!a->pid)
+		return;
+	p->panicked = store_log_follow(&p->log, dir, p->of != a->pid);
+	p->of = a->pid;
+}
+
 static int run_errand(const char *path, const struct errand *a)
 {
 	_cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -69,7 +81,7 @@ static int run_errand(const char *path, const struct errand *a)
 		return ENODEV;
 	if (a->release)
 		unlinkat(dir, CARD_RESERVE, 0);
-	a->page->panicked = store_log_follow(&a->page->log, dir, a->pass);
+	read_log(dir, a);
 	int error = probe(dir);
 	if (!error && a->take)
 		take_reserve(dir, a->take);
@@ -120,6 +132,19 @@ static void measure(struct card *c)
 		f->reserve_max = CARD_RESERVE_MAX;
 }
 
+/* A child that began before Neo4j ended has read of that one, not of the next. */
+static void hear(struct card *c)
+{
+	struct card_page *p = c->page;
+
+	if (c->pid && p->of == c->pid) {
+		c->facts.panics += p->panicked;
+		c->heard.pid = c->pid;
+		c->heard.log = p->log;
+	}
+	p->panicked = false;
+}
+
 static void reap(struct card *c)
 {
 	int status;
@@ -131,8 +156,7 @@ static void reap(struct card *c)
 	if (!c->probing)
 		return;
 	c->facts.probes++;
-	c->facts.panics += c->page->panicked && !c->outlived;
-	c->page->panicked = false;
+	hear(c);
 	c->facts.probe_error = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
 	c->failed += c->facts.probe_error != 0;
 	bool well = !c->facts.probe_error && c->health.level == HEALTH_FIT;
@@ -145,7 +169,7 @@ static void begin_errand(struct card *c)
 		.device = c->device,
 		.release = health_wants_release(&c->health, &c->facts),
 		.take = health_wants_reserve(&c->health, &c->facts) ? c->facts.reserve_max : 0,
-		.pass = !c->passed,
+		.pid = c->pid,
 		.page = c->page,
 	};
 
@@ -160,8 +184,6 @@ static void begin_errand(struct card *c)
 	if (errand.release)
 		log_info("%s: the reserve is given up, so that Neo4j can recover", c->dir);
 	c->child = pid;
-	c->outlived = false;
-	c->passed = c->facts.neo4j_runs;
 	c->probing = true;
 	c->facts.probing_ms = boottime_ms();
 }
@@ -176,6 +198,23 @@ static void log_health(const struct card *c, enum health_level before)
 		health_level_name(h->level), h->why[0] ? ": " : "", h->why);
 }
 
+/* What was read of the log must not be forgotten before what it means is known: p3 was measured. */
+static void keep(struct card *c)
+{
+	struct followed *h = &c->heard;
+	struct err e;
+
+	if (!c->facts.known || !c->pid || h->pid != c->pid)
+		return;
+	h->stale = c->health.stale;
+	h->panicked = c->health.panicked;
+	if (memcmp(h, &c->kept, sizeof(*h)) == 0)
+		return;
+	memcpy(&c->kept, h, sizeof(*h));
+	if (followed_save(c->run, h, &e) < 0)
+		log_error("%s", e.msg);
+}
+
 static void look(struct loop_timer *t)
 {
 	struct card *c = container_of(t, struct card, timer);
@@ -186,17 +225,20 @@ static void look(struct loop_timer *t)
 	measure(c);
 	health_look(&c->health, &c->facts);
 	log_health(c, before);
+	keep(c);
 	begin_errand(c);
 }
 
-int card_open(struct card *c, struct loop *l, const char *dir, struct err *e)
+int card_open(struct card *c, struct loop *l, const char *dir, const char *run, struct err *e)
 {
 	struct card_page *page = mmap(
 		NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return err_errno(e, "memory for p3's probe");
-	*c = (struct card){.loop = l, .dir = dir, .page = page, .facts = {.probing_ms = -1}};
+	*c = (struct card){
+		.loop = l, .dir = dir, .run = run, .page = page, .facts = {.probing_ms = -1}};
+	followed_load(run, &c->heard);
 	loop_timer_init(&c->timer, look);
 	loop_timer_set(l, &c->timer, 0);
 	return 0;
@@ -218,16 +260,35 @@ void card_panicked(struct card *c)
 	c->facts.panics++;
 }
 
-void card_allow(struct card *c, bool allowed, bool neo4j_runs)
+/* Neo4j has ended, or is another one; or an agent meets the one that ran below the last agent. */
+static void meet(struct card *c, int64_t pid)
+{
+	struct followed *h = &c->heard;
+	int64_t since_ms = process_since_ms((long)pid);
+
+	c->pid = pid;
+	if (pid && h->pid == pid && h->since_ms == since_ms) {
+		c->page->log = h->log;
+		c->page->of = pid;
+		c->health.stale |= h->stale;
+		c->health.panicked |= h->panicked;
+		return;
+	}
+	health_neo4j_ended(&c->health, &c->facts);
+	*h = (struct followed){.since_ms = since_ms};
+}
+
+void card_allow(struct card *c, bool allowed, bool neo4j_runs, int64_t pid)
 {
 	struct stat st;
 
 	c->facts.neo4j_runs = neo4j_runs;
 	if (!neo4j_runs) {
-		c->outlived = true;
-		health_neo4j_ended(&c->health, &c->facts);
+		meet(c, 0);
+	} else if (pid && pid != c->pid) {
+		meet(c, pid);
+		c->next_ms = 0; /* from here on what its log tells counts */
 	}
-	c->passed &= neo4j_runs;
 	if (allowed && !c->allowed && stat(c->dir, &st) == 0)
 		c->device = st.st_dev;
 	else if (!allowed)

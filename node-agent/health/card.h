@@ -3,6 +3,7 @@
 #define BRAMBLE_CARD_H
 
 #include <sys/types.h>
+#include "../runtime.h"
 #include "health.h"
 #include "loop.h"
 #include "store_log.h"
@@ -16,6 +17,9 @@
  *
  * Nothing is written unless card_allow was told that p3 is this node's, and to no other
  * filesystem than the one that was mounted then.
+ *
+ * Neo4j outlives its agent, and tells nobody but its log that it panicked: how far that was read,
+ * and whether Neo4j has given up, is for the next agent too (runtime.h).
  */
 #define CARD_PROBE "bramble.probe"
 #define CARD_PROBE_SIZE 4096
@@ -29,34 +33,39 @@
 /* What the child tells beside its exit status: memory that it shares. */
 struct card_page {
 	struct store_log log;
+	int64_t of; /* the Neo4j whose lines it is at; 0: none's yet */
 	bool panicked;
 };
 
 struct card {
 	struct loop *loop;
-	const char *dir;
+	const char *dir, *run;
 	bool allowed;
 	dev_t device;
-	pid_t child;   /* 0: none */
-	bool probing;  /* it began while p3 was this node's: its end counts */
-	bool outlived; /* it began before Neo4j ended: what it reads in the log is of that one */
+	pid_t child;  /* 0: none */
+	bool probing; /* it began while p3 was this node's: its end counts */
 	int64_t next_ms;
-	unsigned failed; /* of facts.probes */
-	bool passed;     /* what Neo4j's log held before this Neo4j is to be passed over */
+	unsigned failed;             /* of facts.probes */
+	int64_t pid;                 /* of Neo4j; 0: none runs, or it is not known yet */
+	struct followed heard, kept; /* of it; what the next agent will find */
 	struct card_page *page;
 	struct health_facts facts;
 	struct health health;
 	struct loop_timer timer;
 };
 
-/* dir is where p3 is mounted; it and the loop must outlive c. */
-MUST_CHECK int card_open(struct card *c, struct loop *l, const char *dir, struct err *e);
+/* dir is where p3 is mounted, run is /run/bramble; they and the loop must outlive c. */
+MUST_CHECK int card_open(
+	struct card *c, struct loop *l, const char *dir, const char *run, struct err *e);
 void card_close(struct card *c);
 
 /* Neo4j has given up, by another sign than its log (write_probe.h). */
 void card_panicked(struct card *c);
 
-/* Is p3 there, and this node's? May a Neo4j be running on it? To be told before each look. */
-void card_allow(struct card *c, bool allowed, bool neo4j_runs);
+/*
+ * Is p3 there, and this node's? May a Neo4j be running on it, and which process is it (0: that is
+ * not known now)? To be told before each look.
+ */
+void card_allow(struct card *c, bool allowed, bool neo4j_runs, int64_t pid);
 
 #endif

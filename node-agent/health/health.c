@@ -145,7 +145,7 @@ static bool is_dispensable(enum neo4j_role role, const struct health_others *o)
 static void decide_running(struct health *h, const struct health_facts *f, enum neo4j_role role,
 	const struct health_others *o, struct health_order *order)
 {
-	if (h->level != HEALTH_SICK && h->stale && is_dispensable(role, o)) {
+	if (h->level != HEALTH_SICK && h->good && h->stale && is_dispensable(role, o)) {
 		order->end = true;
 		order->why = h->panicked ? "Neo4j takes no more writes, and begins anew"
 					 : "p3 is fit again, and Neo4j begins anew";

@@ -32,8 +32,9 @@
  * 4. An unfit slave is told about, no more: its Neo4j still counts for Neo4j's own majority. If it
  *    is elected all the same, rule 1 holds.
  * 5. A Neo4j that ran while writes failed, or whose log says that it panicked (store_log.h), has
- *    stopped to write for good, whatever it says. Once they work again it is ended, to be started
- *    anew: a master at once, a slave when the others can do without it.
+ *    stopped to write for good, whatever it says. Once they work again, which an agent that begins
+ *    has to see first, it is ended, to be started anew: a master at once, a slave when the others
+ *    can do without it.
  */
 #define HEALTH_LOW_PERCENT 93
 #define HEALTH_FIT_PERCENT 88

@@ -95,6 +95,27 @@ def test_panic(pi1, pi2):
     ok(kills(pi1) == ended, "and is not ended once more")
 
 
+def test_panic_alone(pi1, pi2):
+    """pi1's log tells it while no agent is there to read."""
+    before, starts = kills(pi1), len(pi1.starts())
+    pi1.stop(signal.SIGKILL)
+    panic(pi1)
+    pi1.start()
+    ok(wait_for(lambda: kills(pi1) > before),
+       "a master that panicked while its agent was away is ended")
+    pi1.neo4j_ends()
+    pi2.neo4j_up("master")
+    ok(wait_for(lambda: len(pi1.starts()) > starts), "and started anew")
+    pi1.neo4j_up("slave")
+    ok(wait_for(lambda: pi1.state() == "serving"), "it serves again")
+    ended = kills(pi1)
+    pi1.stop(signal.SIGKILL)
+    pi1.start()
+    ok(wait_for(lambda: pi1.state() == "serving"), "below another agent, too")
+    rounds(pi1, 3)
+    ok(kills(pi1) == ended, "to which the panic before is none of this Neo4j's")
+
+
 def kills(node):
     return len(node.read("kills").splitlines())
 
@@ -290,18 +311,20 @@ def play(top):
             for path, text in SYS.items():
                 n.write(path, text)
         pi3.env = {"LD_PRELOAD": HANG, "HANG_PROBE": hang}
-        os.makedirs(os.path.join(pi2.store, "neo4j/logs"))
-        panic(pi2)
+        for n in (pi1, pi2):
+            os.makedirs(os.path.join(n.store, "neo4j/logs"))
+            panic(n)
         form(nodes)
         test_metrics(pi1, pi2)
         test_schema(nodes, "all serve")
         test_full(pi1, pi2, pi3)
         test_panic(pi2, pi1)
-        before = begin_bad_writes(pi1)
+        test_panic_alone(pi1, pi2)
+        before = begin_bad_writes(pi2)
         test_banner(pi1)
         test_readonly(pi3)
-        end_bad_writes(pi1, pi2, before)
-        test_last(pi1, pi2)
+        end_bad_writes(pi2, pi1, before)
+        test_last(pi2, pi1)
         test_schema(nodes, "one has ended, others are not well")
         test_hang(pi3, hang)
     finally:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Any bytes as the small text files the agent keeps: the run and the lease in /run. What must
- * hold: only what a save writes is believed, and all else is none: no run, a lease that is over.
+ * Any bytes as the small text files the agent keeps: the run, the lease and how far Neo4j's
+ * log is known, in /run. What must hold: only what a save writes is believed, and all else is none:
+ * no run, a lease that is over, no process.
  */
 // use: node-agent/runtime.c
 #include <sys/stat.h>
@@ -53,9 +54,24 @@ static void try_lease(const uint8_t *data, size_t size)
 	must_be("lease", data, size);
 }
 
+static void try_followed(const uint8_t *data, size_t size)
+{
+	struct followed f;
+	struct err e;
+
+	put("neo4j", data, size);
+	followed_load(folder(), &f);
+	must(f.log.at >= 0 && f.pid >= 0);
+	if (!f.pid)
+		return;
+	must(followed_save(folder(), &f, &e) == 0);
+	must_be("neo4j", data, size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	try_runtime(data, size);
 	try_lease(data, size);
+	try_followed(data, size);
 	return 0;
 }

@@ -14,7 +14,7 @@ static struct health_facts f;
 /* A p3 of 1000 MB, 30 of them held back, and a Neo4j. */
 static void begin(void)
 {
-	h = (struct health){0};
+	h = (struct health){.good = 1};
 	f = (struct health_facts){.now_ms = 1000000,
 		.known = true,
 		.size = 1000ull * MB,
@@ -90,6 +90,25 @@ static void test_panic(void)
 	look();
 	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
 	ok(!order.end, "what is told of one that is gone counts for nobody");
+}
+
+/* What the agent before this one knew of Neo4j, while nothing is known of p3 yet. */
+static void test_begins(void)
+{
+	struct health_others o = {.voters = 3};
+	struct health_order order;
+
+	begin();
+	h = (struct health){.stale = true};
+	look();
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(!order.end, "where no write has been tried yet none is ended that saw them fail");
+	probe(EIO);
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(!order.end, "nor after one that failed");
+	probe(0);
+	health_decide(&h, &f, NEO4J_MASTER, &o, &order);
+	ok(order.end, "but after one that worked");
 }
 
 static void test_reserve(void)
@@ -310,6 +329,7 @@ int main(void)
 {
 	test_room();
 	test_panic();
+	test_begins();
 	test_reserve();
 	test_probe();
 	test_end();
