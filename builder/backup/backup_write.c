@@ -13,6 +13,7 @@ struct backup_writer {
 	int fd;
 	struct archive *archive;
 	struct pack_reader pack;
+	bool given_up;    /* nothing is written any more */
 	bool is_neostore; /* what comes now */
 	uint8_t head[NEOSTORE_NEEDS];
 	size_t head_size;
@@ -24,16 +25,24 @@ static int of_file(const struct backup_writer *w, struct err *e)
 	return err_prefix(e, "%s", w->path);
 }
 
-/* libarchive's own words for a full disk are "Write error". */
 static int fail(struct backup_writer *w, struct err *e)
 {
 	const char *why = archive_error_string(w->archive);
-	int cause = archive_errno(w->archive);
 
-	if (cause <= 0)
-		return err_set(e, "%s", why ? why : "cannot be written");
-	errno = cause;
-	return err_errno(e, "%s", why ? why : "cannot be written");
+	return err_set(e, "%s", why ? why : "cannot be written");
+}
+
+/* libarchive's own one has "Write error" for whatever the cause is. */
+static la_ssize_t on_write(struct archive *a, void *data, const void *p, size_t n)
+{
+	const struct backup_writer *w = data;
+
+	errno = ECANCELED;
+	if (w->given_up || io_write_full(w->fd, p, n) < 0) {
+		archive_set_error(a, errno, "%s", strerror(errno));
+		return -1;
+	}
+	return (la_ssize_t)n;
 }
 
 static int put_header(struct backup_writer *w, const char *name, mode_t type, unsigned mode,
@@ -112,7 +121,7 @@ static int open_archive(struct backup_writer *w, struct err *e)
 		rc = archive_write_add_filter_zstd(w->archive);
 	archive_write_set_bytes_in_last_block(w->archive, 1);
 	if (rc == ARCHIVE_OK)
-		rc = archive_write_open_fd(w->archive, w->fd);
+		rc = archive_write_open(w->archive, w, NULL, on_write, NULL);
 	return rc == ARCHIVE_OK ? 0 : fail(w, e);
 }
 
@@ -194,6 +203,8 @@ void backup_writer_free(struct backup_writer *w)
 {
 	if (!w)
 		return;
+	/* Else libarchive would first fill the file at hand up to its size, be it gigabytes. */
+	w->given_up = true;
 	if (w->archive)
 		archive_write_free(w->archive);
 	if (w->part)

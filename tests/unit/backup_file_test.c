@@ -120,6 +120,23 @@ static void test_unfinished(const struct buf *pack)
 	is_int(write_backup("/nonexistent/x", pack, pack->len, &e), -1, "no folder to write to");
 }
 
+/* Of a file that was to be large, as when Ctrl-C comes: what it lacks is not written first. */
+static void test_given_up(void)
+{
+	_cleanup_free_ char *path = name_of("given-up");
+	_cleanup_buf_ struct buf large = {0};
+	struct pack p;
+	struct err e;
+
+	pack_begin(&p, &large);
+	pack_file(&p, "neostore", 0644, 1ULL << 40, &large);
+	pack_data(&p, neostore, sizeof(neostore) - 1, &large);
+	alarm(20);
+	is_int(write_backup(path, &large, large.len, &e), -1, "a file that ends in its midst");
+	ok(alarm(0) > 0, "is given up at once");
+	is_int((long long)files_here(), 1, "nothing of it is left");
+}
+
 /* What no file can take the place of is refused before anybody works for it. */
 static void test_targets(void)
 {
@@ -148,7 +165,7 @@ static void test_full(void)
 	static char noise[200000];
 	struct rlimit before, small = {.rlim_cur = 8192};
 	_cleanup_free_ char *path = name_of("full");
-	_cleanup_free_ char *want = xasprintf("%s: Write error: File too large", path);
+	_cleanup_free_ char *want = xasprintf("%s: File too large", path);
 	_cleanup_buf_ struct buf large = {0};
 	struct pack p;
 	struct err e = {0};
@@ -280,6 +297,7 @@ int main(void)
 	make_pack(&pack);
 	test_round_trip(path, &pack);
 	test_unfinished(&pack);
+	test_given_up();
 	test_targets();
 	test_full();
 	test_unreadable();
