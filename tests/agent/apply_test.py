@@ -146,6 +146,7 @@ class Pc:
         other = copy.copy(self)
         other.dir = self.dir + "2"
         other.conf = os.path.join(other.dir, "c.conf")
+        shutil.rmtree(other.dir, ignore_errors=True)
         shutil.copytree(self.dir, other.dir, symlinks=True, ignore=shutil.ignore_patterns("c.images"))
         return other
 
