@@ -166,11 +166,13 @@ cfg_t *config_parse(const char *name, const char *text, cfg_opt_t *opts, struct 
 	return NULL;
 }
 
-cfg_t *config_load(const char *path, cfg_opt_t *opts, struct err *e)
+typedef int read_fn(const char *path, size_t max, struct buf *b, struct err *e);
+
+static cfg_t *load(const char *path, read_fn *read_it, cfg_opt_t *opts, struct err *e)
 {
 	_cleanup_buf_ struct buf b = {0};
 
-	if (io_read_file(path, CONFIG_MAX, &b, e) < 0) {
+	if (read_it(path, CONFIG_MAX, &b, e) < 0) {
 		e->code = EXIT_CONFIG;
 		return NULL;
 	}
@@ -179,6 +181,16 @@ cfg_t *config_load(const char *path, cfg_opt_t *opts, struct err *e)
 		return NULL;
 	}
 	return config_parse(path, buf_str(&b), opts, e);
+}
+
+cfg_t *config_load(const char *path, cfg_opt_t *opts, struct err *e)
+{
+	return load(path, io_read_file, opts, e);
+}
+
+cfg_t *config_load_plain(const char *path, cfg_opt_t *opts, struct err *e)
+{
+	return load(path, io_read_plain, opts, e);
 }
 
 const char *config_where(cfg_t *sec)

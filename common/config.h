@@ -17,6 +17,8 @@
 #define _cleanup_cfg_ _cleanup_(config_cleanup)
 
 MUST_CHECK cfg_t *config_load(const char *path, cfg_opt_t *opts, struct err *e);
+/* The same of a file in a folder that a less trusted user may write to (io_read_plain). */
+MUST_CHECK cfg_t *config_load_plain(const char *path, cfg_opt_t *opts, struct err *e);
 
 /* The same for text in memory; name stands for the file in errors. */
 MUST_CHECK cfg_t *config_parse(const char *name, const char *text, cfg_opt_t *opts, struct err *e);

@@ -41,6 +41,7 @@ int err_errno(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	size_t len = strlen(e->msg);
 	snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", strerror(saved));
+	errno = saved;
 	return -1;
 }
 

@@ -35,7 +35,7 @@ struct err {
 int err_set(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 int err_code(struct err *e, enum exit_code code, const char *fmt, ...) PRINTF(3, 4);
 
-/* Sets "...: strerror(errno)". Returns -1. */
+/* Sets "...: strerror(errno)". Returns -1; errno stays. */
 int err_errno(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
 /* Puts "...: " before the message there is. Returns -1. */

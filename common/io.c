@@ -5,15 +5,10 @@
 #include <libgen.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/stat.h>
 #include "io.h"
 
-int io_read_file(const char *path, size_t max, struct buf *b, struct err *e)
+static int read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return err_errno(e, "%s", path);
 	for (;;) {
 		char *dst = buf_reserve(b, 4096);
 		if (!dst)
@@ -31,6 +26,35 @@ int io_read_file(const char *path, size_t max, struct buf *b, struct err *e)
 	}
 	buf_add(b, "", 0);
 	return 0;
+}
+
+int io_read_file(const char *path, size_t max, struct buf *b, struct err *e)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? err_errno(e, "%s", path) : read_all(fd, path, max, b, e);
+}
+
+int io_open_plain(int dir, const char *path, struct stat *st, struct err *e)
+{
+	_cleanup_close_ int fd = openat(dir, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ELOOP)
+		return err_set(e, "%s: is a link, where a file is to be", path);
+	if (fd < 0 || fstat(fd, st) < 0)
+		return err_errno(e, "%s", path);
+	if (S_ISREG(st->st_mode))
+		return steal_fd(&fd);
+	errno = EINVAL;
+	return err_set(e, "%s: is no file", path);
+}
+
+int io_read_plain(const char *path, size_t max, struct buf *b, struct err *e)
+{
+	struct stat st;
+	_cleanup_close_ int fd = io_open_plain(AT_FDCWD, path, &st, e);
+
+	return fd < 0 ? -1 : read_all(fd, path, max, b, e);
 }
 
 uint64_t io_run_length(int fd, uint64_t at, uint64_t end, bool *hole)

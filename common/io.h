@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_IO_H
 #define BRAMBLE_IO_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include "buf.h"
 
@@ -9,6 +10,16 @@
 
 /* Appends the whole file to b; a file larger than max bytes is an error. */
 MUST_CHECK int io_read_file(const char *path, size_t max, struct buf *b, struct err *e);
+
+/*
+ * For files in a folder that a less trusted user may write to: a link there is not followed, so
+ * that nobody is shown by an error what only the reader may read, and nobody waits at a pipe. Of
+ * hard links the kernel takes care (fs.protected_hardlinks, on in Debian), and those folders are on
+ * filesystems of their own. dir as of openat(2); a descriptor and its *st, or -1 with errno set,
+ * too: ENOENT for one that is not there.
+ */
+MUST_CHECK int io_open_plain(int dir, const char *path, struct stat *st, struct err *e);
+MUST_CHECK int io_read_plain(const char *path, size_t max, struct buf *b, struct err *e);
 
 /*
  * Replaces path by n bytes at p: same-directory temporary, fchmod(mode), fsync, rename, fsync of
