@@ -284,10 +284,12 @@ static int make_digest(const char *path, struct identity *id, struct err *e)
 	return 0;
 }
 
-int identity_load(const char *path, struct identity *id, struct err *e)
+/* cfg NULL: e says why. It is freed. */
+static int take(cfg_t *taken, const char *path, struct identity *id, struct err *e)
 {
+	_cleanup_cfg_ cfg_t *cfg = taken;
+
 	*id = (struct identity){0};
-	_cleanup_cfg_ cfg_t *cfg = config_load(path, node_conf_opts, e);
 	if (!cfg)
 		return -1;
 	if (read_cluster(cfg, id, e) < 0 || read_members(cfg, id, e) < 0)
@@ -295,6 +297,16 @@ int identity_load(const char *path, struct identity *id, struct err *e)
 	if (read_self(cfg, id, e) < 0 || read_neo4j(cfg, id, e) < 0)
 		return -1;
 	return make_digest(path, id, e);
+}
+
+int identity_load(const char *path, struct identity *id, struct err *e)
+{
+	return take(config_load(path, node_conf_opts, e), path, id, e);
+}
+
+int identity_load_plain(const char *path, struct identity *id, struct err *e)
+{
+	return take(config_load_plain(path, node_conf_opts, e), path, id, e);
 }
 
 const struct member *identity_member(const struct identity *id, const char *name)

@@ -56,6 +56,8 @@ struct identity {
 };
 
 MUST_CHECK int identity_load(const char *path, struct identity *id, struct err *e);
+/* Likewise, of a file in a folder that a less trusted user may write to (io_read_plain). */
+MUST_CHECK int identity_load_plain(const char *path, struct identity *id, struct err *e);
 /* Likewise, of the system below root; "": this one. */
 MUST_CHECK int identity_load_root(const char *root, struct identity *id, struct err *e);
 

@@ -107,7 +107,7 @@ int marker_load(const char *dir, struct marker *m, struct err *e)
 	_cleanup_free_ char *path = marker_path(dir);
 	_cleanup_buf_ struct buf text = {0};
 
-	if (check_mounted(dir, e) < 0 || io_read_file(path, MARKER_MAX, &text, e) < 0)
+	if (check_mounted(dir, e) < 0 || io_read_plain(path, MARKER_MAX, &text, e) < 0)
 		return -1;
 	return marker_parse(path, buf_str(&text), m, e);
 }

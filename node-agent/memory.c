@@ -72,7 +72,7 @@ int memory_load(const char *dir, struct durable *d, struct err *e)
 
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return begin_anew(dir, d, e);
-	if (io_read_file(path, MEMORY_MAX, &text, e) < 0)
+	if (io_read_plain(path, MEMORY_MAX, &text, e) < 0)
 		return -1;
 	if (memory_parse((const uint8_t *)text.data, text.len, d) == 0)
 		return 0;

@@ -76,7 +76,7 @@ static int load(struct pin *p, const char *path, struct err *e)
 
 	if (p->pinned[0] || (access(path, F_OK) < 0 && errno == ENOENT))
 		return 0;
-	if (io_read_file(path, FILE_MAX, &text, e) < 0)
+	if (io_read_plain(path, FILE_MAX, &text, e) < 0)
 		return -1;
 	if (pin_parse(path, buf_str(&text), p->pinned, &damaged) < 0)
 		log_error("%s; pinned anew", damaged.msg);

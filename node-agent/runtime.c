@@ -36,7 +36,7 @@ static bool read_file(const char *dir, const char *name, struct buf *text)
 	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
 	struct err ignored;
 
-	return io_read_file(path, FILE_MAX, text, &ignored) == 0;
+	return io_read_plain(path, FILE_MAX, text, &ignored) == 0;
 }
 
 static int write_file(const char *dir, const char *name, struct buf *text, struct err *e)

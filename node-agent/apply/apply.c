@@ -80,8 +80,8 @@ static bool text_differs(const struct apply *a, const struct generation_file *f)
 	_cleanup_buf_ struct buf is = {0}, wanted = {0};
 	struct err e;
 
-	if (!content || io_read_file(path, CONF_MAX, &is, &e) < 0 ||
-		io_read_file(content, CONF_MAX, &wanted, &e) < 0)
+	if (!content || io_read_plain(path, CONF_MAX, &is, &e) < 0 ||
+		io_read_plain(content, CONF_MAX, &wanted, &e) < 0)
 		return true;
 	return neo4j_lines_differ(buf_str(&is), buf_str(&wanted));
 }

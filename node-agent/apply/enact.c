@@ -315,7 +315,7 @@ static int check_node_conf(const struct enact *x, const struct generation_file *
 
 	if (f->kind != GENERATION_FILE || !content)
 		return err_set(e, NODE_CONF " is no file in it");
-	if (identity_load(content, &next, e) < 0)
+	if (identity_load_plain(content, &next, e) < 0)
 		return err_prefix(e, "its node.conf, for this card's bramble");
 	if (strcmp(identity_self(&next)->name, self(x)) != 0 ||
 		memcmp(next.cluster_id, x->id.cluster_id, sizeof(next.cluster_id)) != 0)

@@ -24,7 +24,7 @@ json_t *record_read(const char *path)
 	json_error_t je;
 	struct err e;
 
-	if (io_read_file(path, RECORD_MAX, &text, &e) < 0)
+	if (io_read_plain(path, RECORD_MAX, &text, &e) < 0)
 		return NULL;
 	return json_loadb(buf_str(&text), text.len, JSON_REJECT_DUPLICATES, &je);
 }

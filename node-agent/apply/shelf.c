@@ -110,7 +110,7 @@ int shelf_load(const struct shelf *s, const struct identity *id, uint64_t number
 	_cleanup_free_ char *path = list_path(s, number);
 
 	*g = (struct generation){0};
-	if (io_read_file(path, GENERATION_LIST_MAX, sealed, e) < 0 ||
+	if (io_read_plain(path, GENERATION_LIST_MAX, sealed, e) < 0 ||
 		shelf_check(s, id, sealed, g, e) < 0)
 		return err_prefix(e, "generation %llu", (unsigned long long)number);
 	if (g->number == number)
@@ -201,7 +201,7 @@ int shelf_check_number(
 	_cleanup_buf_ struct buf is = {0};
 	struct err none;
 
-	if (io_read_file(path, GENERATION_LIST_MAX, &is, &none) < 0 ||
+	if (io_read_plain(path, GENERATION_LIST_MAX, &is, &none) < 0 ||
 		(is.len == sealed->len && memcmp(is.data, sealed->data, is.len) == 0) ||
 		!is_owners(s, &is))
 		return 0;

@@ -74,7 +74,7 @@ int book_load(const char *path, struct book *b, struct err *e)
 	*b = (struct book){0};
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	if (io_read_file(path, FILE_MAX, &text, e) < 0)
+	if (io_read_plain(path, FILE_MAX, &text, e) < 0)
 		return -1;
 	return book_parse(path, buf_str(&text), b, e);
 }

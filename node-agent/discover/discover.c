@@ -78,7 +78,7 @@ static bool avahi_runs(const struct discover *d)
 	_cleanup_buf_ struct buf text = {0};
 	struct err e;
 
-	if (io_read_file(d->avahi_pid, PID_MAX, &text, &e) < 0)
+	if (io_read_plain(d->avahi_pid, PID_MAX, &text, &e) < 0)
 		return false;
 	long pid = strtol(buf_str(&text), NULL, 10);
 	return pid > 1 && (kill((pid_t)pid, 0) == 0 || errno == EPERM);

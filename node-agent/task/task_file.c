@@ -88,7 +88,7 @@ int task_load(const char *dir, struct task *t, struct err *e)
 	*t = (struct task){0};
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	if (io_read_file(path, FILE_MAX, &text, e) < 0)
+	if (io_read_plain(path, FILE_MAX, &text, e) < 0)
 		return -1;
 	return task_parse(path, buf_str(&text), t, e);
 }

@@ -205,7 +205,7 @@ static int read_result(const struct verbs *v, enum task_kind kind, const char *n
 	struct err none;
 	size_t n = strlen(name);
 
-	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 ||
+	if (io_read_plain(path, RESULT_MAX, &text, &none) < 0 ||
 		strncmp(buf_str(&text), name, n) != 0)
 		return 0;
 	const char *said = buf_str(&text) + n;

@@ -173,7 +173,7 @@ static enum task_work read_work(struct tasks *t)
 	char id[17];
 
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)t->task.id);
-	if (io_read_file(path, RESULT_MAX, &text, &none) < 0 || !str_starts(buf_str(&text), id))
+	if (io_read_plain(path, RESULT_MAX, &text, &none) < 0 || !str_starts(buf_str(&text), id))
 		return TASK_WORK_BUSY;
 	const char *said = buf_str(&text) + strlen(id);
 	if (strcmp(said, UNPACK_OK) == 0)

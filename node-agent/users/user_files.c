@@ -45,8 +45,8 @@ static char *open_dir(const struct agent_options *o, struct err *e)
 	struct marker m;
 	struct stat st;
 
-	if (identity_load_root(o->root, &id, e) < 0 || marker_check(store, &id, &m, e) < 0 ||
-		become_owner(neo4j, e) < 0)
+	if (identity_load_root(o->root, &id, e) < 0 || become_owner(neo4j, e) < 0 ||
+		marker_check(store, &id, &m, e) < 0)
 		return NULL;
 	if (lstat(dir, &st) < 0 || ((st.st_mode & 077) && chmod(dir, 0700) < 0)) {
 		err_errno(e, "%s", dir);
@@ -61,7 +61,7 @@ static int add_lines(const char *path, const char *prefix, struct buf *to, struc
 
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	if (io_read_file(path, ACCOUNTS_TEXT_MAX, &text, e) < 0)
+	if (io_read_plain(path, ACCOUNTS_TEXT_MAX, &text, e) < 0)
 		return -1;
 	for (const char *line = buf_str(&text); *line;) {
 		size_t n = strcspn(line, "\n");

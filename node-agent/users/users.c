@@ -50,7 +50,7 @@ static int load(struct users *u, struct accounts *to, struct err *e)
 
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	if (io_read_file(path, USERS_JSON_MAX, &text, e) < 0)
+	if (io_read_plain(path, USERS_JSON_MAX, &text, e) < 0)
 		return -1;
 	json_t *json = parse(&text);
 	int rc = accounts_parse(json, to, e);

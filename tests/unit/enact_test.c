@@ -9,6 +9,7 @@
 #include "io.h"
 #include "node-agent/apply/record.h"
 #include "below.h"
+#include "talk.h"
 #include "tap.h"
 #include "util.h"
 
@@ -107,6 +108,54 @@ static void test_unreadable(void)
 	is_str(get(NODE_CONF), CONF("2", "3.5.12", "3.x-ha"), "the node keeps its own");
 }
 
+/* Generation 3, with nothing but its node.conf in it. */
+static bool seal(const char *digest, struct buf *sealed)
+{
+	static const char seed[] =
+		"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+	_cleanup_json_ json_t *json = json_pack(
+		"{s:i, s:s, s:i, s:s, s:s, s:[{s:s, s:i, s:[s], s:s}], s:{s:[{s:s, s:i, s:i, s:i, "
+		"s:i, s:s}]}}",
+		"bramble", 1, "cluster", "00112233445566778899aabbccddeeff", "generation", 3,
+		"built", "2026-11-28", "neo4j", "3.5.12", "members", "name", "pi1", "id", 1,
+		"roles", "data", "address", "192.168.2.11", "nodes", "pi1", "path", NODE_CONF,
+		"mode", 0644, "uid", 0, "gid", 0, "size", 5, "digest", digest);
+	char public[GENERATION_PUBLIC_HEX + 2];
+	struct err e;
+
+	if (generation_public(seed, public, &e) < 0 || generation_seal(json, seed, sealed, &e) < 0)
+		return false;
+	memcpy(public + GENERATION_PUBLIC_HEX, "\n", 2);
+	put("/etc/bramble/owner.pub", public);
+	return true;
+}
+
+/* The agent's user has put a link on the shelf, to what only root may read. */
+static void test_link(void)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/srv/bramble/apply", root);
+	_cleanup_free_ char *list = xasprintf("%s/3.list", dir);
+	_cleanup_free_ char *result = xasprintf("%s/run/bramble-enact/result.json", root);
+	_cleanup_free_ char *secret = xasprintf("%s/etc/shadow", root), *content = NULL;
+	const struct enact_order o = {99, ENACT_GENERATION, 3};
+	_cleanup_buf_ struct buf sealed = {0}, told = {0};
+	char digest[GENERATION_DIGEST];
+	struct err e = {0};
+
+	put("/etc/shadow", "root:$6$salt$hash:18000:0:99999:7:::\n");
+	put(NODE_CONF, CONF("2", "3.5.12", "3.x-ha"));
+	generation_digest("promised", 8, digest);
+	content = xasprintf("%s/%s", dir, digest);
+	if (!seal(digest, &sealed) || io_mkdir_p(dir, 0700, &e) < 0 ||
+		io_write_atomic(list, sealed.data, sealed.len, 0600, &e) < 0 ||
+		symlink(secret, content) < 0 || enact_order_save(dir, &o, &e) < 0)
+		exit(1);
+	is_int(enact_run(&options, &e), -1, "a link on the shelf is no node.conf: %s", e.msg);
+	ok(strstr(e.msg, "node.conf") != NULL, "which is said");
+	is_int(io_read_file(result, 4096, &told, &e), 0, "also in the result");
+	ok(!strstr(buf_str(&told), "root:"), "but not what is behind it: %s", buf_str(&told));
+}
+
 int main(void)
 {
 	struct err e;
@@ -116,6 +165,7 @@ int main(void)
 	test_same_neo4j();
 	test_other_neo4j();
 	test_unreadable();
+	test_link();
 	(void)!io_remove_tree(root, &e);
 	return done();
 }

@@ -265,6 +265,26 @@ static void test_room(struct verbs *v)
 	room = UINT64_C(1) << 40;
 }
 
+/* Whose folder it is has put a pipe where the unit is to tell. */
+static void test_pipe(struct verbs *v)
+{
+	_cleanup_free_ char *result = xasprintf("%s/" UNPACK_RESULT, v->tasks->store);
+	struct call c;
+
+	v->tasks->task = (struct task){0};
+	unlink(result);
+	if (mkfifo(result, 0644) < 0)
+		exit(1);
+	stage(&c, v);
+	alarm(10); /* ends this test if it waits */
+	task_stage_verb.tick(&c);
+	alarm(0);
+	ok(!done_called && !refused, "a pipe tells nothing, and nobody waits for it");
+	unpack_is_done(v->tasks->store);
+	task_stage_verb.tick(&c);
+	ok(done_called, "the unit's own file takes its place");
+}
+
 int main(void)
 {
 	char root[] = "/tmp/task_verbs.XXXXXX";
@@ -336,6 +356,7 @@ int main(void)
 	tasks.unpacks.until_ms = 0;
 	test_back(&v);
 	test_room(&v);
+	test_pipe(&v);
 	(void)!io_remove_tree(root, &e);
 	return done();
 }

@@ -231,6 +231,28 @@ static void test_astray(void)
 	present = false;
 }
 
+/* Neo4j's user, whose folder it is, has put a pipe where a unit is to tell what it has done. */
+static void test_pipe(void)
+{
+	struct task t = {.id = 7, .kind = TASK_UPGRADE, .step = TASK_RESTED, .keeper = 1};
+	_cleanup_free_ char *pipe = path_of("neo4j/data/incoming.result");
+	_cleanup_free_ char *data = path_of("neo4j/data"), *neo4j = path_of("neo4j");
+	struct identity id;
+	struct err e;
+
+	begin(&id, 1, MARKER_SERVED);
+	if (tasks_set(&tasks, &t, &e) < 0 || io_mkdir_p(data, 0755, &e) < 0 ||
+		mkfifo(pipe, 0644) < 0)
+		ok(false, "written");
+	alarm(10); /* ends this test if it waits */
+	step(&id);
+	alarm(0);
+	is_int(tasks.task.step, TASK_RESTED, "it tells nothing, and the agent goes on");
+	unlink(pipe);
+	rmdir(data);
+	rmdir(neo4j);
+}
+
 int main(void)
 {
 	_cleanup_free_ char *task = NULL, *there = NULL;
@@ -242,6 +264,7 @@ int main(void)
 	test_orders();
 	test_power();
 	test_astray();
+	test_pipe();
 	unlink(task);
 	unlink(there);
 	rmdir(dir);
