@@ -27,14 +27,12 @@ char *store_folder(const char *dir)
 int store_read(const char *folder, struct neostore *n, struct err *e)
 {
 	_cleanup_free_ char *path = xasprintf("%s/neostore", folder);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	uint8_t head[NEOSTORE_NEEDS];
 	struct stat st;
+	_cleanup_close_ int fd = io_open_plain(AT_FDCWD, path, &st, e);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(e, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, "%s: is no file", path);
+	if (fd < 0)
+		return -1;
 	if (io_pread_full(fd, head, sizeof(head), 0) < 0)
 		return err_errno(e, "%s", path);
 	return neostore_parse(head, sizeof(head), n, e);

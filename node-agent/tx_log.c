@@ -159,14 +159,10 @@ static int read_header(struct log_file *f, struct err *e)
 /* 0: there is none of that number. */
 static int open_file(const char *path, struct log_file *f, struct err *e)
 {
-	f->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (f->fd < 0 && errno == ENOENT)
-		return 0;
-	if (f->fd < 0 || fstat(f->fd, &f->st) < 0)
-		return err_errno(e, "%s", "cannot be opened");
-	if (!S_ISREG(f->st.st_mode))
-		return err_set(e, "is no file");
-	return read_header(f, e) < 0 ? -1 : 1;
+	f->fd = io_open_plain(AT_FDCWD, path, &f->st, e);
+	if (f->fd < 0)
+		return errno == ENOENT ? 0 : -1;
+	return read_header(f, e) < 0 ? err_prefix(e, "%s", path) : 1;
 }
 
 static void mark(struct tx_log *l, const struct stat *st)
@@ -195,10 +191,10 @@ static int read_file(const char *folder, uint64_t n, bool newest, struct tx_log 
 		return l->unclear ? err_set(e, "%s: is unclear as it was", path) : 1;
 	if (newest)
 		mark(l, &f.st);
-	if (r < 0 || (r > 0 && search(&f, &last, e) < 0))
+	if (r <= 0)
+		return r < 0 ? -1 : 1;
+	if (search(&f, &last, e) < 0)
 		return err_prefix(e, "%s", path);
-	if (r == 0)
-		return 1;
 	if (newest)
 		l->exact = last > f.before && ends_with(&f, last);
 	if (newest || l->last < f.before)

@@ -234,7 +234,9 @@ static void fetch_more(struct call *c)
 static void send_file(struct call *c, const char *path)
 {
 	int *fd = malloc(sizeof(*fd));
-	int opened = path && fd ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	struct stat st;
+	struct err none;
+	int opened = path && fd ? io_open_plain(AT_FDCWD, path, &st, &none) : -1;
 
 	if (opened < 0) {
 		free(fd);

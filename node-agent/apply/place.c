@@ -67,6 +67,7 @@ bool place_is(const struct place *p, const struct generation_file *f)
 {
 	char hex[GENERATION_DIGEST];
 	struct stat st;
+	struct err none;
 	uint64_t size;
 
 	if (f->kind == GENERATION_LINK)
@@ -77,7 +78,7 @@ bool place_is(const struct place *p, const struct generation_file *f)
 		return S_ISDIR(st.st_mode);
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != f->size)
 		return false;
-	_cleanup_close_ int fd = openat(p->dir, p->name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int fd = io_open_plain(p->dir, p->name, &st, &none);
 	return fd >= 0 && generation_digest_fd(fd, hex, &size) == 0 && strcmp(hex, f->digest) == 0;
 }
 
@@ -124,10 +125,11 @@ static int set_owner(int fd, const struct generation_file *f)
 static int stage_file(const struct place *p, const char *name, const struct generation_file *f,
 	const char *from, struct err *e)
 {
-	_cleanup_close_ int in = open(from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	_cleanup_close_ int in = io_open_plain(AT_FDCWD, from, &st, e);
 
 	if (in < 0)
-		return err_errno(e, "%s", from);
+		return -1;
 	_cleanup_close_ int out =
 		openat(p->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (out >= 0 && copy(in, out, f->digest) == 0 && set_owner(out, f) == 0 && fsync(out) == 0)

@@ -93,10 +93,11 @@ static int fill(int from, const char *to, struct err *e)
 int unpack(const char *from, const char *to, struct err *e)
 {
 	_cleanup_free_ char *new = xasprintf("%s.new", to);
-	_cleanup_close_ int fd = open(from, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	_cleanup_close_ int fd = io_open_plain(AT_FDCWD, from, &st, e);
 
 	if (fd < 0)
-		return err_errno(e, "%s", from);
+		return -1;
 	if (io_remove_tree(to, e) < 0 || io_remove_tree(new, e) < 0)
 		return -1;
 	if (mkdir(new, 0755) < 0)

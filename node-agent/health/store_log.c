@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include "io.h"
 #include "store_log.h"
 #include "util.h"
 
@@ -44,10 +43,12 @@ bool store_log_tells_panic(const char *text, size_t n)
 	return false;
 }
 
-static int open_log(int dir)
+static int open_log(int dir, struct stat *st)
 {
+	struct err none;
+
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
-		int fd = openat(dir, paths[i], O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+		int fd = io_open_plain(dir, paths[i], st, &none);
 		if (fd >= 0)
 			return fd;
 	}
@@ -73,10 +74,10 @@ static bool read_on(struct store_log *l, int fd, int64_t size)
 
 bool store_log_follow(struct store_log *l, int dir, bool skip)
 {
-	_cleanup_close_ int fd = open_log(dir);
 	struct stat st;
+	_cleanup_close_ int fd = open_log(dir, &st);
 
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (fd < 0)
 		return false;
 	bool same = st.st_ino == l->inode && st.st_dev == l->device && st.st_size >= l->at;
 	if (!same)
