@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "backup/unpack.h"
 #include "io.h"
+#include "leave.h"
 #include "log.h"
 #include "store.h"
 #include "util.h"
@@ -121,13 +121,11 @@ void store_mend(const char *dir, const struct identity *id)
 /* A thread would do, but so does a child, and the agent reaps children anyway. */
 pid_t store_sync(const char *dir)
 {
-	sigset_t none;
 	pid_t pid = fork();
 
 	if (pid != 0)
 		return pid;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	leave_agent(-1);
 	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	_exit(fd < 0 || syncfs(fd) < 0 ? 1 : 0);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include "../leave.h"
 #include "../store_at_rest.h"
 #include "io.h"
 #include "pack.h"
@@ -13,7 +14,6 @@
 #include "util.h"
 
 #define PIECE (32u << 10)
-#define FDS_MAX 1024 /* more than the agent ever has */
 
 /* What is this Neo4j's own and none of the store; at its top only. */
 static const char *const left_out[] = {
@@ -63,11 +63,11 @@ static int put_bytes(struct out *o, int fd, uint64_t size, const char *path, str
 
 static int put_file(struct out *o, const char *path, struct err *e)
 {
-	_cleanup_close_ int fd = openat(o->root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
+	_cleanup_close_ int fd = io_open_plain(o->root, path, &st, e);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_errno(e, "%s", path);
+	if (fd < 0)
+		return -1;
 	pack_file(&o->pack, path, st.st_mode & 0777, (uint64_t)st.st_size, &o->buf);
 	return put_bytes(o, fd, (uint64_t)st.st_size, path, e);
 }
@@ -163,20 +163,6 @@ static int run(const char *dir, int fd)
 	return 1;
 }
 
-/* The agent's sockets are not its business, and it ends with the agent. */
-static void leave_agent(int keep)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	for (int fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++) {
-		if (fd != keep)
-			close(fd);
-	}
-}
-
 pid_t pack_out(const char *dir, int fd)
 {
 	pid_t pid = fork();
@@ -184,5 +170,6 @@ pid_t pack_out(const char *dir, int fd)
 	if (pid != 0)
 		return pid;
 	leave_agent(fd);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* it ends with the agent */
 	_exit(run(dir, fd));
 }

@@ -4,10 +4,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
+#include "../leave.h"
 #include "../process.h"
 #include "card.h"
 #include "io.h"
@@ -90,16 +90,11 @@ static int run_errand(const char *path, const struct errand *a)
 
 static pid_t send_child(const char *dir, const struct errand *a)
 {
-	sigset_t none;
 	pid_t pid = fork();
 
 	if (pid != 0)
 		return pid;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	/* If it hangs it must not keep the next agent off this one's ports. */
-	for (int fd = STDERR_FILENO + 1; fd < FD_SETSIZE; fd++)
-		close(fd);
+	leave_agent(-1);
 	int error = run_errand(dir, a);
 	_exit(error > 0 && error < 256 ? error : error ? EIO : 0);
 }

@@ -8,6 +8,7 @@
 // use: node-agent/control/verbs.c node-agent/control/yield.c node-agent/control/rotate.c
 // use: node-agent/apply/offer.c node-agent/apply/shelf.c node-agent/apply/record.c
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
+// use: node-agent/leave.c
 // use: node-agent/task/task.c node-agent/task/tasks.c node-agent/task/task_file.c
 // use: node-agent/passwd/passwd.c node-agent/neo4j_watch.c node-agent/users/users_verb.c
 // use: node-agent/users/account.c node-agent/users/account_json.c node-agent/users/account_file.c

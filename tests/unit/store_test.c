@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What becomes of a store before Neo4j starts, done once, twice, and again after a power cut. */
-// use: node-agent/store.c
+// use: node-agent/store.c node-agent/leave.c
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -144,6 +146,35 @@ static void test_mend(void)
 	ok(!mended("3.5.0", NEO4J_HA, ROLE_ARBITER), "an arbiter has no store");
 }
 
+static bool slow;
+
+/* In place of libc's: a card that takes for ever. */
+int syncfs(int fd)
+{
+	while (slow)
+		pause();
+	return fd < 0 ? -1 : 0;
+}
+
+/* The next agent wants the ports of one that was killed meanwhile. */
+static void test_slow_sync(void)
+{
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		exit(1);
+	slow = true;
+	pid_t pid = store_sync(dir);
+	slow = false;
+	close(ends[1]);
+	struct pollfd end = {.fd = ends[0], .events = POLLIN};
+	is_int(poll(&end, 1, 5000), 1, "who syncs holds nothing of the agent's open");
+	is_int(waitpid(pid, NULL, WNOHANG), 0, "though it takes long");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(ends[0]);
+}
+
 static void test_sync(void)
 {
 	int status = -1;
@@ -168,6 +199,7 @@ int main(void)
 	test_restore_cut();
 	test_mend();
 	test_sync();
+	test_slow_sync();
 	is_int(io_remove_tree(dir, &e), 0, "cleaned up");
 	return done();
 }
