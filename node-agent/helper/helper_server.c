@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -193,13 +194,14 @@ static void listener_ready(struct loop_source *src, uint32_t events)
 
 /* --- start */
 
+/* systemd's, which no program that this one runs is to have, too. */
 static int inherited_socket(void)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 
 	if (!pid || !fds || atol(pid) != getpid() || strcmp(fds, "1") != 0)
 		return -1;
-	return FIRST_FD;
+	return fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0 ? -1 : FIRST_FD;
 }
 
 /* Of the agent's user, as bramble-helper.socket makes it. */

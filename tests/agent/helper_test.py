@@ -3,7 +3,7 @@
 """An agent that was taken over asks root's programs for what is none of its business.  Prints TAP.
 
 The real bramble-helper and the real programs of the units, as root, with an agent's user and a
-Neo4j's user of their own. Users of one's own are root's to have: without it
+Neo4j's user of their own; systemctl is a MOCK. Users of one's own are root's to have: without it
 all is skipped.
 
 usage: helper_test.py [path of bramble-agent]
@@ -22,9 +22,10 @@ import agent_test as t  # noqa: E402
 from agent_test import Node, ok, wait_for  # noqa: E402
 
 AGENT_USER, NEO4J_USER = 12345, 23456
-VERSION, USERS = 3, 16  # helper_wire.h
+VERSION, NEO4J_SHOW, USERS = 3, 0, 16  # helper_wire.h
 SHADOW = "root:$6$salt$hash:18000:0:99999:7:::\n"
-
+# As systemd starts it: with its socket as the descriptor 3, which programs it runs would get, too.
+INHERIT = 'exec 3<&"$1"; shift; LISTEN_PID=$$ LISTEN_FDS=1; export LISTEN_PID LISTEN_FDS; exec "$@"'
 
 
 @contextlib.contextmanager
@@ -61,6 +62,7 @@ def link(node, path):
 def prepare(node):
     node.prepare([node])
     node.write("etc/shadow", SHADOW, 0o600)
+    node.write("systemctl", "#!/bin/sh\nls -l /proc/$$/fd >%s/fds\n" % node.root, 0o755)
     os.chown(os.path.join(node.root, "etc/bramble/cluster.secret"), AGENT_USER, AGENT_USER)
     os.chown(os.path.join(node.root, "run/bramble"), AGENT_USER, AGENT_USER)
     node.mount()
@@ -90,6 +92,25 @@ def test_units(node):
            "nor does %s tell it: %s" % (command, p.stderr.strip()))
 
 
+def test_inherited(node):
+    node.stop_helper()
+    path = os.path.join(node.root, "run/bramble-helper")
+    os.unlink(path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as s:
+        s.bind(path)
+        os.chown(path, AGENT_USER, AGENT_USER)
+        s.listen(4)
+        s.setblocking(False)
+        node.helper = subprocess.Popen(
+            ["/bin/sh", "-c", INHERIT, "sh", str(s.fileno()), t.AGENT, "--root", node.root,
+             "--service-manager", os.path.join(node.root, "systemctl"), "helper"],
+            pass_fds=[s.fileno()])
+    code, text = ask(node, NEO4J_SHOW)
+    fds = node.read("fds")
+    ok(code == 0 and fds, "a helper takes the socket of systemd's: %d %s" % (code, text))
+    ok("socket:" not in fds, "and what it runs does not")
+
+
 def main():
     t.enter_namespace()
     with open("/proc/self/uid_map") as f:
@@ -105,6 +126,7 @@ def main():
         wait_for(lambda: os.path.exists(os.path.join(node.root, "run/bramble-helper")))
         test_users(node)
         test_units(node)
+        test_inherited(node)
     finally:
         node.clean()
         shutil.rmtree(top, ignore_errors=True)
