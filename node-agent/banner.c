@@ -48,7 +48,7 @@ void banner_set(struct banner *b, const char *who, const char *line)
 
 	snprintf(b->wanted, sizeof(b->wanted), "bramble: %s: %s", who, line);
 	for (const char *p = b->wanted; *p; p++) {
-		if (*p >= ' ' && *p != '\\' && *p != 0x7f)
+		if (helper_may_show(*p))
 			*to++ = *p;
 	}
 	/* The line's end, also where it was cut. */

@@ -24,7 +24,7 @@ struct banner {
 void banner_open(struct banner *b, struct loop *l, const char *helper);
 void banner_close(struct banner *b);
 
-/* Control characters and backslashes, to which agetty gives a meaning, are left out. */
+/* What must not be shown before a login (helper_may_show) is left out. */
 void banner_set(struct banner *b, const char *who, const char *line);
 
 #endif

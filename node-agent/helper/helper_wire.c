@@ -84,13 +84,24 @@ static bool is_password(const struct helper_file *f)
 	       memchr(f->bytes, '\n', f->size) == f->bytes + f->size - 1;
 }
 
+/* One line that is not empty, and all of which may be shown. */
+static bool is_banner(const struct helper_file *f)
+{
+	uint32_t n = 0;
+
+	while (n < f->size && helper_may_show(f->bytes[n]))
+		n++;
+	return n && n + 1 == f->size && f->bytes[n] == '\n';
+}
+
 static bool file_is_good(const struct helper_request *r)
 {
 	const struct helper_file *f = &r->file;
 
 	return f->name < HELPER_FILES && f->size <= sizeof(f->bytes) &&
 	       !memchr(f->bytes, '\0', f->size) && (f->name != HELPER_SECRET || is_secret(f)) &&
-	       (f->name != HELPER_PASSWORD || is_password(f));
+	       (f->name != HELPER_PASSWORD || is_password(f)) &&
+	       (f->name >= HELPER_BANNERS || is_banner(f));
 }
 
 static bool vip_is_good(const struct helper_request *r)

@@ -127,6 +127,15 @@ const char *helper_unit_name(unsigned unit);
 /* Of a unit by its name without ".service"; -1: not one of ours. */
 int helper_unit_find(const char *name);
 
+/*
+ * May people be shown it before they log in? Printable and no backslash: neither a terminal nor
+ * agetty does anything at it.
+ */
+static inline bool helper_may_show(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\';
+}
+
 /* How many bytes of r are sent; 0: it is out of bounds. */
 size_t helper_request_size(const struct helper_request *r);
 

@@ -102,7 +102,8 @@ static void test_others(void)
 	is_int(helper_unit_find("ssh"), -1, "not another's");
 	is_int(helper_unit_find(""), -1, "nor none");
 
-	r = (struct helper_request){.verb = HELPER_WRITE, .file = {.size = 3, .bytes = "abc"}};
+	r = (struct helper_request){
+		.verb = HELPER_WRITE, .file = {.name = HELPER_ACCOUNTS, .size = 3, .bytes = "abc"}};
 	is_int(parse(&r, 0), 0, "a file");
 	is_int((long)helper_request_size(&r), 8 + 8 + 3, "as long as it is");
 	r.file.bytes[1] = '\0';
@@ -136,6 +137,44 @@ static void test_others(void)
 	is_int(parse(&r, 8 + 8 + 4), EINVAL, "two lines are none");
 	r.file = (struct helper_file){.name = HELPER_PASSWORD, .size = 1, .bytes = "\n"};
 	is_int(parse(&r, 8 + 8 + 1), EINVAL, "nor is an empty one");
+}
+
+static int banner(unsigned name, const char *text)
+{
+	struct helper_request r = {
+		.verb = HELPER_WRITE, .file = {.name = name, .size = (uint32_t)strlen(text)}};
+
+	memcpy(r.file.bytes, text, r.file.size);
+	return parse(&r, 8 + 8 + r.file.size);
+}
+
+/* What a login shows, and the console before it. */
+static void test_banners(void)
+{
+	static const struct {
+		const char *text, *what;
+	} bad[] = {
+		{"", "nothing"},
+		{"\n", "an empty line"},
+		{"serving", "a line without its end"},
+		{"one\ntwo\n", "two lines"},
+		{"one\n\n", "an empty one behind it"},
+		{"\x1b[2Jlogin:\n", "what a terminal obeys"},
+		{"\xc2\x9b"
+		 "2J\n",
+			"or in 8 bits"},
+		{"a\rb\n", "what writes over it"},
+		{"a\x7f\n", "DEL"},
+		{"\\e{red}\n", "what agetty obeys"},
+	};
+
+	for (unsigned name = 0; name < HELPER_BANNERS; name++) {
+		is_int(banner(name, "bramble: pi1: ~[serving] {3 of 3}, 75 %: \"ok\"!\n"), 0,
+			"a line for people");
+		is_int(banner(name, "x\n"), 0, "a short one");
+		for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+			is_int(banner(name, bad[i].text), EINVAL, "%s is none", bad[i].what);
+	}
 }
 
 static void test_vip(void)
@@ -176,6 +215,7 @@ int main(void)
 	test_clock();
 	test_firewall();
 	test_others();
+	test_banners();
 	test_vip();
 	test_answer();
 	return done();
