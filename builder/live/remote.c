@@ -23,14 +23,14 @@ static void add_key(struct remote *r, const char *hex)
 	uint8_t secret[SEALED_SECRET], id[SEALED_CLUSTER_ID];
 
 	if (hex_decode(secret, sizeof(secret), hex) == 0 && hex_decode(id, sizeof(id), r->id) == 0)
-		sealed_key_derive(&r->keys[r->nkeys++], secret, id);
+		sealed_key_derive(&r->keys.key[r->keys.n++], secret, id);
 	sodium_memzero(secret, sizeof(secret));
 }
 
 void remote_use(struct remote *r, const struct state *s)
 {
 	memcpy(r->id, s->id, sizeof(r->id));
-	r->nkeys = 0;
+	r->keys.n = 0;
 	add_key(r, s->secret);
 	if (s->next[0])
 		add_key(r, s->next);
@@ -238,12 +238,12 @@ static int hear_answer(
 static int call_node(
 	const struct remote *r, const struct node *n, struct talk_line *line, struct err *e)
 {
-	for (size_t i = 0; i < r->nkeys; i++) {
+	for (size_t i = 0; i < r->keys.n; i++) {
 		talk_line_close(line);
 		*line = (struct talk_line){.fd = open_line(n, CONNECT_MS)};
 		if (line->fd < 0)
 			return line_broke("cannot be reached", e);
-		int rc = shake_hands(line, &r->keys[i], e);
+		int rc = shake_hands(line, &r->keys.key[i], e);
 		if (rc <= 0)
 			return rc;
 	}

@@ -13,8 +13,7 @@
 struct remote {
 	struct cluster *cluster;
 	char id[33];
-	struct sealed_key keys[SEALED_KEYS_MAX]; /* two while the secret is being changed */
-	size_t nkeys;
+	struct sealed_keys keys; /* two while the secret is being changed */
 };
 
 #define _cleanup_remote_ _cleanup_(remote_close)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one agent after another knows of a Neo4j that has panicked: in its log, or by its writes. */
-// use: node-agent/health/card.c node-agent/health/health.c node-agent/health/store_log.c node-agent/leave.c
-// use: node-agent/process.c node-agent/runtime.c
+// use: node-agent/health/card.c node-agent/health/health.c node-agent/health/store_log.c
+// use: node-agent/leave.c node-agent/process.c node-agent/runtime.c
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>

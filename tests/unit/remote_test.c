@@ -37,7 +37,7 @@ int state_peek(const struct cluster *c, struct state *s, struct err *e)
 	return err_set(e, "none");
 }
 
-static struct remote remote = {.nkeys = 1};
+static struct remote remote = {.keys.n = 1};
 static char address[20];
 
 static void send_pieces(struct talk_line *line)
@@ -64,7 +64,7 @@ static void serve(int listener)
 
 	poll(&p, 1, 5000);
 	_cleanup_talk_line_ struct talk_line line = {.fd = net_accept(listener, &from)};
-	talk_begin(&line.talk, SEALED_SERVER, remote.keys, 1);
+	talk_accept(&line.talk, &remote.keys);
 	while (got > 0) {
 		int r = talk_next(&line.talk, &w, &e);
 		if (r > 0) {
@@ -142,7 +142,7 @@ int main(void)
 	/* Other tests have other loopback addresses. */
 	snprintf(
 		address, sizeof(address), "127.%d.%d.9", 64 + getpid() % 128, getpid() / 128 % 256);
-	randombytes_buf(&remote.keys[0], sizeof(remote.keys[0]));
+	randombytes_buf(&remote.keys.key[0], sizeof(remote.keys.key[0]));
 	test_interrupted();
 	test_words();
 	return done();
