@@ -284,7 +284,7 @@ static void take_turn(struct agent *a)
 			.npeers = voting_peers(a, peers)},
 		.wish = wish,
 		.quiet = wish == why && a->apply.word.quiet,
-		.ready = a->now.state == NODE_SERVING,
+		.copies = a->copy.copies && a->now.state != NODE_SERVING,
 		.service = a->service.state,
 		.main_pid = a->service.main_pid,
 	};

@@ -12,13 +12,20 @@ void restart_ask(struct restart *r, const char *reason)
 /* Another process than the one that was there when the turn came serves. */
 static bool is_done(const struct restart *r, const struct restart_look *look)
 {
-	return r->stopped && look->ready && look->service == SERVICE_RUNNING &&
+	return r->stopped && look->turn.ready && look->service == SERVICE_RUNNING &&
 	       look->main_pid != r->pid;
+}
+
+static bool is_quiet(const struct restart *r, const struct restart_look *look)
+{
+	return look->quiet && !r->asked && !r->stopped;
 }
 
 /* A turn that was begun is finished, whatever is wished for meanwhile. */
 static bool is_wanted(struct restart *r, const struct restart_look *look)
 {
+	if (look->copies && !r->stopped && !is_quiet(r, look))
+		return false;
 	if (!r->asked && !r->stopped)
 		why_copy(r->reason, look->wish);
 	return r->asked || r->stopped || look->wish[0];
@@ -33,7 +40,7 @@ bool restart_step(struct restart *r, const struct restart_look *look)
 		r->reason[0] = '\0';
 	}
 	bool holds = turn_step(&r->turn, &look->turn, is_wanted(r, look));
-	if (!holds || look->service != SERVICE_RUNNING || (look->quiet && !r->asked && !r->stopped))
+	if (!holds || look->service != SERVICE_RUNNING || is_quiet(r, look))
 		return false;
 	if (r->stopped && (look->main_pid != r->pid || now_ms - r->stopped_ms < RESTART_AGAIN_MS))
 		return false;

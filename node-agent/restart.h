@@ -26,7 +26,7 @@ struct restart_look {
 	struct turn_look turn;
 	const char *wish; /* of somebody who wants one as long as he says so; "" */
 	bool quiet;       /* ... or only the turn: Neo4j goes on in it */
-	bool ready;       /* this node's Neo4j is available */
+	bool copies;      /* Neo4j fetches a store: it is not ended before it has it */
 	enum service_state service;
 	long main_pid;
 };

@@ -46,15 +46,15 @@ static bool goes_on(struct turn *t, const struct turn_look *look)
 	return w->stage >= TURN_ASKS && w->ticket == t->word.grants_ticket;
 }
 
-/* Whoever holds the turn, then whoever is not available, slaves, the master; and by id. */
+/* Whoever holds the turn, then slaves, those first that are not available, the master; by id. */
 static bool comes_before(const struct turn_peer *a, const struct turn_peer *b)
 {
 	if ((a->word.stage == TURN_HOLDS) != (b->word.stage == TURN_HOLDS))
 		return a->word.stage == TURN_HOLDS;
-	if (a->ready != b->ready)
-		return b->ready;
 	if (a->master != b->master)
 		return b->master;
+	if (a->ready != b->ready)
+		return b->ready;
 	return a->id < b->id;
 }
 

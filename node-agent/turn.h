@@ -10,9 +10,9 @@
 /*
  * Whose turn is it to restart its Neo4j? One node at a time, slaves first and the master last, each
  * only while all the others are available and caught up. Three that restarted at one moment were
- * seen to wedge (Neo4j 3.5). One that is not available itself comes before all: the others would
- * wait for it, and it may wait for what its turn brings, a configuration that is mended. Pure: what
- * the others say goes in, this node's word to them comes out.
+ * seen to wedge (Neo4j 3.5). One that is not available itself, and no master, comes first: the
+ * others would wait for it, and it may wait for what its turn brings, a configuration that is
+ * mended. Pure: what the others say goes in, this node's word to them comes out.
  *
  * Whoever wants a turn WAITS until nobody present comes before it, then ASKS. A voter grants one
  * at a time, and goes on until that one no longer asks. With the grants of a majority, and all

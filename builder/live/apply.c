@@ -53,6 +53,7 @@ static int ask_generations(struct apply *a, json_int_t *newest, struct err *e)
 			continue;
 		}
 		a->nodes[i].reached = true;
+		a->nodes[i].runs = json_integer_value(json_object_get(s, "generation"));
 		a->reached++;
 		*newest = at_least(s, "generation", *newest);
 		*newest = at_least(s, "decided", *newest);

@@ -22,8 +22,9 @@ struct apply {
 	json_int_t running; /* the generation all are to run; 0: what their cards were built with */
 	struct {
 		bool reached, changes;
-		bool unknown;   /* not reached, and nobody knows what it has */
-		json_t *answer; /* to "compare" */
+		json_int_t runs; /* which generation */
+		bool unknown;    /* not reached, and nobody knows what it has */
+		json_t *answer;  /* to "compare" */
 	} nodes[CLUSTER_MAX_NODES];
 	json_t *members; /* names, as the live cluster counts them */
 };

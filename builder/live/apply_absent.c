@@ -69,17 +69,29 @@ static bool line_differs(const char *is, const char *wanted, const char *name)
 	return a && b && (n != m || memcmp(a, b, n) != 0);
 }
 
-/* By one that is there, who knows all members; NULL: nobody tells. */
-static const struct node *ask_members(const struct apply *a, struct buf *is, struct err *e)
+/* Of who runs what all run: one that lags, or a card that was made since, has other members. */
+static const struct node *ask_members(
+	const struct apply *a, bool any, struct buf *is, struct err *e)
 {
 	const struct cluster *c = a->remote.cluster;
 
 	for (size_t i = 0; i < c->nnodes; i++) {
-		if (a->nodes[i].reached && apply_get_text(a, &c->nodes[i], NODE_CONF, is, e) > 0 &&
-			is->len)
+		if (!a->nodes[i].reached || (!any && a->nodes[i].runs != a->running))
+			continue;
+		is->len = 0;
+		if (apply_get_text(a, &c->nodes[i], NODE_CONF, is, e) > 0 && is->len)
 			return &c->nodes[i];
 	}
 	return NULL;
+}
+
+static int refuse(const struct apply *a, const struct node *n, struct err *e)
+{
+	return err_code(e, EXIT_CONFIG,
+		"%s: cannot be reached, and has another address, other roles or another id in %s "
+		"than in the cluster: those cannot change while a node lives; put them back, or "
+		"build and flash its card (--keep-data) and apply when it is there",
+		n->name, a->remote.cluster->path);
 }
 
 int apply_check_absent(const struct apply *a, struct err *e)
@@ -89,7 +101,9 @@ int apply_check_absent(const struct apply *a, struct err *e)
 
 	if (a->reached == c->nnodes)
 		return 0;
-	const struct node *by = ask_members(a, &is, e);
+	const struct node *by = ask_members(a, false, &is, e);
+	if (!by)
+		by = ask_members(a, true, &is, e);
 	const struct rendered_file *wanted = by ? apply_find_file(a, by, NODE_CONF) : NULL;
 	if (interrupted)
 		return check_interrupted(e);
@@ -97,15 +111,7 @@ int apply_check_absent(const struct apply *a, struct err *e)
 		const struct node *n = &c->nodes[i];
 		if (!a->nodes[i].reached &&
 			line_differs(buf_str(&is), buf_str(&wanted->bytes), n->name))
-			return err_code(e, EXIT_CONFIG,
-				"%s: cannot be reached, and has another address, other roles or "
-				"another "
-				"id in %s than in the cluster: those cannot change while a node "
-				"lives; "
-				"put them back, or build and flash its card (--keep-data) and "
-				"apply "
-				"when it is there",
-				n->name, c->path);
+			return refuse(a, n, e);
 	}
 	return 0;
 }

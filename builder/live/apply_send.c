@@ -68,23 +68,45 @@ static int give_all(const struct apply *a, const struct node *n, struct err *e)
 	}
 }
 
+static int give_node(const struct apply *a, size_t i, struct err *e)
+{
+	const struct node *n = &a->remote.cluster->nodes[i];
+
+	if (give_all(a, n, e) < 0)
+		return -1;
+	printf("%s: has generation %u; the nodes go on by themselves\n", n->name,
+		a->state.generation);
+	fflush(stdout);
+	return 0;
+}
+
+static bool may_be_given(const struct apply *a, size_t i)
+{
+	return a->nodes[i].reached && apply_is_member(a, a->remote.cluster->nodes[i].name);
+}
+
+/* One whose answer was lost may have this very list, and is why the next one is busy. */
+static int give_again(const struct apply *a, size_t before)
+{
+	struct err none;
+
+	for (size_t i = 0; i < before; i++) {
+		if (may_be_given(a, i) && give_node(a, i, &none) == 0)
+			return 0;
+	}
+	return -1;
+}
+
 static int give_somebody(const struct apply *a, struct err *e)
 {
-	const struct cluster *c = a->remote.cluster;
-
-	for (size_t i = 0; i < c->nnodes; i++) {
-		const struct node *n = &c->nodes[i];
-		if (!a->nodes[i].reached || !apply_is_member(a, n->name))
+	for (size_t i = 0; i < a->remote.cluster->nnodes; i++) {
+		if (!may_be_given(a, i))
 			continue;
-		if (give_all(a, n, e) == 0) {
-			printf("%s: has generation %u; the nodes go on by themselves\n", n->name,
-				a->state.generation);
-			fflush(stdout);
+		if (give_node(a, i, e) == 0)
 			return 0;
-		}
-		/* This one must not get to a node that has not heard of the first one yet. */
+		/* Another PC's must not get to a node that has not heard of it yet. */
 		if (interrupted || e->code == EXIT_BUSY)
-			return -1;
+			return interrupted ? -1 : give_again(a, i);
 	}
 	return -1;
 }

@@ -299,7 +299,9 @@ static void comparison_free(struct comparison *cmp)
 static const char *content_difference(
 	const char *path, const struct stat *st, const struct generation_file *f, bool installed)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat same;
+	struct err none;
+	_cleanup_close_ int fd = io_open_plain(AT_FDCWD, path, &same, &none);
 	char hex[GENERATION_DIGEST];
 	uint64_t size;
 

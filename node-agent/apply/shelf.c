@@ -266,7 +266,9 @@ static bool is_leftover(int dir, const char *name)
 
 	if (n != GENERATION_DIGEST - 1 || name[n] != '.')
 		return false;
-	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat st;
+	struct err none;
+	_cleanup_close_ int fd = io_open_plain(dir, name, &st, &none);
 	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
 }
 

@@ -405,12 +405,12 @@ static const struct peer *find_ready(const struct verbs *v)
 }
 
 /* Another one whose store may be the new one, for all that is known; NULL: none. */
-static const struct peer *find_unheard(const struct verbs *v, const struct member *keeper)
+static const struct peer *find_silent(const struct verbs *v, const struct member *keeper)
 {
 	for (size_t i = 0; i < v->peers->n; i++) {
 		const struct peer *p = &v->peers->peer[i];
 		if (p->member != keeper && (p->member->roles & ROLE_DATA) &&
-			voter_votes(v->voter, p->member) && !peer_present(p))
+			voter_votes(v->voter, p->member) && !tasks_tells(p))
 			return p;
 	}
 	return NULL;
@@ -422,16 +422,16 @@ static int call_it_off(const struct verbs *v, struct task *t, struct err *e)
 	const struct peer *ready = find_ready(v);
 	const char *name = keeper ? keeper->name : "";
 	bool lost = keeper && (voter_has_given_up(v->voter, &name, 1) || has_left_it(v, keeper));
-	const struct peer *unheard = lost && t->step > TASK_STAGED ? find_unheard(v, keeper) : NULL;
+	const struct peer *silent = lost && t->step > TASK_STAGED ? find_silent(v, keeper) : NULL;
 
 	if (ready)
 		return err_set(e, "it is too late: %s has the new store, or makes room for it",
 			ready->member->name);
-	if (unheard)
+	if (silent)
 		return err_set(e,
-			"%s is not heard, and may have the new store; bring it back, or give it up "
-			"(bramble start --accept-loss), and say it again",
-			unheard->member->name);
+			"%s is not heard, or cannot read its p3, and may have the new store; bring "
+			"it back, or give it up (bramble start --accept-loss), and say it again",
+			silent->member->name);
 	return task_call_off(t, identity_self(v->id)->id, lost, e);
 }
 

@@ -77,8 +77,7 @@ static size_t collect(const struct tasks_look *look, struct task_peer *to)
 			to[n++] = (struct task_peer){.name = p->member->name,
 				.id = p->member->id,
 				.word = p->last.task,
-				.tells = peer_present(p) &&
-					 (p->last.task.id || p->last.state != NODE_HELD)};
+				.tells = tasks_tells(p)};
 	}
 	return n;
 }

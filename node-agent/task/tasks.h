@@ -33,6 +33,12 @@ struct tasks {
 	bool switched; /* this node has another Neo4j: the agent must begin anew */
 };
 
+/* One that is held may not have been able to read its task. */
+static inline bool tasks_tells(const struct peer *p)
+{
+	return peer_present(p) && (p->last.task.id || p->last.state != NODE_HELD);
+}
+
 /* What else is known each round. */
 struct tasks_look {
 	const struct identity *id;

@@ -9,10 +9,12 @@
 /* A cluster of one that has been up for so long that it grants itself whatever it asks for. */
 static struct restart_look look_at(int64_t now_ms)
 {
-	return (struct restart_look){
-		.turn = {.now_ms = now_ms, .self = 1, .last_tx = TX_UNKNOWN, .needed = 1},
+	return (struct restart_look){.turn = {.now_ms = now_ms,
+					     .self = 1,
+					     .last_tx = TX_UNKNOWN,
+					     .needed = 1,
+					     .ready = true},
 		.wish = "",
-		.ready = true,
 		.service = SERVICE_RUNNING,
 		.main_pid = 100};
 }
@@ -45,14 +47,14 @@ static void test_asked(void)
 	look.turn.now_ms += RESTART_AGAIN_MS;
 	ok(until_stop(&r, &look) > 0, "again, if that had no effect");
 	look.service = SERVICE_STOPPED;
-	look.ready = false;
+	look.turn.ready = false;
 	is_int(until_stop(&r, &look), 0, "then it is down");
 	is_int(r.turn.word.stage, TURN_HOLDS, "in its turn");
 	look.service = SERVICE_RUNNING;
 	look.main_pid = 200;
 	is_int(until_stop(&r, &look), 0, "a new one starts");
 	is_int(r.turn.word.stage, TURN_HOLDS, "still in its turn");
-	look.ready = true;
+	look.turn.ready = true;
 	is_int(until_stop(&r, &look), 0, "serves");
 	is_int(r.turn.word.stage, TURN_NONE, "and the turn is over");
 }
@@ -76,14 +78,35 @@ static void test_wished(void)
 	ok(until_stop(&r, &look) > 0, "but when the turn has come");
 	look.wish = "";
 	look.service = SERVICE_STOPPED;
-	look.ready = false;
+	look.turn.ready = false;
 	(void)until_stop(&r, &look);
 	is_int(r.turn.word.stage, TURN_HOLDS, "what was begun is finished");
+}
+
+static void test_copies(void)
+{
+	struct restart_look look = look_at(TURN_LOST_MS);
+	struct restart r = {0};
+
+	look.wish = "generation 7 of the configuration";
+	look.copies = true;
+	is_int(until_stop(&r, &look), 0, "one that copies its store is let finish");
+	is_int(r.turn.word.stage, TURN_NONE, "and wants no turn, for all would wait");
+	look.quiet = true;
+	(void)until_stop(&r, &look);
+	is_int(r.turn.word.stage, TURN_HOLDS, "but one in which it goes on");
+	look.quiet = look.copies = false;
+	r = (struct restart){0};
+	ok(until_stop(&r, &look) > 0, "then it is stopped in its turn");
+	look.copies = true;
+	(void)until_stop(&r, &look);
+	is_int(r.turn.word.stage, TURN_HOLDS, "which is finished, whatever it copies");
 }
 
 int main(void)
 {
 	test_asked();
 	test_wished();
+	test_copies();
 	return done();
 }

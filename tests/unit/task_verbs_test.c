@@ -197,6 +197,9 @@ static void test_back(struct verbs *v)
 	peers.peer[0].heard_ms = -1;
 	ok(!is_called_off(v), "nor while one that is not heard may have the new store");
 	peers.peer[0].heard_ms = 1;
+	peers.peer[0].last = (struct hello){.state = NODE_HELD};
+	ok(!is_called_off(v), "or that cannot read what it has");
+	peers.peer[0].last.state = NODE_SERVING;
 	keeper.last.state = NODE_HELD;
 	ok(!is_called_off(v), "but not when the keeper is held");
 }

@@ -135,6 +135,10 @@ static void test_order(void)
 	look.ready = false;
 	turn_step(&t, &look, true);
 	is_int(t.word.stage, TURN_ASKS, "but for one that is not either, and has a lower id");
+	look.ready = true;
+	two[1].master = true;
+	turn_step(&t, &look, true);
+	is_int(t.word.stage, TURN_ASKS, "and a master is last, available or not");
 }
 
 static void test_voter(void)
