@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <sodium.h>
 #include <string.h>
 #include <unistd.h>
@@ -80,22 +81,30 @@ static bool is_host(const char *text, unsigned prefix)
 	return host != 0 && host != ~mask && net != 0 && net != 127 && net < 224;
 }
 
+/* Nothing is left behind it: settings are compared as a whole. */
+static void cut_address(struct settings *s, size_t n)
+{
+	memset(s->address + n, 0, sizeof(s->address) - n);
+}
+
 /* "A.B.C.D/P", "dhcp" or "linklocal" */
 static int read_address(struct settings *s, struct err *e)
 {
-	char *slash = strchr(s->address, '/'), end;
+	const char *slash = strchr(s->address, '/');
+	char end;
 
 	if (!s->address[0])
 		return 0;
 	s->has_network = true;
 	if (netconf_mode_parse(s->address, &s->mode) == 0 && s->mode != NETCONF_STATIC) {
-		s->address[0] = '\0';
+		cut_address(s, 0);
 		return 0;
 	}
 	s->mode = NETCONF_STATIC;
-	if (slash && sscanf(slash, "/%2u%c", &s->prefix, &end) == 1 && s->prefix >= 8 &&
+	if (slash && isdigit((unsigned char)slash[1]) &&
+		sscanf(slash, "/%2u%c", &s->prefix, &end) == 1 && s->prefix >= 8 &&
 		s->prefix <= 30) {
-		*slash = '\0';
+		cut_address(s, (size_t)(slash - s->address));
 		if (is_host(s->address, s->prefix))
 			return 0;
 	}

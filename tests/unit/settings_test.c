@@ -49,6 +49,8 @@ static const struct bad {
 	{"address = \"192.168.7.255/24\"", NULL},
 	{"address = \"192.168.7.11/33\"", NULL},
 	{"address = \"192.168.7.11/24x\"", NULL},
+	{"address = \"192.168.7.11/+8\"", NULL},
+	{"address = \"192.168.7.11/ 8\"", NULL},
 	{"address = \"127.0.0.1/8\"", NULL},
 	{"address = \"224.0.0.251/24\"", NULL},
 	{"address = \"static\"", NULL},
