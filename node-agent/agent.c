@@ -696,7 +696,6 @@ static int open_control(
 		.helper = a->helper};
 	apply_open(&a->apply);
 	a->verbs.apply = &a->apply;
-	peers_set_keys(&a->peers, keys->hello, keys->n);
 	return verbs_open(&a->verbs, o->peer, &keys->control, e);
 }
 
@@ -725,7 +724,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 	a->voter.news_arg = a;
 	tasks_open(&a->tasks, a->loop, o->root, a->store, &a->marker, a->helper);
 	struct peers_listener listener = voter_listener(&a->voter);
-	if (peers_open(&a->peers, a->loop, &a->id, keys.hello, &listener, o->peer, e) < 0)
+	if (peers_open(&a->peers, a->loop, &a->id, &keys.hello, &listener, o->peer, e) < 0)
 		return -1;
 	pin_open(&a->pin, o->root, a->started_ms);
 	memcpy(a->peers.serial, a->pin.digest, sizeof(a->pin.digest));

@@ -186,8 +186,8 @@ static enum hello_verdict open_hello(const struct peers *p, const uint8_t *data,
 {
 	enum hello_verdict verdict = HELLO_FORGED;
 
-	for (size_t i = 0; i < p->nkeys && verdict == HELLO_FORGED; i++)
-		verdict = hello_open(&p->keys[i], data, n, h, value);
+	for (size_t i = 0; i < p->keys.n && verdict == HELLO_FORGED; i++)
+		verdict = hello_open(&p->keys.key[i], data, n, h, value);
 	return verdict;
 }
 
@@ -248,12 +248,11 @@ static int open_socket(struct peers *p, const char *listen, struct err *e)
 }
 
 int peers_open(struct peers *p, struct loop *l, const struct identity *id,
-	const struct hello_key *key, const struct peers_listener *listener, const char *listen,
+	const struct hello_keys *keys, const struct peers_listener *listener, const char *listen,
 	struct err *e)
 {
 	*p = (struct peers){.id = id,
-		.keys = {*key},
-		.nkeys = 1,
+		.keys = *keys,
 		.listener = *listener,
 		.socket.fd = -1,
 		.heard_ms = -1,
@@ -280,11 +279,9 @@ int peers_open(struct peers *p, struct loop *l, const struct identity *id,
 	return 0;
 }
 
-void peers_set_keys(struct peers *p, const struct hello_key *keys, size_t nkeys)
+void peers_set_keys(struct peers *p, const struct hello_keys *keys)
 {
-	sodium_memzero(p->keys, sizeof(p->keys));
-	p->nkeys = nkeys < HELLO_KEYS_MAX ? nkeys : HELLO_KEYS_MAX;
-	memcpy(p->keys, keys, p->nkeys * sizeof(*keys));
+	p->keys = *keys;
 }
 
 void peers_close(struct peers *p)
@@ -292,7 +289,7 @@ void peers_close(struct peers *p)
 	loop_del(&p->socket);
 	if (p->socket.fd >= 0)
 		close(p->socket.fd);
-	sodium_memzero(p->keys, sizeof(p->keys));
+	sodium_memzero(&p->keys, sizeof(p->keys));
 }
 
 static void fill_sees(const struct peers *p, uint8_t sees[SEES_SIZE])
@@ -352,7 +349,7 @@ static void send_hello(struct peers *p, const struct hello *h, const struct mani
 {
 	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = p->port, .sin_addr = address};
 	uint8_t wire[HELLO_WIRE_MAX];
-	size_t n = hello_seal(&p->keys[0], h, value, wire);
+	size_t n = hello_seal(&p->keys.key[0], h, value, wire);
 
 	p->counts.sent++;
 	(void)!sendto(p->socket.fd, wire, n, MSG_NOSIGNAL, (struct sockaddr *)&to, sizeof(to));

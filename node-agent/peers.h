@@ -17,7 +17,6 @@
  */
 #define HELLO_INTERVAL_MS 500
 #define PRESENT_MS 3000
-#define HELLO_KEYS_MAX 2    /* while the secret is being changed */
 #define TRIES_PER_ROUND 128 /* whoever forges proposals must not make a flood of us */
 
 /* Another Pi of that name; waits: to be answered in the next round. */
@@ -70,11 +69,17 @@ struct peers_listener {
 	void *arg;
 };
 
+/* Sealed with the first, opened with any. */
+#define HELLO_KEYS_MAX 2 /* while the secret is being changed */
+struct hello_keys {
+	size_t n;
+	struct hello_key key[HELLO_KEYS_MAX];
+};
+
 struct peers {
 	const struct identity *id;
 	struct peers_listener listener;
-	struct hello_key keys[HELLO_KEYS_MAX]; /* sealed with the first, opened with any */
-	size_t nkeys;
+	struct hello_keys keys;
 	uint8_t boot[BOOT_SIZE];
 	uint8_t serial[SERIAL_SIZE]; /* of this board; 0: not known */
 	bool asks;                   /* HELLO_ASKS: set it before peers_tell */
@@ -94,14 +99,14 @@ struct peers {
 };
 
 /*
- * Opens the UDP socket on listen ("A.B.C.D:PORT") and starts to receive. The key is copied.
+ * Opens the UDP socket on listen ("A.B.C.D:PORT") and starts to receive. The keys are copied.
  * id and the loop must outlive p.
  */
 MUST_CHECK int peers_open(struct peers *p, struct loop *l, const struct identity *id,
-	const struct hello_key *key, const struct peers_listener *listener, const char *listen,
+	const struct hello_keys *keys, const struct peers_listener *listener, const char *listen,
 	struct err *e);
-/* From now on these count, in place of that one. */
-void peers_set_keys(struct peers *p, const struct hello_key *keys, size_t nkeys);
+/* From now on these count, in place of those. */
+void peers_set_keys(struct peers *p, const struct hello_keys *keys);
 void peers_close(struct peers *p);
 
 /* One round: tells every peer `self`, whose sender, run, numbers, sees and word are filled in here.

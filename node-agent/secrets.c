@@ -124,15 +124,17 @@ int secrets_change(
 	return 1;
 }
 
+_Static_assert(HELLO_KEYS_MAX == SECRETS_MAX, "each secret has its keys");
+
 int keys_load(const char *root, const struct identity *id, struct keys *k, struct err *e)
 {
 	_cleanup_secrets_ struct secrets s = {0};
 
 	if (secrets_load(root, &s, e) < 0)
 		return -1;
-	k->n = k->control.n = s.n;
+	k->hello.n = k->control.n = s.n;
 	for (size_t i = 0; i < s.n; i++) {
-		hello_key_derive(&k->hello[i], s.bytes[i], id->cluster_id);
+		hello_key_derive(&k->hello.key[i], s.bytes[i], id->cluster_id);
 		sealed_key_derive(&k->control.key[i], s.bytes[i], id->cluster_id);
 	}
 	return 0;

@@ -3,7 +3,7 @@
 #define BRAMBLE_SECRETS_H
 
 #include "buf.h"
-#include "hello.h"
+#include "peers.h"
 #include "sealed.h"
 
 /*
@@ -40,9 +40,8 @@ MUST_CHECK int secrets_change(
 
 /* What is made of the cluster's secrets, in their order. */
 struct keys {
-	size_t n;
-	struct hello_key hello[SECRETS_MAX];
-	struct sealed_keys control; /* as many */
+	struct hello_keys hello;
+	struct sealed_keys control;
 };
 
 MUST_CHECK int keys_load(

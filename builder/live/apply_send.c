@@ -104,7 +104,7 @@ static int give_somebody(const struct apply *a, struct err *e)
 			continue;
 		if (give_node(a, i, e) == 0)
 			return 0;
-		/* Another PC's must not get to a node that has not heard of it yet. */
+		/* This one must not get to a node that has not heard of the other one yet. */
 		if (interrupted || e->code == EXIT_BUSY)
 			return interrupted ? -1 : give_again(a, i);
 	}

@@ -21,7 +21,7 @@ static void take_keys(struct call *c)
 		call_fail(c, CALL_FAILED, "%s", e.msg);
 		return;
 	}
-	peers_set_keys(v->peers, keys.hello, keys.n);
+	peers_set_keys(v->peers, &keys.hello);
 	control_set_keys(v->control, &keys.control);
 	call_done(c, NULL);
 }

@@ -482,15 +482,28 @@ def test_newer_card(pc, nodes):
        "the others keep theirs")
 
 
-def stopped_before_it_gives(pc):
-    """An apply that has chosen its number and waits."""
+def apply_until(pc, words):
+    """An apply that has said them."""
     p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
-        if "renders generation" in line:
-            p.send_signal(signal.SIGSTOP)
+        if words in line:
             break
     return p
+
+
+def stopped_before_it_gives(pc):
+    """An apply that has chosen its number and waits."""
+    p = apply_until(pc, "renders generation")
+    p.send_signal(signal.SIGSTOP)
+    return p
+
+
+def give_to_one(pc):
+    """And is gone."""
+    p = apply_until(pc, "go on by themselves")
+    p.kill()
+    p.wait()
 
 
 def is_refused(p, words):
@@ -533,17 +546,6 @@ def test_two_nodes(pc, nodes):
        "they get it when they can")
     ok(wait_for(lambda: all(n.read("etc/motd.d/garden").startswith("left") for n in nodes)),
        "and nothing of the second")
-
-
-def give_to_one(pc):
-    """And is gone."""
-    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
-                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    for line in p.stdout:
-        if "go on by themselves" in line:
-            break
-    p.kill()
-    p.wait()
 
 
 def test_half_way(pc, nodes):
