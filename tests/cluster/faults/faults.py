@@ -10,7 +10,7 @@
     faults.py --page                                         writes docs/RESULTS.md anew
 
 The seed of a round is that of the run, its fault and its number, so a round can be played again.
-Rounds that were not good leave the machines' journals in build/faults/logs.
+Rounds that were not good leave the machines' journals, consoles and events in build/faults/logs.
 """
 import argparse
 import os
@@ -161,9 +161,11 @@ def keep_logs(lab, r, seconds):
     for node in lab.machines.nodes:
         with open(os.path.join(folder, node + ".journal"), "w") as f:
             f.write(lab.machines.journal(node, seconds))
+        shutil.copy(lab.machines.record(node)["console"], os.path.join(folder, node + ".console"))
+    shutil.copy(lab.machines.rehearsal, folder)
     with open(os.path.join(folder, "notes"), "w") as f:
         f.write("\n".join(r.notes) + "\n")
-    lab.say("    journals: " + folder)
+    lab.say("    what there was to see: " + folder)
 
 
 def play(lab, fault, number, seed):

@@ -40,6 +40,7 @@ class Machines:
         self.proxy = "%s.1%d" % (subnet, count + 1) if apart else None
         self.nodes = list(self.address)
         self.conf = os.path.join(folder, name + ".conf")
+        self.rehearsal = "/run/bramble/rehearsal-%s.json" % name
         self.leaders = {}  # node -> process 1 of the machine; missing: not known, or no power
         self.off = set(self.nodes)
         roles = '"data"' if apart else '"data", "proxy"'
@@ -116,7 +117,7 @@ class Machines:
         subprocess.run(["ip", "-n", self.netns, *args], check=True)
 
     def record(self, node):
-        with open("/run/bramble/rehearsal-%s.json" % self.name) as f:
+        with open(self.rehearsal) as f:
             return next(m for m in json.load(f)["machines"] if m["node"] == node)
 
     def port(self, node):
