@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "cmd.h"
@@ -77,6 +78,47 @@ int hash_path(struct hash *h, const char *path, struct err *e)
 	if (stat(path, &st) < 0)
 		return err_errno(e, "%s", path);
 	return S_ISDIR(st.st_mode) ? hash_dir(h, path, e) : hash_file(h, path, e);
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static int hash_entry(struct hash *h, const FTSENT *x, size_t top, struct err *e)
+{
+	char target[PATH_MAX];
+
+	if (x->fts_info == FTS_DNR || x->fts_info == FTS_ERR || x->fts_info == FTS_NS) {
+		errno = x->fts_errno;
+		return err_errno(e, "%s", x->fts_path);
+	}
+	hash_text(h, x->fts_path + top);
+	hash_bytes(h, &x->fts_statp->st_mode, sizeof(x->fts_statp->st_mode));
+	if (x->fts_info == FTS_F)
+		return hash_path(h, x->fts_accpath, e);
+	if (x->fts_info != FTS_SL && x->fts_info != FTS_SLNONE)
+		return 0;
+	ssize_t n = readlink(x->fts_accpath, target, sizeof(target));
+	if (n < 0)
+		return err_errno(e, "%s", x->fts_path);
+	hash_bytes(h, target, (size_t)n);
+	return 0;
+}
+
+int hash_tree(struct hash *h, const char *top, struct err *e)
+{
+	char *const roots[] = {(char *)top, NULL};
+	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
+	int r = tree ? 0 : err_errno(e, "%s", top);
+
+	for (FTSENT *x; r == 0 && (errno = 0, x = fts_read(tree));)
+		r = hash_entry(h, x, strlen(top), e);
+	if (r == 0 && errno)
+		r = err_errno(e, "%s", top);
+	if (tree)
+		fts_close(tree);
+	return r;
 }
 
 void hash_end(struct hash *h, char hex[static HASH_HEX])

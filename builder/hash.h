@@ -20,6 +20,11 @@ void hash_bytes(struct hash *h, const void *p, size_t n);
 void hash_text(struct hash *h, const char *s);
 /* The bytes of a file, or of every file of a folder in name order, names included. */
 MUST_CHECK int hash_path(struct hash *h, const char *path, struct err *e);
+/*
+ * A folder's tree as it lies there, hidden files, modes and where links point to included; only the
+ * folder itself may be reached by a link.
+ */
+MUST_CHECK int hash_tree(struct hash *h, const char *top, struct err *e);
 void hash_end(struct hash *h, char hex[static HASH_HEX]);
 
 /* n <= 64 bytes that depend on nothing but the key and the words: ids that never change. */

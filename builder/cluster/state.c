@@ -6,7 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
-#include "hash.h"
+#include "input/conf_hash.h"
 #include "io.h"
 #include "state.h"
 
@@ -265,24 +265,13 @@ static void built_today(struct state *s)
 	strftime(s->built, sizeof(s->built), "%Y-%m-%d", gmtime_r(&now, &tm));
 }
 
-static int hash_conf(const struct cluster *c, char hash[static HASH_HEX], struct err *e)
-{
-	struct hash h;
-
-	hash_begin(&h);
-	if (hash_path(&h, c->path, e) < 0)
-		return -1;
-	hash_end(&h, hash);
-	return 0;
-}
-
 /* The generation a build has now, and the hash to keep for it; 1: that is a new one. */
 static int count_generation(const struct folder *d, const struct cluster *c, struct state *s,
 	char hash[static HASH_HEX], struct err *e)
 {
 	char old[HASH_HEX] = "";
 
-	if (hash_conf(c, hash, e) < 0 || read_value(d, "conf.hash", old, sizeof(old), e) < 0 ||
+	if (conf_hash(c, hash, e) < 0 || read_value(d, "conf.hash", old, sizeof(old), e) < 0 ||
 		read_generation(d, &s->generation, e) < 0 || read_built(d, s, e) < 0)
 		return -1;
 	if (s->generation && strcmp(hash, old) == 0)
@@ -468,15 +457,28 @@ int state_keep(const struct cluster *c, const char *name, const void *p, size_t 
 	return find_folder(c, &d, e) < 0 ? -1 : write_file(&d, name, p, n, e);
 }
 
+static int read_known(const struct cluster *c, struct folder *d, struct state *s, struct err *e)
+{
+	*s = (struct state){0};
+	if (open_known(c, d, LOCK_SH, e) < 0 || read_values(d, s, e) < 0 ||
+		read_next(d, s, e) < 0 || read_password(d, s, e) < 0)
+		return -1;
+	return read_apply_key(d, s, e);
+}
+
+int state_read(const struct cluster *c, struct state *s, struct err *e)
+{
+	_cleanup_folder_ struct folder d = {.lock = -1};
+
+	return read_known(c, &d, s, e);
+}
+
 int state_peek(const struct cluster *c, struct state *s, struct err *e)
 {
 	_cleanup_folder_ struct folder d = {.lock = -1};
 	char hash[HASH_HEX];
 
-	*s = (struct state){0};
-	if (open_known(c, &d, LOCK_SH, e) < 0 || read_values(&d, s, e) < 0 ||
-		read_next(&d, s, e) < 0 || read_password(&d, s, e) < 0 ||
-		read_apply_key(&d, s, e) < 0)
+	if (read_known(c, &d, s, e) < 0)
 		return -1;
 	int new = count_generation(&d, c, s, hash, e);
 	s->unstamped = new > 0;

@@ -14,10 +14,10 @@
  *	stats.password  32 hex digits: of the proxies' stats page
  *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
  *	apply.key       64 hex digits: the owner's, for `bramble apply`; on no card
- *	generation      a decimal number that grows whenever a build's cluster.conf changed
- *	conf.hash       of the cluster.conf that generation was made from; gone: next time it grows
- *	built           the day it was made: no card's clock is ever set to one before it
- *	ca.crt, ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
+ *	generation      a decimal number that grows whenever a build's configuration changed
+ *	conf.hash       of what that generation was made from (conf_hash.h); gone: next time it
+ *grows built           the day it was made: no card's clock is ever set to one before it ca.crt,
+ *ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From
  * then on a missing value is an error, never made up again: a second secret would be a cluster that
@@ -45,16 +45,24 @@ struct state {
 	char built[11]; /* "2026-11-23"; "": not known */
 };
 
-/* Reads the state, making it when there is none; a changed cluster.conf counts one generation up.
+/*
+ * Reads the state, making it when there is none; a changed configuration (cluster.conf, overlays,
+ * plugins, certificate: conf_hash.h) counts one generation up.
  */
 MUST_CHECK int state_open(const struct cluster *c, struct state *s, struct err *e);
+
+/*
+ * What the folder has, for who talks to the cluster: no generation, and the files that cluster.conf
+ * names need not be there. No state is an error.
+ */
+MUST_CHECK int state_read(const struct cluster *c, struct state *s, struct err *e);
 
 /* What state_open would give, changing nothing; no state is an error. */
 MUST_CHECK int state_peek(const struct cluster *c, struct state *s, struct err *e);
 
 /*
  * What a generation that is sent to the live cluster is stamped with: at least `least`, and more
- * than any before if cluster.conf changed. A next build of this cluster.conf has the same.
+ * than any before if the configuration changed. A next build of the same has that number.
  */
 MUST_CHECK int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dirent.h>
 #include <errno.h>
-#include <libgen.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "dpkg.h"
@@ -17,53 +16,6 @@
 #define TWIN_BASE "bookworm-amd64.img.zst"
 #define SSH_KEY_MAX 16384
 #define PASSPHRASE_FILE_MAX 128
-
-char *cache_dir(void)
-{
-	const char *own = getenv("BRAMBLE_CACHE"), *xdg = getenv("XDG_CACHE_HOME");
-	const char *home = getenv("HOME");
-
-	if (own && *own)
-		return xstrdup(own);
-	if (xdg && *xdg)
-		return xasprintf("%s/bramble", xdg);
-	return xasprintf("%s/.cache/bramble", home && *home ? home : "/root");
-}
-
-char *inputs_dir(void)
-{
-	const char *own = getenv("BRAMBLE_INPUTS");
-	_cleanup_free_ char *cache = cache_dir();
-
-	return own && *own ? xstrdup(own) : xasprintf("%s/inputs", cache);
-}
-
-/* Only files are read and only folders listed: a pipe or a device would never end. */
-static bool is_input(const char *path, mode_t type)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && (st.st_mode & S_IFMT) == type && access(path, R_OK) == 0;
-}
-
-static char *find_input(const struct cluster *c, const char *name, mode_t type)
-{
-	_cleanup_free_ char *copy = xstrdup(c->path);
-	_cleanup_free_ char *dir = inputs_dir();
-	char *candidates[] = {
-		name[0] == '/' ? xstrdup(name) : xasprintf("%s/%s", dirname(copy), name),
-		xasprintf("%s/%s", dir, name),
-	};
-	char *found = NULL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(candidates); i++) {
-		if (!found && is_input(candidates[i], type))
-			found = candidates[i];
-		else
-			free(candidates[i]);
-	}
-	return found;
-}
 
 /* 1: a name of the catalogue, *path is where its file is or will be; 0: it is none. */
 static int find_in_catalogue(const char *name, char **path, struct err *e)
@@ -87,7 +39,7 @@ static int need_fetched(
 
 	if (known <= 0)
 		return known;
-	if (!is_input(file, S_IFREG))
+	if (!input_is(file, S_IFREG))
 		return err_code(e, EXIT_INPUT,
 			"%s: %s = \"%s\": it was not fetched yet; bramble fetch %s downloads it",
 			c->path, key, name, name);
@@ -100,7 +52,7 @@ static int need_input(const struct cluster *c, const char *key, const char *name
 {
 	_cleanup_free_ char *dir = inputs_dir();
 
-	*path = find_input(c, name, type);
+	*path = input_look(c, name, type);
 	if (!*path && type == S_IFREG && need_fetched(c, key, name, path, e) < 0)
 		return -1;
 	if (*path)
@@ -204,7 +156,7 @@ static int read_ssh_key(const struct cluster *c, struct inputs *in, struct err *
 
 	if (!path)
 		return 0;
-	if (!is_input(path, S_IFREG))
+	if (!input_is(path, S_IFREG))
 		return err_code(e, EXIT_CONFIG, "%s: access: ssh_key = \"%s\": no such file",
 			c->path, path);
 	if (io_read_file(path, SSH_KEY_MAX, &in->ssh_key, e) < 0)
@@ -227,7 +179,7 @@ static int check_private(const struct cluster *c, const char *what, const char *
 {
 	struct stat st;
 
-	if (!is_input(path, S_IFREG) || stat(path, &st) < 0)
+	if (!input_is(path, S_IFREG) || stat(path, &st) < 0)
 		return err_code(
 			e, EXIT_CONFIG, "%s: %s = \"%s\": no such file", c->path, what, path);
 	if (!(st.st_mode & 077))
@@ -275,7 +227,7 @@ static int find_lists(const struct cluster *c, struct inputs *in, struct err *e)
 	in->packages = xcalloc(c->npackages + 1, sizeof(*in->packages));
 	in->overlays = xcalloc(c->noverlays + 1, sizeof(*in->overlays));
 	for (size_t i = 0; i < c->npackages; i++) {
-		in->packages[i] = find_input(c, c->packages[i], S_IFDIR);
+		in->packages[i] = input_look(c, c->packages[i], S_IFDIR);
 		if (!in->packages[i] &&
 			need_input(c, "packages", c->packages[i], S_IFREG, &in->packages[i], e) < 0)
 			return -1;
@@ -452,7 +404,7 @@ static int find_java(const struct cluster *c, struct ext4 *fs, struct inputs *in
 			return -1;
 		return look_into_java_archive(in, e);
 	}
-	in->java = find_input(c, c->java, S_IFDIR);
+	in->java = input_look(c, c->java, S_IFDIR);
 	if (!in->java && need_input(c, "java", set, S_IFDIR, &in->java, e) < 0)
 		return -1;
 	return look_into_java_set(c, fs, in, e);

@@ -8,13 +8,11 @@
 #include "image/account.h"
 #include "image/table.h"
 #include "java_archive.h"
+#include "look.h"
 #include "neo4j_profile.h"
 #include "release/release.h"
 
-/*
- * The inputs a cluster.conf names, found and looked into. A name is looked for beside the
- * cluster.conf, then in the inputs folder ($BRAMBLE_INPUTS, else CACHE/inputs).
- */
+/* The inputs a cluster.conf names, found (look.h) and looked into. */
 struct inputs {
 	bool twin; /* for a rehearsal: the base is amd64, whatever the boards are */
 	char *base, *neo4j;
@@ -36,12 +34,6 @@ struct inputs {
 	struct buf passphrase;     /* of the Wi-Fi, when there is one; no newline */
 	struct credentials tls;    /* of the proxies; of mode "own" once there is a state */
 };
-
-/* $BRAMBLE_INPUTS, else CACHE/inputs; the caller frees. */
-char *inputs_dir(void);
-
-/* BRAMBLE_CACHE, XDG_CACHE_HOME/bramble or ~/.cache/bramble; the caller frees. */
-char *cache_dir(void);
 
 /*
  * Finds base, archive and ssh key and reads the Neo4j version. With twin the base is the amd64 one

@@ -41,7 +41,7 @@ int remote_open(struct remote *r, const char *conf, struct err *e)
 	struct state s;
 
 	*r = (struct remote){.cluster = cluster_load(conf, e)};
-	if (!r->cluster || state_peek(r->cluster, &s, e) < 0)
+	if (!r->cluster || state_read(r->cluster, &s, e) < 0)
 		return -1;
 	remote_use(r, &s);
 	sodium_memzero(&s, sizeof(s));

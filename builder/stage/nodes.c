@@ -4,8 +4,6 @@
  * NAME.img with .NAME.recipe beside it; until then it has another name. So a build that was killed
  * finds what it had finished.
  */
-#include <errno.h>
-#include <fts.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "digest.h"
@@ -29,51 +27,6 @@ char *nodes_recipe_path(const char *dir, const char *node)
 	return xasprintf("%s/.%s.recipe", dir, node);
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b)
-{
-	return strcmp((*a)->fts_name, (*b)->fts_name);
-}
-
-static int hash_entry(struct hash *h, const FTSENT *x, size_t top, struct err *e)
-{
-	char target[PATH_MAX];
-
-	if (x->fts_info == FTS_DNR || x->fts_info == FTS_ERR || x->fts_info == FTS_NS) {
-		errno = x->fts_errno;
-		return err_errno(e, "%s", x->fts_path);
-	}
-	hash_text(h, x->fts_path + top);
-	hash_bytes(h, &x->fts_statp->st_mode, sizeof(x->fts_statp->st_mode));
-	if (x->fts_info == FTS_F)
-		return hash_path(h, x->fts_accpath, e);
-	if (x->fts_info != FTS_SL && x->fts_info != FTS_SLNONE)
-		return 0;
-	ssize_t n = readlink(x->fts_accpath, target, sizeof(target));
-	if (n < 0)
-		return err_errno(e, "%s", x->fts_path);
-	hash_bytes(h, target, (size_t)n);
-	return 0;
-}
-
-/*
- * As overlay.c reads it: only the folder itself may be a link. What it does not take it has refused
- * already.
- */
-static int hash_overlay(struct hash *h, char *top, struct err *e)
-{
-	char *const roots[] = {top, NULL};
-	FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_COMFOLLOW | FTS_NOCHDIR, by_name);
-	int r = tree ? 0 : err_errno(e, "%s", top);
-
-	for (FTSENT *x; r == 0 && (errno = 0, x = fts_read(tree));)
-		r = hash_entry(h, x, strlen(top), e);
-	if (r == 0 && errno)
-		r = err_errno(e, "%s", top);
-	if (tree)
-		fts_close(tree);
-	return r;
-}
-
 static int add_overlays(const struct build *b, struct recipe *r, struct err *e)
 {
 	char key[HASH_HEX];
@@ -81,7 +34,7 @@ static int add_overlays(const struct build *b, struct recipe *r, struct err *e)
 
 	hash_begin(&h);
 	for (size_t i = 0; i < b->cluster->noverlays; i++) {
-		if (hash_overlay(&h, b->inputs.overlays[i], e) < 0)
+		if (hash_tree(&h, b->inputs.overlays[i], e) < 0)
 			return -1;
 	}
 	hash_end(&h, key);

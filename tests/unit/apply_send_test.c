@@ -25,8 +25,9 @@ static struct {
 	enum answer answer;
 	unsigned asked;
 } stands[3];
-static struct node nodes[3] = {{.name = "pi1"}, {.name = "pi2"}, {.name = "pi3"}};
-static struct cluster cluster = {.path = "c.conf", .nodes = nodes, .nnodes = 3};
+static char names[3][4] = {"pi1", "pi2", "pi3"}, path[] = "c.conf";
+static struct node nodes[3] = {{.name = names[0]}, {.name = names[1]}, {.name = names[2]}};
+static struct cluster cluster = {.path = path, .nodes = nodes, .nnodes = 3};
 
 int state_stamp(const struct cluster *c, unsigned least, struct state *s, struct err *e)
 {

@@ -30,7 +30,7 @@ void cluster_free(struct cluster *c)
 	(void)c;
 }
 
-int state_peek(const struct cluster *c, struct state *s, struct err *e)
+int state_read(const struct cluster *c, struct state *s, struct err *e)
 {
 	(void)c;
 	(void)s;

@@ -5,6 +5,7 @@
 // use: builder/cluster/pi.c builder/arch.c
 // use: builder/cluster/cluster_neo4j.c
 // use: builder/cluster/state.c builder/hash.c builder/run.c
+// use: builder/input/conf_hash.c builder/input/look.c
 #include <string.h>
 #include <sys/wait.h>
 #include "builder/cluster/state.h"
@@ -35,6 +36,18 @@ static void write_conf(const char *size)
 			  "network { subnet = \"10.0.0.0/24\" } node \"n1\" { "
 			  "roles = {\"data\"} id = 1 address = \"10.0.0.1\" } }\n",
 			size);
+
+	write_file(conf, text, 0644);
+}
+
+/* Put before the node: what of the user's own files goes onto the cards. */
+static void write_conf_with(const char *more)
+{
+	_cleanup_free_ char *text =
+		xasprintf("cluster \"c\" { base = \"b\" neo4j = \"n\" "
+			  "network { subnet = \"10.0.0.0/24\" } %s node \"n1\" { "
+			  "roles = {\"data\"} id = 1 address = \"10.0.0.1\" } }\n",
+			more);
 
 	write_file(conf, text, 0644);
 }
@@ -261,6 +274,50 @@ static void test_race(void)
 	is_int(same, 8, "eight first builds at once make one cluster");
 }
 
+static unsigned generation_now(void)
+{
+	struct state peeked, s = {0};
+	struct err e;
+
+	ok(peek_state(&peeked, &e) == 0 && open_state(&s, &e) == 0 &&
+			peeked.generation == s.generation,
+		"the generation is %u, as was told before", s.generation);
+	return s.generation;
+}
+
+/* One number with two contents would be two configurations that no node can tell apart. */
+static void test_own_files(void)
+{
+	_cleanup_free_ char *top = xasprintf("%.*s", (int)(strrchr(conf, '/') - conf), conf);
+	_cleanup_free_ char *folder = xasprintf("%s/own", top), *link = xasprintf("%s/l", folder);
+	_cleanup_free_ char *file = xasprintf("%s/.f", folder), *jar = xasprintf("%s/p.jar", top);
+	struct state s;
+	struct err e;
+
+	start_again();
+	write_conf_with("overlay \"own\" { } plugins = {\"p.jar\"}");
+	ok(open_state(&s, &e) == 0 && s.generation == 1, "whose overlay is missing: build says so");
+	ok(mkdir(folder, 0755) == 0, "it comes");
+	is_int(generation_now(), 2, "that is a change");
+	write_file(file, "one", 0644);
+	is_int(generation_now(), 3, "so is a hidden file in it");
+	write_file(file, "two", 0644);
+	is_int(generation_now(), 4, "what it holds");
+	ok(chmod(file, 0600) == 0, "who may read it");
+	is_int(generation_now(), 5, "too");
+	ok(symlink("/etc/motd", link) == 0, "a link");
+	is_int(generation_now(), 6, "as well");
+	write_file(jar, "PK", 0644);
+	is_int(generation_now(), 7, "and a plugin");
+	is_int(generation_now(), 7, "once");
+	ok(io_remove_tree(folder, &e) == 0 && unlink(jar) == 0, "all gone");
+	is_int(generation_now(), 8, "is another one");
+	_cleanup_cluster_ struct cluster *c = cluster_load(conf, &e);
+	ok(c && state_read(c, &s, &e) == 0 && s.secret[0] && s.generation == 0,
+		"who only talks to the cluster needs none of them");
+	write_conf("1");
+}
+
 static void test_withdraw(void)
 {
 	struct state s;
@@ -390,6 +447,7 @@ int main(void)
 	test_adopt();
 	test_adopt_change();
 	test_rotate();
+	test_own_files();
 	test_withdraw();
 	if (io_remove_tree(scratch, &e) < 0)
 		ok(false, "%s", e.msg);
