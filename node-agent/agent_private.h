@@ -28,7 +28,10 @@
 #include "voter.h"
 #include "wedge.h"
 
-/* The daemon's data: agent.c's, and agent_view.c's, which shows it. */
+/*
+ * The daemon's data. agent.c opens it and has its events; agent_step.c looks, decides and acts;
+ * agent_view.c shows it.
+ */
 struct agent {
 	struct identity id;
 	const char *root;
@@ -75,6 +78,19 @@ struct agent {
 	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */
 	struct loop_timer tick, news, watchdog;
 };
+
+/* An arbiter's Neo4j writes to p3, too, if only its log. */
+bool agent_runs_neo4j(const struct agent *a);
+bool agent_is_arbiter(const struct agent *a);
+
+/* What takes the card or /proc: the marker, whether Neo4j gets anywhere, whether it is stale. */
+void agent_look(struct agent *a);
+/* One round: what is known is put before the deciders, and what they say is done. */
+void agent_step(struct agent *a);
+/* Tells the peers how it stands. */
+void agent_tell(struct agent *a);
+/* A child has ended: was it the one that syncs a store? */
+void agent_reap_sync(struct agent *a);
 
 /* This node, as it tells the others and whoever asks. */
 struct api_node agent_view_self(const struct agent *a);
