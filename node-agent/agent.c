@@ -28,6 +28,7 @@ static void tick_fire(struct loop_timer *t)
 	}
 	peers_log(&a->peers);
 	agent_step(a);
+	a->vip.mute = a->mute;
 	vip_keeper_step(&a->vip);
 	agent_tell(a);
 	places_step(&a->places, a->held[0] || !agent_runs_neo4j(a) ? NULL : a->store);

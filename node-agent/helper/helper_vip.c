@@ -146,7 +146,15 @@ static struct address_request make_request(
 			.nlmsg_type = type,
 			.nlmsg_flags = (uint16_t)(NLM_F_REQUEST | NLM_F_ACK | flags),
 			.nlmsg_seq = 1},
-		.message = {.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = index},
+		/*
+		 * Of the link, as if it were no address of the host's own: avahi publishes only
+		 * others where there are any. It would give the host another name when for a
+		 * moment two nodes have this address, and NAME.local would be the address too.
+		 */
+		.message = {.ifa_family = AF_INET,
+			.ifa_prefixlen = 32,
+			.ifa_scope = RT_SCOPE_LINK,
+			.ifa_index = index},
 	};
 
 	add_attribute(&r, IFA_LOCAL, &a, sizeof(a));

@@ -77,7 +77,7 @@ static void decide(struct vip_keeper *k, int64_t now_ms)
 		.up_ms = now_ms - k->begun_ms,
 		.self = identity_self(k->id)->name,
 		.serves = k->answers && !failed,
-		.majority = hears_majority(k),
+		.majority = hears_majority(k) && !k->mute,
 		.peers = peers,
 		.npeers = collect(k, peers),
 	};

@@ -24,6 +24,7 @@ struct vip_keeper {
 	struct helper_client helper;
 	struct http_client *probe; /* NULL: it is not this node's to have */
 	bool answers;              /* the proxy, when it was last asked */
+	bool mute;                 /* this node tells nobody that it has it: another one will */
 	bool retires;              /* the agent ends: let others have it */
 	bool asked;                /* what the helper was asked last: to have it? */
 	struct in_addr stray;      /* what it was to take off besides; 0: nothing */
@@ -38,7 +39,7 @@ MUST_CHECK int vip_keeper_open(struct vip_keeper *k, struct loop *l, const struc
 	const struct peers *peers, const char *helper, struct err *e);
 void vip_keeper_close(struct vip_keeper *k);
 
-/* Twice a second. */
+/* Twice a second; to be set before: k->mute. */
 void vip_keeper_step(struct vip_keeper *k);
 
 /* For the hello: HELLO_STANDS, HELLO_HOLDS. */

@@ -158,6 +158,8 @@ def test_begin(data, nodes):
     for n in nodes[1:]:
         n.start_proxy()
     ok(wait_for(lambda: holders(nodes) == ["px2"]), "the first by name that has a proxy takes it")
+    ok("scope link" in next(line for line in subprocess.check_output(
+        ["ip", "-n", px2.space, "addr"], text=True).splitlines() if VIP + "/" in line), "no address to be published")
     ok("eth0:bvip" in subprocess.check_output(["ip", "-n", px2.space, "addr"], text=True),
        "marked, for whatever agent comes next")
     ok(wait_for(lambda: data.vip() == {"address": VIP, "at": "px2"}), "all say who has it")
