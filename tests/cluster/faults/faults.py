@@ -29,7 +29,7 @@ import book as books  # noqa: E402 (client.py is in the folder above)
 import results  # noqa: E402
 from machines import Machines, missing_input, wait_until  # noqa: E402
 from table import FAULTS  # noqa: E402
-from watch import Watch, longest_silence, seconds_without, two_at_once  # noqa: E402
+from watch import Watch, longest_silence, longest_together, seconds_without, two_at_once  # noqa: E402
 
 SAY_S = 10         # for a node to say what is wrong with it, where it must
 SERVE_S = 300      # from healing until all serve and writes are acknowledged
@@ -96,6 +96,7 @@ class Round:
             "no_write_s": round(self.lab.book.longest_gap(begin, end), 1),
             "acked": acked, "unknown": unknown, "refused": refused, "lost": lost,
             "doubled": doubled, "two_masters": len(two_at_once(self.watch.history)),
+            "two_addresses_s": round(max(0, longest_together(self.watch.held)), 1),
             "wedged": 0 if serves and asked else 1, "untold": int(self.untold),
             "failed": unknown + refused if self.fault.planned else 0, "notes": self.notes,
         }

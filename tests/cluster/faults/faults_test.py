@@ -12,7 +12,8 @@ sys.path[:0] = [HERE, os.path.dirname(HERE)]
 import results  # noqa: E402 (their folders come first)
 from book import Book  # noqa: E402
 from table import FAULTS, slave_in_turn  # noqa: E402
-from watch import longest_silence, own_row, seconds_without, spans, two_at_once  # noqa: E402
+from watch import has_address, longest_silence, longest_together, own_row, seconds_without, spans, \
+    two_at_once  # noqa: E402
 
 count = failed = 0
 
@@ -44,6 +45,15 @@ def test_watch():
     same(seconds_without({"a": answers("yyynnnnnnn"), "b": answers("nnnnnyyyyy")}, 0.5, 9), 3.5,
          "between two masters")
     same(seconds_without({"a": []}, 0, 9), 9, "all the time")
+
+
+def test_two_addresses():
+    same(longest_together({"a": answers("yyyyyn"), "b": answers("nnyyyy")}), 1.5, "for so long two have it")
+    same(longest_together({"a": answers("yyn"), "b": answers("nny")}) > 0, False, "one after the other")
+    same(longest_together({"a": answers("yyy"), "b": []}), 0, "one alone")
+    same([has_address(t) for t in ('{"from": "a", "vip": {"at": "a"}}', '{"from": "a", "vip": {"at": "b"}}',
+                                   '{"from": "a", "vip": null}', "", "[]")],
+         [True, False, False, False, False], "who says that it has it")
 
 
 def test_own_row():
@@ -112,6 +122,7 @@ def test_results():
 
 test_watch()
 test_own_row()
+test_two_addresses()
 test_turn()
 test_victims()
 test_book()

@@ -140,20 +140,24 @@ class Inside:
     """Lets a thread make its requests from inside a machine, whatever becomes of the network."""
 
     def __init__(self, machines, node):
-        self.machines, self.node, self.at = machines, node, None
+        self.machines, self.node = machines, node
 
     def go(self):
         """False while there is no machine to be in."""
         leader = self.machines.leader(self.node)
-        if leader != self.at:
-            self.at = None
-            try:
-                if leader:
-                    enter("/proc/%s/ns/net" % leader)
-                    self.at = leader
-            except OSError:
-                self.machines.leaders.pop(self.node, None)
-        return self.at is not None
+        try:
+            # By the namespace, not by the process: one that has just begun may have yet to get its own.
+            if leader and namespace(leader) != namespace("thread-self"):
+                enter("/proc/%s/ns/net" % leader)
+        except OSError:
+            self.machines.leaders.pop(self.node, None)
+            return False
+        return leader is not None
+
+
+def namespace(process):
+    """The network's, of that process."""
+    return os.stat("/proc/%s/ns/net" % process).st_ino
 
 
 def wait_until(seconds, test):

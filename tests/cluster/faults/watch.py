@@ -15,6 +15,7 @@ class Watch:
         self.machines, self.stop = machines, threading.Event()
         self.now = {n: {} for n in machines.nodes}      # what its agent says of itself
         self.history = {n: [] for n in machines.nodes}  # (asked, answered, is it writable?)
+        self.held = {n: [] for n in machines.nodes}     # (asked, answered, has it the floating address?)
         self.at_vip = []  # moments at which a proxy answered there
         for n in machines.nodes:
             threading.Thread(target=self.ask, args=(n,), daemon=True).start()
@@ -24,10 +25,11 @@ class Watch:
         inside = Inside(self.machines, node)
         while not self.stop.is_set():
             begin = time.monotonic()
-            row = own_row(request("127.0.0.1", 7470, "GET", "/cluster", timeout=1)[1]) \
-                if inside.go() else {}
+            text = request("127.0.0.1", 7470, "GET", "/cluster", timeout=1)[1] if inside.go() else ""
+            end, row = time.monotonic(), own_row(text)
             self.now[node] = row
-            self.history[node].append((begin, time.monotonic(), bool(row.get("writable"))))
+            self.history[node].append((begin, end, bool(row.get("writable"))))
+            self.held[node].append((begin, end, has_address(text)))
             time.sleep(PAUSE_S)
 
     def ask_vip(self):
@@ -43,6 +45,7 @@ class Watch:
         self.at_vip = []
         for n in self.machines.nodes:
             self.history[n] = []
+            self.held[n] = []
 
     def masters(self):
         return [n for n, row in self.now.items() if row.get("writable")]
@@ -68,8 +71,17 @@ def own_row(cluster):
     try:
         answer = json.loads(cluster)
         return next(n for n in answer["nodes"] if n["name"] == answer["from"])
-    except (ValueError, KeyError, StopIteration):
+    except (ValueError, KeyError, StopIteration, TypeError):
         return {}
+
+
+def has_address(cluster):
+    """The agent that answered: does it say that it has the floating address itself?"""
+    try:
+        answer = json.loads(cluster)
+        return answer["vip"]["at"] == answer["from"]
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def spans(answers):
@@ -92,6 +104,12 @@ def two_at_once(history):
         found += [begin for begin, end, yes in answers
                   if yes and any(a < begin and end < b for a, b in others)]
     return sorted(found)
+
+
+def longest_together(history):
+    """Seconds for which two said yes at a time."""
+    all_of = [(n, *s) for n, answers in history.items() for s in spans(answers)]
+    return max((min(b, d) - max(a, c) for n, a, b in all_of for m, c, d in all_of if n < m), default=0)
 
 
 def seconds_without(history, since, until):
