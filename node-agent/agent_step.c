@@ -192,8 +192,8 @@ static void ask_quorum(struct agent *a, struct formation_input *in)
 		return;
 	in->verdict = &a->verdict;
 	int r = voter_step(&a->voter, &look, &a->verdict, &e);
-	a->verdict.writable &= !yield_is_closed(&a->verbs.yield);
-	a->verdict.open &= !yield_is_shut(&a->verbs.yield);
+	a->verdict.writable &= !verbs_closed(&a->verbs)[0];
+	a->verdict.open &= !verbs_shut(&a->verbs);
 	if (r == 0)
 		return;
 	a->mute = true;
@@ -391,7 +391,9 @@ static void follow_task(struct agent *a)
 		.peers = &a->peers,
 		.voter = &a->voter,
 		.process = a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
-		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid};
+		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid,
+		.role = a->neo4j.role,
+		.last_tx = voter_tells(&a->voter, a->neo4j.last_tx)};
 
 	a->tasks.there = !a->held[0] && agent_runs_neo4j(a);
 	if (a->tasks.there)

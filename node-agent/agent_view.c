@@ -21,6 +21,8 @@ void agent_serving_why(const struct agent *a, char why[WHY_SIZE])
 {
 	restart_why(&a->restart, why);
 	if (!why[0])
+		why_copy(why, verbs_closed(&a->verbs));
+	if (!why[0])
 		why_copy(why, neo4j_watch_why(&a->neo4j));
 	if (!why[0])
 		why_copy(why, a->firewall.why);

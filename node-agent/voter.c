@@ -393,6 +393,23 @@ struct peers_listener voter_listener(struct voter *v)
 	return (struct peers_listener){seen, heard, news, word, v};
 }
 
+static bool has_all(const struct voter *v, const struct peer *p, uint64_t last_tx)
+{
+	const struct hello *h = &p->last;
+
+	return p->member->roles & ROLE_DATA && voter_votes(v, p->member) && peer_present(p) &&
+	       h->role == NEO4J_SLAVE && h->last_tx != TX_UNKNOWN && h->last_tx >= last_tx;
+}
+
+bool voter_majority_has(const struct voter *v, const struct peers *peers, uint64_t last_tx)
+{
+	unsigned have = 1;
+
+	for (size_t i = 0; i < peers->n; i++)
+		have += has_all(v, &peers->peer[i], last_tx);
+	return last_tx == TX_UNKNOWN || have >= manifest_data_majority(quorum_members(&v->quorum));
+}
+
 bool voter_writable(const struct voter *v, const struct verdict *verdict, enum neo4j_role role)
 {
 	return v->enabled ? verdict->writable : role == NEO4J_MASTER;

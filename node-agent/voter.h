@@ -69,6 +69,12 @@ MUST_CHECK int voter_step(
 MUST_CHECK int voter_starts(
 	struct voter *v, const struct verdict *verdict, bool emptied, struct err *e);
 
+/*
+ * Have so many slaves all of last_tx, this node's, that with it they are a majority of the data
+ * nodes? true where it is not known how far this one goes.
+ */
+bool voter_majority_has(const struct voter *v, const struct peers *peers, uint64_t last_tx);
+
 /* How many make a majority of those with a vote. */
 unsigned voter_majority(const struct voter *v);
 

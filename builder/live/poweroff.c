@@ -79,6 +79,29 @@ static int poweroff_rank(
 	return 0;
 }
 
+/*
+ * What it acknowledges while the slaves stop no other card would have. The nodes are to be off all
+ * the same.
+ */
+static int drain_master(const struct remote *r, const enum rank *ranks, struct err *e)
+{
+	const struct cluster *c = r->cluster;
+
+	for (size_t i = 0; i < c->nnodes; i++) {
+		struct remote_teller teller = {.node = c->nodes[i].name};
+		struct remote_listener listener = {.progress = remote_tell, .arg = &teller};
+		json_t *request = NULL;
+		if (ranks[i] == RANK_MASTER)
+			request = json_pack("{s:s}", "verb", "drain");
+		if (!request || remote_ask(r, &c->nodes[i], request, &listener, NULL, NULL, e) == 0)
+			continue;
+		if (check_interrupted(e) < 0)
+			return -1;
+		fprintf(stderr, "bramble: %s; it is powered off all the same\n", e->msg);
+	}
+	return 0;
+}
+
 static int run(int argc, char **argv, struct err *e)
 {
 	enum rank ranks[CLUSTER_MAX_NODES];
@@ -90,7 +113,8 @@ static int run(int argc, char **argv, struct err *e)
 	if (remote_open(&r, argv[optind], e) < 0 || rank_all(&r, ranks, e) < 0)
 		return -1;
 	for (enum rank rank = 0; rank < RANKS; rank++) {
-		if (poweroff_rank(&r, ranks, rank, e) < 0)
+		if ((rank == RANK_SLAVE && drain_master(&r, ranks, e) < 0) ||
+			poweroff_rank(&r, ranks, rank, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -104,7 +128,8 @@ const struct command poweroff_command = {
 	.summary = "power a live cluster off in order",
 	.about = "Powers all nodes off: proxies, then slaves, the master last. Nodes that cannot "
 		 "be\n"
-		 "reached are left out. It returns when no agent answers any more; let the green\n"
-		 "lights go out before you pull plugs.",
+		 "reached are left out. The master takes no more writes first, so that all are on\n"
+		 "a majority of the cards. It returns when no agent answers any more; let the\n"
+		 "green lights go out before you pull plugs.",
 	.run = run,
 };

@@ -292,6 +292,7 @@ const struct verb *const all_verbs[] = {
 	&poweroff_verb,
 	&reboot_verb,
 	&yield_verb,
+	&drain_verb,
 	&rotate_verb,
 	&backup_verb,
 	&passwd_verb,
@@ -348,6 +349,7 @@ void verbs_step(struct verbs *v, const struct api_node *self, bool process)
 	v->self = *self;
 	v->process = process;
 	step_yield(v, process);
+	drain_verb_step(v);
 	backup_step(&v->backup);
 	step_end(v);
 	control_step(v->control);
@@ -360,4 +362,19 @@ const char *verbs_rest(const struct verbs *v)
 	if (backup_rests(&v->backup))
 		return "rests while its store is backed up";
 	return v->tasks->why;
+}
+
+const char *verbs_closed(const struct verbs *v)
+{
+	if (yield_is_closed(&v->yield))
+		return "makes way for another master: takes no more writes";
+	if (drain_is_closed(&v->tasks->drain))
+		return "all are to rest: takes no more writes";
+	return drain_is_closed(&v->drain) ? "is to be powered off: takes no more writes" : "";
+}
+
+bool verbs_shut(const struct verbs *v)
+{
+	return yield_is_shut(&v->yield) || drain_is_shut(&v->tasks->drain) ||
+	       drain_is_shut(&v->drain);
 }

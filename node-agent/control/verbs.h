@@ -38,6 +38,7 @@ struct verbs {
 
 	struct control *control;
 	struct yield yield;
+	struct drain drain; /* before all are powered off */
 	struct backup backup;
 	struct helper_client ender; /* powers off or reboots */
 	enum helper_verb ends;
@@ -53,16 +54,21 @@ MUST_CHECK int verbs_open(
 void verbs_close(struct verbs *v);
 
 /*
- * Every round of the agent. process: may Neo4j run? Afterwards v->yield tells whether it must rest,
- * and whether a master may be written to.
+ * Every round of the agent. process: may Neo4j run?
  */
 void verbs_step(struct verbs *v, const struct api_node *self, bool process);
 
 extern const struct verb rotate_verb; /* rotate.c */
+extern const struct verb drain_verb;  /* drain_verb.c ... */
+void drain_verb_step(struct verbs *v);
 /* apply/offer.c */
 extern const struct verb offer_verb, content_verb, list_verb, fetch_verb, compare_verb, text_verb;
 
 /* Why Neo4j must rest; "" when it need not. */
 const char *verbs_rest(const struct verbs *v);
+/* Why a master takes no more writes; "" when it does. */
+const char *verbs_closed(const struct verbs *v);
+/* May nobody come in to Neo4j any more? */
+bool verbs_shut(const struct verbs *v);
 
 #endif

@@ -10,7 +10,8 @@ static void enter(struct yield *y, enum yield_phase phase, int64_t now_ms)
 
 void yield_begin(struct yield *y, const struct member *to, int64_t now_ms)
 {
-	*y = (struct yield){.to = to, .seen = TX_UNKNOWN};
+	*y = (struct yield){.to = to};
+	drain_begin(&y->drain, now_ms);
 	enter(y, YIELD_WAITS, now_ms);
 }
 
@@ -26,47 +27,15 @@ static bool has_all(const struct yield_look *look)
 	       look->to_tx >= look->last_tx;
 }
 
-static void watch_store(struct yield *y, const struct yield_look *look)
-{
-	if (look->last_tx == y->seen)
-		return;
-	y->seen = look->last_tx;
-	y->moved_ms = look->now_ms;
-}
-
-static bool is_quiet(const struct yield *y, const struct yield_look *look)
-{
-	return look->now_ms - y->moved_ms >= YIELD_SETTLE_MS;
-}
-
-/*
- * What was under way when a master closed comes to its end. One that never becomes quiet somebody
- * writes to all the same.
- */
-static void shut(struct yield *y, const struct yield_look *look)
-{
-	int64_t ms = look->now_ms - y->since_ms;
-
-	if (!y->shut_ms && ms >= YIELD_DRAIN_MS &&
-		(!look->master || is_quiet(y, look) || ms >= YIELD_QUIET_MS))
-		y->shut_ms = look->now_ms;
-}
-
-static bool is_done(const struct yield *y, const struct yield_look *look)
-{
-	return y->shut_ms && look->now_ms - y->shut_ms >= YIELD_SETTLE_MS;
-}
-
 /* What was acknowledged must be on the chosen one before this one goes. */
 static void wait_for_all(struct yield *y, const struct yield_look *look)
 {
 	int64_t ms = look->now_ms - y->since_ms;
 
-	watch_store(y, look);
-	shut(y, look);
+	drain_step(&y->drain, look->master, look->last_tx, look->now_ms);
 	if (!look->to_present || look->to_role != NEO4J_SLAVE)
 		give_up(y, "is no slave");
-	else if (is_done(y, look) && has_all(look))
+	else if (drain_is_done(&y->drain, look->now_ms) && has_all(look))
 		enter(y, YIELD_RESTS, look->now_ms);
 	else if (ms >= YIELD_CATCH_UP_MS)
 		give_up(y, "does not catch up");

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "../drain.h"
 #include "../hello.h"
 
 /*
@@ -16,11 +17,6 @@
  * chosen one is master. A master takes no more writes first. Whatever happens it comes back after
  * YIELD_REST_MS: nobody has to remember it.
  */
-/* At least, for what is under way: proxies ask agents once a second, and one commit in a hundred
- * takes 2 s. */
-#define YIELD_DRAIN_MS 4000
-#define YIELD_SETTLE_MS 2500 /* what the master tells of itself is as old as that */
-#define YIELD_QUIET_MS 10000 /* so long a master waits for its last writers */
 #define YIELD_CATCH_UP_MS 20000
 #define YIELD_REST_MS 60000
 
@@ -33,11 +29,9 @@ enum yield_phase {
 struct yield {
 	enum yield_phase phase;
 	const struct member *to;
-	int64_t since_ms;   /* of this phase */
-	int64_t shut_ms;    /* since when nobody may come in; 0: they may */
+	int64_t since_ms; /* of this phase */
+	struct drain drain;
 	bool stopped;       /* Neo4j has been seen at rest in this phase */
-	uint64_t seen;      /* of the store, as last told */
-	int64_t moved_ms;   /* since when it is that */
 	char why[WHY_SIZE]; /* it ended before that; "" */
 };
 
@@ -61,10 +55,10 @@ static inline bool yield_is_closed(const struct yield *y)
 {
 	return y->phase != YIELD_NONE;
 }
-/* May nobody come in any more? Whose request is cut does not know what became of it. */
+/* May nobody come in any more? */
 static inline bool yield_is_shut(const struct yield *y)
 {
-	return y->phase != YIELD_NONE && y->shut_ms;
+	return y->phase != YIELD_NONE && drain_is_shut(&y->drain);
 }
 /* Must Neo4j rest? */
 static inline bool yield_rests(const struct yield *y)

@@ -136,6 +136,8 @@ static bool step_keeper(struct task *t, const struct task_look *look)
 
 	if (task_is_busy(t) && is_hopeless(t, look, why))
 		return go_back(t, why);
+	if (t->step == TASK_CALLED && look->lags)
+		return go_back(t, "too few others get what the master has");
 	if (t->step == TASK_CALLED && !first_awake(t, look))
 		return go(t, TASK_RESTS);
 	if (t->step == TASK_RESTS && !look->process)

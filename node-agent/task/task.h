@@ -18,12 +18,12 @@
  *	others	STAGED         RESTS  RESTED         READY  DONE
  *
  * A person's bramble brings what it takes to each (STAGED) and calls the keeper (CALLED); from
- * there on nobody is needed. The others hear it in the keeper's hellos, stop Neo4j and say so
- * (RESTED); then the keeper stops its own, which was master to the last and so holds all there is,
- * does its work, and is READY: only now the others' stores are given up. Whoever RESTS starts no
- * Neo4j, through any power cut, until the keeper is READY or goes BACK. A step is on p3 before
- * anybody hears of it, and none but BACK is ever taken back: so an old word is as good as a new
- *one.
+ * there on nobody is needed. The keeper, which is master, takes no more writes; when the others
+ * have all it has they hear it in its hellos, stop Neo4j and say so (RESTED); then the keeper stops
+ *its own, which was master to the last and so holds all there is, does its work, and is READY: only
+ *now the others' stores are given up. Whoever RESTS starts no Neo4j, through any power cut, until
+ *the keeper is READY or goes BACK. A step is on p3 before anybody hears of it, and none but BACK is
+ *ever taken back: so an old word is as good as a new one.
  */
 enum task_kind {
 	TASK_RESTORE,
@@ -83,6 +83,7 @@ struct task_look {
 	bool last_master; /* was this node the last master, so that its store holds all? */
 	bool ran;         /* the order on the store was carried out: Neo4j runs on what is new */
 	enum task_work work;
+	bool lags;                     /* this master has what too few others get */
 	int64_t astray_ms;             /* for how long somebody has been astray (task_astray) */
 	const struct task_peer *peers; /* all other voters */
 	size_t npeers;

@@ -9,6 +9,7 @@
 
 #define ASK_AGAIN_MS 5000
 #define RESULT_MAX 1024
+#define DRAINED_IN_MS 30000
 
 void tasks_open(struct tasks *t, struct loop *l, const char *root, const char *store,
 	struct marker *marker, const char *helper)
@@ -47,6 +48,13 @@ static int take_back_order(struct tasks *t, struct err *e)
 	return marker_take_back(t->store, t->marker, back, e);
 }
 
+/* What was drained for one task is not for the next. */
+static void open_again(struct tasks *t)
+{
+	t->drain = (struct drain){0};
+	t->drained = false;
+}
+
 int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 {
 	if (!t->begun)
@@ -56,15 +64,22 @@ int tasks_set(struct tasks *t, const struct task *next, struct err *e)
 	if (task_save(t->store, next, e) < 0)
 		return -1;
 	t->task = *next;
+	if (next->step == TASK_STAGED)
+		open_again(t);
 	log_info("task: %s %s%s%s", task_kind_name(next->kind), task_step_name(next->step),
 		next->why[0] ? ": " : "", next->why);
 	return 0;
 }
 
+/* The others stop when they hear that the keeper was called. */
 struct task_word tasks_word(const struct tasks *t)
 {
+	enum task_step step = t->task.step;
+
+	if (step == TASK_CALLED && drain_is_closed(&t->drain) && !t->drained)
+		step = TASK_STAGED;
 	return (struct task_word){
-		.id = t->task.id, .step = (uint8_t)t->task.step, .keeper = (uint8_t)t->task.keeper};
+		.id = t->task.id, .step = (uint8_t)step, .keeper = (uint8_t)t->task.keeper};
 }
 
 static size_t collect(const struct tasks_look *look, struct task_peer *to)
@@ -226,6 +241,43 @@ static int take_step(
 	return r < 0 ? -1 : 0;
 }
 
+/*
+ * What the others have of an upgraded store is what is left if the keeper's card is lost in the
+ * midst of it. Of a restored one it is nothing that anybody wants.
+ */
+static bool have_all(const struct tasks *t, const struct tasks_look *look)
+{
+	return t->task.kind == TASK_RESTORE ||
+	       voter_majority_has(look->voter, look->peers, look->last_tx);
+}
+
+/* A Neo4j that is no master has taken no writes, one whose role is not known yet may have. */
+static bool has_drained(const struct tasks *t, const struct tasks_look *look, int64_t now_ms)
+{
+	if (!look->voter->enabled || !look->process || look->role == NEO4J_SLAVE)
+		return true;
+	if (look->role == NEO4J_MASTER)
+		return drain_is_done(&t->drain, now_ms) && have_all(t, look);
+	return now_ms - t->drain.since_ms >= DRAINED_IN_MS;
+}
+
+/* Whether it was in vain. */
+static bool drain(struct tasks *t, const struct tasks_look *look)
+{
+	int64_t now_ms = boottime_ms();
+	bool mine = t->task.keeper == identity_self(look->id)->id;
+
+	if (!mine || t->task.step < TASK_CALLED || t->task.step > TASK_RESTED) {
+		open_again(t);
+		return false;
+	}
+	if (!drain_is_closed(&t->drain))
+		drain_begin(&t->drain, now_ms);
+	drain_step(&t->drain, look->role == NEO4J_MASTER, look->last_tx, now_ms);
+	t->drained |= has_drained(t, look, now_ms);
+	return !t->drained && now_ms - t->drain.since_ms >= DRAINED_IN_MS;
+}
+
 void tasks_step(struct tasks *t, const struct tasks_look *look)
 {
 	struct task_peer peers[MEMBERS_MAX];
@@ -239,6 +291,7 @@ void tasks_step(struct tasks *t, const struct tasks_look *look)
 		.last_master = voter_was_last_master(look->voter),
 		.ran = look->runs && !is_ordered(t->marker->state),
 		.work = work(t, self),
+		.lags = drain(t, look),
 		.peers = peers,
 		.npeers = collect(look, peers)};
 	l.astray_ms = astray_for(t, &l);

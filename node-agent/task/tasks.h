@@ -3,6 +3,7 @@
 #define BRAMBLE_TASKS_H
 
 #include "../control/call.h"
+#include "../drain.h"
 #include "../helper/helper_client.h"
 #include "../marker.h"
 #include "../peers.h"
@@ -17,6 +18,8 @@ struct tasks {
 	const char *awaits; /* whose store this node's Neo4j must not have as it is; "": nobody's */
 	struct task task;
 	struct marker *marker;   /* p3's: what READY promises is ordered there */
+	struct drain drain;      /* of the keeper, while all come to rest */
+	bool drained;            /* so the others may be told that it was called */
 	int64_t astray_since_ms; /* since when this task has had somebody astray; 0: nobody is */
 	char why[WHY_SIZE];      /* why Neo4j rests; "" */
 	bool receives;           /* what a task takes comes, into files that all tasks share */
@@ -45,6 +48,8 @@ struct tasks_look {
 	const struct peers *peers;
 	struct voter *voter;
 	bool process, runs; /* may a Neo4j exist; does one run */
+	enum neo4j_role role;
+	uint64_t last_tx; /* as the others are told */
 };
 
 /* All must outlive t. */

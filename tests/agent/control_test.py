@@ -375,8 +375,16 @@ def test_no_election(pc, pi1, pi3):
 
 def test_poweroff(pc, nodes):
     pi1, pi2, pi3 = nodes
-    p = pc.start("poweroff")
     slaves = [n for n in nodes if n is not pi3]
+    for n in nodes:
+        n.mock.password = pi1.mock.password
+    pi3.mock.tx = 1 + max(n.mock.tx for n in nodes)
+    wait_for(lambda: pi3.sees(pi3)["last_tx"] == pi3.mock.tx)
+    p = pc.start("poweroff")
+    ok(wait_for(lambda: pi3.request("/writable")[0] != 200), "the master takes no more writes: " + pi3.why())
+    ok(not wait_for(lambda: any("poweroff" in n.read("starts") for n in nodes), 12),
+       "nobody is powered off while one write is on its card alone")
+    pi1.mock.tx = pi3.mock.tx
     ok(wait_for(lambda: all("poweroff.target" in n.read("starts") for n in slaves)),
        "slaves are powered off")
     ok("poweroff" not in pi3.read("starts"), "the master not yet")

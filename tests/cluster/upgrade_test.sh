@@ -74,14 +74,19 @@ sleep 3
 end_writes
 writer=$other
 image_of() { find "$scratch" -name "$1.$2" -size +1M; } # NODE root|data: what its machine runs on
-for i in pi1 pi2 pi3; do
-  on $i 'printf "#!/bin/sh\nuntil [ -e /run/copied ]; do sleep 0.2; done\nexit 1\n" >/tmp/fail; chmod +x /tmp/fail
-    mount --bind /tmp/fail /usr/lib/bramble/upgrade-store'
-done
+block_upgrade() {
+  local i
+  for i in pi1 pi2 pi3; do
+    on $i 'printf "#!/bin/sh\nuntil [ -e /run/copied ]; do sleep 0.2; done\nexit 1\n" >/tmp/fail
+      chmod +x /tmp/fail; rm -f /run/copied; mount --bind /tmp/fail /usr/lib/bramble/upgrade-store'
+  done
+}
+block_upgrade
 ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" >"$scratch/fails" 2>&1 &
 upgrade=$!
+is_working() { on "$1" 'pgrep -f "[u]pgrade-store" >/dev/null && echo yes'; } # NODE
 # shellcheck disable=SC2317 # called through until_is
-is_at_work() { for i in pi1 pi2 pi3; do on $i 'pgrep -f "[u]pgrade-store" >/dev/null && echo yes'; done; }
+is_at_work() { for i in pi1 pi2 pi3; do is_working $i; done; }
 until_is 120 yes is_at_work
 must $? "the work on the store begins when all rest"
 for i in pi1 pi2 pi3; do
@@ -97,6 +102,43 @@ for i in pi1 pi2 pi3; do on $i 'umount /usr/lib/bramble/upgrade-store'; done
 until_is 120 "3 1" standing
 must $? "and all three serve again"
 is "$(versions)" "$from" "with Neo4j $from"
+
+# --- one whose keeper loses power in the midst of it, and does not come back: the PC gives up, and the
+# others go back without it. In the end it comes all the same.
+begin_writes Left
+until_is 30 yes is_written 1 Left
+must $? "writes go on"
+sleep 2
+block_upgrade
+ip netns exec "$netns" "$bramble" upgrade --no-backup "$conf" >"$scratch/left" 2>&1 &
+upgrade=$!
+until_is 120 yes is_at_work
+must $? "the work on the store begins when all rest"
+end_writes
+writer=$other
+for keeper in 1 2 3; do [[ -z $(is_working pi$keeper) ]] || break; done
+rehearse cut pi$keeper
+kill -INT $upgrade
+wait $upgrade
+is $? 130 "the keeper, pi$keeper, loses power, and Ctrl-C ends the PC's part"
+fails 1 'accept-loss' "the others alone do not go back" \
+  ip netns exec "$netns" "$bramble" task --back "$conf"
+said=$(timeout 60 ip netns exec "$netns" "$bramble" start --accept-loss pi$keeper "$conf" 2>&1 &&
+  timeout 60 ip netns exec "$netns" "$bramble" task --back "$conf" 2>&1)
+must $? "its card is given up, and they do: $(tr '\n' ';' <<<"$said")"
+mapfile -t left < <(printf '%s\n' 1 2 3 | grep -vx $keeper)
+# shellcheck disable=SC2317 # called through until_is
+two_serve() { for i in "${left[@]}"; do serving "$i"; done | sort -u; }
+until_is 180 2 two_serve
+must $? "both serve again"
+is "$(versions)" "$from" "with Neo4j $from"
+none_missing Left "${left[@]}"
+rehearse boot pi$keeper
+until_is 180 "3 1" standing
+must $? "the keeper comes back, and all three serve"
+is "$(versions)" "$from" "with Neo4j $from"
+none_missing Left 1 2 3
+for i in "${left[@]}"; do on pi$i 'umount /usr/lib/bramble/upgrade-store'; done
 
 # --- one that does not
 start=$SECONDS

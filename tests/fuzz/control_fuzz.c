@@ -6,6 +6,7 @@
  * What a verb says is taken here instead of by control.c, and the helper is not there.
  */
 // use: node-agent/control/verbs.c node-agent/control/yield.c node-agent/control/rotate.c
+// use: node-agent/control/drain_verb.c node-agent/drain.c
 // use: node-agent/apply/offer.c node-agent/apply/shelf.c node-agent/apply/record.c
 // use: node-agent/backup/backup.c node-agent/backup/pack_out.c node-agent/backup/unpack.c
 // use: node-agent/leave.c

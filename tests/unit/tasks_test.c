@@ -4,6 +4,7 @@
  * never said: on real files, with the power cut in between. Helper and quorum are stand-ins.
  */
 // use: node-agent/task/tasks.c node-agent/task/task.c node-agent/task/task_file.c
+// use: node-agent/drain.c
 // use: node-agent/marker.c node-agent/identity.c node-agent/hello.c node-agent/quorum/wire.c
 #include "node-agent/task/tasks.h"
 #include <stdlib.h>
@@ -20,6 +21,16 @@ bool voter_was_last_master(const struct voter *v)
 {
 	(void)v;
 	return true;
+}
+
+static bool all_have;
+
+bool voter_majority_has(const struct voter *v, const struct peers *p, uint64_t last_tx)
+{
+	(void)v;
+	(void)p;
+	(void)last_tx;
+	return all_have;
 }
 
 static bool present;
@@ -46,6 +57,9 @@ bool switch_is_done(const char *root, const char *version)
 }
 
 static char dir[] = "/tmp/tasks-test-XXXXXX";
+static struct voter voter = {.enabled = true};
+static bool process;
+static enum neo4j_role role;
 static struct peers peers;
 static struct marker marker;
 static struct tasks tasks;
@@ -79,7 +93,8 @@ static bool marker_is(enum marker_state state, unsigned aside)
 
 static void step(struct identity *id)
 {
-	struct tasks_look look = {.id = id, .peers = &peers};
+	struct tasks_look look = {
+		.id = id, .peers = &peers, .voter = &voter, .process = process, .role = role};
 
 	tasks_step(&tasks, &look);
 }
@@ -231,6 +246,51 @@ static void test_astray(void)
 	present = false;
 }
 
+/* Called while it is master: what the others are told, some time after that. */
+static enum task_step told_after(struct identity *id, enum task_kind kind, int64_t ms)
+{
+	struct task t = {.id = 7, .kind = kind, .step = TASK_STAGED, .keeper = 1};
+	struct err e;
+
+	begin(id, 1, MARKER_SERVED);
+	peers.peer[0].last.task.step = TASK_STAGED;
+	process = true;
+	role = NEO4J_MASTER;
+	if (tasks_set(&tasks, &t, &e) < 0 || task_call(&tasks.task, 1, &e) < 0)
+		ok(false, "called: %s", e.msg);
+	step(id);
+	ok(drain_is_closed(&tasks.drain), "a master that was called takes no more writes");
+	tasks.drain.since_ms -= ms;
+	tasks.drain.moved_ms -= ms;
+	step(id);
+	if (tasks.drain.shut_ms)
+		tasks.drain.shut_ms -= DRAIN_SETTLE_MS;
+	step(id);
+	process = false;
+	role = NEO4J_UNKNOWN;
+	return tasks_word(&tasks).step;
+}
+
+/* What is on the keeper's card alone is lost with it. */
+static void test_drain(void)
+{
+	struct identity id;
+
+	all_have = true;
+	is_int(told_after(&id, TASK_UPGRADE, 0), TASK_STAGED, "the others run on at first");
+	is_int(told_after(&id, TASK_UPGRADE, DRAIN_LEAST_MS), TASK_CALLED,
+		"they stop when they have all");
+	all_have = false;
+	is_int(told_after(&id, TASK_UPGRADE, DRAIN_LEAST_MS), TASK_STAGED,
+		"not while they lack some");
+	is_int(told_after(&id, TASK_UPGRADE, 30000), TASK_BACK, "and not for ever");
+	is_str(tasks.task.why, "too few others get what the master has", "which is told");
+	ok(!drain_is_closed(&tasks.drain) || (step(&id), !drain_is_closed(&tasks.drain)),
+		"and it takes writes again");
+	is_int(told_after(&id, TASK_RESTORE, DRAIN_LEAST_MS), TASK_CALLED,
+		"what a restore replaces nobody needs");
+}
+
 /* Neo4j's user, whose folder it is, has put a pipe where a unit is to tell what it has done. */
 static void test_pipe(void)
 {
@@ -264,6 +324,7 @@ int main(void)
 	test_orders();
 	test_power();
 	test_astray();
+	test_drain();
 	test_pipe();
 	unlink(task);
 	unlink(there);

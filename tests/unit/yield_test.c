@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A node makes way for another one: never before that one has all, never for long. */
-// use: node-agent/control/yield.c
+// use: node-agent/control/yield.c node-agent/drain.c
 #include "node-agent/control/yield.h"
 #include "tap.h"
 
-#define READY_MS (YIELD_DRAIN_MS + YIELD_SETTLE_MS)
+#define READY_MS (DRAIN_LEAST_MS + DRAIN_SETTLE_MS)
 
 static const struct member pi3 = {.name = "pi3", .id = 3, .roles = ROLE_DATA};
 static struct yield y;
@@ -55,11 +55,11 @@ static void test_waits(void)
 static void test_drains(void)
 {
 	begin();
-	after(YIELD_DRAIN_MS - 1);
+	after(DRAIN_LEAST_MS - 1);
 	ok(yield_is_closed(&y) && !yield_is_shut(&y), "what is under way may finish");
 	after(1);
 	ok(yield_is_shut(&y), "then nobody comes in");
-	after(YIELD_SETTLE_MS);
+	after(DRAIN_SETTLE_MS);
 	ok(yield_rests(&y) && yield_is_shut(&y), "nor where it rests");
 	look.to_present = false;
 	after(500);
@@ -70,16 +70,16 @@ static void test_last_writers(void)
 {
 	begin();
 	look.master = true;
-	after(YIELD_DRAIN_MS - 1);
+	after(DRAIN_LEAST_MS - 1);
 	look.last_tx = look.to_tx = 51;
 	after(1);
 	ok(!yield_is_shut(&y), "a master waits for those who were writing");
-	after(YIELD_SETTLE_MS);
+	after(DRAIN_SETTLE_MS);
 	ok(yield_is_shut(&y) && y.phase == YIELD_WAITS, "until it is quiet");
-	is_int(after(YIELD_SETTLE_MS), YIELD_RESTS, "and then for what it told last");
+	is_int(after(DRAIN_SETTLE_MS), YIELD_RESTS, "and then for what it told last");
 	begin();
 	look.master = true;
-	for (int i = 0; i < YIELD_QUIET_MS / 500 - 1; i++) {
+	for (int i = 0; i < DRAIN_QUIET_MS / 500 - 1; i++) {
 		look.last_tx = ++look.to_tx;
 		after(500);
 	}
@@ -87,7 +87,7 @@ static void test_last_writers(void)
 	look.last_tx = ++look.to_tx;
 	after(500);
 	ok(yield_is_shut(&y), "it does not wait for ever");
-	is_int(after(YIELD_SETTLE_MS), YIELD_RESTS, "then either");
+	is_int(after(DRAIN_SETTLE_MS), YIELD_RESTS, "then either");
 }
 
 static void test_unknown(void)

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The master takes no more writes, for all are to be powered off: drain.h. */
+#include "log.h"
+#include "verbs.h"
+
+/* Who was told to be powered off is off by then, or takes writes again: nobody has to remember. */
+#define DRAIN_REST_MS 120000
+#define DRAINED_IN_MS 30000
+
+static bool is_master(const struct verbs *v)
+{
+	return v->voter->enabled && v->self.role == NEO4J_MASTER;
+}
+
+static void drain_verb_begin(struct call *c, const json_t *request)
+{
+	struct verbs *v = c->agent;
+
+	(void)request;
+	if (!is_master(v))
+		call_done(c, NULL);
+	else if (!drain_is_closed(&v->drain))
+		drain_begin(&v->drain, boottime_ms());
+}
+
+static void drain_tick(struct call *c)
+{
+	struct verbs *v = c->agent;
+	int64_t now_ms = boottime_ms();
+	bool done = drain_is_done(&v->drain, now_ms);
+
+	if (!is_master(v) || (done && voter_majority_has(v->voter, v->peers, v->self.last_tx)))
+		call_done(c, NULL);
+	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.since_ms >= DRAINED_IN_MS)
+		call_fail(c, CALL_FAILED, "too few others get what the master has");
+	else
+		call_progress(c, "%s",
+			done ? "waits until the others have everything"
+			     : "takes no more writes, and waits for the last ones");
+}
+
+const struct verb drain_verb = {.name = "drain", .begin = drain_verb_begin, .tick = drain_tick};
+
+void drain_verb_step(struct verbs *v)
+{
+	int64_t now_ms = boottime_ms();
+
+	if (!drain_is_closed(&v->drain))
+		return;
+	drain_step(&v->drain, is_master(v), v->self.last_tx, now_ms);
+	if (now_ms - v->drain.since_ms < DRAIN_REST_MS)
+		return;
+	v->drain = (struct drain){0};
+	log_warn("control: takes writes again: it was not powered off");
+}
