@@ -12,6 +12,7 @@
 #define BODY_MAX 4096
 
 #define AGAIN_MS 1000
+#define LOOK_MS 2000     /* between looks at what the kernel has */
 #define ANNOUNCE_FIRST 4 /* times, a second apart */
 #define ANNOUNCE_MS 30000
 #define FAILED_MS 30000 /* a node on which it cannot be set lets others have it */
@@ -116,15 +117,21 @@ static void ask(struct vip_keeper *k, int64_t now_ms)
 	helper_ask(&k->helper, &r, on_answer, k);
 }
 
-/* Is what the kernel has not what was decided, or of a node.conf before this one? */
-static bool is_wrong(const struct vip_keeper *k)
+/*
+ * Is what the kernel has not what was decided, or of a node.conf before this one? Others configure
+ * interfaces too.
+ */
+static bool is_wrong(struct vip_keeper *k, int64_t now_ms)
 {
+	if (now_ms < k->look_ms)
+		return false;
+	k->look_ms = now_ms + LOOK_MS;
 	return k->vip.holds != interfaces_have(k->id->vip) ||
 	       interfaces_stray(k->id->vip).s_addr != 0;
 }
 
 /* Is it not as it should be, or to be announced again? */
-static bool is_due(const struct vip_keeper *k, int64_t now_ms)
+static bool is_due(struct vip_keeper *k, int64_t now_ms)
 {
 	int64_t ago_ms = now_ms - k->asked_ms;
 
@@ -132,7 +139,7 @@ static bool is_due(const struct vip_keeper *k, int64_t now_ms)
 		return true;
 	if (k->vip.holds && ago_ms >= (k->told < ANNOUNCE_FIRST ? AGAIN_MS : ANNOUNCE_MS))
 		return true;
-	return ago_ms >= AGAIN_MS && is_wrong(k);
+	return ago_ms >= AGAIN_MS && is_wrong(k, now_ms);
 }
 
 static void obey(struct vip_keeper *k, int64_t now_ms)

@@ -11,8 +11,8 @@
  * Has the helper put the floating address on this node and take it away, as vip.h says. Asks this
  * node's proxy once a second whether it is there: on its stats port, and any answer will do, for
  * when no master is to be found the other proxies find none either. What the kernel has is looked
- * at every round, for others configure interfaces too; the address is announced (RFC 5227) several
- * times after a move and now and then, for a switch may have missed it.
+ * at every two seconds, for others configure interfaces too; the address is announced (RFC 5227)
+ * several times after a move and now and then, for a switch may have missed it.
  *
  * On a node without a proxy, or in a cluster without a vip, nothing is asked of a proxy and nothing
  * put on. What the node has of a node.conf before this one is taken off on all.
@@ -29,7 +29,7 @@ struct vip_keeper {
 	bool asked;                /* what the helper was asked last: to have it? */
 	struct in_addr stray;      /* what it was to take off besides; 0: nothing */
 	unsigned told;             /* how often it was announced since it came */
-	int64_t begun_ms, probe_ms, asked_ms, failed_ms;
+	int64_t begun_ms, probe_ms, look_ms, asked_ms, failed_ms;
 	void (*retired)(void *arg);
 	void *arg;
 };

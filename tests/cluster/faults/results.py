@@ -6,7 +6,8 @@ import subprocess
 
 HEAD = """# Rounds of faults
 
-`make faults ROUNDS=20` plays them, and this page is made from what it recorded. One rehearsed
+`make faults ROUNDS=20` plays them, and this page is made from what was recorded; most rounds are quick ones
+(tests/cluster/faults/faults.py --quick), in which a fault lasts no longer than it must. One rehearsed
 cluster: the built images of three data nodes, or as many as the row says, with real Neo4j
 3.5.0-beta03, each node with a proxy; a client on every node writes through its own node's proxy all
 the while. After each fault the cluster must serve again by itself, and every acknowledged write
@@ -46,9 +47,10 @@ def commit(top):
 
 
 def head(top):
-    """The number that chooses whose turn it is; 0 where there is no history."""
+    """The number that chooses whose turn it is: of commits, so that the next one is another's; 0 where there is
+    no history."""
     try:
-        return int(git(top, "rev-parse", "HEAD"), 16)
+        return int(git(top, "rev-list", "--count", "HEAD"))
     except (subprocess.CalledProcessError, FileNotFoundError):
         return 0
 
