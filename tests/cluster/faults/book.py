@@ -20,7 +20,7 @@ TIMEOUT_S = 60
 
 class Book:
     def __init__(self):
-        self.lock, self.last = threading.Lock(), 0
+        self.lock, self.last, self.forgotten = threading.Lock(), 0, 0
         self.acked, self.unknown, self.refused = {}, {}, {}  # number -> (when, node, words)
 
     def number(self):
@@ -36,8 +36,13 @@ class Book:
             page = self.unknown
         page[number] = (time.monotonic(), node, "%d %s" % (status, text.strip()[:200]))
 
+    def forget(self):
+        """All cards are new: what was acknowledged is nobody's any more."""
+        self.forgotten += len(self.acked)
+        self.acked = {}
+
     def count(self):
-        return len(self.acked), len(self.unknown), len(self.refused)
+        return self.forgotten + len(self.acked), len(self.unknown), len(self.refused)
 
     def longest_gap(self, since, until):
         """Seconds without an acknowledged write."""

@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 from client import enter, leader
 
@@ -90,6 +91,18 @@ class Machines:
         for n in nodes:
             self.rehearse("boot", n)
             self.off.discard(n)
+
+    def new_card(self, node):
+        """Of a machine without power: what its image has, as after the card was flashed."""
+        image = os.path.join(self.folder, self.name + ".images", node + ".img")
+        for number, part in (2, "root"), (3, "data"):
+            where = subprocess.run(["partx", "-b", "-g", "-n", str(number), "-o", "START,SECTORS", image],
+                                   check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+            file = next(p for p in Path(self.folder).rglob("%s.%s" % (node, part)))
+            file.unlink()
+            subprocess.run(["dd", "if=" + image, "of=%s" % file, "bs=1M", "conv=sparse", "status=none",
+                            "iflag=skip_bytes,count_bytes", "skip=%d" % (512 * int(where[0])),
+                            "count=%d" % (512 * int(where[1]))], check=True)
 
     def command(self, name, *words):
         """What a person would type on a PC in the cluster's network."""

@@ -104,6 +104,14 @@ def all_on_with_skew(r):
         r.machines.boot(node)
 
 
+def all_new(r):
+    """As flashed: what was acknowledged before is nobody's any more."""
+    r.machines.cut(*r.machines.nodes)
+    for node in r.machines.nodes:
+        r.machines.new_card(node)
+    r.lab.book.forget()
+
+
 def all_but_one(r):
     r.machines.cut(*r.machines.nodes)
     r.machines.boot(*[n for n in shuffled(r) if n != r.victim])
@@ -279,6 +287,8 @@ FAULTS = [
     Fault("power-cut-all", "all lose power within two seconds", nobody, all_off, all_on, (0, 5)),
     Fault("power-on-skew", "all lose power at once, and get it back in random order within 120 s",
           nobody, all_off_at_once, all_on_with_skew, (0, 5)),
+    Fault("first-power-on", "all get new cards, and power in random order within 120 s", nobody, all_new,
+          all_on_with_skew, (0, 5)),
     Fault("cold-boot-missing", "all lose power at once, all but one get it back, later that one",
           in_turn, all_but_one, power_on, (5, 20)),
     Fault("cold-boot-behind", "all lose power at once, all but the master get it back: one that misses "
