@@ -8,6 +8,7 @@
 #include "util.h"
 
 #define LOOK_MS 5000
+#define TELL_AGAIN_MS 5000
 
 static bool says_all(const struct identity *id)
 {
@@ -139,16 +140,39 @@ static bool same_book(const struct book *a, const struct book *b)
 	return a->n == b->n && memcmp(a->entry, b->entry, a->n * sizeof(a->entry[0])) == 0;
 }
 
-/* A change is written once; what cannot be written is not worth more than a line. */
-static void write_book(const char *path, struct book *old, const struct book *now)
+/* What cannot be written is not worth more than a line. */
+static void save_book(const char *path, const struct book *b)
 {
 	struct err e;
 
-	if (same_book(old, now))
-		return;
-	*old = *now;
-	if (book_save(path, now, &e) < 0)
+	if (book_save(path, b, &e) < 0)
 		log_warn("%s", e.msg);
+}
+
+/* A change is written once. */
+static bool write_book(const char *path, struct book *old, const struct book *now)
+{
+	if (same_book(old, now))
+		return false;
+	*old = *now;
+	save_book(path, now);
+	return true;
+}
+
+/*
+ * For bramble-addresses. systemd does not see a change that is made while that unit runs for the
+ * one before (PathChanged=), so what was written last is written once more.
+ */
+static void tell_addresses(struct places *p, const struct book *now)
+{
+	int64_t now_ms = boottime_ms();
+
+	if (write_book(p->in_run, &p->told, now)) {
+		p->again_ms = now_ms + TELL_AGAIN_MS;
+	} else if (p->again_ms && now_ms >= p->again_ms) {
+		p->again_ms = 0;
+		save_book(p->in_run, now);
+	}
 }
 
 /* Whoever was not heard yet is where he was. */
@@ -187,7 +211,7 @@ static void write_books(struct places *p, const char *store)
 	if (store && p->remembered && stat(store, &st) == 0 && st.st_dev == p->device)
 		write_book(p->on_store, &p->stored, &now);
 	book_add(&now, identity_self(p->id)->name, p->self);
-	write_book(p->in_run, &p->told, &now);
+	tell_addresses(p, &now);
 }
 
 /* While all are heard seldom is enough: when this node's address changes, they are not any more. */

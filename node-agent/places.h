@@ -21,8 +21,9 @@ struct places {
 	struct peers *peers;
 	bool roams; /* it asks, and answers */
 	bool remembered;
-	int64_t look_ms; /* when to look at the interfaces, though all are heard */
-	dev_t device;    /* p3's, when it was read */
+	int64_t again_ms; /* when to write once more where all are; 0: no need */
+	int64_t look_ms;  /* when to look at the interfaces, though all are heard */
+	dev_t device;     /* p3's, when it was read */
 	char *on_store, *in_run;
 	struct in_addr given; /* local.conf's address of this node; 0: none */
 	bool follows;         /* the network gives its address */

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include "io.h"
 #include "proxy_conf.h"
+#include "proxy_lines.h"
 #include "util.h"
 
 #define CONF_MAX (256u << 10)
@@ -36,15 +37,10 @@ void proxy_conf_replace(
 		const struct member *m = member_of(id, line);
 		struct in_addr at = m ? book_find(book, m->name) : (struct in_addr){0};
 		if (at.s_addr && inet_ntop(AF_INET, &at, a, sizeof(a)))
-			buf_printf(to,
-				"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
-				"agent = \"%s:7470\" }",
-				m->name, m->id, a, a, a);
+			proxy_lines_member(to, m->name, m->id, a);
 		else
-			buf_add(to, line, n);
-		n += line[n] != '\0';
-		buf_puts(to, "\n");
-		line += n;
+			buf_printf(to, "%.*s\n", (int)n, line);
+		line += n + (line[n] != '\0');
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "inspect/compare.h"
 #include "hosts_lines.h"
 #include "neo4j_lines.h"
+#include "proxy_lines.h"
 
 int apply_open(struct apply *a, const char *conf, struct err *e)
 {
@@ -134,6 +135,8 @@ static bool is_same(const char *path, const struct buf *is, const struct buf *wa
 {
 	if (strcmp(path, NODE_CONF) == 0)
 		return same_node_conf(buf_str(is), buf_str(wanted));
+	if (strcmp(path, PROXY_CONF) == 0)
+		return proxy_lines_same(buf_str(is), buf_str(wanted));
 	if (strcmp(path, HOSTS) == 0)
 		return strcmp(buf_str(is), buf_str(wanted)) == 0;
 	return !neo4j_lines_differ(buf_str(is), buf_str(wanted));
@@ -143,7 +146,7 @@ static bool is_same(const char *path, const struct buf *is, const struct buf *wa
 static bool is_looked_into(const char *path)
 {
 	return strcmp(path, NODE_CONF) == 0 || strcmp(path, HOSTS) == 0 ||
-	       strstr(path, "/conf/neo4j");
+	       strcmp(path, PROXY_CONF) == 0 || strstr(path, "/conf/neo4j");
 }
 
 const struct rendered_file *apply_find_file(

@@ -9,6 +9,7 @@
 #include "build.h"
 #include "generation.h"
 #include "image/fat.h"
+#include "proxy_lines.h"
 #include "release/patch.h"
 #include "version.h"
 
@@ -125,10 +126,7 @@ static void add_proxy_member(struct buf *to, const struct node *n)
 	_cleanup_free_ char *address =
 		*n->address ? xstrdup(n->address) : xasprintf("192.0.2.%u", n->id);
 
-	buf_printf(to,
-		"member \"%s\" { id = %u http = \"%s:7474\" bolt = \"%s:7687\" "
-		"agent = \"%s:7470\" }\n",
-		n->name, n->id, address, address, address);
+	proxy_lines_member(to, n->name, n->id, address);
 }
 
 /* The proxy gives transactions to members in Bolt 3, which Neo4j speaks up to 4.4; databases have

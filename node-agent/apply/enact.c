@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include "../proxy_conf.h"
 #include "../upgrade/install.h"
 #include "card_paths.h"
 #include "enact.h"
 #include "io.h"
 #include "log.h"
 #include "place.h"
+#include "proxy_lines.h"
 #include "record.h"
 #include "shelf.h"
 #include "talk.h"
@@ -482,6 +484,25 @@ static void keep_host_name(const struct enact *x)
 		log_error("%s", e.msg);
 }
 
+/*
+ * The list does not tell where the network has put the members. When the agent tells it to
+ * bramble-addresses it is because something has changed there, and nothing has.
+ */
+static void keep_addresses(const struct enact *x)
+{
+	_cleanup_free_ char *addresses = xasprintf("%s/run/bramble/addresses", x->o->root);
+	_cleanup_free_ char *path = xasprintf("%s" PROXY_CONF, x->o->root);
+	static struct book book; /* too large for the stack */
+	struct err e;
+	bool changed;
+
+	if (!(identity_self(&x->id)->roles & ROLE_PROXY))
+		return;
+	if (book_load(addresses, &book, &e) < 0 ||
+		proxy_conf_write(&x->id, &book, path, &changed, &e) < 0)
+		log_error("%s", e.msg);
+}
+
 static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 {
 	_cleanup_free_ char *dir = NULL;
@@ -500,6 +521,7 @@ static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 		rc = enact_before(x, order->generation, e);
 	if (x->begun) {
 		keep_host_name(x);
+		keep_addresses(x);
 		tell_services(x);
 	}
 	return rc;

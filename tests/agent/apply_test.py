@@ -214,6 +214,24 @@ def test_nothing(pc, nodes):
     ok(settled(nodes), "it is back")
 
 
+def move_member(pc, proxy):
+    """Where the network gives addresses: what the proxy on that node was configured with before."""
+    before = proxy.read("etc/bramble/proxy.conf")
+    proxy.write("run/bramble/addresses", 'node "pi1" { address = "127.9.9.9" }\n')
+    subprocess.check_call([AGENT, "--root", proxy.root, "--service-manager", "/bin/true", "proxy"])
+    ok('http = "127.9.9.9:7474"' in proxy.read("etc/bramble/proxy.conf"), "a member has another address")
+    code, text = pc.run("apply", "--check", "c.conf")
+    ok(code == 0 and "nothing changes" in text, "which is no change: " + text.strip())
+    return before
+
+
+def move_back(proxy, before):
+    ok('http = "127.9.9.9:7474"' in proxy.read("etc/bramble/proxy.conf"),
+       "the proxy still knows where that member is")
+    os.unlink(os.path.join(proxy.root, "run/bramble/addresses"))
+    proxy.write("etc/bramble/proxy.conf", before)
+
+
 def test_replace(pc):
     """Of nodes that are there."""
     for name, state in (("pi1", "serving"), ("pi4", "idle")):
@@ -242,6 +260,7 @@ def taken_late(pc, proxy):
 
 def test_quiet(pc, nodes, top):
     before = [len(n.starts()) for n in nodes]
+    conf = move_member(pc, nodes[3])
     pc.write(nodes, text="two")
     with open(pc.large, "wb") as f:
         f.write(os.urandom(9 << 20))
@@ -250,6 +269,7 @@ def test_quiet(pc, nodes, top):
        "--check tells what would change on the node that is named")
     ok(not os.path.exists(os.path.join(nodes[0].store, "apply/3.list")), "and nothing was sent")
     taken_late(pc, nodes[3])
+    move_back(nodes[3], conf)
     ok(all(n.read("etc/motd.d/garden") == "two on %s\n" % n.name for n in nodes), "on every node")
     with open(pc.large, "rb") as f:
         want = f.read()

@@ -2,7 +2,7 @@
 /* What was there before a generation is put back, on a card that has another Neo4j by now. */
 // use: node-agent/apply/enact.c node-agent/apply/place.c node-agent/apply/record.c
 // use: node-agent/apply/shelf.c node-agent/identity.c node-agent/upgrade/install.c
-// use: node-agent/backup/unpack.c
+// use: node-agent/backup/unpack.c node-agent/proxy_conf.c node-agent/discover/book.c
 #include "node-agent/apply/enact.h"
 #include <stdlib.h>
 #include <string.h>
