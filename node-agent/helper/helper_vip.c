@@ -86,7 +86,8 @@ static int find_place(const struct ifaddrs *list, struct in_addr vip, const char
 struct address_request {
 	struct nlmsghdr head;
 	struct ifaddrmsg message;
-	uint8_t attributes[2 * RTA_SPACE(sizeof(struct in_addr)) + RTA_SPACE(IF_NAMESIZE)];
+	uint8_t attributes[2 * RTA_SPACE(sizeof(struct in_addr)) + RTA_SPACE(IF_NAMESIZE) +
+			   RTA_SPACE(sizeof(struct ifa_cacheinfo))];
 };
 
 static void add_attribute(
@@ -165,10 +166,13 @@ static struct address_request make_request(
 /* Both: 0 or an errno. */
 static int put_address(const struct place *p, struct in_addr a)
 {
+	const struct ifa_cacheinfo lifetime = {
+		.ifa_prefered = HELPER_VIP_S, .ifa_valid = HELPER_VIP_S};
 	struct address_request r =
 		make_request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, p->index, a);
 
 	add_label(&r, p);
+	add_attribute(&r, IFA_CACHEINFO, &lifetime, sizeof(lifetime));
 	int code = send_request(&r);
 	return code == EEXIST ? 0 : code;
 }

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include "../discover/interfaces.h"
+#include "../helper/helper_vip.h"
 #include "keeper.h"
 #include "log.h"
 #include "util.h"
@@ -14,7 +15,7 @@
 #define AGAIN_MS 1000
 #define LOOK_MS 2000     /* between looks at what the kernel has */
 #define ANNOUNCE_FIRST 4 /* times, a second apart */
-#define ANNOUNCE_MS 30000
+#define ANNOUNCE_MS (HELPER_VIP_S * 1000 / 3)
 #define FAILED_MS 30000 /* a node on which it cannot be set lets others have it */
 
 static void probe_done(void *arg, const struct http_result *r)

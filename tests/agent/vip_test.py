@@ -23,6 +23,7 @@ from discover_test import sh  # noqa: E402
 
 LONG = "enx001122334455"  # as a USB adapter's: a label has no room for more than the name
 VIP, OTHER_VIP, NET = "192.168.86.50", "192.168.86.51", "192.168.86"
+LIFETIME_S = 15  # of the address, unless it is renewed
 SILENT_S = 10  # as a power cut: 3 s until the others miss it, and what a busy machine adds
 
 PROXY = """
@@ -205,6 +206,12 @@ def test_agent_dies(data, nodes):
     ok(gap < 3, "all the while: %.1f s without an answer" % gap)
     sh("ip", "-n", px1.space, "addr", "del", VIP + "/32", "dev", px1.interface)
     ok(wait_for(px1.has), "somebody else took it off the interface: it is put back")
+    ok(not wait_for(lambda: not px1.has(), LIFETIME_S + 2), "there it stays")
+    px1.stop(signal.SIGKILL)
+    ok(wait_for(lambda: not px1.has(), LIFETIME_S + 2) and len(holders(nodes)) == 1,
+       "a node whose agent is gone for good does not keep it beside another one")
+    px1.start()
+    wait_for(lambda: data.sees(px1).get("present"))
     data.stop()
     ok(wait_for(lambda: holders(nodes) == []), "without a majority of the voters nobody has it")
     data.start()
