@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <libgen.h>
-#include <limits.h>
 #include <string.h>
 #include "io.h"
 
@@ -129,16 +128,26 @@ static int write_and_sync(int fd, const void *p, size_t n, mode_t mode)
 	return fsync(fd);
 }
 
+char *io_write_beside(const char *path, const void *p, size_t n, mode_t mode, struct err *e)
+{
+	_cleanup_free_ char *tmp = xasprintf("%s.XXXXXX", path);
+	_cleanup_close_ int fd = mkostemp(tmp, O_CLOEXEC);
+
+	if (fd >= 0 && write_and_sync(fd, p, n, mode) == 0)
+		return steal(&tmp);
+	err_errno(e, "%s", path);
+	if (fd >= 0)
+		unlink(tmp);
+	return NULL;
+}
+
 int io_write_atomic(const char *path, const void *p, size_t n, mode_t mode, struct err *e)
 {
-	char tmp[PATH_MAX];
+	_cleanup_free_ char *tmp = io_write_beside(path, p, n, mode, e);
 
-	if (snprintf(tmp, sizeof(tmp), "%s.XXXXXX", path) >= (int)sizeof(tmp))
-		return err_set(e, "%s: path too long", path);
-	_cleanup_close_ int fd = mkostemp(tmp, O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(e, "%s", path);
-	if (write_and_sync(fd, p, n, mode) < 0 || rename(tmp, path) < 0) {
+	if (!tmp)
+		return -1;
+	if (rename(tmp, path) < 0) {
 		err_errno(e, "%s", path);
 		unlink(tmp);
 		return -1;

@@ -71,8 +71,7 @@ struct agent {
 	char met[NEO4J_SIZE];  /* the version of the others' Neo4j, as one last told that had joined
 				*/
 	bool odd;              /* awaits is for that: this card's Neo4j cannot join theirs */
-	char refused[BOOT_WORD_SIZE]; /* why nothing of bramble.txt was taken over; "" when it was
-				       */
+	char refused[BOOT_WORD_SIZE]; /* what of bramble.txt was not taken over; "" */
 	bool mute;                    /* what this node should say could not be written down */
 	int64_t started_ms, marker_ms, told_ms;
 	pid_t syncing; /* the child that syncs a store from which Neo4j serves; 0: none */

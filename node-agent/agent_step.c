@@ -408,8 +408,7 @@ static void tell_console(struct agent *a, const char *line)
 	char who[2 * NAME_SIZE + 16], said[BANNER_SIZE];
 
 	snprintf(who, sizeof(who), "%s of cluster %s", identity_self(&a->id)->name, a->id.cluster);
-	snprintf(said, sizeof(said), "%s%s%s", line,
-		a->refused[0] ? "; nothing of bramble.txt was taken over: " : "", a->refused);
+	snprintf(said, sizeof(said), "%s%s%s", line, a->refused[0] ? "; " : "", a->refused);
 	banner_set(&a->banner, who, said);
 }
 

@@ -45,7 +45,7 @@ static void answer_health(const struct api_view *v, struct http_answer *a)
 	api_status_line(self, line, sizeof(line));
 	buf_printf(&a->body, "%s\n", line);
 	if (v->refused && *v->refused)
-		buf_printf(&a->body, "nothing of bramble.txt was taken over: %s\n", v->refused);
+		buf_printf(&a->body, "%s\n", v->refused);
 }
 
 static void answer_liveness(const struct api_view *v, struct http_answer *a)

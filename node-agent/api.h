@@ -43,7 +43,7 @@ struct api_view {
 	uint64_t epoch, run;       /* of the manifest; 0: none yet, or no quorum decides here */
 	bool lease;                /* may this node's Neo4j live? */
 	const char *root;          /* of /sys, for /metrics */
-	const char *refused;       /* why nothing of bramble.txt was taken over; NULL, "": it was */
+	const char *refused;       /* what of bramble.txt was not taken over; NULL, "": all was */
 	const struct card *card;   /* NULL: no p3 to look at */
 	const struct peers *peers; /* NULL in tests */
 	const struct control_counts *control; /* NULL: there is no control port */

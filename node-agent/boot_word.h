@@ -10,7 +10,7 @@
  */
 #define BOOT_WORD_SIZE 512
 #define BOOT_WORD_ASSIGN "assign"     /* which node this card is (assign.h) */
-#define BOOT_WORD_SETTINGS "settings" /* why nothing of bramble.txt was taken over */
+#define BOOT_WORD_SETTINGS "settings" /* how much of bramble.txt was not taken over */
 
 /* NULL: all is well. A word that cannot be left is logged. */
 void boot_word_set(const char *root, const char *name, const char *why);

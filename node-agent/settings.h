@@ -17,9 +17,10 @@
  *	wifi_ssid = 'home' wifi_password = '...' wifi_country = "DE"
  *	seeds = {"192.168.7.12"}
  *
- * It counts as a whole or not at all: where anything in it is wrong or unknown, the card stays as
- * it was, and the reason lies beside it for the next PC to show. So it does without the file; an
- * empty one gives back what was built. A byte order mark, CRLF and comments are borne.
+ * It counts as a whole or not at all: where anything in it is wrong or unknown, or a file that it
+ * concerns cannot be made, the card stays as it was, and the reason lies beside it for the next PC
+ * to show. So it does without the file; an empty one gives back what was built. A byte order mark,
+ * CRLF and comments are borne.
  */
 #define SETTINGS_MAX (16u << 10) /* bytes of bramble.txt */
 #define SETTINGS_TEXT 65         /* the longest is a Wi-Fi key of 64 digits */

@@ -5,9 +5,11 @@
  * What was taken over lies in /etc/bramble/settings.conf (0600), so that a password can leave p1.
  * The files of the system's own that it replaces are kept in /etc/bramble/built, and come back when
  * bramble.txt says nothing any more; /etc/hosts, which `bramble apply` changes too, gets a line.
- * Everything appears by rename; the password is blanked on p1 last, when it is safe on p2.
+ * All of them are made beside the old ones before the first takes its place, so that what cannot be
+ * leaves the card as it was; the password is blanked on p1 last, when it is safe on p2.
  */
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -20,6 +22,7 @@
 #include "io.h"
 #include "log.h"
 #include "settings.h"
+#include "staged.h"
 #include "util.h"
 #include "wifi_text.h"
 
@@ -31,6 +34,8 @@ struct apply {
 	const char *root;
 	char *path; /* bramble.txt, root and all */
 	struct settings old, now;
+	struct staged files;
+	bool whole; /* they all are in place */
 };
 
 static char *below(const struct apply *a, const char *path)
@@ -54,7 +59,7 @@ static int read_file(const struct apply *a, const char *path, struct buf *to, st
 
 /* Only if that changes anything: cards wear. */
 static int write_file(
-	const struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
+	struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
 {
 	_cleanup_free_ char *full = below(a, path);
 	_cleanup_buf_ struct buf before = {0};
@@ -65,14 +70,14 @@ static int write_file(
 	if (io_read_file(full, FILE_MAX, &before, &none) == 0 &&
 		strcmp(buf_str(&before), buf_str(text)) == 0)
 		return 0;
-	return io_write_atomic(full, buf_str(text), text->len, mode, e);
+	return staged_write(&a->files, full, text, mode, e);
 }
 
-static int remove_file(const struct apply *a, const char *path, struct err *e)
+static int remove_file(struct apply *a, const char *path, struct err *e)
 {
 	_cleanup_free_ char *full = below(a, path);
 
-	return unlink(full) < 0 && errno != ENOENT ? err_errno(e, "%s", full) : 0;
+	return staged_remove(&a->files, full, e);
 }
 
 /* --- the system's files, kept as built */
@@ -82,7 +87,7 @@ static char *built_path(const char *path)
 	return xasprintf("/etc/bramble/built/%s", strrchr(path, '/') + 1);
 }
 
-static int keep_built(const struct apply *a, const char *path, struct err *e)
+static int keep_built(struct apply *a, const char *path, struct err *e)
 {
 	_cleanup_free_ char *kept = built_path(path), *dir = below(a, "/etc/bramble/built");
 	_cleanup_buf_ struct buf text = {0};
@@ -94,7 +99,7 @@ static int keep_built(const struct apply *a, const char *path, struct err *e)
 	return write_file(a, kept, &text, 0600, e);
 }
 
-static int put_back(const struct apply *a, const char *path, mode_t mode, struct err *e)
+static int put_back(struct apply *a, const char *path, mode_t mode, struct err *e)
 {
 	_cleanup_free_ char *kept = built_path(path);
 	_cleanup_buf_ struct buf text = {0};
@@ -105,7 +110,7 @@ static int put_back(const struct apply *a, const char *path, mode_t mode, struct
 }
 
 static int replace(
-	const struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
+	struct apply *a, const char *path, const struct buf *text, mode_t mode, struct err *e)
 {
 	return keep_built(a, path, e) < 0 ? -1 : write_file(a, path, text, mode, e);
 }
@@ -115,7 +120,7 @@ static int replace(
 #define HOSTNAME "/etc/hostname"
 
 /* The other lines are not as they were built: a later generation may have other members. */
-static int apply_hosts(const struct apply *a, struct err *e)
+static int apply_hosts(struct apply *a, struct err *e)
 {
 	const char *name = a->now.hostname;
 	_cleanup_buf_ struct buf before = {0}, text = {0};
@@ -144,7 +149,7 @@ static int name_machine(const struct apply *a, struct err *e)
 	return sethostname(buf_str(&text), n) < 0 ? err_errno(e, "host name of " HOSTNAME) : 0;
 }
 
-static int apply_hostname(const struct apply *a, struct err *e)
+static int apply_hostname(struct apply *a, struct err *e)
 {
 	const char *name = a->now.hostname;
 	_cleanup_buf_ struct buf text = {0};
@@ -155,8 +160,7 @@ static int apply_hostname(const struct apply *a, struct err *e)
 		log_warn("%s", e->msg); /* it should have no line of ours */
 	}
 	buf_printf(&text, "%s\n", name);
-	int r = *name ? replace(a, HOSTNAME, &text, 0644, e) : put_back(a, HOSTNAME, 0644, e);
-	return r < 0 ? r : name_machine(a, e);
+	return *name ? replace(a, HOSTNAME, &text, 0644, e) : put_back(a, HOSTNAME, 0644, e);
 }
 
 /* --- network: the one of three files that the builder wrote is the system's */
@@ -231,7 +235,7 @@ static int check_wifi(
 	return 0;
 }
 
-static int put_supplicant(const struct apply *a, const struct buf *password, struct err *e)
+static int put_supplicant(struct apply *a, const struct buf *password, struct err *e)
 {
 	_cleanup_buf_ struct buf text = {0};
 
@@ -241,7 +245,7 @@ static int put_supplicant(const struct apply *a, const struct buf *password, str
 }
 
 /* The one we wrote, if we did. */
-static int drop_supplicant(const struct apply *a, struct err *e)
+static int drop_supplicant(struct apply *a, struct err *e)
 {
 	_cleanup_free_ char *kept = built_path(SUPPLICANT);
 
@@ -251,7 +255,7 @@ static int drop_supplicant(const struct apply *a, struct err *e)
 }
 
 /* The radio is off until somebody says otherwise (builder/release/wifi.c). */
-static int unblock_radio(const struct apply *a, struct err *e)
+static int unblock_radio(struct apply *a, struct err *e)
 {
 	static const char nm[] = "/var/lib/NetworkManager/NetworkManager.state";
 	_cleanup_buf_ struct buf text = {0};
@@ -261,7 +265,7 @@ static int unblock_radio(const struct apply *a, struct err *e)
 }
 
 static int apply_wifi(
-	const struct apply *a, const struct system *sys, const struct buf *password, struct err *e)
+	struct apply *a, const struct system *sys, const struct buf *password, struct err *e)
 {
 	if (!a->now.ssid[0])
 		return 0;
@@ -277,7 +281,7 @@ static void wipe(struct buf *b)
 	buf_free(b);
 }
 
-static int apply_network(const struct apply *a, struct err *e)
+static int apply_network(struct apply *a, struct err *e)
 {
 	const struct settings *s = &a->now;
 	const struct system *sys = system_of(a);
@@ -289,7 +293,8 @@ static int apply_network(const struct apply *a, struct err *e)
 	if (!s->has_network)
 		return drop_supplicant(a, e) < 0 ? -1 : put_back(a, sys->path, sys->mode, e);
 	_cleanup_free_ char *kept = built_path(sys->path);
-	if (keep_built(a, sys->path, e) < 0 || read_file(a, kept, &built, e) < 0 ||
+	if (keep_built(a, sys->path, e) < 0 ||
+		read_file(a, exists(a, kept) ? kept : sys->path, &built, e) < 0 ||
 		check_wifi(a, sys, buf_str(&built), e) < 0 ||
 		(!s->ssid[0] && drop_supplicant(a, e) < 0))
 		return -1;
@@ -311,7 +316,7 @@ static int apply_network(const struct apply *a, struct err *e)
 
 /* --- */
 
-static int apply_local(const struct apply *a, struct err *e)
+static int apply_local(struct apply *a, struct err *e)
 {
 	_cleanup_buf_ struct buf text = {0};
 
@@ -335,7 +340,7 @@ static int read_taken(struct apply *a, struct err *e)
 	return 0;
 }
 
-static int write_taken(const struct apply *a, struct err *e)
+static int write_taken(struct apply *a, struct err *e)
 {
 	_cleanup_(wipe) struct buf text = {0};
 
@@ -358,9 +363,11 @@ static int take_over(struct apply *a, struct err *e)
 {
 	if (settings_take_password(&a->now, &a->old, e) < 0)
 		return -1;
-	if (apply_network(a, e) < 0 || apply_hostname(a, e) < 0 || apply_local(a, e) < 0)
+	if (apply_network(a, e) < 0 || apply_hostname(a, e) < 0 || apply_local(a, e) < 0 ||
+		write_taken(a, e) < 0)
 		return -1;
-	return write_taken(a, e);
+	a->whole = staged_commit(&a->files, e) == 0;
+	return a->whole ? name_machine(a, e) : -1;
 }
 
 /*
@@ -401,19 +408,29 @@ static int read_and_apply(struct apply *a, struct err *e)
 	return blank_password(a, &text, e);
 }
 
+/* What was not is tried again at the next boot. */
+static const char *how_far(const struct apply *a)
+{
+	if (a->whole)
+		return "all of bramble.txt was taken over, but";
+	return a->files.done ? "only a part of bramble.txt was taken over"
+			     : "nothing of bramble.txt was taken over";
+}
+
 /*
  * Beside bramble.txt, where the person who wrote it can read it on the same PC; and for the agent
  * to tell.
  */
 static void tell(const struct apply *a, const char *why)
 {
+	_cleanup_free_ char *word = xasprintf("%s: %s", how_far(a), why ? why : "");
 	_cleanup_free_ char *path =
 		xasprintf("%.*s-error.txt", (int)(strlen(a->path) - 4), a->path);
 	_cleanup_buf_ struct buf text = {0};
 	struct err e;
 
-	boot_word_set(a->root, BOOT_WORD_SETTINGS, why);
-	buf_printf(&text, "Nothing of bramble.txt was taken over:\r\n%s\r\n", why ? why : "");
+	boot_word_set(a->root, BOOT_WORD_SETTINGS, why ? word : NULL);
+	buf_printf(&text, "%c%s:\r\n%s\r\n", toupper(*word), how_far(a) + 1, why ? why : "");
 	if (!why && unlink(path) < 0 && errno != ENOENT)
 		log_warn("%s: %s", path, strerror(errno));
 	else if (why && io_write_atomic(path, text.data, text.len, 0600, &e) < 0)
@@ -424,6 +441,7 @@ static void forget(struct apply *a)
 {
 	sodium_memzero(&a->old, sizeof(a->old));
 	sodium_memzero(&a->now, sizeof(a->now));
+	staged_close(&a->files);
 }
 
 int agent_settings(const struct agent_options *o, struct err *e)
@@ -443,8 +461,10 @@ int agent_settings_hosts(const struct agent_options *o, struct err *e)
 
 	int r = read_taken(&a, e);
 	a.now = a.old;
+	if (r == 0 && apply_hosts(&a, e) < 0)
+		r = -1;
 	if (r == 0)
-		r = apply_hosts(&a, e);
+		r = staged_commit(&a.files, e);
 	forget(&a);
 	return r;
 }

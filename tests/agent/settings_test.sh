@@ -70,11 +70,55 @@ is "$(cat card/etc/hosts)" "$members"$'\n192.168.2.9\tpi6' "nor does any later b
 head -c 300000 /dev/zero | tr '\0' '#' >card/etc/hosts
 settings <<<'seeds = {"192.168.7.12"}'
 is "$? $(cat card/etc/bramble/local.conf)" '0 seeds = {"192.168.7.12"}' "a huge /etc/hosts keeps nothing else from being taken over"
-settings <<<'hostname = "kitchen"'
+then=$(all)
+printf 'address = "192.168.7.11/24"\nhostname = "kitchen"\n' | settings
 is $? 1 "a host name it does: $(cat said)"
+is "$(all | grep -v firmware)" "$(grep -v firmware <<<"$then")" "and the address beside it"
+like "$(cat card/boot/firmware/bramble-error.txt)" '^Nothing of bramble.txt was taken over' "as is said"
 printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' | settings
 is $? 3 "Wi-Fi by networkd is refused: $(cat said)"
 like "$(cat card/boot/firmware/bramble.txt)" 12345678 "what is refused is not erased"
+
+# A full disk, from each write on in turn; and one that fails between two files' renames.
+struck() { # FAULT
+  rm -f counts card/boot/firmware/bramble-error.txt
+  FAULT=$1 FAULT_COUNT=counts FAULT_BELOW=$PWD/card/etc LD_PRELOAD=$PWD/fault.so \
+    "$agent" --root "$PWD/card" settings 2>said
+}
+said_so() { head -n 1 card/boot/firmware/bramble-error.txt 2>/dev/null | tr -d '\r'; }
+everything=$'address = "192.168.7.11/24"\nhostname = "kitchen"\nseeds = {"192.168.7.12"}\n'
+fresh() { card networkd && printf '%s' "$everything" >card/boot/firmware/bramble.txt; }
+if ldd "$agent" | grep -q libasan; then
+  skip "a full disk" "a sanitized program takes no preloaded library"
+else
+  gcc -O1 -shared -fPIC -D_GNU_SOURCE -o fault.so "$top/tests/fault/fault.c"
+  fresh
+  before=$(all) untrue='' failed=0
+  for n in {1..20}; do
+    struck "write:$n:ENOSPC" && break
+    failed=$((failed + 1))
+    [[ $(all | grep -v error.txt) == "$before" && $(said_so) == "Nothing of bramble.txt was taken over:" ]] ||
+      untrue+="write $n: $(said_so) "
+  done
+  is "$untrue" '' "a disk full at any of $failed writes leaves the card as it was, and says so"
+  [[ $failed -ge 6 ]]
+  ok $? "which are all"
+  whole=$(all)
+  untrue='' failed=0
+  for n in {1..20}; do
+    fresh
+    struck "rename:$n:ENOSPC" && break
+    failed=$((failed + 1))
+    want="Only a part of bramble.txt was taken over:"
+    [[ $n == 1 ]] && want="Nothing of bramble.txt was taken over:"
+    [[ $(said_so) == "$want" && -z $(find card -name '*.??????') ]] || untrue+="rename $n: $(said_so) "
+    "$agent" --root card settings
+    [[ $(all) == "$whole" ]] || untrue+="rename $n: the next boot "
+  done
+  is "$untrue" '' "one that fails at any of $failed renames is told, and the next boot goes on"
+  [[ $failed -ge 6 ]]
+  ok $? "these, too"
+fi
 
 wifi=$'wifi_ssid = \'my home\'\nwifi_country = "DE"\nwifi_password = \'secret"12\'\naddress = "dhcp"\n'
 card manager
