@@ -5,8 +5,12 @@
 Neo4j and systemctl are the stand-ins of agent_test.py; what they cannot show (elections) is shown
 with a real Neo4j in tests/cluster/control_test.sh.
 """
+import ctypes
+import hashlib
+import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -99,6 +103,64 @@ def test_strangers(pi1):
     ok(silent_end(many[0]), "of the oldest")
     for s in many:
         s.close()
+
+
+class Insider:
+    """A client that has the secret (common/sealed.h), and need not keep to the protocol."""
+
+    def __init__(self, node):
+        self.lib = ctypes.CDLL("libsodium.so.23")
+        # secret + cluster id, as sealed_key_derive has it: the label with its NUL
+        self.key = hashlib.blake2b(b"bramble control 1\0" + bytes.fromhex(CLUSTER_ID), digest_size=32,
+                                   key=bytes.fromhex(SECRET)).digest()
+        public, private = ctypes.create_string_buffer(32), ctypes.create_string_buffer(32)
+        self.lib.crypto_kx_keypair(public, private)
+        self.socket = connect(node)
+        self.socket.sendall(b"BRC1" + public.raw + self.hash(1, public.raw, size=16))
+        hello = self.socket.recv(52 + 24, socket.MSG_WAITALL)
+        rx, tx = ctypes.create_string_buffer(32), ctypes.create_string_buffer(32)
+        self.lib.crypto_kx_client_session_keys(rx, tx, public, private, hello[4:36])
+        header, self.state = ctypes.create_string_buffer(24), ctypes.create_string_buffer(64)
+        self.lib.crypto_secretstream_xchacha20poly1305_init_push(
+            self.state, header, self.hash(3, tx.raw, public.raw, hello[4:36]))
+        self.socket.sendall(header.raw)
+
+    def hash(self, use, *parts, size=32):
+        return hashlib.blake2b(bytes([use]) + b"".join(parts), digest_size=size, key=self.key).digest()
+
+    def seal(self, text):
+        out = ctypes.create_string_buffer(len(text) + 17)
+        self.lib.crypto_secretstream_xchacha20poly1305_push(
+            self.state, out, None, text, ctypes.c_ulonglong(len(text)), None, ctypes.c_ulonglong(0), 0)
+        return len(out).to_bytes(4, "little") + out.raw
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+
+def test_broken(pi1):
+    """What a member's secret may come with: a session that breaks is counted, and is hung up on."""
+    compare = b"J" + json.dumps({"verb": "compare", "size": 100}).encode()  # waits for so many bytes
+    for what, first, then in (
+            ("no request", b"Dbytes", None), ("no word", b"?", None), ("no JSON", b"J{", None),
+            ("a second request", compare, lambda c: c.seal(compare)),
+            ("a forged message", compare, lambda c: bytes([17 + 9, 0, 0, 0]) + os.urandom(17 + 9)),
+            ("an oversized message", compare, lambda c: (65536 + 17 + 1).to_bytes(4, "little"))):
+        before = control(pi1)
+        c = Insider(pi1)
+        c.send(c.seal(first))
+        if then:
+            ok(wait_for(lambda: control(pi1)["requests"] > before["requests"]), "it is asked, and then comes")
+            c.send(then(c))
+        ok(silent_end(c.socket) and counts(pi1, "broken", before["broken"]) and
+           control(pi1)["strangers"] == before["strangers"], "broken: " + what)
+        c.socket.close()
+    before = control(pi1)
+    c = Insider(pi1)  # as who has recorded a hello: he has not shown yet that he has the secret
+    c.send((16384 + 17 + 1).to_bytes(4, "little"))
+    ok(silent_end(c.socket) and counts(pi1, "strangers", before["strangers"]) and
+       control(pi1)["broken"] == before["broken"], "an oversized first message is a stranger's")
+    c.socket.close()
 
 
 def test_errors(top, nodes, pc):
@@ -257,6 +319,47 @@ def test_rotate_lost(top, pc, nodes):
     code, text = pc.run("rotate")
     ok(code == 0 and lines(nodes[0]) != before and len({tuple(lines(n)) for n in nodes}) == 1,
        "and another one gives a new secret")
+
+
+def test_watch(top, pc, nodes):
+    """bramble status --watch: again and again, also while an agent is away, until Ctrl-C."""
+    pi3 = nodes[2]
+    said = os.path.join(top, "watched")
+
+    def watch(where, to):
+        return subprocess.Popen([BRAMBLE, "status", "--watch", where], stdout=to, stderr=subprocess.STDOUT)
+
+    def seen(text):
+        with open(said) as f:
+            return f.read().count(text)
+
+    def ends(p):
+        p.send_signal(signal.SIGINT)
+        return p.wait(at.DEADLINE) == 130
+
+    with open(said, "w") as f:
+        p = watch(pc.conf, f)
+    ok(wait_for(lambda: seen("sees it: formed") >= 3), "a cluster is watched")
+    ok(ends(p) and seen("serving") >= 9, "until Ctrl-C")
+
+    pi3.stop()
+    with open(said, "w") as f:
+        p = watch(pi3.address, f)
+    ok(wait_for(lambda: seen("cannot be reached") >= 2 or seen("refused") >= 2) and p.poll() is None,
+       "an agent that is away is told, and ends nothing")
+    pi3.start()
+    ok(wait_for(lambda: seen("as pi3 at %s sees it" % pi3.address)), "when it is back, so is the table")
+    ok(ends(p), "and that one ends, too")
+
+    master, terminal = os.openpty()
+    p = watch(pc.conf, terminal)
+    os.close(terminal)
+    drawn = b""
+    while drawn.count(b"\033[J") < 2:
+        drawn += os.read(master, 65536)
+    ok(ends(p) and drawn.count(b"sees it") == drawn.count(b"\033[J") + 1,
+       "on a terminal each takes the place of the one before")
+    os.close(master)
 
 
 def test_passwd(top, pc, nodes):
@@ -552,6 +655,7 @@ def life(nodes, top):
     pi2.start()
     wait_for(lambda: pi1.sees(pi2).get("present") and pi2.sees(pi1).get("present"))
     test_strangers(pi1)
+    test_broken(pi1)
     test_errors(top, nodes, pc)
     test_form(pc, pi1, pi2)
     pi1.neo4j_up("master")
@@ -561,6 +665,8 @@ def life(nodes, top):
     wait_for(lambda: all(n.state() == "serving" for n in nodes))
     test_rotate(top, pc, nodes)
     test_rotate_lost(top, pc, nodes)
+    test_watch(top, pc, nodes)
+    wait_for(lambda: all(n.state() == "serving" for n in nodes))
     test_passwd(top, pc, nodes)
     test_users(nodes)
     test_no_election(pc, pi1, pi3)
