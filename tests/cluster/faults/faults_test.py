@@ -3,6 +3,7 @@
 
 Prints TAP; needs no root and no machines.
 """
+import glob
 import os
 import sys
 
@@ -71,6 +72,16 @@ def test_turn():
     same(max(len(results.turn(FAULTS, 8, n)) for n in range(8)), 4, "of the table, three or four in an eighth")
 
 
+def test_says():
+    """What a victim is to say of itself is what the agent says."""
+    agent = ""
+    for path in glob.glob(os.path.join(HERE, "../../../node-agent/**/*.c"), recursive=True):
+        with open(path) as f:
+            agent += f.read()
+    same({f.name: f.says in agent for f in FAULTS if f.says},
+         {"secret-mismatch": True, "duplicate-id": True, "clone": True}, "who is refused says why")
+
+
 def test_victims():
     same([slave_in_turn("abcd", "b", n) for n in range(1, 5)], list("cdac"), "each slave in its turn")
     same([slave_in_turn("ab", None, n) for n in range(2)], list("ab"), "any of them while none is master")
@@ -124,6 +135,7 @@ test_watch()
 test_own_row()
 test_two_addresses()
 test_turn()
+test_says()
 test_victims()
 test_book()
 test_silence()

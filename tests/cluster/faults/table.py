@@ -325,7 +325,7 @@ FAULTS = [
     Fault("duplicate-id", "a slave's card says that it is another node", a_slave, other_id,
           put_back(CONF), (20, 40), "the store belongs to"),
     Fault("clone", "a slave's card becomes a copy of another node's", a_slave, clone,
-          put_back(CONF, MARKER, MEMORY), (30, 50)),
+          put_back(CONF, MARKER, MEMORY), (30, 50), "its card is a copy"),
     Fault("switchover", "a person has another node be the master: no write may fail", the_master,
           switch_over, nothing, (5, 15), planned=True),
 ]
