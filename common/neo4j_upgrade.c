@@ -45,8 +45,15 @@ int neo4j_upgrade_find(
 	unsigned old = number(from), new = number(to);
 	const struct way *way = find_way(new);
 	bool causal = profile && str_ends(profile, "-causal");
+	bool ha = profile && str_ends(profile, "-ha");
 
 	*alone = false;
+	if (old && old == new && !way &&ha &&strcmp(from, to) != 0)
+		return err_code(e, EXIT_INPUT,
+			"Neo4j %s and %s: members of both were never seen together, and nothing "
+			"upgrades the stores of 2.x to 2.x: make a backup, flash all nodes with "
+			"one of them and without --keep-data, and restore it",
+			from, to);
 	if (old && old == new && (!way || causal))
 		return 0; /* a patch release reads the same store */
 	if (!way || (old && old < way->least))
@@ -63,6 +70,20 @@ int neo4j_upgrade_find(
 			to);
 	*alone = way->allow;
 	return 0;
+}
+
+int neo4j_upgrade_live(const char *from, const char *to, const char *profile, struct err *e)
+{
+	bool alone;
+
+	if (neo4j_upgrade_find(from, to, profile, &alone, e) < 0)
+		return -1;
+	if (alone)
+		return 0;
+	return err_code(e, EXIT_INPUT,
+		"Neo4j %s takes over a store of %s by itself: flash the card with --keep-data and "
+		"--allow-store-upgrade",
+		to, from);
 }
 
 static bool sets(const char *line, const char *key)

@@ -9,9 +9,10 @@
  * May this card's Neo4j be started on the store that p3 has kept? On one that another version wrote
  * it may not start, or may put it beyond the way back: a card that was given another Neo4j and kept
  * its p3 waits, held, until somebody has the store upgraded (`bramble upgrade`, or `flash
- * --allow-store-upgrade`), or gives it the Neo4j that goes with it. A store that is given up, put
- * aside or replaced at the next start is nobody's concern. An arbiter has none; but with another
- * Neo4j than the cluster's it must not join either, and so it waits likewise.
+ * --allow-store-upgrade`), or gives it the Neo4j that goes with it, where there is no other way. A
+ * store that is given up, put aside or replaced at the next start is nobody's concern. An arbiter
+ * has none; but with another Neo4j than the cluster's it must not join either, and so it waits
+ * likewise.
  *
  * Pure. False: not, and why.
  */

@@ -155,7 +155,6 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 {
 	_cleanup_card_ struct card card = {0};
 	_cleanup_json_ json_t *answer = NULL;
-	bool alone;
 
 	if (read_card(j, n, &card, e) < 0 || check_image(j, &card, e) < 0 ||
 		live_task_status(&j->remote, n, &answer, e) < 0)
@@ -181,7 +180,9 @@ static int check_node(struct job *j, const struct node *n, struct err *e)
 		return err_code(e, EXIT_INPUT,
 			"%s has a store of Neo4j %s, which the images' %s cannot open", n->name,
 			has, j->neo4j);
-	return neo4j_upgrade_find(has, j->neo4j, card.identity.neo4j_profile, &alone, e);
+	if (neo4j_upgrade_live(has, j->neo4j, card.identity.neo4j_profile, e) < 0)
+		return err_prefix(e, "nothing has changed: %s", n->name);
+	return 0;
 }
 
 static int for_all(

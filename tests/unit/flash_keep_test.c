@@ -66,6 +66,8 @@ CHANGE(older_store_of_5,
 	(card->data.neo4j = TEXT("5.1.0"), image->identity.neo4j_version = TEXT("5.26.0")))
 CHANGE(store_of_3,
 	(card->data.neo4j = TEXT("3.5.9"), image->identity.neo4j_version = TEXT("4.4.0")))
+CHANGE(patch_of_2, (card->data.neo4j = TEXT("2.3.1"), image->identity.neo4j_version = TEXT("2.3.3"),
+			   image->identity.neo4j_profile = TEXT("2.x-ha")))
 CHANGE(beta_store, card->data.neo4j = TEXT("3.5.0-beta03"))
 CHANGE(untold, card->data.neo4j = card->identity.neo4j_version = NULL)
 CHANGE(by_root, card->data.neo4j = NULL; card->identity.neo4j_version = TEXT("4.4.0"))
@@ -106,6 +108,9 @@ static const struct step steps[] = {
 	{"an older store no newer one reads", store_of_3, false, "opens no store", KEEP_OPENS},
 	{"a store no newer one reads", store_of_3, true,
 		"Neo4j 4.4.0 opens no store of Neo4j 3.5.9", KEEP_OPENS},
+	{"a member's of another 2.3", patch_of_2, false, "flash all nodes with one of them",
+		KEEP_OPENS},
+	{"which nothing allows", patch_of_2, true, "never seen together", KEEP_OPENS},
 	{"a beta's store", beta_store, false, NULL, KEEP_WAITS},
 	{"nobody tells the store's version", untold, false, "does not tell", KEEP_OPENS},
 	{"nobody tells, allowed", untold, true, NULL, KEEP_UPGRADES},

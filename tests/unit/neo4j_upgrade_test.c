@@ -17,7 +17,11 @@ static const struct move moves[] = {
 	{"3.1.4", "3.2.7", "3.x-single", NULL, true},
 	{NULL, "3.5.9", "3.x-ha", NULL, true},
 	{"2.2.10", "3.5.9", "3.x-ha", "opens no store of Neo4j 2.2.10", false},
-	{"2.3.1", "2.3.12", "2.x-ha", NULL, false},
+	{"2.3.1", "2.3.12", "2.x-ha", "never seen together", false},
+	{"2.2.5", "2.2.10", "2.x-ha", "make a backup", false},
+	{"2.3.1", "2.3.1", "2.x-ha", NULL, false},
+	{"2.3.1", "2.3.12", "2.x-single", NULL, false},
+	{"2.3.1", "2.3.12", NULL, NULL, false}, /* all begin with a backup's store */
 	{"2.2.10", "2.3.1", "2.x-ha", "opens no store", false},
 	{"3.5.1", "3.5.9", "3.x-causal", NULL, false},
 	{"3.4.10", "3.5.9", "3.x-causal", "members of a causal cluster", false},
@@ -40,9 +44,25 @@ static void test_moves(void)
 				e.msg);
 		else
 			ok(rc == 0 && alone == m->alone, "%s to %s (%s): %s",
-				m->from ? m->from : "?", m->to, m->profile,
+				m->from ? m->from : "?", m->to, m->profile ? m->profile : "any",
 				m->alone ? "alone" : "by itself");
 	}
+}
+
+/* What only a card that is flashed can have, before a backup is made for it. */
+static void test_live(void)
+{
+	struct err e = {0};
+
+	is_int(neo4j_upgrade_live("2.3.1", "3.5.9", "3.x-ha", &e), 0, "live: alone, of a copy");
+	ok(neo4j_upgrade_live("2.3.1", "2.3.12", "2.x-ha", &e) < 0 && e.code == EXIT_INPUT &&
+			strstr(e.msg, "2.x to 2.x"),
+		"live: %s", e.msg);
+	ok(neo4j_upgrade_live("2.3.1", "2.3.12", "2.x-single", &e) < 0 && e.code == EXIT_INPUT &&
+			strstr(e.msg, "flash the card with --keep-data"),
+		"live: %s", e.msg);
+	is_int(neo4j_upgrade_live("5.1.0", "5.26.30", "5.x-single", &e), -1, "live: %s", e.msg);
+	is_int(neo4j_upgrade_live("5.1.0", "5.26.30", "5.x-causal", &e), -1, "live: %s", e.msg);
 }
 
 static const char *const before =
@@ -83,6 +103,7 @@ int main(void)
 {
 	test_versions();
 	test_moves();
+	test_live();
 	test_render();
 	return done();
 }

@@ -23,7 +23,11 @@ static const struct kept cases[] = {
 	{"3.5.0-beta03", "3.5.0", MARKER_SERVED, NEO4J_HA, D, "waits for `bramble upgrade`"},
 	{"3.5.0", "3.4.1", MARKER_SERVED, NEO4J_HA, D, "which this card's 3.4.1 cannot open"},
 	{"5.26.0", "4.4.0", MARKER_SERVED, NEO4J_SINGLE, D, "cannot open"},
-	{"2.3.0", "2.3.1", MARKER_SERVED, NEO4J_HA, D, NULL}, /* a patch release of 2.x reads it */
+	/* A patch release of 2.x reads it, but members of two were never seen together. */
+	{"2.3.0", "2.3.1", MARKER_SERVED, NEO4J_HA, D,
+		"of Neo4j 2.3.0, this card has 2.3.1: flash it with the former again"},
+	{"2.3.1", "2.3.0", MARKER_SERVED, NEO4J_HA, D, "flash it with the former again"},
+	{"2.3.0", "2.3.1", MARKER_SERVED, NEO4J_SINGLE, D, NULL},
 	{"5.1.0", "5.26.0", MARKER_SERVED, NEO4J_SINGLE, D, NULL},
 	/* A store that does not stay, or is none. */
 	{"2.3.1", "3.5.0", MARKER_VIRGIN, NEO4J_HA, D, NULL},
@@ -46,8 +50,8 @@ static const struct {
 	{"3.4.10", "3.5.0", NEO4J_HA, "the master runs Neo4j 3.4.10"},
 	{"3.5.0", "2.3.1", NEO4J_HA, "flash it with what the others have"},
 	{"3.5.1", "3.5.0", NEO4J_HA, "flash it with what the others have"},
-	{"2.3.1", "2.3.0", NEO4J_HA, NULL}, /* patch releases of 2.x */
-	{"2.3.0", "2.3.1", NEO4J_HA, NULL},
+	{"2.3.1", "2.3.0", NEO4J_HA, "flash it with what the others have"},
+	{"2.3.0", "2.3.1", NEO4J_HA, "flash it with what the others have"},
 	{"5.1.0", "4.4.0", NEO4J_CAUSAL, NULL}, /* Raft is its own affair */
 };
 
