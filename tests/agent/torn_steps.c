@@ -11,6 +11,7 @@
 #include "apply/enact.h"
 #include "apply/place.h"
 #include "apply/record.h"
+#include "apply/shelf.h"
 #include "discover/book.h"
 #include "helper/helper_deed.h"
 #include "io.h"
@@ -19,6 +20,7 @@
 #include "pin.h"
 #include "runtime.h"
 #include "upgrade/install.h"
+#include "users/user_files.h"
 #include "users/users.h"
 #include "users/users_pull.h"
 #include "task/task.h"
@@ -342,6 +344,224 @@ static int save_switch(const char *root, uint64_t state, struct err *e)
 	return symlink("neo4j-3.5.41", link) < 0 ? err_errno(e, "%s", link) : 0;
 }
 
+/* --- the shelf: a content, and a list; and what enact.c does with them */
+
+#define SHELF "/srv/bramble/apply"
+
+static struct shelf shelf_of(const char *root)
+{
+	_cleanup_free_ char *dir = xasprintf("%s" SHELF, root);
+	struct shelf s;
+
+	shelf_open(&s, root, dir, NULL);
+	return s;
+}
+
+static int put_content(
+	const char *root, const char *text, char digest[GENERATION_DIGEST], struct err *e)
+{
+	struct shelf s = shelf_of(root);
+	struct shelf_writer w = {.fd = -1};
+	size_t n = strlen(text);
+
+	generation_digest(text, n, digest);
+	int rc = shelf_begin(&w, &s, digest, n, e);
+	if (rc == 0 && (rc = shelf_add(&w, text, n, e)) < 0)
+		shelf_abandon(&w);
+	else if (rc == 0)
+		rc = shelf_end(&w, e);
+	shelf_close(&s);
+	return rc;
+}
+
+/* A name that is there has all its bytes. */
+static uint64_t load_content(const char *root)
+{
+	for (uint64_t state = NEW; state >= OLD; state--) {
+		char digest[GENERATION_DIGEST];
+		_cleanup_free_ char *text = secret(state);
+		generation_digest(text, strlen(text), digest);
+		_cleanup_free_ char *path = xasprintf(SHELF "/%s", digest);
+		uint64_t is = load_text(root, path, secret);
+		if (is)
+			return is == state ? state : NEITHER;
+	}
+	return 0;
+}
+
+static int save_content(const char *root, uint64_t state, struct err *e)
+{
+	char digest[GENERATION_DIGEST];
+	_cleanup_free_ char *text = secret(state);
+
+	return put_content(root, text, digest, e);
+}
+
+static uint64_t load_list(const char *root)
+{
+	struct shelf s = shelf_of(root);
+	uint64_t newest = shelf_newest(&s);
+	_cleanup_free_ char *path = xasprintf(SHELF "/%d.list", (int)newest);
+
+	shelf_close(&s);
+	return newest && load_text(root, path, secret) != newest ? NEITHER : newest;
+}
+
+static int save_list(const char *root, uint64_t state, struct err *e)
+{
+	struct shelf s = shelf_of(root);
+	_cleanup_free_ char *text = secret(state);
+	const struct buf sealed = {.data = text, .len = strlen(text)};
+	const struct generation g = {.number = state};
+
+	int rc = shelf_keep(&s, &g, &sealed, e);
+	shelf_close(&s);
+	return rc;
+}
+
+/* Of enact.c's; bramble.txt has a test of its own. */
+int agent_settings_hosts(const struct agent_options *o, struct err *e)
+{
+	(void)o, (void)e;
+	return 0;
+}
+
+static int enact(const char *root, enum enact_what what, uint64_t generation, struct err *e)
+{
+	const struct agent_options o = {.root = root, .service_manager = "/bin/true"};
+	const struct enact_order order = {.serial = 1, .what = what, .generation = generation};
+	_cleanup_free_ char *dir = xasprintf("%s" SHELF, root);
+
+	return enact_order_save(dir, &order, e) < 0 ? -1 : enact_run(&o, e);
+}
+
+#define KEPT RECORD_DIR "/before/0"
+#define LIST                                                                                   \
+	"{\"for\": %d, \"mixed\": false, \"installed\": {\"generation\": 40, \"files\": []}, " \
+	"\"entries\": [{\"path\": \"%s\", \"there\": true}]}"
+
+static uint64_t load_kept(const char *root)
+{
+	return load_text(root, KEPT, conf);
+}
+
+/* The way back after an upgrade: the node.conf that was kept gets the Neo4j there is. */
+static int save_kept(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *list = xasprintf(LIST, 41, CONF), *text = conf(state);
+
+	if (state == OLD)
+		return put(root, RECORD_DIR "/before/list.json", list, e) < 0
+			       ? -1
+			       : put(root, KEPT, text, e);
+	return put(root, CONF, text, e) < 0 ? -1 : enact(root, ENACT_BEFORE, 41, e);
+}
+
+#define SEED "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* Generation 42, with nothing but this node.conf in it. */
+static int put_generation(const char *root, const char *node_conf, struct err *e)
+{
+	_cleanup_free_ char *list = xasprintf("%s" SHELF "/42.list", root);
+	_cleanup_buf_ struct buf sealed = {0};
+	char digest[GENERATION_DIGEST], public[GENERATION_PUBLIC_HEX + 2] = "";
+
+	if (put_content(root, node_conf, digest, e) < 0)
+		return -1;
+	json_t *json = json_pack(
+		"{s:i, s:s, s:i, s:s, s:s, s:[{s:s, s:i, s:[s], s:s}], s:{s:[{s:s, s:i, s:i, s:i, "
+		"s:i, s:s}]}}",
+		"bramble", 1, "cluster", "00112233445566778899aabbccddeeff", "generation", 42,
+		"built", "2026-11-28", "neo4j", "3.5.41", "members", "name", "pi1", "id", 1,
+		"roles", "data", "address", "192.168.2.11", "nodes", "pi1", "path", CONF, "mode",
+		0644, "uid", geteuid(), "gid", getegid(), "size", (int)strlen(node_conf), "digest",
+		digest);
+	int rc = generation_seal(json, SEED, &sealed, e);
+	if (rc == 0)
+		rc = generation_public(SEED, public, e);
+	public[GENERATION_PUBLIC_HEX] = '\n';
+	if (rc == 0)
+		rc = put(root, "/etc/bramble/owner.pub", public, e);
+	if (rc == 0)
+		rc = io_write_atomic(list, sealed.data, sealed.len, 0600, e);
+	json_decref(json);
+	return rc;
+}
+
+static char *motd(uint64_t state)
+{
+	return xasprintf("of before %d\n", (int)state);
+}
+
+/* Whose way back is it, and is all there that it lists? */
+static uint64_t load_before(const char *root)
+{
+	if (record_before_is(root, OLD))
+		return load_text(root, KEPT, motd) == OLD ? OLD : NEITHER;
+	return record_before_is(root, NEW) && load_text(root, KEPT, conf) == OLD ? NEW : NEITHER;
+}
+
+static int save_before(const char *root, uint64_t state, struct err *e)
+{
+	_cleanup_free_ char *list = xasprintf(LIST, OLD, "/etc/motd"), *kept = motd(OLD);
+	_cleanup_free_ char *is = conf(OLD);
+
+	if (state == NEW)
+		return enact(root, ENACT_GENERATION, NEW, e);
+	if (put(root, RECORD_DIR "/before/list.json", list, e) < 0 ||
+		put(root, KEPT, kept, e) < 0 || put(root, CONF, is, e) < 0)
+		return -1;
+	_cleanup_free_ char *next = xasprintf("# of generation 42\n%s", is);
+	return put_generation(root, next, e);
+}
+
+/* --- Neo4j's own users: two files, each of which is whole */
+
+#define USERS "/srv/bramble/neo4j/data/dbms"
+
+/* What stands for p3 is no mount point. */
+int __wrap_marker_check(
+	const char *dir, const struct identity *id, struct marker *m, struct err *e);
+int __wrap_marker_check(const char *dir, const struct identity *id, struct marker *m, struct err *e)
+{
+	(void)dir, (void)id, (void)m, (void)e;
+	return 0;
+}
+
+static char *user(uint64_t state)
+{
+	return xasprintf("neo4j:SHA-256,%d,AA:\n", (int)state);
+}
+
+static char *role(uint64_t state)
+{
+	return xasprintf("admin:neo4j\nreader%d:neo4j\n", (int)state);
+}
+
+/* The roles come last. */
+static uint64_t load_user_files(const char *root)
+{
+	uint64_t users = load_text(root, USERS "/auth", user);
+	uint64_t roles = load_text(root, USERS "/roles", role);
+
+	return users == NEITHER || (roles == NEW && users != NEW) ? NEITHER : roles;
+}
+
+static int save_user_files(const char *root, uint64_t state, struct err *e)
+{
+	const struct agent_options o = {.root = root};
+	_cleanup_free_ char *is = conf(OLD), *input = xasprintf("%s/input", root);
+	_cleanup_free_ char *text =
+		xasprintf("auth neo4j:SHA-256,%d,AA:\nrole admin:neo4j\nrole reader%d:neo4j\n",
+			(int)state, (int)state);
+
+	if (put(root, CONF, is, e) < 0 || put(root, "/input", text, e) < 0)
+		return -1;
+	if (!freopen(input, "r", stdin))
+		return err_errno(e, "%s", input);
+	return user_files_write(&o, e);
+}
+
 /* How it is not to be done: the test must find both. */
 static int save_unsynced(const char *dir, uint64_t state, struct err *e)
 {
@@ -384,6 +604,11 @@ static const struct kind {
 	{"place_commit", save_place, load_place},
 	{"record_save", save_record, load_record},
 	{"switch_run", save_switch, load_switch},
+	{"shelf_end", save_content, load_content},
+	{"shelf_keep", save_list, load_list},
+	{"rewrite_kept", save_kept, load_kept},
+	{"save_before", save_before, load_before},
+	{"user_files_write", save_user_files, load_user_files},
 	{"careless-unsynced", save_unsynced, load_lease},
 	{"careless-in-place", save_in_place, load_lease},
 };

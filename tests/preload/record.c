@@ -6,7 +6,7 @@
  *	RECORD_DIR	the folder; what happens elsewhere is nobody's business
  *	RECORD_TO	a file that gets one line per call: "create INODE NAME", "write INODE HEX",
  *			"sync INODE", "sync-names", "rename OLD NEW", "symlink NAME TARGET",
- *			"unlink NAME", "close"
+ *			"unlink NAME", "close"; "exchange ONE OTHER", "link NAME"
  *	RECORD_KILL	the process dies right before that call; 1 is the first
  */
 #include <dlfcn.h>
@@ -157,6 +157,23 @@ int renameat(int old_dir, const char *old, int new_dir, const char *new)
 	if (below(whole(old_dir, old, from)) && below(whole(new_dir, new, to)))
 		note("rename %s %s\n", below(from), below(to));
 	return REAL(renameat)(old_dir, old, new_dir, new);
+}
+
+/* Of folders, too: only to be killed at. */
+int renameat2(int old_dir, const char *old, int new_dir, const char *new, unsigned flags)
+{
+	if (below(old) && below(new))
+		note("%s %s %s\n", flags ? "exchange" : "rename", below(old), below(new));
+	return REAL(renameat2)(old_dir, old, new_dir, new, flags);
+}
+
+int linkat(int old_dir, const char *old, int new_dir, const char *new, int flags)
+{
+	char path[PATH_MAX];
+
+	if (below(whole(new_dir, new, path)))
+		note("link %s\n", below(path));
+	return REAL(linkat)(old_dir, old, new_dir, new, flags);
 }
 
 int symlink(const char *target, const char *path)
