@@ -93,13 +93,9 @@ static void fill_standard_fds(void)
 		close(fd);
 }
 
-/* Names out of images and archives end up in errors, and could move the terminal's cursor. */
 static void print_error(struct err *e)
 {
-	for (char *p = e->msg; *p; p++) {
-		if ((unsigned char)*p < ' ' || *p == '\x7f')
-			*p = '?';
-	}
+	err_tame(e);
 	fprintf(stderr, "bramble: %s\n", e->msg);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include "err.h"
@@ -57,4 +58,23 @@ int err_prefix(struct err *e, const char *fmt, ...)
 	size_t len = strlen(e->msg);
 	snprintf(e->msg + len, sizeof(e->msg) - len, ": %s", old);
 	return -1;
+}
+
+static bool is_control(const unsigned char *p)
+{
+	bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+
+	return p[0] < ' ' || p[0] == 0x7f || c1;
+}
+
+void err_tame(struct err *e)
+{
+	for (unsigned char *p = (unsigned char *)e->msg; *p; p++) {
+		bool two = p[0] == 0xc2;
+		if (!is_control(p))
+			continue;
+		*p = '?';
+		if (two)
+			*++p = '?';
+	}
 }

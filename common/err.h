@@ -41,4 +41,10 @@ int err_errno(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 /* Puts "...: " before the message there is. Returns -1. */
 int err_prefix(struct err *e, const char *fmt, ...) PRINTF(2, 3);
 
+/*
+ * For a terminal: what others have put into it, names out of images or words of the network, moves
+ * no cursor (C0, DEL, and C1 in UTF-8: ECMA-48 5.2).
+ */
+void err_tame(struct err *e);
+
 #endif

@@ -46,11 +46,10 @@ int neo4j_upgrade_find(
 	const struct way *way = find_way(new);
 	bool causal = profile && str_ends(profile, "-causal");
 	bool ha = profile && str_ends(profile, "-ha");
-
-	bool patch = old == new &&strcmp(from, to) != 0;
+	bool other = old && strcmp(from, to) != 0;
 
 	*alone = false;
-	if (ha && patch && old && !way)
+	if (ha && other && !way && old == new)
 		return err_code(e, EXIT_INPUT,
 			"Neo4j %s and %s: members of both were never seen together, and nothing "
 			"upgrades the stores of 2.x to 2.x: make a backup, flash all nodes with "

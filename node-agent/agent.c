@@ -28,6 +28,7 @@ static void tick_fire(struct loop_timer *t)
 	}
 	peers_log(&a->peers);
 	agent_step(a);
+	a->vip.voter = &a->voter;
 	a->vip.mute = a->mute;
 	vip_keeper_step(&a->vip);
 	agent_tell(a);

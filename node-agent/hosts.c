@@ -61,7 +61,6 @@ static const struct neo4j_own_key *own_key(const char *line)
 	return NULL;
 }
 
-/* The builder's word stands where it knew the address and it still is that. */
 static bool is_elsewhere(const struct hosts *h)
 {
 	const struct member *self = identity_self(h->id);
@@ -70,10 +69,23 @@ static bool is_elsewhere(const struct hosts *h)
 	return !self->address.s_addr || (now.s_addr && now.s_addr != self->address.s_addr);
 }
 
+/*
+ * Also of a node that is where node.conf says: it may have been elsewhere, and then these lines are
+ * this agent's and no longer the builder's. That a Neo4j listens for its own machine alone is the
+ * builder's word.
+ */
+static const struct neo4j_own_key *key_to_replace(const struct hosts *h, const char *line)
+{
+	const struct neo4j_own_key *own = own_key(line);
+	bool local = own && str_starts(line + strlen(own->key), "127.");
+
+	return local && !is_elsewhere(h) ? NULL : own;
+}
+
 static int add_line(
 	const struct hosts *h, const char *line, size_t n, struct buf *to, struct err *e)
 {
-	const struct neo4j_own_key *own = is_elsewhere(h) ? own_key(line) : NULL;
+	const struct neo4j_own_key *own = key_to_replace(h, line);
 	char text[INET_ADDRSTRLEN];
 
 	if (h->initial && str_starts(line, NEO4J_INITIAL_HOSTS)) {

@@ -166,6 +166,9 @@ int neo4j_watch_open(struct neo4j_watch *w, struct loop *l, const struct identit
 
 void neo4j_watch_password(struct neo4j_watch *w, const char *password)
 {
+	/* What is under way has the one of before: its answer would be taken for this one's. */
+	if (w->client)
+		http_client_cancel(w->client);
 	forget_fields(w);
 	w->refused = false;
 	if (w->mode == NEO4J_HA)

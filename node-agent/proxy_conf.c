@@ -36,6 +36,8 @@ void proxy_conf_replace(
 		size_t n = strcspn(line, "\n");
 		const struct member *m = member_of(id, line);
 		struct in_addr at = m ? book_find(book, m->name) : (struct in_addr){0};
+		if (m && !at.s_addr)
+			at = m->address;
 		if (at.s_addr && inet_ntop(AF_INET, &at, a, sizeof(a)))
 			proxy_lines_member(to, m->name, m->id, a);
 		else

@@ -12,6 +12,21 @@
 
 typedef int check_fn(const struct apply *a, const char *name, struct err *e);
 
+/* The others would have it leave. */
+static int check_leavers(const struct apply *a, const char *name, struct err *e)
+{
+	for (size_t i = 0; i < json_array_size(a->members); i++) {
+		const char *member = json_string_value(json_array_get(a->members, i));
+		if (!cluster_node(a->remote.cluster, member) && strcmp(member, name) != 0)
+			return err_code(e, EXIT_CONFIG,
+				"%s has no node \"%s\", which is a member; it is not \"%s\" that "
+				"would "
+				"leave",
+				a->remote.cluster->path, member, name);
+	}
+	return 0;
+}
+
 static int check_add(const struct apply *a, const char *name, struct err *e)
 {
 	if (!cluster_node(a->remote.cluster, name))
@@ -22,7 +37,7 @@ static int check_add(const struct apply *a, const char *name, struct err *e)
 			"%s is a member already; a new card for it needs no command but "
 			"bramble node replace",
 			name);
-	return 0;
+	return check_leavers(a, name, e);
 }
 
 static int check_remove(const struct apply *a, const char *name, struct err *e)
@@ -30,15 +45,8 @@ static int check_remove(const struct apply *a, const char *name, struct err *e)
 	if (cluster_node(a->remote.cluster, name))
 		return err_code(e, EXIT_CONFIG, "%s still has node \"%s\"; take it out first",
 			a->remote.cluster->path, name);
-	for (size_t i = 0; i < json_array_size(a->members); i++) {
-		const char *member = json_string_value(json_array_get(a->members, i));
-		if (!cluster_node(a->remote.cluster, member) && strcmp(member, name) != 0)
-			return err_code(e, EXIT_CONFIG,
-				"%s has no node \"%s\", which is a member; it is not \"%s\" that "
-				"would "
-				"leave",
-				a->remote.cluster->path, member, name);
-	}
+	if (check_leavers(a, name, e) < 0)
+		return -1;
 	if (!apply_is_member(a, name) && !a->changed)
 		return err_set(
 			e, "%s: the live cluster has no such node, or it has left already", name);

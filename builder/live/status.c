@@ -124,6 +124,7 @@ static int watch(struct screen *s, struct target *t, struct err *e)
 	while (!interrupted) {
 		struct err failed = {0};
 		if (show_once(s, t, false, &failed) < 0) {
+			err_tame(&failed);
 			_cleanup_free_ char *line = xasprintf("%s\n", failed.msg);
 			screen_draw(s, line);
 		}

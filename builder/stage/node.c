@@ -298,6 +298,7 @@ static const struct unit enabled_units[] = {
 	{"bramble-guard.service", "multi-user.target", ROLE_DATA},
 	{"bramble-proxy.service", "multi-user.target", ROLE_PROXY},
 	{"bramble-addresses.path", "multi-user.target", ROLE_PROXY},
+	{"bramble-addresses.service", "multi-user.target", ROLE_PROXY},
 };
 
 /* On a card that is to become one node's. */

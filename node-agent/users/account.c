@@ -177,11 +177,27 @@ static struct account_value value_in(const struct accounts *files, const struct 
 	return f ? f->value : (struct account_value){0};
 }
 
-/* Neo4j makes the two files one after the other: between them is no whole set. */
-static bool is_whole(const struct accounts *a, const struct accounts *files)
+static bool has_administrator(const struct accounts *files)
+{
+	for (size_t i = 0; i < files->n; i++) {
+		if (files->of[i].kind == ACCOUNT_USER &&
+			account_list_has(files->of[i].value.roles, ACCOUNT_ADMIN))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Neo4j makes the two files one after the other, and at its first start the second one role by
+ * role, neo4j's last: half of that, taken for what a card came with, would make the other half a
+ * person's change.
+ */
+static bool is_whole(const struct accounts *a, const struct accounts *files, bool first)
 {
 	bool users = files->n && files->of[0].kind == ACCOUNT_USER;
 
+	if (first)
+		return users && has_administrator(files);
 	return users &&
 	       (!accounts_have_roles(a) || accounts_find(files, ACCOUNT_ROLE, ACCOUNT_ADMIN));
 }
@@ -228,7 +244,7 @@ bool accounts_observe(struct accounts *a, const struct accounts *files, bool fir
 {
 	bool changed = false;
 
-	if (!is_whole(a, files))
+	if (!is_whole(a, files, first))
 		return false;
 	/* Roles before users: a user's value is what it has of the roles that are there. */
 	for (int kind = ACCOUNT_ROLE; kind >= ACCOUNT_USER; kind--) {

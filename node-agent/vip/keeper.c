@@ -39,7 +39,8 @@ static void probe(struct vip_keeper *k, int64_t now_ms)
 /*
  * Of the voters, those who take this Pi for the node it says it is: where a card was copied, both
  * are heard, and one of them is refused by whoever hears the other. By a majority, for a single
- * one may mistake the copy for the original.
+ * one may mistake the copy for the original. A node without a vote does not know who was given up:
+ * one that leads does.
  */
 static bool hears_majority(const struct vip_keeper *k)
 {
@@ -48,12 +49,12 @@ static bool hears_majority(const struct vip_keeper *k)
 	for (size_t i = 0; i < k->id->nmembers; i++) {
 		const struct member *m = &k->id->members[i];
 		const struct peer *p = peers_find(k->peers, m);
-		if (!(m->roles & ROLE_VOTER))
+		if (!(m->roles & ROLE_VOTER) || !voter_votes(k->voter, m))
 			continue;
 		all++;
 		heard += !p || (peer_present(p) && !peer_recently(p->refused_ms));
 	}
-	return heard > all / 2;
+	return heard > all / 2 || (!k->voter->enabled && voter_peer_leads(k->peers));
 }
 
 static size_t collect(const struct vip_keeper *k, struct vip_peer to[MEMBERS_MAX])
@@ -78,7 +79,7 @@ static void decide(struct vip_keeper *k, int64_t now_ms)
 	struct vip_look look = {
 		.up_ms = now_ms - k->begun_ms,
 		.self = identity_self(k->id)->name,
-		.serves = k->answers && !failed,
+		.serves = k->answers && !failed && !k->peers->asks,
 		.majority = hears_majority(k) && !k->mute,
 		.peers = peers,
 		.npeers = collect(k, peers),
@@ -96,7 +97,8 @@ static void on_answer(void *arg, int code, const char *text)
 {
 	struct vip_keeper *k = arg;
 
-	k->failed_ms = code && k->asked ? boottime_ms() : 0;
+	if (k->asked)
+		k->failed_ms = code ? boottime_ms() : 0;
 	if (code)
 		log_warn("the floating address cannot be %s: %.*s", k->asked ? "set" : "removed",
 			(int)strcspn(text, "\n"), text);

@@ -4,6 +4,7 @@
 
 #include "../helper/helper_client.h"
 #include "../peers.h"
+#include "../voter.h"
 #include "http_client.h"
 #include "vip.h"
 
@@ -24,6 +25,7 @@ struct vip_keeper {
 	struct helper_client helper;
 	struct http_client *probe; /* NULL: it is not this node's to have */
 	bool answers;              /* the proxy, when it was last asked */
+	const struct voter *voter; /* who has a vote; set by the agent */
 	bool mute;                 /* this node tells nobody that it has it: another one will */
 	bool retires;              /* the agent ends: let others have it */
 	bool asked;                /* what the helper was asked last: to have it? */
@@ -39,7 +41,7 @@ MUST_CHECK int vip_keeper_open(struct vip_keeper *k, struct loop *l, const struc
 	const struct peers *peers, const char *helper, struct err *e);
 void vip_keeper_close(struct vip_keeper *k);
 
-/* Twice a second; to be set before: k->mute. */
+/* Twice a second; to be set before: k->voter, k->mute. */
 void vip_keeper_step(struct vip_keeper *k);
 
 /* For the hello: HELLO_STANDS, HELLO_HOLDS. */

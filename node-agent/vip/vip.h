@@ -31,7 +31,7 @@ struct vip_peer {
 struct vip_look {
 	int64_t up_ms; /* how long this agent has run */
 	const char *self;
-	bool serves;   /* this node's proxy answers */
+	bool serves;   /* this node's proxy answers, and it does not ask for its place (pin.h) */
 	bool majority; /* of the voters is heard, and may hear this node */
 	const struct vip_peer *peers;
 	size_t npeers;

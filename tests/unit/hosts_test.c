@@ -52,6 +52,23 @@ static void test_replace(void)
 	is_int(hosts_write(&h, "/nonexistent", &e), -1, "no file: %s", e.msg);
 }
 
+/* It was elsewhere by bramble.txt, and is back where node.conf says: at its next start. */
+static void test_back(void)
+{
+	static const char elsewhere[] =
+		"ha.host.coordination=10.9.9.9:5001\nha.host.data=10.9.9.9:6001\n";
+	static const char single[] = "dbms.default_advertised_address=127.0.0.1\n";
+	_cleanup_buf_ struct buf to = {0}, alone = {0};
+	struct hosts h = {.id = &id, .book = &book};
+	struct err e;
+
+	is_int(hosts_replace(&h, elsewhere, &to, &e), 0, "it is back at its own address");
+	is_str(buf_str(&to), "ha.host.coordination=10.0.0.1:5001\nha.host.data=10.0.0.1:6001\n",
+		"so is its Neo4j");
+	is_int(hosts_replace(&h, single, &alone, &e), 0, "one that is for its own machine alone");
+	is_str(buf_str(&alone), single, "stays so");
+}
+
 /* Where the builder knew no address, the agent's book has them. */
 static void test_unknown(void)
 {
@@ -114,6 +131,7 @@ int main(void)
 	for (size_t i = 0; i < id.nmembers; i++)
 		id.members[i].address.s_addr = htonl(0x0a000001 + (uint32_t)i);
 	test_replace();
+	test_back();
 	test_unknown();
 	test_guard();
 	return done();
