@@ -20,6 +20,8 @@ struct handover {
 	char program[PATH_MAX]; /* where it was when this one started: a new version is there too */
 	void (*leave)(struct proxy *p);
 	pid_t next;   /* 0: none under way */
+	bool again;   /* it may have read what was changed since */
+	pid_t heir;   /* it serves in place of this one; not reaped before this one ends */
 	pid_t killed; /* not yet gone: its card may hang; 0: none */
 };
 
@@ -59,6 +61,8 @@ static void failed(struct handover *h, const char *why)
 	account_event(
 		h->proxy, LOG_LEVEL_ERROR, "reload: the next process %s; this one goes on", why);
 	notify_ready();
+	if (h->again)
+		handover_begin(h);
 }
 
 static void pipe_ready(struct loop_source *s, uint32_t events)
@@ -75,6 +79,9 @@ static void pipe_ready(struct loop_source *s, uint32_t events)
 		"reload: process %d serves, this one leaves, within %lld s", (int)h->next,
 		(long long)(LEAVE_MS + proxy_conf_finish_ms(h->proxy->conf)) / 1000);
 	notify_main(h->next);
+	h->heir = h->next;
+	if (h->again)
+		kill(h->heir, SIGHUP);
 	end(h);
 	h->leave(h->proxy);
 }
@@ -212,6 +219,10 @@ void handover_begin(struct handover *h)
 {
 	struct err e = {0};
 
+	/* The service manager may not have heard of it yet. */
+	if (h->heir)
+		kill(h->heir, SIGHUP);
+	h->again = h->next != 0;
 	if (h->next || h->proxy->draining)
 		return;
 	bury(h);

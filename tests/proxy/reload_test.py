@@ -264,6 +264,28 @@ def test_silent_member():
         same(proxy.order("set server pi1 weight 7").strip(), "", "and takes orders")
 
 
+def test_asked_once_more():
+    """proxy.conf changes again while the next process, which has read it, hears of the members."""
+    members = cluster(2)
+    with Reloaded(members) as proxy:
+        proxy.ready()
+        members[1].frozen = True
+        pid = proxy.pid()
+        os.kill(pid, signal.SIGHUP)
+        eventually(lambda: next_process(pid))
+        time.sleep(0.7)
+        proxy.rewrite(lambda text: text.replace('member "pi2"', 'member "other"'))
+        os.kill(pid, signal.SIGHUP)
+        members[1].frozen = False
+        eventually(lambda: "other" in [m["name"] for m in proxy.json()["members"]], "what was changed then is served")
+        same(sum("serves, this one leaves" in line for line in open(proxy.log.name)), 2, "by one reload more")
+        proxy.rewrite(lambda text: text.replace('member "other"', 'member "third"'))
+        if alive(pid):
+            os.kill(pid, signal.SIGHUP)
+            eventually(lambda: "third" in [m["name"] for m in proxy.json()["members"]],
+                       "a process that leaves hands it on")
+
+
 def test_stopped_in_reload():
     members = cluster(2)
     with Reloaded(members) as proxy:
