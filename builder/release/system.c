@@ -59,16 +59,52 @@ int patch_logs(struct edit *x, struct err *e)
  * directive costs a line in the journal; these cost the service.
  */
 struct old_directive {
-	unsigned below;   /* the systemd that has no trouble with it */
-	const char *unit; /* NULL: every one */
-	const char *line;
+	unsigned below;    /* the systemd that has no trouble with it */
+	const char *unit;  /* NULL: every one */
+	const char *lines; /* of [Service] */
 };
 
 static const struct old_directive old_directives[] = {
+	/*
+	 * WatchdogSignal= is 240's. SIGABRT, which it was from 217 on, is as good; the SIGTERM of
+	 * before does not reach one that hangs, and by SIGKILL it must be gone before its lease of
+	 * 7 s.
+	 */
+	{217, "bramble-agent.service", "TimeoutStopSec=1\n"},
 	/* StartLimitIntervalSec= in [Unit] is 230's: after five quick ends it would stay down. */
 	{230, NULL, "StartLimitInterval=0\n"},
+	/*
+	 * A line of Exec with "+" is 231's: before, all of it is ignored. With
+	 * PermissionsStartOnly= every line but ExecStart is root's, though still in the unit's
+	 * namespace; who is to be another comes by runuser, which jessie's util-linux has. The
+	 * lists of the unit are emptied first.
+	 */
+	{231, "bramble-agent.service",
+		"PermissionsStartOnly=yes\n"
+		"ExecStartPre=\n"
+		"ExecStartPre=-/usr/lib/bramble/bramble-agent adopt\n"},
+	/* That namespace has a read-only /etc, by ProtectSystem=full. */
+	{231, "bramble-upgrade.service",
+		"PermissionsStartOnly=yes\n"
+		"ReadWriteDirectories=/etc/bramble\n"
+		"ExecStartPost=\n"
+		"ExecStartPost=/usr/lib/bramble/bramble-agent upgraded\n"
+		"ExecStartPost=/bin/rm -rf /etc/bramble/upgrade\n"},
+	{231, "neo4j.service",
+		"PermissionsStartOnly=yes\n"
+		"ExecStartPre=\n"
+		"ExecStartPre=/usr/lib/bramble/bramble-agent hosts\n"
+		"ExecStartPre=/sbin/runuser -u neo4j -- /usr/lib/bramble/bramble-agent prepare\n"},
 	/* MemoryMax= is 231's. */
 	{231, "bramble-proxy.service", "MemoryLimit=128M\n"},
+	/*
+	 * RuntimeDirectoryPreserve= is 235's: before, the folder goes with its service, and with it
+	 * the lease, or how it went. run_folders makes it instead; that it can be written to in
+	 * spite of ProtectSystem=strict, which 232 has, is then to be said. bramble-helper's two
+	 * may go: no agetty or pam_motd as old as that looks there.
+	 */
+	{235, "bramble-agent.service", "RuntimeDirectory=\nReadWritePaths=-/run/bramble\n"},
+	{235, "bramble-enact.service", "RuntimeDirectory=\n"},
 	/*
 	 * @system-service is 239's: before, the unknown group is left out, and what remains of the
 	 * list allows execve and exit (load-fragment.c of 215 and 232). 241 with buster's
@@ -77,14 +113,31 @@ static const struct old_directive old_directives[] = {
 	{247, NULL, "SystemCallFilter=\n"},
 };
 
+/* Those with such a directive. */
 static const char *const own_units[] = {
+	"bramble-addresses.service",
 	"bramble-agent.service",
+	"bramble-enact.service",
 	"bramble-grow.service",
 	"bramble-guard.service",
 	"bramble-helper.service",
 	"bramble-proxy.service",
+	"bramble-upgrade.service",
 	"neo4j.service",
 };
+
+/* With the owners and modes that RuntimeDirectory= gives them. */
+static const char run_folders[] = "# Written by bramble: these outlive their services.\n"
+				  "d /run/bramble 0755 bramble-agent bramble-agent\n"
+				  "d /run/bramble-enact 0755 root root\n";
+
+static int put_run_folders(struct edit *x, struct err *e)
+{
+	if (x->release->systemd >= 235)
+		return 0;
+	return ext4_write(x->root, "/etc/tmpfiles.d/bramble.conf", run_folders, strlen(run_folders),
+		EXT4_ROOT(0644), e);
+}
 
 static int put_drop_in(struct edit *x, const char *unit, struct err *e)
 {
@@ -97,7 +150,7 @@ static int put_drop_in(struct edit *x, const char *unit, struct err *e)
 		const struct old_directive *d = &old_directives[i];
 		if (x->release->systemd >= d->below || (d->unit && strcmp(d->unit, unit) != 0))
 			continue;
-		buf_puts(&b, d->line);
+		buf_puts(&b, d->lines);
 		any = true;
 	}
 	return any ? patch_put(x, path, &b, 0644, e) : 0;
@@ -114,5 +167,5 @@ int patch_units(struct edit *x, struct err *e)
 		if (ext4_exists(x->root, path) && put_drop_in(x, own_units[i], e) < 0)
 			return -1;
 	}
-	return 0;
+	return put_run_folders(x, e);
 }

@@ -139,14 +139,65 @@ check_system() { # VERSION
   fi
   [[ $1 -ge 12 ]] || has /etc/logrotate.conf $'bramble begin\nmaxsize 8M\n.*weekly' "logs: rsyslog's are bounded"
   [[ $1 -ne 8 ]] || has /etc/systemd/journald.conf 'SystemMaxUse=64M' "logs: the journal's bound, before conf.d"
-  local drop=/etc/systemd/system/bramble-agent.service.d/50-bramble.conf
-  if [[ $1 -lt 11 ]]; then
-    has $drop $'\nSystemCallFilter=$' "units: no filter an old systemd would misread"
-  else
-    gone $drop "units: as they are"
-  fi
-  [[ $1 -ne 8 ]] || has $drop 'StartLimitInterval=0' "units: no start limit"
+  local drop
+  drop=$(drop_in bramble-agent.service)
+  [[ $1 -lt 11 ]] || gone $drop "units: as they are"
+  check_old_units "${systemd_of[$1]%%[.-]*}"
   mode /usr/lib/systemd/system/bramble-agent.service 0644 "units: bramble's own"
+}
+
+# What systemd makes of a key that may be given several times: unit and drop-in, an empty one begins anew.
+merged() { # UNIT KEY
+  { cat "$top"/overlays/*/usr/lib/systemd/system/"$1" && root "cat $(drop_in "$1")"; } |
+    awk -v key="$2=" 'index($0, key) == 1 { v = substr($0, length(key) + 1); all = v == "" ? "" : all v ";" }
+      END { print all }'
+}
+drop_in() { # UNIT
+  echo "/etc/systemd/system/$1.d/50-bramble.conf"
+}
+units_with() { # REGEX: names of bramble's own that have such a line
+  (cd "$top" && grep -lE "$1" overlays/*/usr/lib/systemd/system/*.service) | xargs -n 1 basename
+}
+
+# Every unit with a directive that costs the service where it is unknown, not a list of them: the
+# next one that has it must not be forgotten.
+check_old_units() { # SYSTEMD
+  local u agent=/usr/lib/bramble/bramble-agent
+  for u in $(units_with '^StartLimitIntervalSec=0'); do
+    [[ $1 -ge 230 ]] || has "$(drop_in "$u")" $'\nStartLimitInterval=0\n' "units: no start limit for $u"
+  done
+  for u in $(units_with '^SystemCallFilter='); do
+    [[ $1 -ge 247 ]] || is "$(merged "$u" SystemCallFilter)" "" "$n: units: no filter for $u"
+  done
+  for u in $(units_with '^Exec[A-Za-z]+=[-@:!]*[+]'); do
+    if [[ $1 -lt 231 ]]; then
+      has "$(drop_in "$u")" $'\nPermissionsStartOnly=yes\n' "units: root's lines of $u"
+      is "$(for key in ExecStartPre ExecStartPost; do merged "$u" $key; done | grep -cE '(^|;)[-@:!]*[+]')" 0 \
+        "$n: units: no line of $u is ignored"
+    else
+      hasnt "$(drop_in "$u")" '(PermissionsStartOnly|Exec|ReadWriteDirectories)' "units: the lines of $u as they are"
+    fi
+  done
+  if [[ $1 -lt 231 ]]; then
+    is "$(merged bramble-agent.service ExecStartPre)" "-$agent adopt;" "$n: units: the agent's"
+    is "$(merged neo4j.service ExecStartPre)" "$agent hosts;/sbin/runuser -u neo4j -- $agent prepare;" \
+      "$n: units: neo4j's, each by its user"
+    is "$(merged bramble-upgrade.service ExecStartPost)" "$agent upgraded;/bin/rm -rf /etc/bramble/upgrade;" \
+      "$n: units: the upgrade's"
+    has "$(drop_in bramble-upgrade.service)" 'ReadWriteDirectories=/etc/bramble' "units: which may write there"
+    has "$(drop_in bramble-agent.service)" 'TimeoutStopSec=1' "units: an agent that hangs ends soon"
+  fi
+  if [[ $1 -lt 235 ]]; then
+    for u in bramble-agent bramble-enact; do
+      is "$(merged $u.service RuntimeDirectory)" "" "$n: units: nobody removes the folder of $u"
+    done
+    like "$(merged bramble-agent.service ReadWritePaths)" '-/run/bramble;' "$n: units: the agent may write to it"
+    has /etc/tmpfiles.d/bramble.conf \
+      $'\nd /run/bramble 0755 bramble-agent bramble-agent\nd /run/bramble-enact 0755 root root$' "units: they are made"
+  else
+    gone /etc/tmpfiles.d/bramble.conf "units: systemd keeps the folders"
+    [[ $1 -ge 247 ]] || hasnt "$(drop_in bramble-agent.service)" RuntimeDirectory "units: by the agent's own word"
+  fi
 }
 
 rdump() { # IMAGE DIR
