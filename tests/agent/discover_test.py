@@ -23,7 +23,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import agent_test as t  # noqa: E402
 from agent_test import ok, wait_for  # noqa: E402
 
-RSS_KIB = 3000  # of an agent
 MANY = 64
 NEIGHBOUR_ID = "ff112233445566778899aabbccddeeff"
 
@@ -431,8 +430,6 @@ def test_many(top):
     know_neighbours(nodes)
     try:
         measure(nodes, "%d agents find each other" % MANY)
-        most = max(rss_kib(n) for n in nodes)
-        ok(most <= RSS_KIB, "each with no more than %d KiB of memory: %d" % (RSS_KIB, most))
         count_costs(nodes)
     finally:
         close(nodes)

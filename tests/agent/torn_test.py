@@ -34,7 +34,7 @@ SOURCES += ["node-agent/%s.c" % m for m in (
     "pin", "discover/book", "users/users", "users/account", "users/account_file",
     "users/account_json", "helper/helper_deed", "helper/helper_rules", "helper/helper_vip",
     "helper/helper_wire", "identity", "discover/interfaces", "clock/clock_set", "apply/place",
-    "apply/record", "upgrade/install", "apply/enact", "apply/shelf", "users/user_files", "secrets",
+    "apply/record", "upgrade/install", "apply/enact", "proxy_conf", "apply/shelf", "users/user_files", "secrets",
     "backup/unpack")]
 CALLS_MAX = 100
 

@@ -161,10 +161,14 @@ aside() {
     grep -c .
 }
 patience=300 eventually $'slave\n1' "it is put aside and the node a slave again" aside
-for i in 1 2 3 4; do
+rss=$(for i in 1 2 3 4; do
   "$bramble" rehearse exec --cluster "$name" "pi$i" -- \
     ps -o rss=,comm= -C bramble-agent,bramble-proxy | sed "s/^/# pi$i RSS kB /"
-done
+done)
+echo "$rss"
+most=$(awk '/bramble-agent/ { print $5 }' <<<"$rss" | sort -n | tail -n 1)
+[[ $most -gt 0 && $most -le 3000 ]]
+ok $? "no agent, guard or helper has more than 3 MB of memory: $most kB"
 stop
 ok $? "the rehearsal stops"
 [[ ! -e /run/netns/$netns ]] && ! pgrep -f "machine=.*$name" >/dev/null

@@ -106,7 +106,7 @@ like "$(explain)" 'n1 +runs: as each time; nothing changed' "explain: nothing of
 mkdir "$images/.build"
 cp --sparse=always "$images"/n1.img "$images"/.n1.recipe "$images/.build/"
 echo after >real/etc/told
-like "$(explain)" 'n1 +runs: changed: overlays' "explain: a file of it did"
+like "$(explain)" "n1 +runs: changed: cluster's state, overlays" "explain: a file of it did, and so it is another generation"
 build
 is "$(card_cat "$images/n1.img" /etc/told)" after "a resumed build has it"
 mv plain.conf c.conf

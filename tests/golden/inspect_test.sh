@@ -91,7 +91,8 @@ ok $? "its card is right" "$out"
 printf x | dd of=big/etc/large bs=1 seek=$((20 * 1024 * 1024 - 1)) conv=notrunc status=none
 out=$("$bramble" inspect --cluster big.conf big.images/n4.img 2>&1)
 like "$out" '/etc/large: differs' "another last byte is seen"
-like "$out" '1 difference' "and nothing else"
+like "$out" '/etc/bramble/node.conf: differs' "and that this is another generation"
+like "$out" '2 differences' "and nothing else"
 rm -rf big.images
 
 # --- verify: good cards
