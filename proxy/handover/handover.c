@@ -20,9 +20,9 @@ struct handover {
 	char program[PATH_MAX]; /* where it was when this one started: a new version is there too */
 	void (*leave)(struct proxy *p);
 	pid_t next;   /* 0: none under way */
-	bool again;   /* it may have read what was changed since */
-	pid_t heir;   /* it serves in place of this one; not reaped before this one ends */
+	pid_t heir;   /* the next one that serves by now, never waited for: its pid stays its own */
 	pid_t killed; /* not yet gone: its card may hang; 0: none */
+	bool again;   /* wanted while one was under way, which may have read proxy.conf before */
 };
 
 static void end(struct handover *h)
@@ -65,6 +65,12 @@ static void failed(struct handover *h, const char *why)
 		handover_begin(h);
 }
 
+/* Only to one that serves: before it takes signals this would end it. */
+static void pass_on(struct handover *h)
+{
+	(void)kill(h->heir, SIGHUP);
+}
+
 static void pipe_ready(struct loop_source *s, uint32_t events)
 {
 	struct handover *h = (struct handover *)s;
@@ -80,9 +86,9 @@ static void pipe_ready(struct loop_source *s, uint32_t events)
 		(long long)(LEAVE_MS + proxy_conf_finish_ms(h->proxy->conf)) / 1000);
 	notify_main(h->next);
 	h->heir = h->next;
-	if (h->again)
-		kill(h->heir, SIGHUP);
 	end(h);
+	if (h->again)
+		pass_on(h);
 	h->leave(h->proxy);
 }
 
@@ -105,11 +111,22 @@ struct handover *handover_new(
 	return h;
 }
 
+/* What came when the loop had ended; it stays blocked. */
+static bool wanted_late(void)
+{
+	sigset_t pending;
+
+	return sigpending(&pending) == 0 &&
+	       (sigismember(&pending, SIGHUP) == 1 || sigismember(&pending, SIGUSR2) == 1);
+}
+
 void handover_free(struct handover *h)
 {
 	if (!h)
 		return;
 	handover_give_up(h); /* nobody would know of it */
+	if (h->heir && wanted_late())
+		pass_on(h);
 	free(h->conf_path);
 	free(h);
 }
@@ -219,10 +236,9 @@ void handover_begin(struct handover *h)
 {
 	struct err e = {0};
 
-	/* The service manager may not have heard of it yet. */
-	if (h->heir)
-		kill(h->heir, SIGHUP);
 	h->again = h->next != 0;
+	if (h->heir)
+		pass_on(h); /* the service manager did not know of it yet */
 	if (h->next || h->proxy->draining)
 		return;
 	bury(h);

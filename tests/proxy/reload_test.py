@@ -54,6 +54,10 @@ class Reloaded(Proxy):
         with open(self.log.name) as f:
             return text in f.read()
 
+    def times(self, pattern):
+        with open(self.log.name) as f:
+            return len(re.findall(pattern, f.read()))
+
     def __exit__(self, kind, value, trace):
         last = self.pid()
         if last and last != self.process.pid:
@@ -264,26 +268,76 @@ def test_silent_member():
         same(proxy.order("set server pi1 weight 7").strip(), "", "and takes orders")
 
 
-def test_asked_once_more():
-    """proxy.conf changes again while the next process, which has read it, hears of the members."""
-    members = cluster(2)
-    with Reloaded(members) as proxy:
+def add(proxy, member, number):
+    """Only in the file. As a whole: the next process may read it at any moment."""
+    with open(proxy.conf) as f:
+        text = f.read() + f'member "{member.name}" {{ id = {number} http = "{member.host}:{member.port}" }}\n'
+    with open(proxy.conf + ".new", "w") as f:
+        f.write(text)
+    os.rename(proxy.conf + ".new", proxy.conf)
+
+
+def names(proxy):
+    return [m["name"] for m in proxy.json()["members"]]
+
+
+def hear_slowly(proxy, frozen, members):
+    """Begins a reload; its next process has read the file, with as many members, and waits for one of them."""
+    pid = proxy.pid()
+    frozen.frozen = True
+    before = proxy.times(f"listening on .* for {members} members")
+    os.kill(pid, signal.SIGHUP)
+    eventually(lambda: proxy.times(f"listening on .* for {members} members") > before)
+    return pid
+
+
+def test_again():
+    """Wanted once more when the next process has read the file already."""
+    members = cluster(4)
+    with Reloaded(members[:2]) as proxy:
         proxy.ready()
-        members[1].frozen = True
-        pid = proxy.pid()
-        os.kill(pid, signal.SIGHUP)
-        eventually(lambda: next_process(pid))
-        time.sleep(0.7)
-        proxy.rewrite(lambda text: text.replace('member "pi2"', 'member "other"'))
+        pid = hear_slowly(proxy, members[1], 2)
+        add(proxy, members[2], 3)
+        for signo in signal.SIGHUP, signal.SIGUSR2, signal.SIGHUP:
+            os.kill(pid, signo)
+            time.sleep(0.1)
+        same(proxy.pid(), pid, "wanted again, and again, while a reload is under way")
+        members[1].frozen = False
+        eventually(lambda: names(proxy) == ["pi1", "pi2", "pi3"], "the last file is what counts")
+        time.sleep(0.5)
+        same(proxy.times("this one leaves"), 2, "with one reload for all who wanted it meanwhile")
+        pid = hear_slowly(proxy, members[1], 3)
+        good = open(proxy.conf).read()
+        proxy.rewrite(lambda text: text + "frob = 1\n")
         os.kill(pid, signal.SIGHUP)
         members[1].frozen = False
-        eventually(lambda: "other" in [m["name"] for m in proxy.json()["members"]], "what was changed then is served")
-        same(sum("serves, this one leaves" in line for line in open(proxy.log.name)), 2, "by one reload more")
-        proxy.rewrite(lambda text: text.replace('member "other"', 'member "third"'))
-        if alive(pid):
-            os.kill(pid, signal.SIGHUP)
-            eventually(lambda: "third" in [m["name"] for m in proxy.json()["members"]],
-                       "a process that leaves hands it on")
+        eventually(lambda: proxy.times("reload refused"), "a wrong file in the midst of a reload is refused")
+        last = proxy.pid()
+        time.sleep(0.5)
+        same((proxy.times("reload refused"), proxy.pid() == last != pid), (1, True), "once, by the next process")
+        proxy.rewrite(lambda _: good)
+        add(proxy, members[3], 4)
+        ok(proxy.reload(), "and a good one is taken")
+        same(names(proxy), ["pi1", "pi2", "pi3", "pi4"], "as ever")
+
+
+def test_again_by_one_that_left():
+    """A service manager that does not know the new MAINPID yet signals the process before."""
+    members = cluster(2)
+    with Reloaded(members[:1]) as proxy:
+        proxy.ready()
+        busy = proxy.connect()
+        busy.request("POST", "/hang", WRITE)
+        eventually(lambda: members[0].now == 1)
+        first = proxy.pid()
+        ok(proxy.reload(), "reloaded while a request is under way")
+        add(proxy, members[1], 2)
+        os.kill(first, signal.SIGHUP)
+        eventually(lambda: names(proxy) == ["pi1", "pi2"], "the process before passes on what it is told")
+        same(proxy.times("this one leaves"), 2, "to the one that serves")
+        members[0].release()
+        same(busy.answer().status, 200, "and finishes its request")
+        busy.close()
 
 
 def test_stopped_in_reload():
@@ -358,6 +412,16 @@ def test_upgrade():
             eventually(lambda: any("ended before" in e["text"] for e in proxy.json()["events"]),
                        "a program that does not work")
             same((proxy.pid(), proxy.once().status), (pid, 200), "does not take over")
+            with open(mine + ".new", "w") as f:
+                f.write("#!/bin/sh\nsleep 1\nexit 1\n")
+            os.chmod(mine + ".new", 0o755)
+            os.rename(mine + ".new", mine)
+            os.kill(pid, signal.SIGUSR2)
+            eventually(lambda: any(next_process(sh) for sh in next_process(pid)))  # it has been read
+            shutil.copy(PROXY, mine + ".new")
+            os.rename(mine + ".new", mine)
+            os.kill(pid, signal.SIGUSR2)
+            eventually(lambda: proxy.pid() not in (0, pid), "one that is mended while the wrong one is tried, does")
     finally:
         harness.PROXY = before
 
