@@ -28,7 +28,6 @@ static void tick_fire(struct loop_timer *t)
 	}
 	peers_log(&a->peers);
 	agent_step(a);
-	a->vip.voter = &a->voter;
 	a->vip.mute = a->mute;
 	vip_keeper_step(&a->vip);
 	agent_tell(a);
@@ -251,6 +250,7 @@ static int open_agent(struct agent *a, const struct agent_options *o, struct err
 		open_control(a, o, &keys, e) < 0 || open_neo4j(a, o, e) < 0 ||
 		vip_keeper_open(&a->vip, a->loop, &a->id, &a->peers, a->helper, e) < 0)
 		return -1;
+	a->vip.voter = &a->voter;
 	moved_begin(&a->moved, a->places.left);
 	a->http = http_server_new(a->loop, o->http, API_CONNECTIONS, agent_answer, a, e);
 	return a->http ? 0 : -1;

@@ -492,14 +492,15 @@ static void keep_addresses(const struct enact *x)
 {
 	_cleanup_free_ char *addresses = xasprintf("%s/run/bramble/addresses", x->o->root);
 	_cleanup_free_ char *path = xasprintf("%s" PROXY_CONF, x->o->root);
-	static struct book book; /* too large for the stack */
+	static struct identity now; /* too large for the stack, both */
+	static struct book book;
 	struct err e;
 	bool changed;
 
-	if (!(identity_self(&x->id)->roles & ROLE_PROXY))
-		return;
-	if (book_load(addresses, &book, &e) < 0 ||
-		proxy_conf_write(&x->id, &book, path, &changed, &e) < 0)
+	if (identity_load_root(x->o->root, &now, &e) < 0 || book_load(addresses, &book, &e) < 0)
+		log_error("%s", e.msg);
+	else if ((identity_self(&now)->roles & ROLE_PROXY) &&
+		 proxy_conf_write(&now, &book, path, &changed, &e) < 0)
 		log_error("%s", e.msg);
 }
 

@@ -177,7 +177,7 @@ static struct account_value value_in(const struct accounts *files, const struct 
 	return f ? f->value : (struct account_value){0};
 }
 
-static bool has_administrator(const struct accounts *files)
+bool accounts_are_first_whole(const struct accounts *files)
 {
 	for (size_t i = 0; i < files->n; i++) {
 		if (files->of[i].kind == ACCOUNT_USER &&
@@ -187,17 +187,13 @@ static bool has_administrator(const struct accounts *files)
 	return false;
 }
 
-/*
- * Neo4j makes the two files one after the other, and at its first start the second one role by
- * role, neo4j's last: half of that, taken for what a card came with, would make the other half a
- * person's change.
- */
+/* Between the two files is no whole set. */
 static bool is_whole(const struct accounts *a, const struct accounts *files, bool first)
 {
 	bool users = files->n && files->of[0].kind == ACCOUNT_USER;
 
 	if (first)
-		return users && has_administrator(files);
+		return accounts_are_first_whole(files);
 	return users &&
 	       (!accounts_have_roles(a) || accounts_find(files, ACCOUNT_ROLE, ACCOUNT_ADMIN));
 }

@@ -79,6 +79,13 @@ MUST_CHECK int accounts_write(const struct accounts *a, struct buf *to, struct e
 bool accounts_differ(const struct accounts *a, const struct accounts *files);
 
 /*
+ * Neo4j makes the two files one after the other, and at its first start the second one role by
+ * role, neo4j's last. Half of that, taken for what a card came with, would make the other half a
+ * person's change: files that were never seen before are looked at when they are whole.
+ */
+bool accounts_are_first_whole(const struct accounts *files);
+
+/*
  * Takes what a person has changed in this node's files; first: these files were never seen before.
  * Whether a is another one now. Not taken, for the agents ask as neo4j: that it is removed,
  * suspended, must change its password or is no admin any more; nor files that are no whole set.

@@ -113,6 +113,8 @@ static const char *own_password(const struct users *u)
 
 static void take_files(struct users *u, const struct accounts *files)
 {
+	if (!u->seen && !accounts_are_first_whole(files))
+		return;
 	bool changed = accounts_observe(&u->accounts, files, !u->seen, self(u));
 
 	bool covers = accounts_cover(&u->accounts, files);

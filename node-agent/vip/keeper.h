@@ -41,7 +41,7 @@ MUST_CHECK int vip_keeper_open(struct vip_keeper *k, struct loop *l, const struc
 	const struct peers *peers, const char *helper, struct err *e);
 void vip_keeper_close(struct vip_keeper *k);
 
-/* Twice a second; to be set before: k->voter, k->mute. */
+/* Twice a second; to be set before: k->mute. */
 void vip_keeper_step(struct vip_keeper *k);
 
 /* For the hello: HELLO_STANDS, HELLO_HOLDS. */
