@@ -509,7 +509,9 @@ def test_newer_card(pc, nodes):
 
 def apply_until(pc, words):
     """An apply that has said them."""
-    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, text=True,
+    # A cache of its own: who is stopped while it renders has it locked.
+    own = {**os.environ, "BRAMBLE_CACHE": os.path.join(pc.dir, "cache")}
+    p = subprocess.Popen([BRAMBLE, "apply", "c.conf"], cwd=pc.dir, env=own, text=True,
                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     for line in p.stdout:
         if words in line:
