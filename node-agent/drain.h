@@ -13,8 +13,9 @@
 /* At least, for what is under way: proxies ask agents once a second, and one commit in a hundred
  * takes 2 s. */
 #define DRAIN_LEAST_MS 4000
-#define DRAIN_SETTLE_MS 2500 /* what the master tells of itself is as old as that */
-#define DRAIN_QUIET_MS 10000 /* so long a master waits for its last writers */
+#define DRAIN_SETTLE_MS 2500    /* what the master tells of itself is as old as that */
+#define DRAIN_CATCH_UP_MS 30000 /* from its begin until others have all, or it was in vain */
+#define DRAIN_QUIET_MS 10000    /* so long a master waits for its last writers */
 
 struct drain {
 	int64_t since_ms; /* since when it takes no writes; 0: it does */

@@ -15,9 +15,10 @@
  *	neo4j.password  Neo4j's, where neo4j_auth = "password": 32 hex digits at first, then any
  *	apply.key       64 hex digits: the owner's, for `bramble apply`; on no card
  *	generation      a decimal number that grows whenever a build's configuration changed
- *	conf.hash       of what that generation was made from (conf_hash.h); gone: next time it
- *grows built           the day it was made: no card's clock is ever set to one before it ca.crt,
- *ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
+ *	conf.hash       of what that generation was made from (conf_hash.h); gone: the next
+ *	                build counts
+ *	built           the day it was made: no card's clock is ever set to one before it
+ *	ca.crt, ca.key, tls.crt, tls.key   authority.h, with tls { mode = "own" }
  *
  * The folder appears whole or not at all, and only once: two first builds make one cluster. From
  * then on a missing value is an error, never made up again: a second secret would be a cluster that

@@ -5,7 +5,6 @@
 
 /* Who was told to be powered off is off by then, or takes writes again: nobody has to remember. */
 #define DRAIN_REST_MS 120000
-#define DRAINED_IN_MS 30000
 
 static bool is_master(const struct verbs *v)
 {
@@ -31,7 +30,7 @@ static void drain_tick(struct call *c)
 
 	if (!is_master(v) || (done && voter_majority_has(v->voter, v->peers, v->self.last_tx)))
 		call_done(c, NULL);
-	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.since_ms >= DRAINED_IN_MS)
+	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.since_ms >= DRAIN_CATCH_UP_MS)
 		call_fail(c, CALL_FAILED, "too few others get what the master has");
 	else
 		call_progress(c, "%s",

@@ -9,7 +9,6 @@
 
 #define ASK_AGAIN_MS 5000
 #define RESULT_MAX 1024
-#define DRAINED_IN_MS 30000
 
 void tasks_open(struct tasks *t, struct loop *l, const char *root, const char *store,
 	struct marker *marker, const char *helper)
@@ -258,7 +257,7 @@ static bool has_drained(const struct tasks *t, const struct tasks_look *look, in
 		return true;
 	if (look->role == NEO4J_MASTER)
 		return drain_is_done(&t->drain, now_ms) && have_all(t, look);
-	return now_ms - t->drain.since_ms >= DRAINED_IN_MS;
+	return now_ms - t->drain.since_ms >= DRAIN_CATCH_UP_MS;
 }
 
 /* Whether it was in vain. */
@@ -275,7 +274,7 @@ static bool drain(struct tasks *t, const struct tasks_look *look)
 		drain_begin(&t->drain, now_ms);
 	drain_step(&t->drain, look->role == NEO4J_MASTER, look->last_tx, now_ms);
 	t->drained |= has_drained(t, look, now_ms);
-	return !t->drained && now_ms - t->drain.since_ms >= DRAINED_IN_MS;
+	return !t->drained && now_ms - t->drain.since_ms >= DRAIN_CATCH_UP_MS;
 }
 
 void tasks_step(struct tasks *t, const struct tasks_look *look)
