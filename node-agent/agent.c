@@ -2,7 +2,9 @@
 #include "agent.h"
 #include <signal.h>
 #include <sodium.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "agent_private.h"
 #include "io.h"
 #include "log.h"
@@ -15,6 +17,8 @@
 #define LOOK_INTERVAL_MS 5000
 /* Between a round and one out of turn. */
 #define NEWS_MS 50
+/* Of a start that failed, and still three within a lease. */
+#define FAILED_PAUSE_S 2
 
 /* --- events */
 
@@ -309,9 +313,22 @@ static int somebody_run(const struct agent_options *o, struct err *e)
 	return r;
 }
 
+/*
+ * systemd starts it again in a quarter of a second, so that one that died is back within the lease.
+ * What cannot start will not then either, and each start is some lines in the card's journal.
+ */
+static void pause_under_systemd(void)
+{
+	if (getenv("NOTIFY_SOCKET"))
+		sleep(FAILED_PAUSE_S);
+}
+
 int agent_run(const struct agent_options *o, struct err *e)
 {
 	if (net_check_listen(o->http, e) < 0)
 		return err_code(e, EXIT_USAGE, "--http %s is not ADDR:PORT or *:PORT", o->http);
-	return nobody_is(o) ? nobody_run(o, e) : somebody_run(o, e);
+	int rc = nobody_is(o) ? nobody_run(o, e) : somebody_run(o, e);
+	if (rc < 0)
+		pause_under_systemd();
+	return rc;
 }

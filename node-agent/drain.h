@@ -16,6 +16,7 @@
 #define DRAIN_SETTLE_MS 2500    /* what the master tells of itself is as old as that */
 #define DRAIN_CATCH_UP_MS 30000 /* from its begin until others have all, or it was in vain */
 #define DRAIN_QUIET_MS 10000    /* so long a master waits for its last writers */
+#define DRAIN_IN_VAIN "too few others get what the master has"
 
 struct drain {
 	int64_t since_ms; /* since when it takes no writes; 0: it does */

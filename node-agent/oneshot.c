@@ -101,18 +101,14 @@ int agent_hosts(const struct agent_options *o, struct err *e)
 
 int agent_proxy(const struct agent_options *o, struct err *e)
 {
-	_cleanup_free_ char *addresses = xasprintf("%s/run/bramble/addresses", o->root);
-	_cleanup_free_ char *path = xasprintf("%s/etc/bramble/proxy.conf", o->root);
-	struct identity id;
-	struct book book;
 	bool changed;
 
-	if (identity_load_root(o->root, &id, e) < 0 || book_load(addresses, &book, e) < 0 ||
-		proxy_conf_write(&id, &book, path, &changed, e) < 0)
+	if (proxy_conf_renew(o->root, &changed, e) < 0)
 		return -1;
 	if (!changed)
 		return 0;
-	execl(o->service_manager, o->service_manager, "reload-or-restart", "--no-block",
+	/* By its old name, which new releases know, too. One that a person has stopped stays so. */
+	execl(o->service_manager, o->service_manager, "reload-or-try-restart", "--no-block",
 		"bramble-proxy.service", (char *)NULL);
 	return err_errno(e, "%s", o->service_manager);
 }

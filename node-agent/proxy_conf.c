@@ -2,6 +2,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "discover/book.h"
+#include "identity.h"
 #include "io.h"
 #include "proxy_conf.h"
 #include "proxy_lines.h"
@@ -27,7 +29,7 @@ static const struct member *member_of(const struct identity *id, const char *lin
 	return m && (m->roles & ROLE_DATA) ? m : NULL;
 }
 
-void proxy_conf_replace(
+static void replace(
 	const struct identity *id, const struct book *book, const char *text, struct buf *to)
 {
 	char a[INET_ADDRSTRLEN];
@@ -46,7 +48,7 @@ void proxy_conf_replace(
 	}
 }
 
-int proxy_conf_write(const struct identity *id, const struct book *book, const char *path,
+static int write_changed(const struct identity *id, const struct book *book, const char *path,
 	bool *changed, struct err *e)
 {
 	_cleanup_buf_ struct buf before = {0}, after = {0};
@@ -56,9 +58,24 @@ int proxy_conf_write(const struct identity *id, const struct book *book, const c
 		return -1;
 	if (stat(path, &st) < 0)
 		return err_errno(e, "%s", path);
-	proxy_conf_replace(id, book, buf_str(&before), &after);
+	replace(id, book, buf_str(&before), &after);
 	if (!buf_ok(&after))
 		return err_set(e, "%s: out of memory", path);
 	*changed = strcmp(buf_str(&before), buf_str(&after)) != 0;
 	return *changed ? io_write_atomic(path, after.data, after.len, st.st_mode & 0777, e) : 0;
+}
+
+int proxy_conf_renew(const char *root, bool *changed, struct err *e)
+{
+	_cleanup_free_ char *addresses = xasprintf("%s/run/bramble/addresses", root);
+	_cleanup_free_ char *path = xasprintf("%s" PROXY_CONF, root);
+	static struct identity id; /* too large for the stack, both */
+	static struct book book;
+
+	*changed = false;
+	if (identity_load_root(root, &id, e) < 0 || book_load(addresses, &book, e) < 0)
+		return -1;
+	if (!(identity_self(&id)->roles & ROLE_PROXY))
+		return 0;
+	return write_changed(&id, &book, path, changed, e);
 }

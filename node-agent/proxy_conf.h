@@ -2,9 +2,9 @@
 #ifndef BRAMBLE_PROXY_CONF_H
 #define BRAMBLE_PROXY_CONF_H
 
-#include "buf.h"
-#include "discover/book.h"
-#include "identity.h"
+#include <stdbool.h>
+#include "err.h"
+#include "util.h"
 
 /*
  * The members' addresses in /etc/bramble/proxy.conf, where the network gives them: the builder
@@ -13,12 +13,11 @@
  * node.conf says, and when /run/bramble/addresses changes.
  */
 
-/* Pure: text with the lines made anew of those in the book, or in node.conf with an address. */
-void proxy_conf_replace(
-	const struct identity *id, const struct book *book, const char *text, struct buf *to);
-
-/* Does it to the file at path, atomically; *changed says whether anything was to be done. */
-MUST_CHECK int proxy_conf_write(const struct identity *id, const struct book *book,
-	const char *path, bool *changed, struct err *e);
+/*
+ * Makes the file below root say where the members are by node.conf and by what the network has
+ * given, atomically; *changed says whether anything was to be done. A node without a proxy has no
+ * such file, and nothing is to be done.
+ */
+MUST_CHECK int proxy_conf_renew(const char *root, bool *changed, struct err *e);
 
 #endif

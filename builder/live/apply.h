@@ -50,6 +50,12 @@ MUST_CHECK int apply_check_absent(const struct apply *a, struct err *e);
 /* What the node has there, but for what only it knows; 1: it may be shown. */
 MUST_CHECK int apply_get_text(const struct apply *a, const struct node *n, const char *path,
 	struct buf *to, struct err *e);
+/*
+ * How many of the nodes that can be asked have a line for that one in their node.conf, which has
+ * proxies, too, and whoever is expected.
+ */
+MUST_CHECK int apply_count_known(
+	const struct apply *a, const char *name, size_t *known, struct err *e);
 /* NULL: it is to have none. */
 const struct rendered_file *apply_find_file(
 	const struct apply *a, const struct node *n, const char *path);

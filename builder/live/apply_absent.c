@@ -61,6 +61,21 @@ static const char *member_line(const char *conf, const char *name, size_t *n)
 	return line ? line + 1 : NULL;
 }
 
+int apply_count_known(const struct apply *a, const char *name, size_t *known, struct err *e)
+{
+	const struct cluster *c = a->remote.cluster;
+	size_t n;
+
+	*known = 0;
+	for (size_t i = 0; i < c->nnodes; i++) {
+		_cleanup_buf_ struct buf is = {0};
+		if (a->nodes[i].reached && apply_get_text(a, &c->nodes[i], NODE_CONF, &is, e) < 0)
+			return -1;
+		*known += is.len && member_line(buf_str(&is), name, &n);
+	}
+	return 0;
+}
+
 static bool line_differs(const char *is, const char *wanted, const char *name)
 {
 	size_t n, m;

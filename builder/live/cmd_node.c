@@ -29,7 +29,10 @@ static int check_leavers(const struct apply *a, const char *name, struct err *e)
 
 static int check_add(const struct apply *a, const char *name, struct err *e)
 {
-	if (!cluster_node(a->remote.cluster, name))
+	const struct node *n = cluster_node(a->remote.cluster, name);
+	size_t known;
+
+	if (!n)
 		return err_code(e, EXIT_CONFIG, "%s: no node \"%s\"; add it there first",
 			a->remote.cluster->path, name);
 	if (apply_is_member(a, name))
@@ -37,17 +40,25 @@ static int check_add(const struct apply *a, const char *name, struct err *e)
 			"%s is a member already; a new card for it needs no command but "
 			"bramble node replace",
 			name);
-	return check_leavers(a, name, e);
+	if (check_leavers(a, name, e) < 0 || apply_count_known(a, name, &known, e) < 0)
+		return -1;
+	if (n->roles == ROLE_PROXY && known == a->reached)
+		return err_set(e,
+			"%s is there already, or expected; other changes are sent by bramble apply",
+			name);
+	return 0;
 }
 
 static int check_remove(const struct apply *a, const char *name, struct err *e)
 {
+	size_t known;
+
 	if (cluster_node(a->remote.cluster, name))
 		return err_code(e, EXIT_CONFIG, "%s still has node \"%s\"; take it out first",
 			a->remote.cluster->path, name);
-	if (check_leavers(a, name, e) < 0)
+	if (check_leavers(a, name, e) < 0 || apply_count_known(a, name, &known, e) < 0)
 		return -1;
-	if (!apply_is_member(a, name) && !a->changed)
+	if (!apply_is_member(a, name) && known == 0)
 		return err_set(
 			e, "%s: the live cluster has no such node, or it has left already", name);
 	return 0;

@@ -12,7 +12,6 @@
 #include "io.h"
 #include "log.h"
 #include "place.h"
-#include "proxy_lines.h"
 #include "record.h"
 #include "shelf.h"
 #include "talk.h"
@@ -465,9 +464,9 @@ static void tell_manager(const struct enact *x, const char *const *words)
 static void tell_services(const struct enact *x)
 {
 	static const char *const reload[] = {"daemon-reload", NULL, NULL};
-	/* A reload loses no request. */
+	/* A reload loses no request. One that a person has stopped stays so. */
 	static const char *const proxy[] = {
-		"reload-or-restart", "--no-block", "bramble-proxy.service"};
+		"reload-or-try-restart", "--no-block", "bramble-proxy.service"};
 
 	if (x->units)
 		tell_manager(x, reload);
@@ -490,17 +489,10 @@ static void keep_host_name(const struct enact *x)
  */
 static void keep_addresses(const struct enact *x)
 {
-	_cleanup_free_ char *addresses = xasprintf("%s/run/bramble/addresses", x->o->root);
-	_cleanup_free_ char *path = xasprintf("%s" PROXY_CONF, x->o->root);
-	static struct identity now; /* too large for the stack, both */
-	static struct book book;
 	struct err e;
 	bool changed;
 
-	if (identity_load_root(x->o->root, &now, &e) < 0 || book_load(addresses, &book, &e) < 0)
-		log_error("%s", e.msg);
-	else if ((identity_self(&now)->roles & ROLE_PROXY) &&
-		 proxy_conf_write(&now, &book, path, &changed, &e) < 0)
+	if (proxy_conf_renew(x->o->root, &changed, &e) < 0)
 		log_error("%s", e.msg);
 }
 

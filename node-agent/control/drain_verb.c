@@ -31,7 +31,7 @@ static void drain_tick(struct call *c)
 	if (!is_master(v) || (done && voter_majority_has(v->voter, v->peers, v->self.last_tx)))
 		call_done(c, NULL);
 	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.since_ms >= DRAIN_CATCH_UP_MS)
-		call_fail(c, CALL_FAILED, "too few others get what the master has");
+		call_fail(c, CALL_FAILED, DRAIN_IN_VAIN);
 	else
 		call_progress(c, "%s",
 			done ? "waits until the others have everything"

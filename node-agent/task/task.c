@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "task.h"
 #include <string.h>
+#include "../drain.h"
 #include "../hello.h"
 
 static const char *const step_names[] = {
@@ -137,7 +138,7 @@ static bool step_keeper(struct task *t, const struct task_look *look)
 	if (task_is_busy(t) && is_hopeless(t, look, why))
 		return go_back(t, why);
 	if (t->step == TASK_CALLED && look->lags)
-		return go_back(t, "too few others get what the master has");
+		return go_back(t, DRAIN_IN_VAIN);
 	if (t->step == TASK_CALLED && !first_awake(t, look))
 		return go(t, TASK_RESTS);
 	if (t->step == TASK_RESTS && !look->process)

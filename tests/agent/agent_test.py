@@ -677,6 +677,12 @@ def test_configuration(node):
     code, text = run("run")
     ok(code == 3 and "not 64 hex digits" in text, "so is a short one")
     ok("5ec5ec" not in text, "which is not printed")
+    before = time.monotonic()
+    os.environ["NOTIFY_SOCKET"] = "/nonexistent"
+    code, text = run("run")
+    del os.environ["NOTIFY_SOCKET"]
+    ok(code == 3 and time.monotonic() - before >= 1.9,
+       "under systemd, which starts it again, it takes its time to fail")
     node.write("etc/bramble/node.conf", "cluster {\n")
     ok(run("-c")[0] == 3, "a broken node.conf is refused")
     code, text = run("--http", "127.0.0.1:99999", "run")

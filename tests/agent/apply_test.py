@@ -25,7 +25,7 @@ BRAMBLE = os.path.abspath(os.path.join(os.environ.get("BRAMBLE_BUILD", "build"),
 at.AGENT = AGENT = os.path.abspath(AGENT)
 SYSTEMCTL = at.SYSTEMCTL.replace('case "$1" in', '''case "$*" in
 *bramble-enact.service) {agent} --root "{dir}" --service-manager "{dir}/systemctl" enact 2>>log; exit 0 ;;
-daemon-reload|"reload-or-restart --no-block bramble-proxy.service") echo "$*" >>told; exit 0 ;;
+daemon-reload|"reload-or-try-restart --no-block bramble-proxy.service") echo "$*" >>told; exit 0 ;;
 esac
 case "$1" in''')
 
@@ -641,8 +641,12 @@ def test_members(pc, nodes):
     ok(settled(rest), "and they serve")
     code, text = pc.run("apply", "--check", "c.conf", rest[0].name)
     ok(code == 0 and "nothing changes" in text, "nothing is to change where one has such a name: " + text)
+    pc.write(rest, lines, "six")
     code, text = pc.run("node", "remove", "c.conf", "pi9")
     ok(code == 1 and "the live cluster has no such node" in text, "nobody leaves by a name there is not: " + text)
+    code, text = pc.run("node", "add", "c.conf", "pi4")
+    ok(code == 1 and "pi4 is there already" in text, "nor comes a proxy that is there: " + text)
+    ok(all(n.read("etc/motd.d/garden").startswith("five") for n in rest), "and no other change is sent along with either")
 
 
 def life(top):

@@ -86,7 +86,7 @@ static void test_flood(void)
 
 int main(void)
 {
-	_cleanup_free_ char *a = NULL, *b = NULL;
+	_cleanup_free_ char *a = NULL, *b = NULL, *rm = NULL;
 
 	ok(mkdtemp(dir) != NULL, "a folder");
 	a = xasprintf("%s/neo4j", dir);
@@ -96,5 +96,7 @@ int main(void)
 	test_lines();
 	test_following();
 	test_flood();
+	rm = xasprintf("rm -r %s", dir);
+	ok(system(rm) == 0, "no folder is left");
 	return done();
 }
