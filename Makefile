@@ -98,7 +98,9 @@ $(B)/bramble: $(call host_obj,$(COMMON_SRC) $(BUILDER_SRC)) $(B)/host/assets.o
 # --- the cards' programs, static, one set per architecture
 
 # What functions of common/static/ take the place of.
-WRAPPED = dlopen __libc_dlopen_mode __libc_dlsym __libc_dlclose __dcgettext _Unwind_Resume __gcc_personality_v0
+WRAPPED = dlopen __libc_dlopen_mode __libc_dlsym __libc_dlclose __dcgettext _Unwind_Resume __gcc_personality_v0 \
+  __gconv_lock __gconv_release_step __wcsmbs_gconv_fcts_c __wcsmbs_load_conv __wcsmbs_clone_conv __wcsmbs_named_conv \
+  __vfwprintf_internal
 comma := ,
 # Pages are of 4 kB, on a Pi 5 of 16 kB: the linker's 64 kB only pad the file. It goes round an erratum of a Pi 3's
 # Cortex-A53 (843419) where functions lie so that one could meet it, at 4 kB and more each time; sorted by name they do not.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "config.h"
 #include "identity.h"
 #include "util.h"
@@ -85,19 +85,29 @@ static cfg_t *section(cfg_t *cfg, const char *name, struct err *e)
 	return sec;
 }
 
+/* Since 1970-01-01. Not by timegm(3): a static one, with strptime(3), is 48 kB of time zones. */
+static int64_t count_days(unsigned year, unsigned month, unsigned day)
+{
+	/* Years from March to February: the day more is their last, and months repeat by five. */
+	int64_t y = month > 2 ? year : year - 1, m = month > 2 ? month - 3 : month + 9;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
+}
+
 /* A day, because a long has 32 bits on half of the cards. Missing on those of earlier brambles. */
 static int read_built(cfg_t *sec, struct identity *id, struct err *e)
 {
-	const char *day = cfg_getstr(sec, "built");
-	struct tm tm = {0};
+	const char *text = cfg_getstr(sec, "built");
+	unsigned y, m, d;
+	int end = 0;
 
-	if (!day || !*day)
+	if (!text || !*text)
 		return 0;
-	const char *end = strptime(day, "%Y-%m-%d", &tm);
-	if (!end || *end)
+	if (sscanf(text, "%4u-%2u-%2u%n", &y, &m, &d, &end) != 3 || text[end] || y < 1970 ||
+		y > 9999 || m < 1 || m > 12 || d < 1 || d > 31)
 		return err_code(e, EXIT_CONFIG, "%s: built = \"%s\" is not a day like 2026-11-23",
-			config_where(sec), day);
-	id->built_ms = (int64_t)timegm(&tm) * 1000;
+			config_where(sec), text);
+	id->built_ms = count_days(y, m, d) * 86400 * 1000;
 	return 0;
 }
 

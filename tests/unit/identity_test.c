@@ -3,6 +3,7 @@
 // use: node-agent/identity.c node-agent/marker.c
 #include <sodium.h>
 #include <sys/stat.h>
+#include <time.h>
 #include "io.h"
 #include "node-agent/marker.h"
 #include "tap.h"
@@ -67,6 +68,23 @@ static void test_good(void)
 	is_int(load(CLUSTER NODE NEO4J PI1, &other, &e), 0, "a cluster of one");
 	ok(memcmp(id.digest, other.digest, DIGEST_SIZE) != 0, "has others");
 	is_int(load(CLUSTER "node { name = \"pi4\" }" PI1 PI4, &other, &e), 0, "proxy, no neo4j");
+}
+
+static void test_days(void)
+{
+	char text[512], day[16];
+	struct identity id;
+	struct err e;
+	int wrong = 0;
+
+	for (long n = 0; n < 2932897; n += n >= 19358 && n < 20089 ? 1 : 9679) {
+		time_t t = n * 86400L;
+		struct tm tm;
+		strftime(day, sizeof(day), "%Y-%m-%d", gmtime_r(&t, &tm));
+		snprintf(text, sizeof(text), BUILT("%s") NODE NEO4J PI1, day);
+		wrong += load(text, &id, &e) < 0 || id.built_ms != t * 1000LL;
+	}
+	is_int(wrong, 0, "each day of 2023 and 2024, and some up to the year 9999");
 }
 
 struct bad {
@@ -174,6 +192,7 @@ int main(void)
 	if (sodium_init() < 0 || !mkdtemp(dir))
 		return 1;
 	test_good();
+	test_days();
 	test_bad();
 	test_marker_parse();
 	test_marker_set();
