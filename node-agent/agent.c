@@ -22,6 +22,16 @@
 
 /* --- events */
 
+/*
+ * Before each word to the others, for that tells where this node's Neo4j will be. Until it is known
+ * whether one runs it does only if there was an agent before this one.
+ */
+static void step_places(struct agent *a)
+{
+	a->places.stays = agent_has_neo4j(a) && (a->service.answered || a->places.left.s_addr);
+	places_step(&a->places, a->held[0] || !agent_runs_neo4j(a) ? NULL : a->store);
+}
+
 static void tick_fire(struct loop_timer *t)
 {
 	struct agent *a = container_of(t, struct agent, tick);
@@ -31,11 +41,11 @@ static void tick_fire(struct loop_timer *t)
 		agent_look(a);
 	}
 	peers_log(&a->peers);
+	step_places(a);
 	agent_step(a);
 	a->vip.mute = a->mute;
 	vip_keeper_step(&a->vip);
 	agent_tell(a);
-	places_step(&a->places, a->held[0] || !agent_runs_neo4j(a) ? NULL : a->store);
 }
 
 /*
@@ -46,6 +56,7 @@ static void news_fire(struct loop_timer *t)
 {
 	struct agent *a = container_of(t, struct agent, news);
 
+	step_places(a);
 	agent_step(a);
 	agent_tell(a);
 }
@@ -163,7 +174,6 @@ static void open_users(struct agent *a, const char *password)
 	a->users = (struct users){.loop = a->loop,
 		.id = &a->id,
 		.peers = &a->peers,
-		.places = &a->places,
 		.root = a->root,
 		.store = a->store,
 		.helper = a->helper,
@@ -213,7 +223,6 @@ static int open_control(
 		.id = &a->id,
 		.voter = &a->voter,
 		.peers = &a->peers,
-		.places = &a->places,
 		.root = o->root,
 		.helper = a->helper};
 	apply_open(&a->apply);

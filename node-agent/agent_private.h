@@ -81,6 +81,8 @@ struct agent {
 /* An arbiter's Neo4j writes to p3, too, if only its log. */
 bool agent_runs_neo4j(const struct agent *a);
 bool agent_is_arbiter(const struct agent *a);
+/* May a process of it exist, or be about to? */
+bool agent_has_neo4j(const struct agent *a);
 
 /* What takes the card or /proc: the marker, whether Neo4j gets anywhere, whether it is stale. */
 void agent_look(struct agent *a);

@@ -19,6 +19,11 @@ bool agent_is_arbiter(const struct agent *a)
 	return identity_self(&a->id)->roles & ROLE_ARBITER;
 }
 
+bool agent_has_neo4j(const struct agent *a)
+{
+	return a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED;
+}
+
 /* --- what is known */
 
 static int check_pin(struct agent *a, struct err *e)
@@ -215,11 +220,18 @@ static void keep_ports(struct agent *a)
 	silence_mark(silence, n, pushes, boottime_ms());
 	for (size_t i = 0; i < a->id.nmembers; i++) {
 		const struct member *m = &a->id.members[i];
+		const struct peer *peer = peers_find(&a->peers, m);
 		struct helper_host host = {.address = places_of(&a->places, m),
 			.roles = m->roles,
 			.silent = silence_is_marked(silence, n, m)};
-		if (voter_belongs(&a->voter, m))
+		if (!voter_belongs(&a->voter, m))
+			continue;
+		firewall_add(&want, &host);
+		/* Of a machine on two networks it may come from the one that is nearer. */
+		if (peer && peer->at.address.s_addr != host.address.s_addr) {
+			host.address = peer->at.address;
 			firewall_add(&want, &host);
+		}
 	}
 	firewall_step(&a->firewall, &want);
 }
@@ -353,7 +365,7 @@ static void apply(struct agent *a, const struct formation_input *in)
 	struct apply_look look = {
 		.there = !in->held[0],
 		.turn = a->restart.turn.word.stage == TURN_HOLDS,
-		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.process = agent_has_neo4j(a),
 		.master = a->neo4j.role == NEO4J_MASTER,
 		.serves = a->now.state == NODE_SERVING,
 		.copies = a->copy.copies,
@@ -390,7 +402,7 @@ static void follow_task(struct agent *a)
 	struct tasks_look look = {.id = &a->id,
 		.peers = &a->peers,
 		.voter = &a->voter,
-		.process = a->service.state != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.process = agent_has_neo4j(a),
 		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid,
 		.role = a->neo4j.role,
 		.last_tx = voter_tells(&a->voter, a->neo4j.last_tx)};
@@ -473,6 +485,7 @@ void agent_tell(struct agent *a)
 		.clock.trust = timekeeper_trust(&a->time),
 		.turn = a->restart.turn.word,
 		.task = tasks_word(&a->tasks),
+		.place = a->places.self,
 	};
 
 	why_copy(h.why, self.why);

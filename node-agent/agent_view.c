@@ -87,7 +87,7 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 		.whole = a->marker.state == MARKER_SERVED || a->marker.state == MARKER_RESTORE,
 		.next = a->marker.state == MARKER_RESTORE,
 		.unasked = !a->service.answered,
-		.process = in->service != SERVICE_STOPPED || a->formation.phase == NEO4J_ASKED,
+		.process = agent_has_neo4j(a),
 		.role = a->neo4j.role,
 		.master = a->neo4j.master,
 		.last_tx = a->neo4j.last_tx,

@@ -6,7 +6,7 @@
 #define HEAD_CLEAR 8
 #define NONCE_SIZE (HELLO_HEAD - HEAD_CLEAR)
 
-static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 9 /* version */, 1 /* hello */, 0, 0};
+static const uint8_t head[HEAD_CLEAR] = {'B', 'R', 'M', 'B', 10 /* version */, 1 /* hello */, 0, 0};
 
 /* The places in the body. */
 enum {
@@ -41,7 +41,8 @@ enum {
 	AT_TASK_KEEPER = AT_TASK_STEP + 1,
 	AT_USERS = AT_TASK_KEEPER + 1,
 	AT_NEO4J = AT_USERS + HELLO_USERS,
-	AT_WORD = AT_NEO4J + NEO4J_SIZE - 1,
+	AT_PLACE = AT_NEO4J + NEO4J_SIZE - 1,
+	AT_WORD = AT_PLACE + 4,
 	AT_END = AT_WORD + WORD_WIRE,
 };
 
@@ -180,6 +181,7 @@ size_t hello_encode(
 	body[AT_FLAGS] = h->flags;
 	memcpy(body + AT_USERS, h->users, HELLO_USERS);
 	put_text(body + AT_NEO4J, NEO4J_SIZE - 1, h->neo4j);
+	memcpy(body + AT_PLACE, &h->place, sizeof(h->place));
 	return AT_WORD + w.at;
 }
 
@@ -219,6 +221,7 @@ int hello_decode(const uint8_t *body, size_t n, struct hello *h, struct manifest
 	memcpy(h->serial, body + AT_SERIAL, SERIAL_SIZE);
 	h->flags = body[AT_FLAGS];
 	memcpy(h->users, body + AT_USERS, HELLO_USERS);
+	memcpy(&h->place, body + AT_PLACE, sizeof(h->place));
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef BRAMBLE_HELLO_H
 #define BRAMBLE_HELLO_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +37,7 @@
 #define HELLO_HEAD 32
 #define SERIAL_SIZE 8 /* of a digest of the board's serial (pin.h) */
 #define HELLO_USERS 8
-#define HELLO_BODY (330 + NEO4J_SIZE - 1 + WORD_WIRE)
+#define HELLO_BODY (334 + NEO4J_SIZE - 1 + WORD_WIRE)
 #define HELLO_TAG 16
 #define HELLO_BODY_MAX (HELLO_BODY + MANIFEST_WIRE_MAX)
 #define HELLO_WIRE_MIN (HELLO_HEAD + HELLO_BODY + HELLO_TAG)
@@ -86,6 +87,11 @@ struct hello {
 	uint8_t flags;
 	uint8_t users[HELLO_USERS]; /* digest of Neo4j's users (users/users.h); 0: none */
 	char neo4j[NEO4J_SIZE]; /* the version of its Neo4j; "" on a node that is only a proxy */
+	/*
+	 * Where its Neo4j is, or will be: the one address it listens at for the others' (hosts.h).
+	 * A hello of a machine on two networks may come from another one. 0: not known yet.
+	 */
+	struct in_addr place;
 	struct word word;
 };
 

@@ -22,6 +22,11 @@ bool peer_present(const struct peer *p)
 	return peer_recently(p->heard_ms);
 }
 
+struct in_addr peer_place(const struct peer *p)
+{
+	return p->last.place.s_addr ? p->last.place : p->at.address;
+}
+
 const struct peer *peers_find(const struct peers *p, const struct member *m)
 {
 	for (size_t i = 0; i < p->n; i++) {

@@ -126,6 +126,12 @@ bool peer_present(const struct peer *p);
 /* Did that time stamp of a peer (-1: never) pass less than PRESENT_MS ago? */
 bool peer_recently(int64_t at_ms);
 
+/*
+ * Where that peer's Neo4j is: by its own word, else where it is talked to. 0: not known. For
+ * anything else whoever has counted is asked where it is talked to.
+ */
+struct in_addr peer_place(const struct peer *p);
+
 /* The peer that is this member; NULL for this node itself. */
 const struct peer *peers_find(const struct peers *p, const struct member *m);
 /* Where a copy of the peer's card is that is refused, or of this node's (NULL); 0: nowhere. */

@@ -61,9 +61,11 @@ int places_open(struct places *p, struct loop *l, const struct identity *id, str
 	p->on_store = xasprintf("%s/srv/bramble/bramble.peers", root);
 	p->in_run = xasprintf("%s/run/bramble/addresses", root);
 	p->follows = local.by_network || (!p->given.s_addr && !identity_self(id)->address.s_addr);
-	if (!p->follows)
-		p->self = p->given.s_addr ? p->given : identity_self(id)->address;
 	p->left = last_self(p);
+	if (p->follows)
+		p->self = p->left;
+	else
+		p->self = p->given.s_addr ? p->given : identity_self(id)->address;
 	if (!p->roams)
 		return 0;
 	struct mdns_node self = say_self(id);
@@ -80,11 +82,17 @@ void places_close(struct places *p)
 	free(p->in_run);
 }
 
-/* The one that the first member heard is reached from, for as long as any is. */
+/*
+ * The one that the first member heard is reached from, for as long as any is. Neo4j has told the
+ * others the one it was started with and listens at no other (moved.h): as long as it runs, that is
+ * it, though others of two networks may be reached from another one.
+ */
 static struct in_addr find_self(const struct places *p)
 {
 	struct in_addr first = {0};
 
+	if (p->stays && p->self.s_addr && interfaces_have(p->self))
+		return p->self;
 	for (size_t i = 0; i < p->peers->n; i++) {
 		const struct peer *peer = &p->peers->peer[i];
 		if (!peer_present(peer))
@@ -181,8 +189,8 @@ static void list_peers(const struct places *p, struct book *to)
 	for (size_t i = 0; i < p->peers->n; i++) {
 		const struct peer *peer = &p->peers->peer[i];
 		const char *name = peer->member->name;
-		book_add(to, name,
-			peer->at.address.s_addr ? peer->at.address : book_find(&p->stored, name));
+		struct in_addr place = peer_place(peer);
+		book_add(to, name, place.s_addr ? place : book_find(&p->stored, name));
 	}
 }
 
@@ -193,7 +201,7 @@ static bool is_known(const struct places *p)
 		return false;
 	for (size_t i = 0; i < p->peers->n; i++) {
 		const struct peer *peer = &p->peers->peer[i];
-		if (peer->at.address.s_addr != peer->member->address.s_addr)
+		if (peer_place(peer).s_addr != peer->member->address.s_addr)
 			return false;
 	}
 	return true;
@@ -214,13 +222,17 @@ static void write_books(struct places *p, const char *store)
 	tell_addresses(p, &now);
 }
 
-/* While all are heard seldom is enough: when this node's address changes, they are not any more. */
+/*
+ * While all are heard seldom is enough: when this node's address changes, they are not any more.
+ * But whom it hears, and so where it is, must be settled when Neo4j starts.
+ */
 static void look_around(struct places *p)
 {
 	bool missing = peers_missing(p->peers);
+	bool settles = !p->stays && (identity_self(p->id)->roles & ROLE_VOTER);
 	int64_t now = boottime_ms();
 
-	if (!missing && now < p->look_ms)
+	if (!missing && !settles && now < p->look_ms)
 		return;
 	p->look_ms = missing ? 0 : now + LOOK_MS;
 	follow_self(p);
@@ -240,7 +252,7 @@ struct in_addr places_of(const struct places *p, const struct member *m)
 {
 	const struct peer *peer = peers_find(p->peers, m);
 
-	return peer ? peer->at.address : p->self;
+	return peer ? peer_place(peer) : p->self;
 }
 
 struct in_addr places_neo4j(const struct places *p)

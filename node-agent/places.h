@@ -28,6 +28,7 @@ struct places {
 	struct in_addr given; /* local.conf's address of this node; 0: none */
 	bool follows;         /* the network gives its address */
 	struct in_addr self;  /* 0: none yet */
+	bool stays;           /* Neo4j runs by self, or is about to: set it before places_step */
 	struct in_addr left;  /* that the agent before this one had last, in this boot; 0: none */
 	struct book stored, told;
 	struct discover discover;
@@ -41,7 +42,7 @@ void places_close(struct places *p);
 /* Twice a second. store: where p3 is mounted, known to be this node's; NULL: it is not. */
 void places_step(struct places *p, const char *store);
 
-/* Where that member is, as far as is known; 0: it is not. */
+/* Where that member's Neo4j is, as far as is known; 0: it is not. */
 struct in_addr places_of(const struct places *p, const struct member *m);
 
 /* Where this node's own Neo4j answers the agent. */

@@ -319,7 +319,7 @@ static void pull_from(struct apply *a, const struct peer *from, uint64_t number)
 
 	a->pull_ms = boottime_ms();
 	a->pulls = number;
-	struct in_addr at = places_of(a->places, from->member);
+	struct in_addr at = from->at.address;
 	inet_ntop(AF_INET, &at, address, sizeof(address));
 	snprintf(where, sizeof(where), "%s:%u", address, ntohs(a->peers->port));
 	snprintf(text, sizeof(text), "%llu", (unsigned long long)number);

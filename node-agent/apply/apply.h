@@ -5,7 +5,7 @@
 #include "../child.h"
 #include "../formation.h"
 #include "../helper/helper_client.h"
-#include "../places.h"
+#include "../peers.h"
 #include "../voter.h"
 #include "rollout.h"
 #include "shelf.h"
@@ -20,7 +20,6 @@ struct apply {
 	const struct identity *id;
 	struct voter *voter;
 	const struct peers *peers;
-	const struct places *places;
 	const char *root, *helper;
 
 	struct shelf shelf;

@@ -301,7 +301,7 @@ static void pull(struct users *u, int64_t now_ms)
 	if (!from)
 		return;
 	char where[INET_ADDRSTRLEN + 8], address[INET_ADDRSTRLEN];
-	struct in_addr at = places_of(u->places, from->member);
+	struct in_addr at = from->at.address;
 	u->pull_ms = now_ms + PULL_AGAIN_MS;
 	inet_ntop(AF_INET, &at, address, sizeof(address));
 	snprintf(where, sizeof(where), "%s:%u", address, ntohs(u->peers->port));

@@ -6,7 +6,7 @@
 #include "../child.h"
 #include "../control/call.h"
 #include "../helper/helper_client.h"
-#include "../places.h"
+#include "../peers.h"
 #include "account.h"
 
 /*
@@ -27,7 +27,6 @@ struct users {
 	struct loop *loop;
 	const struct identity *id;
 	const struct peers *peers;
-	const struct places *places;
 	const char *root, *store, *helper;
 	/* Neo4j's, by which this agent asks: it is another one now. */
 	void (*password_changed)(void *agent, const char *password);

@@ -6,7 +6,7 @@ No DHCP, no DNS, no way out: node.conf names no address, each node has what its 
 Neo4j does not run here; systemctl is a shell script (agent_test.py). Without the right to make
 namespaces all is skipped.
 
-usage: [MEASURE=1] [ONLY="small given many board"] discover_test.py [path of bramble-agent]
+usage: [MEASURE=1] [ONLY="small two given many board"] discover_test.py [path of bramble-agent]
 """
 import json
 import os
@@ -284,6 +284,51 @@ def small(top):
         close(nodes)
 
 
+def add_wifi(node):
+    """A second interface, on another network."""
+    sh("ip", "link", "add", "w" + node.space, "type", "veth", "peer", "name", "wlan0", "netns", node.space)
+    sh("ip", "link", "set", "w" + node.space, "master", "br1", "up")
+    node.ip("link", "set", "wlan0", "up")
+    node.ip("addr", "add", "192.168.85.%d/24" % node.id, "dev", "wlan0")
+
+
+def agreed(nodes):
+    """Where all are, if all say the same, and each has it itself."""
+    views = {tuple(n.at(m) for m in nodes) for n in nodes}
+    return len(views) == 1 and None not in list(views)[0] and list(views)[0]
+
+
+def test_two_networks(top):
+    """A Neo4j listens at one address: the others must know it by that, whatever way their hellos took."""
+    sh("ip", "link", "add", "br1", "type", "bridge")
+    sh("ip", "link", "set", "br1", "up")
+    for name, wired, on_wifi in (("both", "10.84.0.%d/24", 3), ("one", "169.254.7.%d/16", 1)):
+        nodes = machines(os.path.join(top, name), 3)
+        for n in nodes:
+            n.move(wired % n.id)
+        for n in nodes[:on_wifi]:
+            add_wifi(n)
+        try:
+            measure(nodes, "%d of three are on two networks" % on_wifi)
+            ok(wait_for(lambda: all(n.starts() for n in nodes)), "Neo4j is started on each")
+            places = agreed(nodes)
+            ok(places, "all know each by one address: %s" % (places,))
+            want = "ha.initial_hosts=" + ",".join("%s:5001" % p for p in places or ())
+            ok(all(hosts_of(n) == ["ha.host.data=%s:6001" % p, want] for n, p in zip(nodes, places or ())),
+               "which is the one that it listens at")
+            if on_wifi == 1:
+                # The others are not on it.
+                ok(places and places[0] == nodes[0].address, "it is none that they could not reach")
+                continue
+            time.sleep(6)
+            ok(agreed(nodes) == places, "and stays that, as long as Neo4j runs")
+            nodes[1].ip("link", "set", "eth0" if places and places[1].startswith("10.") else "wlan0", "down")
+            ok(wait_for(lambda: agreed(nodes) and agreed(nodes)[1] != places[1]),
+               "one that is left with the other network is there: %s" % (agreed(nodes),))
+        finally:
+            close(nodes)
+
+
 def start_mixed(top):
     """Another cluster, the cards of which were all put into the wrong Pis."""
     nodes = [Node(os.path.join(top, "mixed"), "pi%d" % i, i, space="mixed%d" % i,
@@ -458,7 +503,7 @@ def main():
     top = tempfile.mkdtemp(prefix="bramble-discover-", dir="/dev/shm" if os.environ.get("MEASURE") else None)
     only = os.environ.get("ONLY", "small given many board").split()
     try:
-        for name, part in (("small", small), ("given", test_given), ("many", test_many),
+        for name, part in (("small", small), ("two", test_two_networks), ("given", test_given), ("many", test_many),
                            ("board", test_board)):
             if name in only:
                 part(top)

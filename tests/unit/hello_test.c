@@ -33,6 +33,7 @@ static struct hello sample(void)
 		.clock = {.wall_ms = 1790000000123, .held_ms = 400, .trust = CLOCK_SYNCED},
 		.turn = {TURN_HOLDS, 0x01020304, 127, 9},
 		.neo4j = "3.5.0",
+		.place = {0x0a0b0c0d},
 		.word = {.incarnation = 11,
 			.epoch = 2,
 			.phase = DECREE_ACCEPT,

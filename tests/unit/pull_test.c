@@ -57,13 +57,6 @@ bool voter_votes(const struct voter *v, const struct member *m)
 	return true;
 }
 
-struct in_addr places_of(const struct places *p, const struct member *m)
-{
-	(void)p;
-	(void)m;
-	return (struct in_addr){0};
-}
-
 void quorum_offer(struct quorum *q, const struct manifest *m)
 {
 	(void)q;
