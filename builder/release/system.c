@@ -71,6 +71,15 @@ static const struct old_directive old_directives[] = {
 	 * 7 s.
 	 */
 	{217, "bramble-agent.service", "TimeoutStopSec=1\n"},
+	/*
+	 * "infinity" is 229's. 215 does not know the word, but then a oneshot, which has no limit
+	 * where nothing is said, gets the manager's 90 s; others before 229 add it to the time, and
+	 * that is over at once. 0 is none to all of them.
+	 */
+	{229, "bramble-install.service", "TimeoutStartSec=0\n"},
+	{229, "bramble-unpack.service", "TimeoutStartSec=0\n"},
+	{229, "bramble-upgrade-copy.service", "TimeoutStartSec=0\n"},
+	{229, "bramble-upgrade.service", "TimeoutStartSec=0\n"},
 	/* StartLimitIntervalSec= in [Unit] is 230's: after five quick ends it would stay down. */
 	{230, NULL, "StartLimitInterval=0\n"},
 	/*
@@ -121,7 +130,10 @@ static const char *const own_units[] = {
 	"bramble-grow.service",
 	"bramble-guard.service",
 	"bramble-helper.service",
+	"bramble-install.service",
 	"bramble-proxy.service",
+	"bramble-unpack.service",
+	"bramble-upgrade-copy.service",
 	"bramble-upgrade.service",
 	"neo4j.service",
 };

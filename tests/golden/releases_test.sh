@@ -166,6 +166,13 @@ check_old_units() { # SYSTEMD
   for u in $(units_with '^StartLimitIntervalSec=0'); do
     [[ $1 -ge 230 ]] || has "$(drop_in "$u")" $'\nStartLimitInterval=0\n' "units: no start limit for $u"
   done
+  for u in $(units_with '^TimeoutStartSec=infinity'); do
+    if [[ $1 -lt 229 ]]; then
+      has "$(drop_in "$u")" $'\nTimeoutStartSec=0\n' "units: as much time as it takes for $u"
+    else
+      hasnt "$(drop_in "$u")" 'TimeoutStartSec' "units: the time of $u as it is"
+    fi
+  done
   for u in $(units_with '^SystemCallFilter='); do
     [[ $1 -ge 247 ]] || is "$(merged "$u" SystemCallFilter)" "" "$n: units: no filter for $u"
   done
