@@ -7,12 +7,14 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 #include "log.h"
 #include "util.h"
 #include "writer.h"
 
 #define PIPE_BYTES (256 << 10)
 #define FREE_MS 1000
+#define IN_FD (STDERR_FILENO + 1) /* the pipe, in the child */
 
 struct writer {
 	pid_t pid;
@@ -105,6 +107,18 @@ static _Noreturn void child(int in, const char *path, unsigned max_mb)
 	}
 }
 
+/*
+ * Of all that the proxy has open only the pipe, as IN_FD: with its other end this would never see
+ * it close, and with a listener take connections for a port that proxy.conf has no more. Not by
+ * close_range, which kernels before 5.9 lack: there glibc's closefrom goes through /proc/self/fd.
+ */
+static void hold_only(int in)
+{
+	if (dup2(in, IN_FD) < 0)
+		_exit(1);
+	closefrom(IN_FD + 1);
+}
+
 struct writer *writer_new(const char *path, unsigned max_mb, int *fd, struct err *e)
 {
 	_cleanup_close_ int probe = open_file(path);
@@ -129,9 +143,8 @@ struct writer *writer_new(const char *path, unsigned max_mb, int *fd, struct err
 		return NULL;
 	}
 	if (w->pid == 0) {
-		close_range(3, (unsigned)in - 1, 0);
-		close_range((unsigned)in + 1, ~0U, 0);
-		child(in, path, max_mb);
+		hold_only(in);
+		child(IN_FD, path, max_mb);
 	}
 	*fd = steal_fd(&out);
 	return w;
