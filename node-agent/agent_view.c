@@ -95,6 +95,7 @@ struct voter_look agent_view_quorum(const struct agent *a, const struct formatio
 			boottime_ms() - a->neo4j.tx_asked_ms < TX_FRESH_MS,
 		.refused = a->neo4j.refused,
 		.copies = a->copy.copies,
+		.parts = tasks_parts(&a->tasks),
 		.shut = a->firewall.shut,
 		/* The table may be large, and only one that begins alone asks. */
 		.ha_server = a->verdict.shut && tcp_listens(NEO4J_HA_SERVER_PORT),

@@ -204,6 +204,7 @@ static struct quorum_look look_of(const struct voter *v, const struct voter_look
 		.formed = ours && v->runtime.formed,
 		.lease_ms = v->lease_ms,
 		.copies = look->copies,
+		.parts = look->parts,
 		.shut = look->shut,
 		.ha_server = look->ha_server,
 		.role = look->role,

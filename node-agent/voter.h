@@ -41,6 +41,7 @@ struct voter_look {
 	enum neo4j_role role;
 	unsigned master;               /* id of whom it takes for the master; 0: nobody */
 	bool copies;                   /* it writes a store */
+	bool parts;                    /* the others stop theirs, and it stops last (tasks_parts) */
 	bool shut;                     /* the firewall is set so (verdict.shut) */
 	bool ha_server;                /* as in quorum_look */
 	uint64_t last_tx;              /* TX_UNKNOWN */

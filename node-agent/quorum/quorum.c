@@ -387,7 +387,9 @@ static void watch_wedge(struct quorum *q)
 	}
 	q->elected = !rests && (q->elected || begins);
 	q->settled = !rests && (q->settled || (led && q->formed));
-	if (led || rests || begins || (alone && !q->alone) || quorum_count_of(q, copies))
+	/* Killed, it would leave a store that was not closed in order, which nothing upgrades. */
+	if (led || rests || begins || q->parts || (alone && !q->alone) ||
+		quorum_count_of(q, copies))
 		q->led_ms = q->now_ms;
 	q->alone = !rests && (q->alone || alone);
 	if (led || rests)
@@ -604,6 +606,7 @@ void quorum_step(
 		note_run(q, look->neo4j_run);
 	watch_slave(q, look, blind);
 	take_look(q, look);
+	q->parts = look->parts;
 	if (quorum_any_formed(q))
 		q->give_up = (struct idset){0};
 	quorum_watch_pulls(q);

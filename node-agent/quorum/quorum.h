@@ -214,6 +214,7 @@ struct quorum {
 	bool elected;               /* while it ran somebody's Neo4j formed */
 	bool settled;               /* and it itself, below one that led or as that one */
 	bool alone;                 /* it began alone, and has been master */
+	bool parts;                 /* as in the look */
 	int64_t patience_ms;        /* how long is too long before that; after it QUORUM_WEDGE_MS */
 	int64_t lease_ms;           /* the lease's end */
 	int64_t overruled_ms;       /* since when others follow a later master; -1: they do not */
@@ -260,6 +261,7 @@ struct quorum_look {
 	bool formed;      /* that Neo4j has been master or slave */
 	int64_t lease_ms; /* verdict.lease_ms */
 	bool copies;      /* it writes a store */
+	bool parts;       /* the others stop theirs, as is agreed, and it stops last */
 	bool shut;        /* verdict.shut is carried out */
 	bool ha_server;   /* its Neo4j listens on ha.host.data (ha.server in 2.x), which it begins
 			     to as master or slave, seconds before it tells a role; asked for

@@ -81,6 +81,11 @@ struct task_word tasks_word(const struct tasks *t)
 		.id = t->task.id, .step = (uint8_t)step, .keeper = (uint8_t)t->task.keeper};
 }
 
+bool tasks_parts(const struct tasks *t)
+{
+	return t->drained && (t->task.step == TASK_CALLED || t->task.step == TASK_RESTS);
+}
+
 static size_t collect(const struct tasks_look *look, struct task_peer *to)
 {
 	size_t n = 0;

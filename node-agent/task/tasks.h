@@ -61,6 +61,11 @@ MUST_CHECK int tasks_begin(struct tasks *t, struct err *e);
 /* Every round, while p3 is this node's. */
 void tasks_step(struct tasks *t, const struct tasks_look *look);
 struct task_word tasks_word(const struct tasks *t);
+/*
+ * Has this node, the keeper, told the others to stop their Neo4js, and waits for them with its own?
+ * That one has no majority any more, and is to be stopped in order.
+ */
+bool tasks_parts(const struct tasks *t);
 
 /*
  * A new one, in place of one that is over, or another step. To go BACK takes back what was ordered

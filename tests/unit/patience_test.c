@@ -80,6 +80,16 @@ static void test_copy(struct quorum *q, int64_t *now_ms)
 		"one that copies a store has all the time it takes");
 }
 
+/* Of a keeper, whose followers stopped because it told them to: it waits for one that is away. */
+static void test_parting(struct quorum *q, int64_t *now_ms)
+{
+	struct quorum_look look = {
+		.whole = true, .fit = true, .role = NEO4J_UNKNOWN, .last_tx = 5, .parts = true};
+
+	is_int((long)life_of(q, &look, 60000, now_ms, 4 * QUORUM_WEDGE_MAX_MS), 0,
+		"one that the others have left by agreement is not ended");
+}
+
 int main(void)
 {
 	static struct quorum q;
@@ -103,5 +113,6 @@ int main(void)
 			QUORUM_WEDGE_MS, "below one that never leads it is always that");
 	test_lost_master(&q, &now_ms);
 	test_copy(&q, &now_ms);
+	test_parting(&q, &now_ms);
 	return done();
 }
