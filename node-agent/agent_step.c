@@ -405,7 +405,8 @@ static void follow_task(struct agent *a)
 		.process = agent_has_neo4j(a),
 		.runs = a->service.state == SERVICE_RUNNING && a->service.main_pid,
 		.role = a->neo4j.role,
-		.last_tx = voter_tells(&a->voter, a->neo4j.last_tx)};
+		.last_tx = voter_tells(&a->voter, a->neo4j.last_tx),
+		.told_ms = a->voter.by_log ? boottime_ms() : a->neo4j.tx_asked_ms};
 
 	a->tasks.there = !a->held[0] && agent_runs_neo4j(a);
 	if (a->tasks.there)

@@ -17,19 +17,33 @@
 #define DRAIN_CATCH_UP_MS 30000 /* from its begin until others have all, or it was in vain */
 #define DRAIN_QUIET_MS 10000    /* so long a master waits for its last writers */
 #define DRAIN_IN_VAIN "too few others get what the master has"
+/* Who was told to be powered off is off by then, or takes writes again: nobody has to remember. */
+#define DRAIN_REST_MS 120000 /* since it was asked for last */
 
 struct drain {
 	int64_t since_ms; /* since when it takes no writes; 0: it does */
+	int64_t asked_ms; /* when somebody last asked for it, who gives it up or asks again */
 	int64_t shut_ms;  /* since when nobody may come in; 0: they may */
 	uint64_t seen;    /* of the store, as last told */
 	int64_t moved_ms; /* since when it is that */
+	int64_t told_ms;  /* when it was asked for that */
+	bool told;        /* it has told at all; one that refuses the agents' password does not */
 };
 
 /* One that is under way begins anew. */
 void drain_begin(struct drain *d, int64_t now_ms);
-/* Twice a second, and whenever the look changed. master: is this node's Neo4j? */
-void drain_step(struct drain *d, bool master, uint64_t last_tx, int64_t now_ms);
+/* It goes on, or begins: who asks has as long as who asked first. */
+void drain_ask(struct drain *d, int64_t now_ms);
+/*
+ * Twice a second, and whenever the look changed. master: is this node's Neo4j? told_ms: when that
+ * was asked for last_tx.
+ */
+void drain_step(struct drain *d, bool master, uint64_t last_tx, int64_t told_ms, int64_t now_ms);
 
+/* Has nobody asked for it for so long that it is to take writes again? */
+bool drain_is_over(const struct drain *d, int64_t now_ms);
+/* Has nobody been let in for a while? */
+bool drain_is_quiet(const struct drain *d, int64_t now_ms);
 /* Is what the store was told to have all that will have been acknowledged here? */
 bool drain_is_done(const struct drain *d, int64_t now_ms);
 

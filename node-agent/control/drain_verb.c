@@ -3,12 +3,15 @@
 #include "log.h"
 #include "verbs.h"
 
-/* Who was told to be powered off is off by then, or takes writes again: nobody has to remember. */
-#define DRAIN_REST_MS 120000
-
 static bool is_master(const struct verbs *v)
 {
 	return v->voter->enabled && v->self.role == NEO4J_MASTER;
+}
+
+/* One that gives no answer for a moment may be master all the while. */
+static bool takes_none(const struct verbs *v)
+{
+	return !v->voter->enabled || !v->process || v->self.role == NEO4J_SLAVE;
 }
 
 static void drain_verb_begin(struct call *c, const json_t *request)
@@ -16,21 +19,21 @@ static void drain_verb_begin(struct call *c, const json_t *request)
 	struct verbs *v = c->agent;
 
 	(void)request;
-	if (!is_master(v))
+	if (takes_none(v))
 		call_done(c, NULL);
-	else if (!drain_is_closed(&v->drain))
-		drain_begin(&v->drain, boottime_ms());
+	else
+		drain_ask(&v->drain, boottime_ms());
 }
 
 static void drain_tick(struct call *c)
 {
 	struct verbs *v = c->agent;
 	int64_t now_ms = boottime_ms();
-	bool done = drain_is_done(&v->drain, now_ms);
+	bool done = is_master(v) && drain_is_done(&v->drain, now_ms);
 
-	if (!is_master(v) || (done && voter_majority_has(v->voter, v->peers, v->self.last_tx)))
+	if (takes_none(v) || (done && voter_majority_has(v->voter, v->peers, v->self.last_tx)))
 		call_done(c, NULL);
-	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.since_ms >= DRAIN_CATCH_UP_MS)
+	else if (!drain_is_closed(&v->drain) || now_ms - v->drain.asked_ms >= DRAIN_CATCH_UP_MS)
 		call_fail(c, CALL_FAILED, DRAIN_IN_VAIN);
 	else
 		call_progress(c, "%s",
@@ -46,8 +49,8 @@ void drain_verb_step(struct verbs *v)
 
 	if (!drain_is_closed(&v->drain))
 		return;
-	drain_step(&v->drain, is_master(v), v->self.last_tx, now_ms);
-	if (now_ms - v->drain.since_ms < DRAIN_REST_MS)
+	drain_step(&v->drain, is_master(v), v->self.last_tx, now_ms - v->self.tx_age_ms, now_ms);
+	if (!drain_is_over(&v->drain, now_ms))
 		return;
 	v->drain = (struct drain){0};
 	log_warn("control: takes writes again: it was not powered off");

@@ -335,6 +335,7 @@ static void step_yield(struct verbs *v, bool process)
 	struct yield_look look = {.now_ms = boottime_ms(),
 		.master = v->self.role == NEO4J_MASTER,
 		.last_tx = v->self.last_tx,
+		.told_ms = boottime_ms() - v->self.tx_age_ms,
 		.process = process,
 		.to_present = present,
 		.to_role = present ? to->last.role : NEO4J_DOWN,

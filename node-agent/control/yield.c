@@ -32,7 +32,7 @@ static void wait_for_all(struct yield *y, const struct yield_look *look)
 {
 	int64_t ms = look->now_ms - y->since_ms;
 
-	drain_step(&y->drain, look->master, look->last_tx, look->now_ms);
+	drain_step(&y->drain, look->master, look->last_tx, look->told_ms, look->now_ms);
 	if (!look->to_present || look->to_role != NEO4J_SLAVE)
 		give_up(y, "is no slave");
 	else if (drain_is_done(&y->drain, look->now_ms) && has_all(look))

@@ -39,6 +39,7 @@ struct yield_look {
 	int64_t now_ms;
 	bool master;
 	uint64_t last_tx; /* of this node; TX_UNKNOWN */
+	int64_t told_ms;  /* when it was asked for */
 	bool process;     /* Neo4j may run */
 	bool to_present;
 	enum neo4j_role to_role;

@@ -249,20 +249,24 @@ static int take_step(
  * What the others have of an upgraded store is what is left if the keeper's card is lost in the
  * midst of it. Of a restored one it is nothing that anybody wants.
  */
-static bool have_all(const struct tasks *t, const struct tasks_look *look)
+static bool have_all(const struct tasks_look *look)
 {
-	return t->task.kind == TASK_RESTORE ||
-	       voter_majority_has(look->voter, look->peers, look->last_tx);
+	return voter_majority_has(look->voter, look->peers, look->last_tx);
 }
 
-/* A Neo4j that is no master has taken no writes, one whose role is not known yet may have. */
+/*
+ * A Neo4j that is no master has taken no writes, one whose role is not known may have: what it has
+ * nobody can tell, so no upgrade begins with that.
+ */
 static bool has_drained(const struct tasks *t, const struct tasks_look *look, int64_t now_ms)
 {
 	if (!look->voter->enabled || !look->process || look->role == NEO4J_SLAVE)
 		return true;
 	if (look->role == NEO4J_MASTER)
-		return drain_is_done(&t->drain, now_ms) && have_all(t, look);
-	return now_ms - t->drain.since_ms >= DRAIN_CATCH_UP_MS;
+		return t->task.kind == TASK_RESTORE
+			       ? drain_is_quiet(&t->drain, now_ms)
+			       : drain_is_done(&t->drain, now_ms) && have_all(look);
+	return t->task.kind == TASK_RESTORE && now_ms - t->drain.since_ms >= DRAIN_CATCH_UP_MS;
 }
 
 /* Whether it was in vain. */
@@ -277,7 +281,7 @@ static bool drain(struct tasks *t, const struct tasks_look *look)
 	}
 	if (!drain_is_closed(&t->drain))
 		drain_begin(&t->drain, now_ms);
-	drain_step(&t->drain, look->role == NEO4J_MASTER, look->last_tx, now_ms);
+	drain_step(&t->drain, look->role == NEO4J_MASTER, look->last_tx, look->told_ms, now_ms);
 	t->drained |= has_drained(t, look, now_ms);
 	return !t->drained && now_ms - t->drain.since_ms >= DRAIN_CATCH_UP_MS;
 }

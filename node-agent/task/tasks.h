@@ -50,6 +50,7 @@ struct tasks_look {
 	bool process, runs; /* may a Neo4j exist; does one run */
 	enum neo4j_role role;
 	uint64_t last_tx; /* as the others are told */
+	int64_t told_ms;  /* when Neo4j was asked for it */
 };
 
 /* All must outlive t. */

@@ -487,6 +487,11 @@ def test_poweroff(pc, nodes):
     ok(wait_for(lambda: pi3.request("/writable")[0] != 200), "the master takes no more writes: " + pi3.why())
     ok(not wait_for(lambda: any("poweroff" in n.read("starts") for n in nodes), 12),
        "nobody is powered off while one write is on its card alone")
+    pi3.mock.role = "UNKNOWN"
+    at.rounds(pi3, 2)
+    pi3.mock.role = "master"
+    ok(not wait_for(lambda: any("poweroff" in n.read("starts") for n in nodes), 3),
+       "nor when its Neo4j gives no answer for a moment")
     pi1.mock.tx = pi3.mock.tx
     ok(wait_for(lambda: all("poweroff.target" in n.read("starts") for n in slaves)),
        "slaves are powered off")

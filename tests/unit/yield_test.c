@@ -26,6 +26,7 @@ static enum yield_phase after(int64_t ms)
 {
 	for (int64_t left = ms; left > 0; left -= 500) {
 		look.now_ms += left < 500 ? left : 500;
+		look.told_ms = look.now_ms;
 		yield_step(&y, &look);
 	}
 	return y.phase;
