@@ -363,8 +363,14 @@ static int take_over(struct apply *a, struct err *e)
 {
 	if (settings_take_password(&a->now, &a->old, e) < 0)
 		return -1;
-	if (apply_network(a, e) < 0 || apply_hostname(a, e) < 0 || apply_local(a, e) < 0 ||
-		write_taken(a, e) < 0)
+	/*
+	 * What tells that there is a wpa_supplicant.conf of ours is there as long as that is, also
+	 * where the power goes in between and bramble.txt says something else at the next boot.
+	 */
+	bool first = a->now.ssid[0];
+	if ((first && write_taken(a, e) < 0) || apply_network(a, e) < 0 ||
+		apply_hostname(a, e) < 0 || apply_local(a, e) < 0 ||
+		(!first && write_taken(a, e) < 0))
 		return -1;
 	a->whole = staged_commit(&a->files, e) == 0;
 	return a->whole ? name_machine(a, e) : -1;

@@ -116,6 +116,17 @@ else
     [[ $(all) == "$whole" ]] || untrue+="rename $n: the next boot "
   done
   is "$untrue" '' "one that fails at any of $failed renames is told, and the next boot goes on"
+  untrue=''
+  for n in {1..20}; do
+    card dhcpcd
+    before=$(all)
+    printf 'wifi_ssid = "a"\nwifi_country = "DE"\nwifi_password = "12345678"\naddress = "dhcp"\n' \
+      >card/boot/firmware/bramble.txt
+    struck "rename:$n:ENOSPC" && break
+    settings </dev/null
+    [[ $(all | grep -v -e boot/ -e /built/ -e NetworkManager.state) == "$(grep -v boot/ <<<"$before")" ]] || untrue+="rename $n "
+  done
+  is "$untrue" '' "a Wi-Fi of which a part was taken over leaves nothing when bramble.txt says it no more"
   [[ $failed -ge 6 ]]
   ok $? "these, too"
 fi
