@@ -7,7 +7,10 @@
 #define LOOK_AGAIN_MS 500
 #define PATIENCE 60 /* times */
 
-/* Who writes goes first and the master last: nobody is elected on the way. */
+/*
+ * Who writes goes first and the master last: nobody is elected on the way. Arbiters go with the
+ * slaves: with a slave that is away the master may need their votes until it has been drained.
+ */
 enum rank {
 	RANK_OTHER,
 	RANK_SLAVE,
@@ -22,7 +25,7 @@ static enum rank rank_of(const struct node *n, const struct remote_status *s)
 		return RANK_AWAY;
 	if (strcmp(s->neo4j, "master") == 0)
 		return RANK_MASTER;
-	return n->roles & ROLE_DATA ? RANK_SLAVE : RANK_OTHER;
+	return n->roles & (ROLE_DATA | ROLE_ARBITER) ? RANK_SLAVE : RANK_OTHER;
 }
 
 /* Nodes that are off already are fine; none at all is not. */
