@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include "backup/backup_file.h"
 #include "cache.h"
+#include "card_users.h"
 #include "cluster/state.h"
 #include "hash.h"
 #include "image/ext4.h"
@@ -65,11 +66,6 @@ struct build {
 #define ROOT_DEFAULT (UINT64_C(3) << 30)
 #define ROOT_HEADROOM (UINT64_C(1) << 30)
 #define ROOT_TIGHT (UINT64_C(512) << 20) /* headroom on a card that has no room for that */
-
-/* Uids that never change, because files on p3 outlive a re-flash. 7474 is Neo4j's own choice. */
-#define NEO4J_UID 7474
-#define PROXY_UID 7480
-#define AGENT_UID 7470
 
 /* A secret of the agent's: whoever owns cluster.secret is the agent's user to its helper, too. */
 #define AGENT_ONLY ((struct ext4_owner){.uid = AGENT_UID, .gid = AGENT_UID, .mode = 0600})

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include "card_users.h"
 #include "helper_rules.h"
 
 /* Backup, and Java's own monitoring, in all of them (Operations Manual 3.5, "Ports"). */
@@ -61,6 +62,22 @@ static void render_clients(bool direct, const struct helper_firewall *want, stru
 	buf_puts(out, "\t\ttcp dport { " CLIENTS " } reject with tcp reset\n");
 }
 
+/*
+ * This node's own proxy comes over the loopback, and is a proxy like the others: what it gave to a
+ * slave below no granted master would be handed on, and acknowledged, for nothing.
+ */
+static void render_own_proxy(unsigned roles, const struct helper_firewall *want, struct buf *out)
+{
+	if (want->open || !(roles & ROLE_DATA) || !(roles & ROLE_PROXY))
+		return;
+	buf_printf(out,
+		"\tchain own {\n"
+		"\t\ttype filter hook output priority 0; policy accept;\n"
+		"\t\toif \"lo\" tcp dport { " CLIENTS " } meta skuid %d reject with tcp reset\n"
+		"\t}\n",
+		PROXY_UID);
+}
+
 /* For the one that begins a run alone: whom its Neo4j hears of before keeps it from that. */
 static void render_shut(
 	const struct identity *id, const struct helper_firewall *want, struct buf *out)
@@ -99,6 +116,7 @@ void rules_render(const struct identity *id, const struct helper_firewall *want,
 	render_set("members", is_member, want, out);
 	render_set("clients", is_client, want, out);
 	render_silent(id, want, out);
+	render_own_proxy(roles, want, out);
 	buf_puts(out, "\tchain input {\n"
 		      "\t\ttype filter hook input priority 0; policy accept;\n"
 		      "\t\tiif \"lo\" accept\n");

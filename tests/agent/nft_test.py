@@ -27,6 +27,7 @@ CLIENTS = (7474, 7687)
 FOR_ALL = (22, 7470, 7471, 8090)
 ROLE_DATA, ROLE_PROXY = 1, 2  # enum role
 HELPER_VERSION, HELPER_FIREWALL = 3, 7
+PROXY_UID = 7480  # common/card_users.h
 
 LISTEN = """
 import selectors, socket, sys
@@ -111,16 +112,16 @@ class Helper:
              os.path.join(self.root, "nft"), "helper"])
         wait_for(lambda: os.path.exists(self.path))
 
-    def conf(self, more):
+    def conf(self, more, roles='"data"'):
         os.makedirs(os.path.join(self.root, "etc/bramble"), exist_ok=True)
         with open(os.path.join(self.root, "etc/bramble/node.conf"), "w") as f:
             f.write('cluster { id = "%s"  name = "garden"  generation = 1 }\n'
                     'node { name = "pi1" }\n'
                     'neo4j { version = "3.5.0-beta03"  profile = "3.x-ha"%s }\n'
-                    'member "pi1" { id = 1  roles = {"data"}  address = "%s" }\n'
+                    'member "pi1" { id = 1  roles = {%s}  address = "%s" }\n'
                     'member "pi2" { id = 2  roles = {"data"}  address = "%s" }\n'
                     'member "px" { id = 0  roles = {"proxy"}  address = "%s" }\n'
-                    % (t.CLUSTER_ID, more, NODE, MEMBER, PROXY))
+                    % (t.CLUSTER_ID, more, roles, NODE, MEMBER, PROXY))
 
     def firewall(self, is_open, hosts, shut=0, silent=()):
         """struct helper_request; 0 or an errno."""
@@ -194,6 +195,23 @@ def test_direct(helper):
     ok(all_are("refused", "stranger", CLIENTS), "not while the node has no lease")
 
 
+def knock_as_proxy(address, port):
+    return subprocess.check_output(
+        ["ip", "netns", "exec", "node", "setpriv", "--reuid", str(PROXY_UID), "--clear-groups",
+         "python3", "-c", KNOCK, address, str(port)], text=True).strip()
+
+
+def test_own_proxy(helper):
+    """A data node's own proxy comes over the loopback; closed is closed for it, too."""
+    helper.conf("", '"data", "proxy"')
+    ok(helper.firewall(1, ALL) == 0 and knock_as_proxy(NODE, 7474) == "in",
+       "the node serves: its own proxy gets in")
+    ok(helper.firewall(0, ALL) == 0, "the rules are set: no lease")
+    ok({knock_as_proxy(NODE, p) for p in CLIENTS} == {"refused"}, "its own proxy is refused")
+    ok(all_are("in", "node", CLIENTS, NODE), "its agent is not")
+    ok(knock_as_proxy(MEMBER, 6001) == "in", "nor is the proxy anywhere else")
+
+
 def test_member_goes(helper):
     helper.conf("")
     ok(helper.firewall(1, ALL[:1] + ALL[2:]) == 0, "the rules are set: a member is gone")
@@ -218,7 +236,8 @@ def play(top):
                  listen("member", BETWEEN_MEMBERS, hold=True)]
     helper = Helper(top)
     try:
-        for part in (test_closed, test_open, test_shut, test_silent, test_direct, test_member_goes):
+        for part in (test_closed, test_open, test_shut, test_silent, test_direct, test_own_proxy,
+                     test_member_goes):
             part(helper)
     finally:
         for listener in listeners:
