@@ -33,8 +33,10 @@ static void note_success(struct session *s, uint8_t tag, const struct link *l)
 		s->failed = s->recovering = false;
 		return;
 	}
-	if (bolt_read_summary(buf_str(&l->summary), l->summary.len, &summary) == 0)
-		place_note_bookmark(l->member, bolt_bookmark(summary.bookmark));
+	if (bolt_read_summary(buf_str(&l->summary), l->summary.len, &summary) < 0)
+		return;
+	s->wrote |= summary.wrote;
+	place_note_bookmark(l->member, bolt_bookmark(summary.bookmark));
 }
 
 static void note_failure(struct session *s, uint8_t tag)
@@ -194,7 +196,9 @@ void session_link_failed(struct session *s)
 static bool unknown(const struct session *s, bool split)
 {
 	/* The early COMMIT has an answer before the one to its PULL_ALL. */
-	return split || (s->committing && !s->failed && (s->asked.n || session_early(s)));
+	bool commits = s->committing && session_writes(s) && !s->failed;
+
+	return split || (commits && (s->asked.n || session_early(s)));
 }
 
 void session_end_transaction(struct session *s, const char *code, const char *why)

@@ -114,7 +114,8 @@ struct session {
 	bool explicit_tx; /* begun by BEGIN */
 	bool recovering;  /* ACK_FAILURE or RESET is on its way */
 	bool ending;      /* its last request is on its way */
-	bool committing;  /* COMMIT, or a write of its own, is on its way: its loss is unknown */
+	bool committing;  /* COMMIT, or what commits by itself, is on its way */
+	bool wrote;       /* a member said so: Neo4j 3.5 does not look at the access mode */
 	bool failed;      /* a FAILURE was relayed, RESET not answered yet */
 	bool lost;        /* the member went away while nothing was asked */
 	int64_t deadline_ms;
@@ -208,6 +209,11 @@ struct front {
 static inline size_t front_clients(const struct front *f)
 {
 	return f->sessions.len + f->tunnels.len;
+}
+/* May what became of its transaction matter? */
+static inline bool session_writes(const struct session *s)
+{
+	return !s->demand.read || s->wrote;
 }
 /* Has the sweep run as soon as the loop comes round: free what is gone, find members. */
 void front_kick(struct front *f);

@@ -407,7 +407,7 @@ static struct link *to_cut(const struct bolt_member *m, bool writes_only)
 {
 	for (struct list_node *n = m->busy.first; n; n = n->next) {
 		struct link *l = container_of(n, struct link, node);
-		if (!writes_only || (l->state == LINK_BOUND && !l->session->demand.read))
+		if (!writes_only || (l->state == LINK_BOUND && session_writes(l->session)))
 			return l;
 	}
 	return NULL;

@@ -224,6 +224,8 @@ static int read_entry(struct pack *r, struct slice key, struct bolt_summary *s)
 		if (slice_eq(key, texts[i].key))
 			*texts[i].to = v.s;
 	}
+	if (slice_eq(key, "type"))
+		s->wrote = v.type == PACK_STRING && !slice_eq(v.s, "r");
 	if (slice_eq(key, "credentials_expired"))
 		s->credentials_expired = v.type == PACK_BOOL && v.i;
 	s->more |= slice_eq(key, "fields") ||

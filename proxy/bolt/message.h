@@ -61,6 +61,7 @@ struct bolt_summary {
 	struct slice server;        /* of HELLO */
 	bool credentials_expired;   /* likewise */
 	struct slice bookmark;
+	bool wrote; /* of a result's end: its statement may write, whatever mode it came with */
 	bool more; /* there are records to pull: of RUN, or of a PULL that did not ask for all */
 };
 

@@ -272,7 +272,7 @@ static void note_request(struct session *s, uint8_t tag)
 	}
 	s->ending |= last || tag == BOLT_RESET;
 	if (tag == BOLT_COMMIT || (!s->explicit_tx && last))
-		s->committing = !s->demand.read;
+		s->committing = true;
 }
 
 static enum step bound(struct session *s)
@@ -293,7 +293,7 @@ static enum step bound(struct session *s)
 void session_bound(struct session *s)
 {
 	session_enter(s, SESSION_BOUND);
-	s->ending = s->committing = s->failed = s->recovering = s->lost = false;
+	s->ending = s->committing = s->wrote = s->failed = s->recovering = s->lost = false;
 	s->asked = (struct asked){0};
 	note_request(s, s->explicit_tx ? BOLT_BEGIN : BOLT_RUN);
 	s->fate = FATE_FORWARD;

@@ -311,6 +311,15 @@ def test_failover():
         committing.run("DIE")
         committing.send((COMMIT,))
         ok(committing.closed(), "a commit that was on its way: closed, nobody knows")
+        committing, wrote = (proxy.client() for _ in range(2))
+        for c, text in ((committing, "WHO"), (wrote, "WRITES")):
+            c.ask(BEGIN, {"mode": "r"})
+            c.run(text)
+            c.run("DIE")
+            c.send((COMMIT,))
+        same(code(committing.answers(1)[0]), LOST, "of one that only read: it may be tried again")
+        ok(wrote.closed(), "of one in access mode r that wrote: closed, nobody knows")
+        eventually(lambda: proxy.json()["master"])
         run.send((RUN, "HANG", {}, {}))
         ok(members[0].hanging.wait(60), "a statement runs on the master")
         members[0].role, members[1].role = "slave", "master"

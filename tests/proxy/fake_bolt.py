@@ -5,6 +5,7 @@ It is no Neo4j: tests/drivers has real ones. A statement's text says what become
 
     RECORDS n size   n records of size bytes
     FAIL             FAILURE
+    WRITES           one record, and that the statement writes
     HANG             no answer before RESET, or until the connection ends
     anything else    one record: the member's name
 """
@@ -240,7 +241,7 @@ class BoltMember(FakeMember):
         else:
             for i in range(0, len(rows), 500):
                 sock.sendall(b"".join(message(RECORD, row) for row in rows[i:i + 500]))
-        sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "r", self.consumed: 7}))
+        sock.sendall(message(SUCCESS, {"bookmark": BOOKMARK + str(self.tx), "type": "w" if words[0] == "WRITES" else "r", self.consumed: 7}))
 
 
 def certificate(folder, name, kind="DNS"):
