@@ -218,6 +218,30 @@ static struct slice early_server(struct slice server)
 	return early ? (struct slice){LEAST_SERVER, strlen(LEAST_SERVER)} : server;
 }
 
+static bool begins_with(struct slice s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return s.n > n && memcmp(s.p, prefix, n) == 0;
+}
+
+/* What is the client's own fault every member says: it hears so. Another failure is this member's. */
+static void hello_failed(struct link *l, const struct bolt_summary *why)
+{
+	struct session *s = l->session;
+	bool clients = begins_with(why->code, "Neo.ClientError.");
+
+	if (begins_with(why->code, "Neo.ClientError.Security."))
+		principal_refused(l->principal);
+	if (!clients)
+		l->member->shunned_until_ms = boottime_ms() + SHUN_MS;
+	link_close(l);
+	if (clients)
+		session_link_refused(s, why);
+	else
+		session_link_failed(s);
+}
+
 static void hello_answered(struct link *l)
 {
 	struct bolt_summary summary;
@@ -238,17 +262,7 @@ static void hello_answered(struct link *l)
 		become_idle(l);
 		session_link_ready(s, &summary);
 	} else {
-		bool password = summary.code.n > 25 &&
-				memcmp(summary.code.p, "Neo.ClientError.Security.", 25) == 0;
-		if (password)
-			principal_refused(l->principal);
-		if (!password)
-			l->member->shunned_until_ms = boottime_ms() + SHUN_MS;
-		link_close(l);
-		if (password)
-			session_link_refused(s, &summary);
-		else
-			session_link_failed(s);
+		hello_failed(l, &summary);
 	}
 }
 

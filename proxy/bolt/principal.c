@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include "link.h"
+#include "pack.h"
 #include "principal.h"
 
 #define SERVER_MAX 128
@@ -62,6 +63,57 @@ static struct principal *add(struct front *f, const uint8_t key[32], const void 
 	return p;
 }
 
+struct entries {
+	struct buf pairs;
+	size_t n;
+};
+
+static void add_entry(void *arg, struct slice key, struct slice raw)
+{
+	struct entries *e = arg;
+
+	pack_put_string(&e->pairs, key.p, key.n);
+	buf_add(&e->pairs, raw.p, raw.n);
+	e->n++;
+}
+
+/*
+ * HELLO as members get it: who it is, in our name. All who are the same share it, so nothing may be
+ * in it that only one of them said: what no member takes would keep all the others out.
+ */
+static void put_hello(const void *hello, size_t n, struct buf *to)
+{
+	struct entries who = {0};
+
+	/* Memory that grows would leave the password where it was before. */
+	(void)buf_reserve(&who.pairs, 2 * n);
+	(void)buf_reserve(to, 2 * n + 64);
+	if (bolt_read_identity(hello, n, 3, add_entry, &who) < 0 || !buf_ok(&who.pairs))
+		to->failed = true;
+	pack_put_struct(to, 1, BOLT_HELLO);
+	pack_put_map(to, who.n + 1);
+	pack_put_text(to, "user_agent");
+	pack_put_text(to, "bramble-proxy");
+	buf_add(to, buf_str(&who.pairs), who.pairs.len);
+	if (who.pairs.data)
+		sodium_memzero(who.pairs.data, who.pairs.cap);
+	buf_free(&who.pairs);
+}
+
+static struct principal *add_as_said(
+	struct front *f, const uint8_t key[32], const void *hello, size_t n)
+{
+	_cleanup_buf_ struct buf own = {0};
+	struct principal *p = NULL;
+
+	put_hello(hello, n, &own);
+	if (buf_ok(&own))
+		p = add(f, key, own.data, own.len);
+	if (own.data)
+		sodium_memzero(own.data, own.cap);
+	return p;
+}
+
 struct principal *principal_take(
 	struct front *f, struct bolt_version version, const void *hello, size_t n, bool *bad)
 {
@@ -72,7 +124,7 @@ struct principal *principal_take(
 		return NULL;
 	struct principal *p = find(f, key);
 	if (!p)
-		p = add(f, key, hello, n);
+		p = version.major < 3 ? add(f, key, hello, n) : add_as_said(f, key, hello, n);
 	if (!p)
 		return NULL;
 	p->version = version;

@@ -668,6 +668,24 @@ def test_reset_at_login():
     members[0].down()
 
 
+def test_odd_login():
+    """What no member takes is the client's to hear at once, and keeps nobody else out."""
+    members = cluster(2)
+    with BoltProxy(members, pool="hold_ms = 30000") as proxy:
+        odd = {"scheme": "basic", "principal": "odd", "credentials": "pw"}
+        other, c = proxy.client(), proxy.client(login=None)
+        begun = time.monotonic()
+        same(code(c.ask(HELLO, {"user_agent": "test", **odd})), INVALID, "as the member said it")
+        ok(time.monotonic() - begun < 15, "at once")
+        ok(c.closed(), "and it is closed")
+        same(other.run("WHO")[0], ["pi1"], "another one goes on")
+        first = proxy.client(login=None)
+        same(first.ask(HELLO, {**odd, "principal": "new", "routing": 5})[0], SUCCESS,
+             "members hear only who it is, in the proxy's name")
+    for m in members:
+        m.down()
+
+
 def test_refused_later():
     members = cluster(1)
     with BoltProxy(members) as proxy:

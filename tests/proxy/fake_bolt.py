@@ -142,6 +142,10 @@ class BoltMember(FakeMember):
             assert len(fields) == (1 if version == 3 else 2), "HELLO of another version"
             hello = fields[-1]
             self.versions.append(version)
+            odd = version == 3 and "user_agent" not in hello  # as HelloMessageDecoder of 3.5
+            if odd or hello.get("principal") == "odd":
+                sock.sendall(message(FAILURE, {"code": INVALID, "message": "no user_agent"}))
+                return
             if hello.get("credentials") != self.password:
                 sock.sendall(message(FAILURE, {"code": "Neo.ClientError.Security.Unauthorized",
                                                "message": "wrong"}))
