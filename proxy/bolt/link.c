@@ -55,25 +55,38 @@ void links_sweep(struct front *f)
 	}
 }
 
-void link_lost(struct link *l, const char *why)
+/* Says the member's going anything of the member, that others should not be sent there? */
+static void lose(struct link *l, const char *why, bool suspect)
 {
 	struct session *s = l->session;
 	bool bound = l->state == LINK_BOUND, split = l->split;
 
-	if (l->state == LINK_GONE)
-		return;
-	if (!bound && l->state != LINK_IDLE) {
+	if (!bound && suspect) {
 		log_warn("%s: Bolt: %s", name_of(l), why);
 		l->member->counters.errors++;
 		l->member->shunned_until_ms = boottime_ms() + SHUN_MS;
 	}
-	if (l->state != LINK_IDLE)
+	if (suspect)
 		member_suspect(l->member->member);
+	else if (l->state != LINK_IDLE)
+		member_look(l->member->member);
 	link_close(l);
 	if (s && bound)
 		session_link_lost(s, split, why);
 	else if (s)
 		session_link_failed(s);
+}
+
+/* Neo4j closes behind the FAILURE of a message that is out of place: it was the client's fault. */
+static bool behind_failure(const struct link *l)
+{
+	return l->state == LINK_RESETTING || (l->state == LINK_BOUND && l->session->failed);
+}
+
+void link_lost(struct link *l, const char *why)
+{
+	if (l->state != LINK_GONE)
+		lose(l, why, l->state != LINK_IDLE && !behind_failure(l));
 }
 
 static void become_idle(struct link *l)
@@ -370,7 +383,7 @@ static void link_ready(struct loop_source *source, uint32_t events)
 
 static void link_expired(struct loop_timer *t)
 {
-	link_lost(container_of(t, struct link, timer), "it does not answer");
+	lose(container_of(t, struct link, timer), "it does not answer", true);
 }
 
 struct link *link_open(struct bolt_member *m, struct session *s)

@@ -138,6 +138,21 @@ def test_failure():
     members[0].down()
 
 
+def test_breach():
+    """What makes a member close keeps nobody else from it."""
+    members = cluster(1)
+    with BoltProxy(members) as proxy:
+        rude, other = proxy.client(), proxy.client()
+        for pipelined in ((), ((PULL,),)):
+            rude.send((RUN, "BREACH", {}, {}), *pipelined)
+            same(rude.answers(1)[0][0], FAILURE, "it hears of its failure")
+            same(other.run("WHO")[0], ["pi1"], "the next one")
+            rude.send((RESET,))
+            same([t for t, _ in rude.answers(len(pipelined) + 1)], [IGNORED] * len(pipelined) + [SUCCESS], "RESET")
+        ok("Bolt:" not in open(proxy.log.name).read(), "the member is not blamed")
+    members[0].down()
+
+
 def test_reset():
     members = cluster(1)
     with BoltProxy(members) as proxy:

@@ -6,6 +6,7 @@ It is no Neo4j: tests/drivers has real ones. A statement's text says what become
     RECORDS n size   n records of size bytes
     FAIL             FAILURE
     WRITES           one record, and that the statement writes
+    BREACH           FAILURE, and then the connection ends, as behind a message that is out of place
     HANG             no answer before RESET, or until the connection ends
     anything else    one record: the member's name
 """
@@ -170,10 +171,12 @@ class BoltMember(FakeMember):
                 sock.sendall(message(SUCCESS, {}))
             elif failed:
                 sock.sendall(message(IGNORED))
-            elif tag == RUN and fields[0] == "FAIL":
+            elif tag == RUN and fields[0] in ("FAIL", "BREACH"):
                 failed = True
                 sock.sendall(message(FAILURE, {"code": SYNTAX,
                                                "message": "no"}))
+                if fields[0] == "BREACH":
+                    return
             elif tag == RUN and fields[0] == "HANG":
                 self.hanging.set()
                 tag, fields = read_message(reader)
