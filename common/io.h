@@ -30,6 +30,7 @@ MUST_CHECK int io_write_atomic(
 /* The first half of that: the temporary's name, which the caller renames and frees; NULL: none. */
 MUST_CHECK char *io_write_beside(
 	const char *path, const void *p, size_t n, mode_t mode, struct err *e);
+#define IO_BESIDE_LETTERS 6 /* that the name has more than path's, after a dot */
 
 /* All n bytes or -1 with errno set (a short read at end of file: errno = ENODATA). */
 MUST_CHECK int io_pread_full(int fd, void *p, size_t n, off_t off);

@@ -101,9 +101,10 @@ int agent_hosts(const struct agent_options *o, struct err *e)
 
 int agent_proxy(const struct agent_options *o, struct err *e)
 {
+	_cleanup_close_ int lock = proxy_conf_lock(o->root, e);
 	bool changed;
 
-	if (proxy_conf_renew(o->root, &changed, e) < 0)
+	if (lock < 0 || proxy_conf_renew(o->root, &changed, e) < 0)
 		return -1;
 	if (!changed)
 		return 0;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include "discover/book.h"
 #include "identity.h"
@@ -63,6 +65,16 @@ static int write_changed(const struct identity *id, const struct book *book, con
 		return err_set(e, "%s: out of memory", path);
 	*changed = strcmp(buf_str(&before), buf_str(&after)) != 0;
 	return *changed ? io_write_atomic(path, after.data, after.len, st.st_mode & 0777, e) : 0;
+}
+
+int proxy_conf_lock(const char *root, struct err *e)
+{
+	_cleanup_free_ char *dir = xasprintf("%s/etc/bramble", root);
+	_cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX) < 0)
+		return err_errno(e, "%s", dir);
+	return steal_fd(&fd);
 }
 
 int proxy_conf_renew(const char *root, bool *changed, struct err *e)

@@ -14,6 +14,12 @@
  */
 
 /*
+ * To be held by whoever makes the file anew, or puts another generation's in its place: what was
+ * read of the one before must not be what is there in the end. An fd for the caller to close.
+ */
+MUST_CHECK int proxy_conf_lock(const char *root, struct err *e);
+
+/*
  * Makes the file below root say where the members are by node.conf and by what the network has
  * given, atomically; *changed says whether anything was to be done. A node without a proxy has no
  * such file, and nothing is to be done.

@@ -1,9 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include "io.h"
 #include "staged.h"
 #include "util.h"
+
+/* What the power left of the last time has other names than what is written now. */
+static void sweep(const char *path)
+{
+	_cleanup_free_ char *whole = xstrdup(path);
+	char *name = strrchr(whole, '/');
+	DIR *d;
+
+	if (!name)
+		return;
+	*name++ = '\0';
+	size_t n = strlen(name);
+	d = opendir(whole);
+	for (struct dirent *f; d && (f = readdir(d));) {
+		if (strncmp(f->d_name, name, n) == 0 && f->d_name[n] == '.' &&
+			strlen(f->d_name + n + 1) == IO_BESIDE_LETTERS)
+			unlinkat(dirfd(d), f->d_name, 0);
+	}
+	if (d)
+		closedir(d);
+}
 
 static int add(struct staged *s, const char *path, char *next, struct err *e)
 {
@@ -20,6 +43,7 @@ static int add(struct staged *s, const char *path, char *next, struct err *e)
 int staged_write(
 	struct staged *s, const char *path, const struct buf *text, mode_t mode, struct err *e)
 {
+	sweep(path);
 	char *next = io_write_beside(path, buf_str(text), text->len, mode, e);
 
 	return next ? add(s, path, next, e) : -1;
@@ -27,6 +51,7 @@ int staged_write(
 
 int staged_remove(struct staged *s, const char *path, struct err *e)
 {
+	sweep(path);
 	return access(path, F_OK) < 0 && errno == ENOENT ? 0 : add(s, path, NULL, e);
 }
 

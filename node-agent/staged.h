@@ -8,7 +8,8 @@
 /*
  * Files that change together. What is written lies beside each of them, synced, until all of it
  * does: so a disk that is full, or a file that cannot be read, leaves everything as it was. What
- * is left then are renames, for which a filesystem needs no room.
+ * is left then are renames, for which a filesystem needs no room. What a power cut leaves beside a
+ * file goes the next time that file changes; nobody else may write it at that moment.
  */
 #define STAGED_MAX 12
 

@@ -498,9 +498,10 @@ static void keep_addresses(const struct enact *x)
 
 static int carry_out(struct enact *x, struct enact_order *order, struct err *e)
 {
+	_cleanup_close_ int lock = proxy_conf_lock(x->o->root, e);
 	_cleanup_free_ char *dir = NULL;
 
-	if (identity_load_root(x->o->root, &x->id, e) < 0)
+	if (lock < 0 || identity_load_root(x->o->root, &x->id, e) < 0)
 		return -1;
 	dir = shelf_dir(x->o->root, &x->id);
 	shelf_open(&x->shelf, x->o->root, dir, self(x));

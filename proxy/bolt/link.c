@@ -238,7 +238,8 @@ static bool begins_with(struct slice s, const char *prefix)
 	return s.n > n && memcmp(s.p, prefix, n) == 0;
 }
 
-/* What is the client's own fault every member says: it hears so. Another failure is this member's. */
+/* What is the client's own fault every member says: it hears so. Another failure is this member's.
+ */
 static void hello_failed(struct link *l, const struct bolt_summary *why)
 {
 	struct session *s = l->session;

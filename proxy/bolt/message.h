@@ -62,7 +62,7 @@ struct bolt_summary {
 	bool credentials_expired;   /* likewise */
 	struct slice bookmark;
 	bool wrote; /* of a result's end: its statement may write, whatever mode it came with */
-	bool more; /* there are records to pull: of RUN, or of a PULL that did not ask for all */
+	bool more;  /* there are records to pull: of RUN, or of a PULL that did not ask for all */
 };
 
 MUST_CHECK int bolt_read_summary(const void *data, size_t n, struct bolt_summary *s);

@@ -104,6 +104,10 @@ else
   [[ $failed -ge 6 ]]
   ok $? "which are all"
   whole=$(all)
+  fresh
+  touch card/etc/bramble/local.conf.abc123 card/etc/bramble/local.conf.d
+  settings </dev/null
+  is "$(echo card/etc/bramble/local.conf.*)" card/etc/bramble/local.conf.d "what a power cut left beside a file goes"
   untrue='' failed=0
   for n in {1..20}; do
     fresh

@@ -64,6 +64,8 @@ for _ in 1 2; do "$agent" --root card --service-manager ./systemctl proxy; done
 like "$(cat card/etc/bramble/proxy.conf)" 'member "n1" \{ id = 1 http = "169.254.1.1:7474"' \
   "bramble-agent proxy puts in the members'"
 is "$(cat restarts)" "reload-or-try-restart --no-block bramble-proxy.service" "and has the proxy reload once"
+flock card/etc/bramble timeout 2 "$agent" --root card --service-manager ./systemctl proxy
+is "$?" 124 "but not while another generation's is put in its place"
 "${BRAMBLE_BUILD:-$top/build}/bramble-proxy" -c card/etc/bramble/proxy.conf >proxy.log 2>&1
 ok $? "which takes it" "$(cat proxy.log)"
 

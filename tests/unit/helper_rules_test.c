@@ -63,11 +63,12 @@ int main(void)
 				   "reject with tcp reset\n" END,
 		"closed, nobody all the same");
 	is_rules(ROLE_DATA | ROLE_PROXY, false, garden(0),
-		SETS "\tchain own {\n"
-		     "\t\ttype filter hook output priority 0; policy accept;\n"
-		     "\t\toif \"lo\" tcp dport { 7474, 7687 } meta skuid 7480 reject with tcp reset\n"
-		     "\t}\n" CHAIN CLIENTS "tcp flags & rst == rst accept\n" CLIENTS
-		     "reject with tcp reset\n" END,
+		SETS
+		"\tchain own {\n"
+		"\t\ttype filter hook output priority 0; policy accept;\n"
+		"\t\toif \"lo\" tcp dport { 7474, 7687 } meta skuid 7480 reject with tcp reset\n"
+		"\t}\n" CHAIN CLIENTS "tcp flags & rst == rst accept\n" CLIENTS
+		"reject with tcp reset\n" END,
 		"closed, nor does the node's own proxy get in");
 	is_rules(ROLE_DATA | ROLE_PROXY, false, garden(1),
 		SETS CHAIN CLIENTS "ip saddr @clients accept\n" CLIENTS
