@@ -680,12 +680,60 @@ def life(nodes, top):
     test_survivor(pc, nodes)
 
 
+class Arbiter(at.Node):
+    """Of the mocks' cluster: a vote, and a p3 like a data node's."""
+
+    def __init__(self, top, name, number):
+        super().__init__(top, name, number, "arbiter")
+        self.id = number
+
+    def prepare(self, nodes):
+        self.role = "data"
+        super().prepare(nodes)
+        self.role = "arbiter"
+        conf = self.read("etc/bramble/node.conf").split("member")[0]
+        self.write("etc/bramble/node.conf", conf + "".join(n.member() for n in nodes))
+
+
+def test_arbiter_off(top):
+    """With a slave away the master lives by the arbiter's vote until it is told."""
+    top = os.path.join(top, "votes")
+    nodes = [at.Node(top, "pi1", 1), at.Node(top, "pi2", 2), Arbiter(top, "pi3", 3)]
+    for n in nodes:
+        n.prepare(nodes)
+    pi1, pi2, pi3 = nodes
+    try:
+        for n in nodes:
+            n.mount()
+            n.start()
+        wait_for(lambda: all(n.starts() for n in nodes), 60)
+        pi1.neo4j_up("master")
+        pi2.neo4j_up("slave")
+        ok(wait_for(lambda: pi1.request("/writable")[0] == 200, 60), "two nodes and an arbiter")
+        pi2.stop(signal.SIGKILL)
+        ok(wait_for(lambda: not pi1.sees(pi2)["present"]), "one is lost")
+        p = Pc(os.path.join(top, "pc"), nodes).start("poweroff")
+        ok(wait_for(lambda: pi1.request("/writable")[0] != 200), "the master takes no more writes")
+        ok(wait_for(lambda: "poweroff" in pi3.read("starts"), 60), "then the arbiter is powered off")
+        ok("powered off" in pi1.why() and not pi1.read("kills"), "not before, and no Neo4j was killed: " + pi1.why())
+        pi3.stop()
+        ok(wait_for(lambda: "poweroff" in pi1.read("starts")), "the master last")
+        pi1.stop()
+        ok(p.wait(60) == 0, "and it returns: " + repr(p.communicate()[0]))
+    finally:
+        if at.failed:
+            at.show_logs(nodes)
+        for n in nodes:
+            n.clean()
+
+
 def main():
     at.enter_namespace()
     top = tempfile.mkdtemp(prefix="bramble-control-")
     try:
         at.short_life(top, "control", lambda nodes: life(nodes, top))
         at.short_life(top, "restored", restore_life)
+        test_arbiter_off(top)
     finally:
         shutil.rmtree(top, ignore_errors=True)
     print("1..%d" % at.count)
