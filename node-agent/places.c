@@ -222,18 +222,32 @@ static void write_books(struct places *p, const char *store)
 	tell_addresses(p, &now);
 }
 
+/* Another number whenever somebody else is heard, or from elsewhere. */
+static uint32_t who_is_heard(const struct places *p)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < p->peers->n; i++) {
+		const struct peer *peer = &p->peers->peer[i];
+		if (peer_present(peer))
+			sum = sum * 31 + peer->at.address.s_addr + (uint32_t)i + 1;
+	}
+	return sum;
+}
+
 /*
  * While all are heard seldom is enough: when this node's address changes, they are not any more.
- * But whom it hears, and so where it is, must be settled when Neo4j starts.
+ * But where it is must be settled when Neo4j starts, and that depends on who is heard.
  */
 static void look_around(struct places *p)
 {
 	bool missing = peers_missing(p->peers);
-	bool settles = !p->stays && (identity_self(p->id)->roles & ROLE_VOTER);
 	int64_t now = boottime_ms();
+	uint32_t heard = who_is_heard(p);
 
-	if (!missing && !settles && now < p->look_ms)
+	if (!missing && heard == p->heard && now < p->look_ms)
 		return;
+	p->heard = heard;
 	p->look_ms = missing ? 0 : now + LOOK_MS;
 	follow_self(p);
 	if (p->roams)

@@ -23,6 +23,7 @@ struct places {
 	bool remembered;
 	int64_t again_ms; /* when to write once more where all are; 0: no need */
 	int64_t look_ms;  /* when to look at the interfaces, though all are heard */
+	uint32_t heard;   /* who was heard when they were looked at */
 	dev_t device;     /* p3's, when it was read */
 	char *on_store, *in_run;
 	struct in_addr given; /* local.conf's address of this node; 0: none */
