@@ -9,6 +9,7 @@
 #include "members/roster.h"
 #include "http_client.h"
 #include "http_server.h"
+#include "budget.h"
 #include "list.h"
 #include "loop.h"
 #include "proxy_conf.h"
@@ -124,6 +125,7 @@ struct client {
 	struct in6_addr address;    /* its own; an IPv4 one as it is within IPv6 */
 	char from[NET_ADDRESS_MAX]; /* the same for people */
 	struct buf in, out;
+	size_t held;           /* of the budget */
 	uint64_t given, taken; /* bytes that its socket had from us, and what of them it took */
 	uint64_t taken_before; /* when its deadline was set */
 	unsigned minor;        /* HTTP/1.minor of the request */
@@ -217,6 +219,7 @@ struct proxy {
 	struct loop_timer accept_timer; /* nobody can be accepted before */
 	struct list clients, gone;
 	unsigned crowds[YIELD_CROWDS]; /* of the clients */
+	struct budget budget;
 	struct queue queue;
 	struct election election;
 	struct loop_timer challenge_timer;

@@ -104,6 +104,7 @@ struct session {
 
 	struct inbox in;
 	struct stream out;
+	size_t held; /* of the budget: while no member takes it */
 	enum fate fate;
 
 	struct principal *principal;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include "bridge.h"
 #include "net.h"
 #include "websocket.h"
 
 #define FRAME_MAX 32768u
+#define PAIR_MAX 16384 /* on its way to the far end, which may not take it for long */
 
 void bridge_close(struct bridge *b)
 {
@@ -20,6 +22,7 @@ void bridge_close(struct bridge *b)
 	close(b->inner.fd);
 	stream_wipe(&b->inward); /* a password may be on its way */
 	stream_free(&b->outward);
+	budget_hold(&b->front->proxy->budget, &b->held, 0);
 	list_append(&b->front->gone_bridges, &b->node);
 	front_kick(b->front);
 }
@@ -33,9 +36,25 @@ void bridges_sweep(struct front *f)
 	}
 }
 
-static uint32_t wants(const struct stream *from, const struct stream *to)
+static uint32_t wants(bool in, bool out)
 {
-	return (stream_len(from) < STREAM_HIGH ? EPOLLIN : 0u) | (stream_len(to) ? EPOLLOUT : 0u);
+	return (in ? EPOLLIN : 0u) | (out ? EPOLLOUT : 0u);
+}
+
+/* The far end has taken most of what it got. */
+static bool takes(const struct bridge *b)
+{
+	struct pollfd inner = {.fd = b->inner.fd, .events = POLLOUT};
+
+	return poll(&inner, 1, 0) == 1;
+}
+
+/* For what comes from the client. When there is none, the far end has to take something first. */
+static bool has_room(const struct bridge *b)
+{
+	size_t n = stream_len(&b->inward);
+
+	return budget_half(&b->front->proxy->budget) ? !n && takes(b) : n < STREAM_HIGH;
 }
 
 /* What lies in the socket, too. */
@@ -67,14 +86,17 @@ void bridge_watch(struct bridge *b)
 	}
 	if (b->inner_ended && b->timer.heap_index < 0)
 		await_progress(b);
-	uint32_t outer = wants(&b->inward, &b->outward);
+	budget_hold(&b->front->proxy->budget, &b->held, b->inward.b.cap);
+	bool room = has_room(b);
+	uint32_t outer = wants(room, stream_len(&b->outward));
 	if (b->ops->unsent(b) || (outer & EPOLLIN && b->ops->pending(b)))
 		outer |= EPOLLOUT; /* for the latter, so that we come round for it */
 	loop_mod(&b->outer, outer);
 	if (b->inner_ended)
 		loop_del(&b->inner); /* its hang-up would wake us for ever */
 	else
-		loop_mod(&b->inner, wants(&b->outward, &b->inward));
+		loop_mod(&b->inner, wants(stream_len(&b->outward) < STREAM_HIGH,
+					    stream_len(&b->inward) || !room));
 }
 
 static void bridge_expired(struct loop_timer *t)
@@ -91,8 +113,7 @@ static void outer_ready(struct loop_source *source, uint32_t events)
 {
 	struct bridge *b = container_of(source, struct bridge, outer);
 
-	bool room = stream_len(&b->inward) < STREAM_HIGH;
-	int n = room || events & (EPOLLHUP | EPOLLERR) ? b->ops->recv(b) : 0;
+	int n = has_room(b) || events & (EPOLLHUP | EPOLLERR) ? b->ops->recv(b) : 0;
 	if (n < 0)
 		bridge_close(b);
 	else
@@ -122,6 +143,8 @@ struct bridge *bridge_new(
 		free(b);
 		return NULL;
 	}
+	const int most = PAIR_MAX;
+	(void)setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &most, sizeof(most));
 	*b = (struct bridge){
 		.outer = {.fd = fd, .events = EPOLLIN, .ready = outer_ready},
 		.inner = {.fd = pair[0], .events = EPOLLIN, .ready = inner_ready},

@@ -11,7 +11,8 @@
  * neither the Bolt front nor the HTTP engine knows of it, and they stack: TLS around HTTP around
  * a WebSocket around Bolt.
  *
- * Each direction reads only while what it has to pass on is little.
+ * Each direction reads only while what it has to pass on is little; from the client, when the half
+ * of the budget is used, only while the far end takes it at once.
  */
 struct bridge;
 
@@ -36,6 +37,7 @@ struct bridge {
 	struct list_node node; /* on front->bridges or ->gone_bridges */
 	const struct bridge_ops *ops;
 	struct stream inward, outward;
+	size_t held;      /* of the budget */
 	bool inner_ended; /* no more will come for the client: close when all is sent */
 	bool gone;
 	void *wrap; /* ops' own */

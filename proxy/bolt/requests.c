@@ -452,12 +452,25 @@ static enum step step(struct session *s)
 	return decide(s);
 }
 
+/* The driver tries again later; the rest of the message is dropped as it comes. */
+static enum step refuse_starved(struct session *s)
+{
+	session_fail(s, "Neo.TransientError.General.OutOfMemoryError",
+		"too much waits in this proxy: no message longer than %u bytes is taken for now",
+		BUDGET_FREE - 1);
+	session_enter(s, s->state == SESSION_CONNECTED ? SESSION_CLOSING : SESSION_FAILED);
+	s->fate = FATE_DROP;
+	return STEP_ON;
+}
+
 static void take_steps(struct session *s)
 {
 	enum step r = STEP_ON;
 
 	while (r == STEP_ON && s->state != SESSION_GONE && s->state != SESSION_CLOSING) {
 		r = step(s);
+		if (r == STEP_MORE && s->fate == FATE_OPEN && session_starved(s))
+			r = refuse_starved(s);
 		if (r == STEP_STALL && s->fate == FATE_OPEN && session_find_reset(s))
 			r = STEP_ON;
 	}

@@ -7,6 +7,8 @@
 #include "session.h"
 #include "tally.h"
 
+#define IN_MAX (LOOKAHEAD_MAX + STREAM_READ - 1)
+
 /* Never negative: a deadline that is past is not none. */
 static int64_t left_ms(const struct session *s)
 {
@@ -71,6 +73,7 @@ void session_close(struct session *s)
 	if (s->source.fd >= 0)
 		close(s->source.fd);
 	stream_wipe(&s->in.bytes);
+	budget_hold(&f->proxy->budget, &s->held, 0);
 	stream_free(&s->out);
 	free(s->routing_address);
 	free(s->own_address);
@@ -127,32 +130,100 @@ void session_leave(struct session *s)
 	session_watch(s);
 }
 
+static bool has_member(const struct session *s)
+{
+	return s->state == SESSION_BOUND && s->link;
+}
+
+/* Then what comes behind the message at the front can wait in the socket. */
+static bool can_wait(const struct session *s)
+{
+	return s->state == SESSION_AUTH || s->state == SESSION_WAITING;
+}
+
+static bool is_budget_out(const struct session *s)
+{
+	const struct budget *b = &s->front->proxy->budget;
+
+	if (has_member(s))
+		return false;
+	return can_wait(s) ? budget_half(b) : budget_spent(b);
+}
+
+/* What takes no more memory than is counted for it already. */
+static size_t counted_max(const struct session *s)
+{
+	size_t cap = s->in.bytes.b.cap;
+
+	return cap > BUDGET_FREE ? cap - 1 : BUDGET_FREE - 1;
+}
+
 /* How much may lie in `in`: what waits to be understood, or for room in the link. */
 static size_t in_max(const struct session *s)
 {
 	/* What is to be converted must be there as a whole; chunks may be small. */
-	if (s->state == SESSION_BOUND && s->fate == FATE_FORWARD && s->link && s->link->up)
+	if (has_member(s) && s->fate == FATE_FORWARD && s->link->up)
 		return CONVERTED_MAX;
-	return s->state > SESSION_AUTH ? LOOKAHEAD_MAX + STREAM_READ : HELLO_MAX * 2;
+	if (is_budget_out(s))
+		return counted_max(s);
+	return s->state > SESSION_AUTH ? IN_MAX : HELLO_MAX * 2;
+}
+
+/* How much more. */
+static size_t in_room(const struct session *s)
+{
+	size_t n = stream_len(&s->in.bytes), most = in_max(s);
+
+	return n < most ? most - n : 0;
+}
+
+bool session_starved(const struct session *s)
+{
+	return !can_wait(s) && is_budget_out(s) && !in_room(s);
+}
+
+/*
+ * Who has no member reads at most as much as there is already: memory grows by what really comes.
+ */
+static size_t read_most(const struct session *s)
+{
+	size_t n = stream_len(&s->in.bytes), room = in_room(s);
+	size_t most = n < BUDGET_FREE ? BUDGET_FREE - 1 : n;
+
+	if (has_member(s))
+		most = STREAM_READ;
+	return most < room ? most : room;
+}
+
+static void note_held(struct session *s)
+{
+	if (!has_member(s))
+		stream_fit(&s->in.bytes);
+	budget_hold(&s->front->proxy->budget, &s->held, has_member(s) ? 0 : s->in.bytes.b.cap);
 }
 
 static bool wants_more(const struct session *s)
 {
-	if (s->state == SESSION_CLOSING || stream_len(&s->in.bytes) >= in_max(s))
+	if (s->state == SESSION_CLOSING)
 		return false;
+	if (!in_room(s)) /* who is starved is refused when more comes */
+		return session_starved(s);
 	if (stream_len(&s->out) >= STREAM_HIGH) /* it does not read our answers */
 		return s->state == SESSION_BOUND && s->link;
 	return !s->link || s->state != SESSION_BOUND || stream_len(&s->link->out) < STREAM_HIGH;
 }
 
-/* A client that takes nothing of what there is for it does not stay for ever. */
+/*
+ * A client that takes nothing of what there is for it does not stay for ever, nor one with half a
+ * message that others would have the room of.
+ */
 static void watch_progress(struct session *s, size_t before)
 {
 	size_t left = stream_len(&s->out);
 
 	if (deadline_ms(s) >= 0)
 		return;
-	if (!left)
+	if (!left && !s->held)
 		loop_timer_del(&s->timer);
 	else if (left < before || s->timer.heap_index < 0)
 		(void)loop_timer_set(
@@ -166,6 +237,7 @@ void session_watch(struct session *s)
 
 	if (s->state == SESSION_GONE)
 		return;
+	note_held(s);
 	if (stream_send(&s->out, s->source.fd, &s->front->counters.bytes_out) < 0 ||
 		(s->state == SESSION_CLOSING && !stream_len(&s->out))) {
 		session_close(s);
@@ -181,6 +253,8 @@ void session_watch(struct session *s)
 
 static void session_read(struct session *s, uint32_t events)
 {
+	bool readable = events & EPOLLIN && s->source.events & EPOLLIN;
+	size_t most = read_most(s);
 	int n = 0;
 
 	if (s->state == SESSION_SNIFF && !s->only_bolt && events & EPOLLIN &&
@@ -188,9 +262,10 @@ static void session_read(struct session *s, uint32_t events)
 		front_give_away(s);
 		return;
 	}
-	if (events & EPOLLIN && s->source.events & EPOLLIN)
-		n = stream_recv(&s->in.bytes, s->source.fd, &s->front->counters.bytes_in);
-	if (n > 0)
+	if (readable && most)
+		n = stream_recv_most(
+			&s->in.bytes, s->source.fd, most, &s->front->counters.bytes_in);
+	if (n > 0 || (readable && !most)) /* else others have spent the budget meanwhile */
 		session_run(s);
 	else if (n < 0 || events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		session_close(s);

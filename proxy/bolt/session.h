@@ -14,6 +14,11 @@ void session_close(struct session *s);
 void sessions_sweep(struct front *f);
 /* Sends what is in `out`, asks for the events the state needs; closes when CLOSING is done. */
 void session_watch(struct session *s);
+/*
+ * No more of the message at the front can be read, because no member takes it yet and the budget is
+ * spent: a longer one has to be refused.
+ */
+bool session_starved(const struct session *s);
 /* Our own answers. */
 void session_fail(struct session *s, const char *code, const char *fmt, ...) PRINTF(3, 4);
 /* An error no server goes on after: FAILURE, then close. */

@@ -59,19 +59,38 @@ static void compact(struct stream *s)
 	}
 }
 
+void stream_fit(struct stream *s)
+{
+	buf_consume(&s->b, s->at);
+	s->at = 0;
+	size_t cap = s->b.cap;
+	while (cap > KEEP && s->b.len < cap / 4)
+		cap /= 2;
+	char *less = cap < s->b.cap ? realloc(s->b.data, cap) : NULL;
+	if (less) {
+		s->b.data = less;
+		s->b.cap = cap;
+	}
+}
+
 int stream_recv(struct stream *s, int fd, uint64_t *count)
+{
+	return stream_recv_most(s, fd, STREAM_READ, count);
+}
+
+int stream_recv_most(struct stream *s, int fd, size_t most, uint64_t *count)
 {
 	uint8_t first[2048]; /* most messages are short: memory grows only for more */
 
 	compact(s);
-	ssize_t n = recv(fd, first, sizeof(first), 0);
+	ssize_t n = recv(fd, first, most < sizeof(first) ? most : sizeof(first), 0);
 	if (n > 0) {
 		buf_add(&s->b, first, (size_t)n);
 		*count += (uint64_t)n;
 	}
-	if (n == sizeof(first)) {
-		char *dst = buf_reserve(&s->b, STREAM_READ);
-		ssize_t more = dst ? recv(fd, dst, STREAM_READ, 0) : 0;
+	if (n == sizeof(first) && most > sizeof(first)) {
+		char *dst = buf_reserve(&s->b, most - sizeof(first));
+		ssize_t more = dst ? recv(fd, dst, most - sizeof(first), 0) : 0;
 		if (more > 0) {
 			s->b.len += (size_t)more;
 			*count += (uint64_t)more;

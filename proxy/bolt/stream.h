@@ -39,5 +39,9 @@ MUST_CHECK int stream_send(struct stream *s, int fd, uint64_t *count);
  * broken or no memory.
  */
 MUST_CHECK int stream_recv(struct stream *s, int fd, uint64_t *count);
+/* The same with at most so many bytes, not 0. */
+MUST_CHECK int stream_recv_most(struct stream *s, int fd, size_t most, uint64_t *count);
+/* Gives back the memory of what was taken, if that is much of it. */
+void stream_fit(struct stream *s);
 
 #endif

@@ -14,7 +14,8 @@
 
 #define ACCEPT_BATCH 64
 #define ACCEPT_AGAIN_MS 500
-#define UNREAD_MS 10 /* what lies in sockets has been read then */
+#define UNREAD_MS 10                /* what lies in sockets has been read then */
+#define SMALL_MAX (BUDGET_FREE - 1) /* of `in`, when the budget is spent */
 
 static const struct {
 	uint32_t events;
@@ -61,9 +62,19 @@ static void resume_accepting(struct proxy *p)
 		loop_mod(&p->listener, EPOLLIN);
 }
 
+/* What it has sent, while no member takes it. */
+static void note_held(struct client *c)
+{
+	bool holds = c->state == CLIENT_HEAD || c->state == CLIENT_WAITING ||
+		     c->state == CLIENT_CONNECTING;
+
+	budget_hold(&c->proxy->budget, &c->held, holds ? c->in.cap + c->x.head.cap : 0);
+}
+
 void client_enter(struct client *c, enum client_state state)
 {
 	c->state = state;
+	note_held(c);
 	if (!states[state].running) {
 		(void)loop_timer_at(c->proxy->loop, &c->timer, deadline_ms(c));
 		loop_mod(&c->source, states[state].events);
@@ -92,6 +103,7 @@ void client_close(struct client *c)
 	account_end(c);
 	exchange_abandon(c);
 	c->state = CLIENT_GONE;
+	note_held(c);
 	loop_timer_del(&c->timer);
 	loop_del(&c->source);
 	if (c->source.fd >= 0)
@@ -172,6 +184,17 @@ static void refuse_head(struct client *c, unsigned status)
 	c->keep_alive = false;
 	client_answer(c, status, "Bramble.ClientError.Request", "",
 		"the request is refused: %s (RFC 9112)", http_reason(status));
+}
+
+/* Others may have given some of the budget back then. */
+static void refuse_starved(struct client *c)
+{
+	c->proxy->refused++;
+	c->keep_alive = false;
+	client_answer(c, 503, "Bramble.TransientError.NoRoom", "Retry-After: 5\r\n",
+		"too much waits in this proxy: no head longer than %u bytes is taken for now",
+		SMALL_MAX);
+	client_run(c);
 }
 
 /* The connection goes on without us. */
@@ -273,6 +296,21 @@ void client_run(struct client *c)
 	}
 }
 
+/* For a head and what comes with it: a body can wait in the socket. */
+static size_t room_in(const struct client *c)
+{
+	const struct budget *b = &c->proxy->budget;
+
+	if (c->state == CLIENT_LINGERING) /* which keeps nothing */
+		return HTTP_MAX_HEAD;
+	size_t most = HTTP_MAX_HEAD;
+	if (budget_spent(b) || (budget_half(b) && c->in.len < SMALL_MAX))
+		most = c->in.cap > BUDGET_FREE ? c->in.cap - 1 : SMALL_MAX; /* counted already */
+	if (most > HTTP_MAX_HEAD)
+		most = HTTP_MAX_HEAD;
+	return c->in.len < most ? most - c->in.len : 0;
+}
+
 /* Some of a head, or what a lingering client still says. */
 static void client_read(struct client *c)
 {
@@ -283,7 +321,11 @@ static void client_read(struct client *c)
 		client_close(c);
 		return;
 	}
-	size_t room = c->state == CLIENT_LINGERING ? HTTP_MAX_HEAD : HTTP_MAX_HEAD - c->in.len;
+	size_t room = room_in(c);
+	if (!room) {
+		refuse_starved(c);
+		return;
+	}
 	ssize_t n = recv(c->source.fd, p->scratch, room, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -304,6 +346,7 @@ static void client_read(struct client *c)
 	if (c->state == CLIENT_IDLE)
 		client_enter(c, CLIENT_HEAD);
 	client_run(c);
+	note_held(c);
 }
 
 static void client_ready(struct loop_source *s, uint32_t events)
